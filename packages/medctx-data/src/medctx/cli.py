@@ -1,0 +1,50 @@
+"""What every verb of every console command shares: options, and errors as one sentence with exit code 2."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from medctx.errors import MedctxError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a MedctxError into its sentence on stderr and exit code 2."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except MedctxError as error:
+            click.echo(f"error: {error}", err=True)
+            raise SystemExit(2) from None
+
+    return guarded
+
+
+def step_options(command: Command) -> Command:
+    """Add ``--config --set --out --dry-run``, the same on every verb that writes something."""
+    options = (
+        click.option("--config", "config", default="", help="A config by name, or the path of a YAML file."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
+        ),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=None,
+            help="The folder the results are written to.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Show what would be done and what it costs; write nothing."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

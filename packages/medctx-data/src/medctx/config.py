@@ -1,0 +1,126 @@
+"""Strict YAML configs: found by name or path, overridden key by key, saved resolved beside every result."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar, cast, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medctx.errors import MedctxError
+from medctx.jsonl import describe, write_text
+
+
+class Config(BaseModel):
+    """Base of every config: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def find(name: str, folders: Sequence[Path]) -> Path:
+    """The YAML file ``name`` means: a path, or the stem of a file in one of ``folders``."""
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise MedctxError(f"The config {name} does not exist; give a path to a YAML file or a name.")
+    known = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    if name in known:
+        return known[name]
+    raise MedctxError(f"There is no config {name!r}{_nearest(name, known)}; known are: {', '.join(sorted(known))}.")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """The models a config may hold at ``location``, unions and containers looked through."""
+    current: list[type[BaseModel]] = [model]
+    for part in location:
+        if isinstance(part, str) and any(part in one.model_fields for one in current):
+            kinds: list[object] = [one.model_fields[part].annotation for one in current if part in one.model_fields]
+            current = []
+            while kinds:
+                kind = kinds.pop()
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    current.append(kind)
+                else:
+                    kinds.extend(get_args(kind))
+    return current
+
+
+def explain(error: ValidationError, model: type[BaseModel], place: str) -> MedctxError:
+    """One sentence for the first problem of a config, naming the nearest key where one is unknown."""
+    first = error.errors()[0]
+    location = tuple(first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = [field for one in _models_at(model, location[:-1]) for field in one.model_fields]
+        key = str(location[-1])
+        inside = ".".join(map(str, location[:-1]))
+        where = f"{place} (under {inside})" if inside else place
+        return MedctxError(
+            f"Unknown key {key!r} in {where}{_nearest(key, known)}; known are: {', '.join(sorted(known))}."
+        )
+    return MedctxError(f"{place}: {describe(error)} (given: {first['input']!r}); mend that key.")
+
+
+def _apply(tree: dict[str, object], override: str) -> None:
+    key, found, text = override.partition("=")
+    if not found or not key:
+        raise MedctxError(f"The override {override!r} is not key=value; write for example --set seed=1.")
+    branch = tree
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        child = branch.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise MedctxError(f"The override {override!r} reaches into {parent!r}, which holds {child!r}, not keys.")
+        branch = cast("dict[str, object]", child)
+    branch[leaf] = yaml.safe_load(text)
+
+
+def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read ``path`` (nothing: the defaults of ``kind``), apply ``key=value`` overrides, validate.
+
+    An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
+    reaches every key.
+    """
+    tree: object = {}
+    place = "the overrides"
+    if path is not None:
+        place = str(path)
+        try:
+            tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise MedctxError(f"The config {path} cannot be read ({error.strerror}).") from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            raise MedctxError(f"{path}{line} is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
+    if not isinstance(tree, dict):
+        raise MedctxError(f"{place} holds a {type(tree).__name__}, not keys with values.")
+    for override in overrides:
+        for pair in shlex.split(override):
+            _apply(tree, pair)
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise explain(error, kind, place) from None
+
+
+def dump(config: BaseModel) -> str:
+    """The resolved config as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def save(config: BaseModel, path: Path) -> None:
+    """Write the resolved config atomically."""
+    write_text(path, dump(config))

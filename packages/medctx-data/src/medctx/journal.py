@@ -1,0 +1,65 @@
+"""An append-only file of records that survives a kill at any moment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self
+
+from pydantic import ValidationError
+
+from medctx.errors import MedctxError
+from medctx.jsonl import RecordT
+
+
+class Journal(Generic[RecordT]):
+    """Appends one record a line, each flushed to the disk before :meth:`append` returns.
+
+    A line torn by a kill can only be the last one: it is cut off when the journal is opened again.
+    """
+
+    def __init__(self, path: Path, kind: type[RecordT]) -> None:
+        self.path = path
+        self._kind = kind
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.records: list[RecordT] = self._recover()
+        self._stream = path.open("ab")
+
+    def _recover(self) -> list[RecordT]:
+        if not self.path.exists():
+            return []
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) != len(content):
+            with self.path.open("r+b") as stream:
+                stream.truncate(len(whole))
+        records = []
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                records.append(self._kind.model_validate_json(line))
+            except ValidationError:
+                raise MedctxError(
+                    f"{self.path}:{number} is no {self._kind.__name__}; the journal was changed by something else, "
+                    "move it away to begin anew."
+                ) from None
+        return records
+
+    def append(self, record: RecordT) -> None:
+        """Write one record and wait until it is on the disk."""
+        self._stream.write(record.model_dump_json().encode() + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self.records.append(record)
+
+    def close(self) -> None:
+        """Close the file; appending afterwards is an error."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""medctx-data: sources, cleaning, overlap and controlled mixtures of Dialogues."""

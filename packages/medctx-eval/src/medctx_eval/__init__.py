@@ -1,0 +1,1 @@
+"""medctx-eval: closed- and open-book exams for language models, with paired verdicts."""

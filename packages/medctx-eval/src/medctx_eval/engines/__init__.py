@@ -1,0 +1,1 @@
+"""How an exam reaches a model: one protocol, several implementations."""

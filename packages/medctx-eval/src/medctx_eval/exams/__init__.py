@@ -1,0 +1,1 @@
+"""Exam builders, one module each."""
