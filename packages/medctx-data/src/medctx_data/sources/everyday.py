@@ -20,8 +20,8 @@ FIRST = (
     "Wanda Xavier Yara Zeno Amir Bella Carlos Dora Emil Fatima Goran Hanna Ivan Julia Kofi Lena Marco Nadia Oscar Petra"
 ).split()
 LAST = (
-    "Abel Berg Costa Dahl Engel Fuchs Grant Hale Ibsen Jung Klein Lund Meyer Novak Olsen Prinz Quist Reyes Stone Torres "
-    "Ude Vogel Weber Young Ziegler Adler Brook Clarke Duarte Evans Frost Gomez Hart Ivers Jansen Keller"
+    "Abel Berg Costa Dahl Engel Fuchs Grant Hale Ibsen Jung Klein Lund Meyer Novak Olsen Prinz Quist Reyes Stone "
+    "Torres Ude Vogel Weber Young Ziegler Adler Brook Clarke Duarte Evans Frost Gomez Hart Ivers Jansen Keller"
 ).split()
 GOODS = (
     "blue ribbon|copper kettle|garden hose|leather belt|paper lantern|wool blanket|silver spoon|desk lamp|clay pot|"
@@ -31,8 +31,8 @@ GOODS = (
     "folding table|camping stove|post card|wooden spoon|magnifying glass|steel ladder|velvet curtain|tin whistle"
 ).split("|")
 TOWNS = (
-    "Aldenham Brookfield Carrow Dunmore Eastleigh Farnham Grayton Hollis Ingleby Jarrow Kingsford Langley Merton Norwood "
-    "Oakdale Penrith Quarley Redcar Selby Thornton Upton Verwood Walden Yarm Ashby Belford Corby Denton"
+    "Aldenham Brookfield Carrow Dunmore Eastleigh Farnham Grayton Hollis Ingleby Jarrow Kingsford Langley Merton "
+    "Norwood Oakdale Penrith Quarley Redcar Selby Thornton Upton Verwood Walden Yarm Ashby Belford Corby Denton"
 ).split()
 STORES = ("north shed", "blue cabinet", "cellar", "attic", "front office", "workshop", "garage", "loading bay")
 
@@ -91,7 +91,12 @@ def _inventory(rng: Random, size: int) -> Scene:
         amount, store = rng.randint(2, 60), rng.choice(STORES)
         records.append(f"Entry {number + 1}: {amount} pieces of {item}, kept in the {store}.")
         questions.append(
-            rng.choice(((f"How many pieces of {item} are there?", str(amount)), (f"Where is the {item} kept?", f"In the {store}")))
+            rng.choice(
+                (
+                    (f"How many pieces of {item} are there?", str(amount)),
+                    (f"Where is the {item} kept?", f"In the {store}"),
+                )
+            )
         )
     return records, questions
 
@@ -102,7 +107,12 @@ def _timetable(rng: Random, size: int) -> Scene:
         time, platform = f"{rng.randint(5, 22)}:{rng.choice(('05', '15', '20', '35', '40', '50'))}", rng.randint(1, 12)
         records.append(f"The train to {town} leaves at {time} from platform {platform}.")
         questions.append(
-            rng.choice(((f"When does the train to {town} leave?", f"At {time}"), (f"From which platform does one travel to {town}?", f"Platform {platform}")))
+            rng.choice(
+                (
+                    (f"When does the train to {town} leave?", f"At {time}"),
+                    (f"From which platform does one travel to {town}?", f"Platform {platform}"),
+                )
+            )
         )
     return records, questions
 

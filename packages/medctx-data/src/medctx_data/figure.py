@@ -1,0 +1,44 @@
+"""The composition of a mix as a picture, where matplotlib is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from medctx_data.manifest import MixManifest
+
+GENERAL, MEDICAL = "#4c78a8", "#e45756"
+
+
+def draw(manifest: MixManifest, path: Path) -> bool:
+    """Write a PNG with the asked and realised shares of each source; False where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    bars = (("asked", "asked"), ("tokens", "token_share"), ("dialogues", "dialogue_share"))
+    figure = Figure(figsize=(7.0, 2.4), layout="constrained")
+    axes = figure.subplots()
+    left = [0.0] * len(bars)
+    for number, source in enumerate(manifest.sources):
+        widths = [100 * getattr(source, field) for _, field in bars]
+        colour = GENERAL if source.domain == "general" else MEDICAL
+        axes.barh(
+            [name for name, _ in bars],
+            widths,
+            left=left,
+            color=colour,
+            alpha=1.0 - 0.15 * (number % 4),
+            edgecolor="white",
+            label=f"{source.label} ({source.domain})",
+        )
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("per cent of the mix")
+    axes.set_title(
+        f"general:medical {manifest.ratio} by {manifest.by}, {manifest.tokens:,} tokens, seed {manifest.seed}"
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False)
+    figure.savefig(path, dpi=150)
+    return True
