@@ -1,0 +1,7 @@
+"""Run folders in, a comparison people read out."""
+
+from medctx_eval.report.build import build
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.model import Cell, Comparison, Letters, Report, Score
+
+__all__ = ["Cell", "Comparison", "Letters", "Report", "ReportConfig", "Score", "build"]

@@ -1,0 +1,124 @@
+"""The written report: whole, self-contained, and deaf to hostile text."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import synthetic_runs
+from rich.console import Console
+
+from medctx.jsonl import read_record
+from medctx_eval import run_folder
+from medctx_eval.report import Report, ReportConfig, build
+from medctx_eval.report.tables import main_table
+
+HOSTILE = '<script>alert(1)</script></style>$x^2$ | `a` & "b"'
+
+
+class Elements(HTMLParser):
+    """Names of the elements and every attribute value of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.values: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.values += [value or "" for _, value in attrs]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
+    root = tmp_path_factory.mktemp("report")
+    folders = synthetic_runs.write(root / "runs")
+    return root / "out", build(folders, root / "out", ReportConfig(title="A study", draws=500))
+
+
+def test_json_is_the_report(written: tuple[Path, Report]) -> None:
+    out, report = written
+    assert read_record(out / "report.json", Report) == report
+
+
+def test_page_needs_no_network(written: tuple[Path, Report]) -> None:
+    out, report = written
+    text = (out / "report.html").read_text(encoding="utf-8")
+    page = Elements(text)
+    assert not {"script", "link", "img", "iframe"} & set(page.names)
+    assert page.names.count("svg") == 4
+    # Names of XML vocabularies are no addresses that anything fetches.
+    assert [value for value in page.values if "//" in value and "w3.org" not in value] == []
+    assert "@import" not in text
+    assert report.headline.split(" (")[0] in text
+
+
+def test_ids_of_inlined_figures_are_unique(written: tuple[Path, Report]) -> None:
+    text = (written[0] / "report.html").read_text(encoding="utf-8")
+    ids = text.split(' id="')[1:]
+    names = [one.split('"', 1)[0] for one in ids]
+    assert len(names) == len(set(names)) > 0
+    for use in text.split('href="#')[1:]:
+        assert use.split('"', 1)[0] in names
+
+
+def test_figures_exist_twice_and_markdown_shows_them(written: tuple[Path, Report]) -> None:
+    out, report = written
+    page = (out / "report.md").read_text(encoding="utf-8")
+    for name in ("differences", "ratio", "pareto", "conditions"):
+        assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (out / "figures" / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+        assert f"figures/{name}.png" in page
+    assert report.headline in page
+    widths = {line.count(" | ") for line in page.splitlines() if line.startswith("| ")}
+    assert len(widths) > 1  # several tables
+    assert not list(out.rglob(".*"))  # nothing half-written is left
+
+
+def test_terminal_table_shows_every_cell_and_interval(written: tuple[Path, Report]) -> None:
+    console = Console(width=160, record=True, file=open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115
+    console.print(main_table(written[1]))
+    shown = console.export_text()
+    for cell in written[1].cells:
+        assert f" {cell.name} " in shown
+    assert " to " in shown and "[" in shown
+
+
+def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    folders = synthetic_runs.write(tmp_path / "runs", ("base", "1:1"))
+    config = ReportConfig(draws=200)
+    build(folders, tmp_path / "a", config)
+    build(folders, tmp_path / "b", config)
+    for name in ("report.html", "report.json", "report.md", "figures/pareto.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    folders = []
+    for number, name in enumerate(("base", "1:1", "0:1")):
+        judged = [
+            one.model_copy(update={"tags": {**one.tags, "kind": HOSTILE}, "chosen": one.chosen and (HOSTILE,)})
+            for one in synthetic_runs.judged(name, facts=10, dossiers=6)
+        ]
+        manifest = synthetic_runs.manifest(name, len(judged))
+        card = manifest.exams[0].model_copy(update={"citation": HOSTILE, "name": HOSTILE})
+        manifest = manifest.model_copy(update={"model": HOSTILE, "exams": (card,), "versions": {HOSTILE: HOSTILE}})
+        # A folder name cannot hold a slash, everything else it can.
+        folder = tmp_path / (HOSTILE.replace("/", "") + name if number else "base")
+        run_folder.write(folder, manifest, judged)
+        folders.append(folder)
+    build(folders, tmp_path / "out", ReportConfig(title=HOSTILE, draws=100))
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = Elements(text)
+    assert "script" not in page.names
+    assert text.count("</style>") == text.count("<style")
+    assert "&lt;script&gt;" in text
+    assert "<script" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_one_run_alone_is_still_a_report(tmp_path: Path) -> None:
+    report = build(synthetic_runs.write(tmp_path / "runs", ("base",)), tmp_path / "out", ReportConfig(draws=100))
+    assert report.headline == "Only base was examined: there is nothing to compare."
+    assert (tmp_path / "out" / "report.html").is_file()
