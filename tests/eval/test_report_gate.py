@@ -61,7 +61,8 @@ def test_nothing_passes_and_the_reason_says_what_failed(template: Report) -> Non
     }
     decision = decide(having(template, spans), 0.05)
     assert decision.champion == ""
-    assert decision.reason.startswith("No cell passes the gate: 0:1 gains 18.0 points")
+    assert decision.reason.startswith("No cell passes the gate, because every cell that gains")
+    assert "0:1 gains 18.0 points of knowledge over base" in decision.reason
     assert "1:1 gains 12.0 points" in decision.reason  # the nearer one is named too
 
 
@@ -69,7 +70,7 @@ def test_a_tie_in_knowledge_is_no_gain(template: Report) -> None:
     spans = {(cell, part): (0.0, 0.05, 0.1) for cell in ("1:1", "0:1") for part in ("knowledge", "reading")}
     decision = decide(having(template, spans), 0.05)
     assert decision.champion == ""
-    assert "none surely gains knowledge" in decision.reason
+    assert "none surely gains knowledge: at best" in decision.reason
 
 
 def test_best_of_each_axis_is_a_tuned_cell(template: Report) -> None:

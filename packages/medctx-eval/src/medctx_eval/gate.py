@@ -48,39 +48,36 @@ def _best(report: Report, part: str) -> str:
     return max(scored, key=lambda one: one[0])[1] if scored else ""
 
 
-def _show(found: Difference) -> str:
-    return f"{points(found.value)} points, 95 % interval {difference_interval(found)}"
+def _axis(found: Difference, axis: str, against: str, lead: str = "") -> str:
+    """``gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0)``; a tie shows its value inside."""
+    span = f"{lead}{difference_interval(found)}"
+    if found.word == "ties with":
+        return f"ties with {against} in {axis} ({points(found.value)}, {span})"
+    joint = {"gains": "over", "loses": "against"}[found.word]
+    return f"{found.word} {percent(abs(found.value))} points of {axis} {joint} {against} ({span})"
 
 
-def _knows(one: _Candidate, base: str) -> str:
-    if one.knowledge.word == "ties with":
-        return f"{one.name} ties with {base} in knowledge ({_show(one.knowledge)})"
-    joint = "over" if one.knowledge.word == "gains" else "against"
-    amount = percent(abs(one.knowledge.value))
-    interval = difference_interval(one.knowledge)
-    return f"{one.name} {one.knowledge.word} {amount} points of knowledge {joint} {base} (95 % interval {interval})"
-
-
-def _reads(one: _Candidate, margin: float) -> str:
-    how = {"gains": "gains in reading", "loses": "loses in reading", "ties with": "ties with it in reading"}
-    place = "inside the margin of" if one.reading.not_worse(margin) else "which reaches below the margin of"
-    return f"{how[one.reading.word]} ({_show(one.reading)}), {place} {points(-margin)}"
-
-
-def _sentence(one: _Candidate, base: str, margin: float) -> str:
-    return f"{_knows(one, base)} {'but' if one.reading.word == 'loses' else 'and'} {_reads(one, margin)}"
+def _sentence(one: _Candidate, base: str, lead: str = "95 % interval ") -> str:
+    """Both axes of one cell in one clause, the kind of interval named once."""
+    joint = "but" if one.reading.word == "loses" else "and"
+    reading = _axis(one.reading, "reading", "it")
+    return f"{one.name} {_axis(one.knowledge, 'knowledge', base, lead)} {joint} {reading}"
 
 
 def _failed(candidates: list[_Candidate], base: str, margin: float) -> str:
     """What stopped the cell that knows most, and the gaining cell whose reading is the most certain."""
-    most = max(candidates, key=lambda one: one.knowledge.value)
     gaining = [one for one in candidates if one.knowledge.low > 0]
     if not gaining:
-        return f"No cell passes the gate: none surely gains knowledge; at best {_knows(most, base)}."
+        best = max(candidates, key=lambda one: one.knowledge.value)
+        shown = _axis(best.knowledge, "knowledge", base, "95 % interval ")
+        return f"No cell passes the gate, because none surely gains knowledge: at best {best.name} {shown}."
     most = max(gaining, key=lambda one: one.knowledge.value)
     nearest = max(gaining, key=lambda one: one.reading.low)
-    rest = "" if nearest is most else f"; {_sentence(nearest, base, margin)}"
-    return f"No cell passes the gate: {_sentence(most, base, margin)}{rest}."
+    rest = "" if nearest is most else f"; {_sentence(nearest, base, '')}"
+    return (
+        "No cell passes the gate, because every cell that gains knowledge may lose more than "
+        f"{percent(margin)} points of reading: {_sentence(most, base)}{rest}."
+    )
 
 
 def _with_reason(decision: Decision, reason: str) -> Decision:
@@ -108,7 +105,7 @@ def decide(report: Report, margin: float) -> Decision:
     best = max(passed, key=lambda one: one.knowledge.value)
     others = [one.name for one in passed if one is not best]
     rest = f" The gate is also passed by {', '.join(others)}." if others else ""
-    reason = f"{_sentence(best, report.base, margin)}.{rest}"
+    reason = f"{_sentence(best, report.base)}, inside the margin of {points(-margin)}.{rest}"
     return empty.model_copy(
         update={"champion": best.name, "reason": reason, "passed": tuple(one.name for one in passed)}
     )

@@ -32,7 +32,7 @@ def differences(report: Report) -> Figure | None:
     ]
     if not rows:
         return None
-    figure, axes = style.axes(height=1.1 + 0.34 * len(rows))
+    figure, axes = style.axes(height=1.0 + 0.3 * len(rows))
     looks = {axis: (colour, marker) for axis, colour, marker, _ in AXIS_LOOK}
     for height, (_, axis, found) in enumerate(rows):
         colour, marker = looks[axis]
@@ -67,7 +67,7 @@ def ratio_curve(report: Report) -> Figure | None:
     shares = sorted({share for share, _ in cells})
     if len(shares) < 2:
         return None
-    figure, axes = style.axes(height=3.8)
+    figure, axes = style.axes(height=3.3)
     for axis, colour, marker, line in AXIS_LOOK:
         scored = [(share, score.accuracy) for share, name in cells if (score := report.score(name, axis))]
         if not scored:
@@ -86,7 +86,7 @@ def ratio_curve(report: Report) -> Figure | None:
         _base_line(axes, report, axis, colour)
     names = [" / ".join(style.short(name, 12) for share, name in cells if share == at) for at in shares]
     axes.set_xticks(shares, labels=names)
-    axes.set_xlabel("composition of the training data: medical only on the left, general only on the right")
+    axes.set_xlabel("training data, general : medical")
     axes.set_ylabel("accuracy, %")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     return figure
@@ -101,7 +101,7 @@ def pareto(report: Report) -> Figure | None:
     ]
     if not both:
         return None
-    figure, axes = style.axes(height=4.6)
+    figure, axes = style.axes(height=3.9)
     for number, _, x, y in both:
         axes.errorbar(
             [x.value], [y.value], xerr=_reach(x), yerr=_reach(y), fmt=style.marker(number),
@@ -123,7 +123,7 @@ def by_condition(report: Report) -> Figure | None:
     ]
     if not wanted:
         return None
-    figure, axes = style.axes(height=4.2)
+    figure, axes = style.axes(height=3.7)
     count = len(report.cells)
     for number, cell in enumerate(report.cells):
         shift = (number - (count - 1) / 2) * min(0.15, 0.7 / count)

@@ -38,6 +38,7 @@ def _environment() -> Environment:
         "span": words.difference_interval,
         "p": words.p_value,
         "part": parts.title,
+        "verb": words.verb,
     }
     return environment
 
@@ -65,6 +66,7 @@ def page(report: Report, figures: Mapping[str, Figure]) -> str:
             all_parts=[part for part in (KNOWLEDGE, READING, UNTAUGHT) if report.score(report.base, part)],
             untaught=UNTAUGHT,
             conditions=shown,
+            letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
             lengths=lengths,
             depths=depths,
             verdicts=list(Verdict),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from medctx_eval.report import parts
 from medctx_eval.report.model import UNTAUGHT, Report
 from medctx_eval.report.tables import HEADER, rows
-from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points
+from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points, verb
 
 
 def escape(text: str) -> str:
@@ -37,7 +37,7 @@ def _conditions(report: Report) -> list[str]:
 def _pairs(report: Report) -> list[str]:
     lines = [
         [
-            f"{one.cell} {one.word} {one.other}",
+            f"{one.cell} {verb(one.word)} {one.other}",
             one.part,
             f"{points(one.difference.value)} [{difference_interval(one.difference)}]",
             p_value(one.p_holm),

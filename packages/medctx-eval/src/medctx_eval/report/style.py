@@ -42,7 +42,7 @@ LOOK: dict[Any, object] = {  # matplotlib types the keys as one literal of all i
 }
 
 
-def axes(width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
+def axes(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
     """A figure of one pair of axes, inches; call inside :func:`look`."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medctx_eval.stats.accuracy import Accuracy
-from medctx_eval.stats.paired import Difference
+from medctx_eval.stats.paired import Difference, Word
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -34,3 +34,8 @@ def difference_interval(found: Difference) -> str:
 def p_value(value: float) -> str:
     """Three decimals, and ``<0.001`` below."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def verb(word: Word) -> str:
+    """With the preposition that the other model's name follows."""
+    return {"gains": "gains over", "loses": "loses to", "ties with": "ties with"}[word]
