@@ -12,7 +12,8 @@ from medctx.records import Judged, Verdict
 from medctx_eval.gate import decide
 from medctx_eval.report import Report, ReportConfig
 from medctx_eval.report.collect import align, collect, names_of
-from medctx_eval.report.compute import compute, general_share
+from medctx_eval.report.compute import compute
+from medctx_eval.report.ratios import general_share, label
 from medctx_eval.run_folder import RunFolder
 
 CONFIG = ReportConfig(draws=500)
@@ -144,3 +145,9 @@ def test_names_are_the_parts_in_which_folders_differ() -> None:
 def test_shares_are_read_from_names(name: str, share: float | None) -> None:
     assert general_share(name, {}) == share
     assert general_share(name, {name: 0.25}) == 0.25
+
+
+def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:
+    assert label("4:1-s0", 0.8) == "4:1"
+    assert label("4:1", 0.5) == "50% general"
+    assert label("mostly", 0.9) == "90% general"

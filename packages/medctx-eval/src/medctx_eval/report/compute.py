@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -13,21 +12,12 @@ from medctx_eval.report import parts
 from medctx_eval.report.collect import Aligned
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Cell, Comparison, Family, Letters, Report, Score
+from medctx_eval.report.ratios import general_share
 from medctx_eval.stats import accuracy, difference, holm
 from medctx_eval.stats.clusters import BoolArray
 
 READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
 UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
-_RATIO = re.compile(r"(?<![\d:.])(\d+):(\d+)(?![\d:])")
-
-
-def general_share(name: str, ratios: dict[str, float]) -> float | None:
-    """The general part of a run's training data in [0, 1]: configured, or read from a name such as ``4:1``."""
-    if name in ratios:
-        return ratios[name]
-    match = _RATIO.search(name)
-    general, medical = (int(match[1]), int(match[2])) if match else (0, 0)
-    return general / (general + medical) if general + medical else None
 
 
 def _base_name(aligned: Aligned, wanted: str) -> str:

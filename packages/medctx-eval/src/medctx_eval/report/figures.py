@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from medctx_eval.report import parts, style
+from medctx_eval.report import parts, ratios, style
 from medctx_eval.report.labels import place_labels
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.stats import Accuracy
@@ -84,7 +84,7 @@ def ratio_curve(report: Report) -> Figure | None:
             ha="center", color=colour, fontweight="bold",
         )  # fmt: skip
         _base_line(axes, report, axis, colour)
-    names = [" / ".join(style.short(name, 12) for share, name in cells if share == at) for at in shares]
+    names = [next(ratios.label(name, at) for share, name in cells if share == at) for at in shares]
     axes.set_xticks(shares, labels=names)
     axes.set_xlabel("training data, general : medical")
     axes.set_ylabel("accuracy, %")
