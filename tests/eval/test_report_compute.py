@@ -48,7 +48,9 @@ def test_cells_go_from_base_over_general_to_medical(report: Report) -> None:
 def test_untaught_items_count_in_no_headline_number(report: Report) -> None:
     knowledge, untaught = report.score("base", "knowledge"), report.score("base", "untaught")
     closed = report.score("base", "closed")
-    assert knowledge is not None and untaught is not None and closed is not None
+    assert knowledge is not None
+    assert untaught is not None
+    assert closed is not None
     assert (knowledge.accuracy.n, untaught.accuracy.n, closed.accuracy.n) == (40, 20, 40)
 
 
@@ -69,7 +71,8 @@ def test_every_pair_is_compared_once_and_adjusted_in_its_family(report: Report) 
 def test_differences_are_differences_of_the_accuracies(report: Report) -> None:
     for one in report.comparisons:
         mine, other = report.score(one.cell, one.part), report.score(one.other, one.part)
-        assert mine is not None and other is not None
+        assert mine is not None
+        assert other is not None
         assert one.difference.value == pytest.approx(mine.accuracy.value - other.accuracy.value)
 
 

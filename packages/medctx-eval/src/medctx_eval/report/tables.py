@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from medctx.records import Record
 from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report
@@ -60,8 +62,8 @@ def rows(report: Report) -> tuple[Row, ...]:
                 knowledge_to_base=_to_base(report, cell, KNOWLEDGE),
                 reading=_accuracy(report, cell, READING),
                 reading_to_base=_to_base(report, cell, READING),
-                validity=" / ".join(percent(score.validity) for score in scores),
-                n=" / ".join(str(score.accuracy.n) for score in scores),
+                validity="/".join(percent(score.validity) for score in scores),
+                n="/".join(str(score.accuracy.n) for score in scores),
             )
         )
     return tuple(found)
@@ -69,10 +71,10 @@ def rows(report: Report) -> tuple[Row, ...]:
 
 def main_table(report: Report) -> Table:
     """For the terminal; words, not colours, carry the meaning."""
-    table = Table(title=report.title, caption=report.headline, caption_justify="left")
+    table = Table(title=Text(report.title), box=SIMPLE_HEAD, padding=0, show_edge=False, leading=1)
     for number, name in enumerate(HEADER):
-        table.add_column(name, justify="left" if number in (0, 2, 4) else "right")
+        table.add_column(name, justify="left" if number in (0, 2, 4) else "right", no_wrap=number == 0)
     for row in rows(report):
-        # rich reads square brackets as markup
-        table.add_row(*(value.replace("[", r"\[") for value in row.values))
+        # Intervals on a line of their own fit 80 columns; rich reads plain strings as markup, Text as it is.
+        table.add_row(*(Text(value.replace(" [", "\n[").replace(" to ", ", ")) for value in row.values))
     return table
