@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,14 +15,14 @@ from medctx import tracking
 from medctx.cli import one_sentence, step_options
 from medctx.errors import MedctxError
 from medctx.progress import say, track
-from medctx.records import Dialogue
 from medctx_data import folder, show
-from medctx_data.count import Counter, counter
+from medctx_data.count import counter
 from medctx_data.manifest import MixManifest
 from medctx_data.mix import Mix, Wanted, request_digest, wanted
 from medctx_data.mix import mix as make
-from medctx_data.mix_config import MixConfig
+from medctx_data.mix_config import MixConfig, SourceConfig
 from medctx_data.record import record
+from medctx_data.sources.card import Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.registry import card_of, open_source
 
@@ -51,25 +52,14 @@ def _announce(sources: Sequence[Wanted]) -> None:
             say(f"licence of {one.quota.label}: {one.card.licence} ({one.card.restriction})")
 
 
-def _counting(count: Counter, advance: Callable[[float], None]) -> Counter:
-    def counted(dialogues: Sequence[Dialogue]) -> list[int]:
-        lengths = count(dialogues)
-        advance(sum(lengths))
-        return lengths
-
-    return counted
-
-
 def _mix(config: MixConfig, sources: Sequence[Wanted], tokenizer: Path, request: str) -> Mix:
     count = counter(tokenizers.load(tokenizer))
-    with track("mix", config.budget if config.by == "tokens" else 0, "tokens") as advance:
-        return make(
-            config,
-            sources,
-            lambda source: open_source(source, config.seed, config.curriculum),
-            _counting(count, advance),
-            request,
-        )
+
+    def opened(source: SourceConfig) -> Supply:
+        return open_source(source, config.seed, config.curriculum)
+
+    with track("mix", config.budget, config.by) as advance:
+        return make(config, sources, request, open_one=opened, count=count, advance=advance)
 
 
 def _finish(manifest: MixManifest, out: Path | None) -> None:
@@ -94,16 +84,17 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     if dry_run or out is None:
         _finish(_mix(settings, sources, tokenizer, request).manifest, None)
         return
-    done = folder.existing(out, request)
-    if done is not None:
+    manifest = folder.existing(out, request)
+    if manifest is not None:
         say(f"{out} already holds this mix; nothing to do.")
-        _finish(done, out)
-        return
-    made = _mix(settings, sources, tokenizer, request)
-    folder.write(out, settings, made)
-    with tracking.run("mix", out.name) as run:
-        record(run, settings, made.manifest, out)
-    _finish(made.manifest, out)
+    else:
+        made = _mix(settings, sources, tokenizer, request)
+        folder.write(out, settings, made)
+    if manifest is None or "MLFLOW_RUN_ID" in os.environ:
+        # A run that is joined may be new although the mix is not; it must name its data all the same.
+        with tracking.run("mix", out.name) as run:
+            record(run, settings, manifest or made.manifest, out)
+    _finish(manifest or made.manifest, out)
 
 
 @main.command()

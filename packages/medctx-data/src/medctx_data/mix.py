@@ -85,12 +85,20 @@ def arrange(parts: Sequence[Part], config: MixConfig) -> list[Entry]:
     ]
 
 
-def mix(config: MixConfig, sources: Sequence[Wanted], open_one: Opener, count: Counter, request: str) -> Mix:
+def mix(
+    config: MixConfig,
+    sources: Sequence[Wanted],
+    request: str,
+    *,
+    open_one: Opener,
+    count: Counter,
+    advance: Callable[[float], None] = lambda step: None,
+) -> Mix:
     """Cut every source to its quota and put the parts into one order. Deterministic by ``config`` and the data.
 
     The total never exceeds the budget and falls short of it by less than one Dialogue per source.
     """
-    parts = [cut(open_one(one.config), one.quota, config.seed, count) for one in sources]
+    parts = [cut(open_one(one.config), one.quota, config.seed, count, advance) for one in sources]
     entries = arrange(parts, config)
     manifest = describe(config, request, medctx.__version__, parts, entries)
     return Mix(tuple(entry.dialogue for entry in entries), manifest)

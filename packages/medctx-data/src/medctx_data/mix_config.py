@@ -73,7 +73,7 @@ class MixConfig(Config):
     examples: int = Field(default=400, ge=1)
     max_tokens: int = Field(default=2_048, ge=1)
     sources: tuple[SourceConfig, ...] = (SourceConfig(source="everyday"), SourceConfig(source="hpo"))
-    curriculum: CurriculumConfig = Field(default_factory=CurriculumConfig)
+    curriculum: CurriculumConfig = CurriculumConfig.model_validate({})
     repeat: bool = True
     order: Order = "mixed"
 

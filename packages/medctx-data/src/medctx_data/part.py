@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -80,8 +80,18 @@ def _refuse(quota: Quota, filled: Filled[Dialogue]) -> None:
         )
 
 
-def cut(supply: Supply, quota: Quota, seed: int, count: Counter) -> Part:
-    """The prefix of a source that fits its quota.
+def _watched(
+    rows: Iterator[Weighed[Dialogue]], quota: Quota, advance: Callable[[float], None]
+) -> Iterator[Weighed[Dialogue]]:
+    """The same rows; each is reported once the next is asked for, so the one that no longer fits is not."""
+    for row in rows:
+        yield row
+        if row.tokens <= quota.longest:
+            advance(row.tokens if quota.by == "tokens" else 1)
+
+
+def cut(supply: Supply, quota: Quota, seed: int, count: Counter, advance: Callable[[float], None]) -> Part:
+    """The prefix of a source that fits its quota; ``advance`` is told what was taken, in the unit of the quota.
 
     Raises MedctxError where that is nothing, or where the source is too small and may not be repeated.
     """
@@ -94,7 +104,8 @@ def cut(supply: Supply, quota: Quota, seed: int, count: Counter) -> Part:
         if supply.endless is not None
         else passes(supply.rows, f"{quota.label}-{seed}")
     )
-    filled = fill(weigh(draws, count), quota.budget, by=quota.by, longest=quota.longest, repeat=quota.repeat)
+    rows = _watched(weigh(draws, count), quota, advance)
+    filled = fill(rows, quota.budget, by=quota.by, longest=quota.longest, repeat=quota.repeat)
     _refuse(quota, filled)
     dropped = {**supply.dropped, TOO_LONG: filled.too_long} if filled.too_long else dict(supply.dropped)
     return Part(

@@ -106,7 +106,7 @@ def interleave(parts: Sequence[Sequence[T]], seed: str) -> list[T]:
     """All rows of all parts in one order, each part spread evenly and kept in its own order.
 
     The n rows of a part fall one into each n-th of the whole, at a place drawn by ``seed``: at every point of training
-    each part is within one row of its share.
+    each part is within one row of its share where there are two, within as many rows as there are parts otherwise.
     """
     rng = Random(seed)
     placed = [

@@ -1,0 +1,128 @@
+"""The arithmetic of a mix: budgets add up, prefixes nest, orders are fair. Properties, no files, no tokenizer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medctx_data.mix_config import By, MixConfig, parse_ratio
+from medctx_data.portion import Filled, Weighed, allot, fill, interleave, passes, split
+
+weights = st.lists(st.floats(0.01, 1000, allow_nan=False), min_size=1, max_size=6)
+lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
+units = st.sampled_from(["tokens", "examples"])
+
+
+def rows_of(sizes: list[int], epoch: int = 1) -> list[Weighed[int]]:
+    return [Weighed(number, epoch, size) for number, size in enumerate(sizes)]
+
+
+def prefix(sizes: list[int], budget: int, by: By, longest: int) -> Filled[int]:
+    return fill(rows_of(sizes), budget, by=by, longest=longest, repeat=True)
+
+
+@given(weights, st.integers(0, 10**9))
+def test_budgets_never_exceed_the_total_and_miss_less_than_one_each(shares: list[float], total: int) -> None:
+    exact = split(shares, Fraction(1))
+    budgets = [allot(total, share) for share in exact]
+    assert sum(exact) == 1
+    assert total - len(shares) < sum(budgets) <= total
+
+
+@given(st.fractions(0, 1), st.fractions(0, 1), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_budget_grows_with_the_total_and_with_the_share(one: Fraction, two: Fraction, some: int, more: int) -> None:
+    assert allot(min(some, more), min(one, two)) <= allot(max(some, more), max(one, two))
+
+
+@given(lengths, st.integers(0, 2000), units, st.integers(1, 60))
+def test_a_portion_is_the_longest_prefix_within_the_budget(sizes: list[int], budget: int, by: By, longest: int) -> None:
+    filled = prefix(sizes, budget, by, longest)
+    fitting = [row for row in rows_of(sizes) if row.tokens <= longest]
+    taken = len(filled.taken)
+    assert list(filled.taken) == fitting[:taken]
+    prices = [row.tokens if by == "tokens" else 1 for row in fitting]
+    assert filled.spent == sum(prices[:taken]) <= budget
+    assert taken == len(fitting) or sum(prices[: taken + 1]) > budget
+
+
+@given(lengths, st.integers(0, 2000), st.integers(0, 2000), units)
+def test_less_is_the_beginning_of_more(sizes: list[int], one: int, two: int, by: By) -> None:
+    less = prefix(sizes, min(one, two), by, 50).taken
+    more = prefix(sizes, max(one, two), by, 50).taken
+    assert more[: len(less)] == less
+
+
+@given(lengths, st.integers(1, 60))
+def test_long_rows_are_counted_once_and_never_taken(sizes: list[int], longest: int) -> None:
+    twice = rows_of(sizes) + rows_of(sizes, epoch=2)
+    filled = fill(twice, 10**9, by="tokens", longest=longest, repeat=True)
+    assert filled.too_long == sum(size > longest for size in sizes)
+    assert all(row.tokens <= longest for row in filled.taken)
+
+
+@given(lengths)
+def test_without_repeat_a_source_that_is_too_small_is_told(sizes: list[int]) -> None:
+    twice = rows_of(sizes) + rows_of(sizes, epoch=2)
+    assert fill(twice, sum(sizes) * 2, by="tokens", longest=60, repeat=False).short
+    exact = fill(twice, sum(sizes), by="tokens", longest=60, repeat=False)
+    assert not exact.short
+    assert exact.spent == sum(sizes)
+
+
+def test_a_source_with_nothing_short_enough_ends() -> None:
+    endless = (Weighed(number, 1, 99) for number in iter(int, 1))
+    filled = fill(endless, 1000, by="tokens", longest=10, repeat=True)
+    assert not filled.taken
+    assert filled.too_long == filled.reached > 0
+
+
+@given(st.integers(1, 40), st.text(max_size=5))
+def test_every_pass_has_every_row_once(size: int, seed: str) -> None:
+    draws = list(islice(passes(range(size), seed), 3 * size))
+    assert draws == list(islice(passes(range(size), seed), 3 * size))
+    for epoch in (1, 2, 3):
+        assert sorted(draw.row for draw in draws if draw.epoch == epoch) == list(range(size))
+
+
+def test_no_rows_make_no_passes() -> None:
+    assert list(passes([], "seed")) == []
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.text(max_size=5))
+def test_interleaving_keeps_rows_orders_and_shares(sizes: list[int], seed: str) -> None:
+    parts = [[(part, place) for place in range(size)] for part, size in enumerate(sizes)]
+    mixed = interleave(parts, seed)
+    assert mixed == interleave(parts, seed)
+    for part, rows in enumerate(parts):
+        assert [row for row in mixed if row[0] == part] == rows
+    seen: Counter[int] = Counter()
+    for position, (part, _) in enumerate(mixed, start=1):
+        seen[part] += 1
+        for other, size in enumerate(sizes):
+            assert abs(seen[other] - position * size / len(mixed)) <= max(1, len(sizes) - 1) + 1e-9
+
+
+@given(st.integers(0, 59), st.integers(1, 59))
+def test_a_ratio_that_yaml_read_as_base_sixty_is_read_back(general: int, medical: int) -> None:
+    number = general * 60 + medical
+    if number >= 60:
+        assert MixConfig.model_validate({"ratio": number}).ratio == f"{general}:{medical}"
+
+
+@given(st.integers(0, 99), st.integers(0, 99))
+def test_ratios_sum_to_one(general: int, medical: int) -> None:
+    if general + medical:
+        shares = parse_ratio(f"{general}:{medical}")
+        assert sum(shares) == 1
+        assert shares[0] * medical == shares[1] * general
+
+
+@pytest.mark.parametrize("text", ["", "1", "1:", "1:2:3", "a:b", "-1:2", "0:0", "0.0:0", "1/2:1", "nan:1"])
+def test_what_is_no_ratio_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ratio"):
+        parse_ratio(text)
