@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,35 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medctx.errors import MedctxError
 from medctx.jsonl import describe, write_text
+
+
+class _Yaml12(yaml.SafeLoader):
+    """Scalars as YAML 1.2 reads them: PyYAML takes 1:1 for the number 61 and "no" for false."""
+
+
+_Yaml12.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge", ":value"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_SCALARS = (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("float", r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$", "-+."),
+)
+for _tag, _pattern, _first in _SCALARS:
+    _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def parse_yaml(text: str, place: str) -> object:
+    """One YAML document; raises MedctxError with the line where it is none."""
+    try:
+        return yaml.load(text, Loader=_Yaml12)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise MedctxError(f"{place}{line} is not YAML ({problem}); mend it.") from None
 
 
 class Config(BaseModel):
@@ -84,7 +114,18 @@ def _apply(tree: dict[str, object], override: str) -> None:
         if not isinstance(child, dict):
             raise MedctxError(f"The override {override!r} reaches into {parent!r}, which holds {child!r}, not keys.")
         branch = cast("dict[str, object]", child)
-    branch[leaf] = yaml.safe_load(text)
+    branch[leaf] = parse_yaml(text, f"The override {override!r}")
+
+
+def _pairs(override: str) -> list[str]:
+    """The key=value pairs of one override; a word without a key belongs to the value before it."""
+    pairs: list[str] = []
+    for word in shlex.split(override):
+        if pairs and not re.match(r"[A-Za-z_][\w.]*=", word):
+            pairs[-1] += f" {word}"
+        else:
+            pairs.append(word)
+    return pairs
 
 
 def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
@@ -98,17 +139,13 @@ def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) 
     if path is not None:
         place = str(path)
         try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            tree = parse_yaml(path.read_text(encoding="utf-8"), place) or {}
         except OSError as error:
-            raise MedctxError(f"The config {path} cannot be read ({error.strerror}).") from None
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f":{mark.line + 1}" if mark else ""
-            raise MedctxError(f"{path}{line} is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
+            raise MedctxError(f"The config {path} cannot be read ({error.strerror}); give a readable file.") from None
     if not isinstance(tree, dict):
         raise MedctxError(f"{place} holds a {type(tree).__name__}, not keys with values.")
     for override in overrides:
-        for pair in shlex.split(override):
+        for pair in _pairs(override):
             _apply(tree, pair)
     try:
         return kind.model_validate(tree)

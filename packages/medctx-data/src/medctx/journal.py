@@ -52,6 +52,15 @@ class Journal(Generic[RecordT]):
         os.fsync(self._stream.fileno())
         self.records.append(record)
 
+    def rewind(self, count: int) -> None:
+        """Keep the first ``count`` records and drop the rest, on disk too."""
+        if count >= len(self.records):
+            return
+        kept = sum(len(line) for line in self.path.read_bytes().splitlines(keepends=True)[:count])
+        self._stream.truncate(kept)
+        self._stream.seek(0, os.SEEK_END)
+        del self.records[count:]
+
     def close(self) -> None:
         """Close the file; appending afterwards is an error."""
         self._stream.close()

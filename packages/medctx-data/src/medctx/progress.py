@@ -39,7 +39,8 @@ def _plain(label: str, total: float, unit: str) -> Iterator[Advance]:
         if now - last >= PLAIN_EVERY_S:
             last = now
             rate = done / (now - begun)
-            say(f"{label}: {done:,.0f}/{total:,.0f} {unit}, {rate:,.1f} {unit}/s, ETA {_clock((total - done) / rate)}")
+            left = _clock(max(0.0, total - done) / max(rate, 1e-9))
+            say(f"{label}: {done:,.0f}/{total:,.0f} {unit}, {rate:,.1f} {unit}/s, ETA {left}")
 
     yield advance
     took = time.monotonic() - begun

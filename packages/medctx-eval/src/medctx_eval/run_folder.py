@@ -22,14 +22,16 @@ class Cost(Record):
     prompt_tokens: int = 0
     computed_tokens: int = 0
     books: int = 0
-    book_prefills: int = 0
+    book_prefills: float = 0.0
     seconds: float = 0.0
 
 
 class Manifest(Record):
-    """One examined model. ``mode`` is the scoring mode its headline numbers use."""
+    """One examined model. ``mode`` is the scoring mode its headline numbers use, ``key`` the digest of model and
+    paper: a run of the same key need not be done again."""
 
     model: str
+    key: str = ""
     weights_digest: str
     adapter_digest: str = ""
     engine: str

@@ -39,6 +39,10 @@ class Tensors:
     position_ids: torch.Tensor
     labels: torch.Tensor
 
+    def to(self, device: torch.device) -> Tensors:
+        """The same row on another device."""
+        return Tensors(self.input_ids.to(device), self.position_ids.to(device), self.labels.to(device))
+
 
 def pack(samples: Sequence[Encoded], row_tokens: int, window: int = 64) -> list[Row]:
     """Best-fit packing that keeps the order of the data nearly: a sample goes into the fullest of the last ``window``

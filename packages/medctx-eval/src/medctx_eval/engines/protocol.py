@@ -20,7 +20,7 @@ class Receipt:
     requests: int = 0
     prompt_tokens: int = 0
     computed_tokens: int = 0
-    book_prefills: int = 0
+    book_prefills: float = 0.0
     seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -35,8 +35,11 @@ class Engine(Protocol):
         """Longest sequence the model takes, in tokens."""
         ...
 
-    def score(self, asks: Sequence[Ask]) -> list[Scores | str]:
-        """Scores of each Ask of one sitting in order; a string says why there are none."""
+    def score(self, asks: Sequence[Ask], book_tokens: int) -> list[Scores | str]:
+        """Scores of each Ask of one sitting in order; a string says why there are none.
+
+        ``book_tokens``: length of the Book the prompts share, 0 where there is none; for the receipt only.
+        """
         ...
 
     def close(self) -> None:

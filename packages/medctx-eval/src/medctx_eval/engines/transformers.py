@@ -71,7 +71,7 @@ class TransformersEngine:
         )
         return torch.log_softmax(output.logits[0].float(), dim=-1)
 
-    def score(self, asks: Sequence[Ask]) -> list[Scores | str]:
+    def score(self, asks: Sequence[Ask], book_tokens: int) -> list[Scores | str]:
         """One forward pass over what the prompts share, then one over each row of suffixes and continuations."""
         import torch
         from transformers import DynamicCache
@@ -94,7 +94,7 @@ class TransformersEngine:
                         tuple(tuple(float(logprobs[place, token]) for place, token in path) for path in reads)
                     )
         self.receipt.requests += 1
-        self.receipt.book_prefills += 1
+        self.receipt.book_prefills += book_tokens > 0
         self.receipt.computed_tokens += prefix
         self.receipt.prompt_tokens += sum(len(ask.prompt) * len(ask.continuations) for ask in asks)
         self.receipt.seconds += time.monotonic() - begun

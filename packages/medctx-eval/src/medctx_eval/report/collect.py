@@ -145,4 +145,8 @@ def collect(folders: Sequence[Path]) -> Aligned:
     """Read and line up run folders."""
     if not folders:
         raise MedctxError("No run folder was given; name at least one folder that an exam wrote.")
-    return align(names_of(folders), [run_folder.read(folder) for folder in folders])
+    by_place = names_of(folders)
+    runs = [run_folder.read(folder) for folder in folders]
+    by_model = tuple(run.manifest.model for run in runs)
+    # What the models are called, unless two are called the same: then where the runs lie tells them apart.
+    return align(by_model if len(set(by_model)) == len(by_model) else by_place, runs)

@@ -1,0 +1,46 @@
+"""What a fine-tuning run is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from medctx.config import Config
+from medctx_train.base_model import EMBEDDED
+from medctx_train.model import LoraSettings
+
+
+class SftConfig(Config):
+    """Supervised fine-tuning of ``base`` on the Dialogues of a mix folder, each seen once per epoch.
+
+    ``row_tokens``: length of a packed row; ``rows_per_step``: rows averaged, weighted by their loss tokens, for one
+    optimizer step. The learning rate warms up over ``warmup`` of the steps and falls linearly to nothing.
+    ``max_packing_gap``: largest difference in nats a sample's loss may show packed against alone before the run is
+    stopped. ``checkpoint_every``: steps between points a killed run resumes from.
+    """
+
+    base: str = EMBEDDED
+    mix: Path = Path("mix")
+    name: str = ""
+    seed: int = 0
+    method: Literal["lora", "full"] = "lora"
+    lora: LoraSettings = LoraSettings()
+    epochs: int = Field(1, ge=1)
+    row_tokens: int = Field(512, ge=8)
+    rows_per_step: int = Field(2, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    autocast: Literal["bf16", "no"] = "bf16"
+    max_packing_gap: float = Field(0.1, gt=0)
+    checkpoint_every: int = Field(10, ge=1)
+
+
+class MergeConfig(Config):
+    """Merging an adapter into its base."""
+
+    base: str = EMBEDDED
+    adapter: Path = Path("adapter")

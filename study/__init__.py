@@ -1,0 +1,1 @@
+"""The orchestration of whole studies: mixes -> cells -> exam -> report -> registry, through console commands only."""

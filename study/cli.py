@@ -1,0 +1,60 @@
+"""The study's command line: ``python -m study run NAME``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from medctx import config as configs
+from medctx import tracking
+from medctx.cli import one_sentence
+from medctx.progress import say
+from study.config import StudyConfig
+from study.dry_run import describe
+from study.pipeline import Outcome, run
+
+STUDIES = Path(__file__).parent.parent / "studies"
+
+
+@click.group()
+def main() -> None:
+    """Whole studies: mixtures, fine-tuning, exam, report and registry."""
+
+
+def _show(config: StudyConfig, outcome: Outcome) -> None:
+    click.echo(outcome.table)
+    click.echo(f"report      {outcome.report.resolve()}")
+    if outcome.run_id:
+        mlflow = tracking.client()
+        uri = mlflow.get_tracking_uri()
+        click.echo(f"MLflow run  {outcome.run_id} in {uri} (look: mlflow ui --backend-store-uri {uri})")
+    for one in outcome.registered:
+        aliases = "".join(f" @{alias}" for alias in one.aliases)
+        click.echo(f"registered  {one.model} version {one.version}: cell {one.cell}{aliases}")
+
+
+@main.command("run")
+@click.argument("name")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
+@click.option("--dry-run", is_flag=True, help="Show cells, steps and what is done already; run nothing.")
+@one_sentence
+def run_study(name: str, overrides: tuple[str, ...], dry_run: bool) -> None:
+    """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
+    config = configs.load(StudyConfig, configs.find(name, [STUDIES]), overrides)
+    if dry_run:
+        click.echo(describe(config))
+        return
+    say(f"Study {config.name}: {len(config.ratios) * len(config.seeds)} cells and the untouched base.")
+    _show(config, run(config))
+
+
+@main.command("list")
+def list_studies() -> None:
+    """Name the studies that come with the project."""
+    for file in sorted(STUDIES.glob("*.yaml")):
+        click.echo(f"{file.stem:12} {configs.load(StudyConfig, file).title}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Running the packages' console commands: found beside this interpreter, errors passed on as their own sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from medctx.errors import MedctxError
+
+
+class StepError(MedctxError):
+    """A command failed; its own message is on stderr already."""
+
+
+def find(command: str) -> str:
+    """The console command of this environment, else of the PATH."""
+    beside = Path(sys.executable).parent / command
+    found = str(beside) if beside.is_file() else shutil.which(command)
+    if not found:
+        package = command if command != "medctx-study" else "medctx"
+        raise MedctxError(f"The command {command} is not installed; run: make install (or pip install ./packages/{package}).")
+    return found
+
+
+def call(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a command to its end with stderr passed through; returns its stdout."""
+    command = [find(arguments[0]), *arguments[1:]]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    if process.returncode != 0:
+        raise StepError(
+            f"'{' '.join(arguments[:2])}' ended with exit code {process.returncode}; see its message above. What is done "
+            "is kept: the same command continues."
+        )
+    return output

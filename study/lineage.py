@@ -1,0 +1,62 @@
+"""The MLflow run tree of a study: one parent, flat children with tags, each continued when its step is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from medctx import tracking
+from medctx.jsonl import write_text
+
+RUN_ID = "mlflow-run-id"
+
+
+class Lineage:
+    """Children of one parent run; without MLflow every child is an empty environment."""
+
+    def __init__(self, parent: str, study: str) -> None:
+        self._parent, self._study = parent, study
+
+    def _find(self, folder: Path) -> str:
+        """The run a killed step had, if the store still knows it."""
+        from mlflow.exceptions import MlflowException
+
+        path = folder / RUN_ID
+        if not path.is_file():
+            return ""
+        found = path.read_text().strip()
+        try:
+            tracking.client().get_run(found)
+        except MlflowException:
+            return ""
+        return found
+
+    @contextmanager
+    def child(self, kind: str, label: str, folder: Path) -> Iterator[Mapping[str, str]]:
+        """The environment a step's command is started with, so that it logs into a child run of its own."""
+        if not self._parent:
+            yield {"MEDCTX_TRACKING": "off"}
+            return
+        mlflow = tracking.client()
+        client = mlflow.MlflowClient()
+        run_id = self._find(folder)
+        if not run_id:
+            tags = {
+                "mlflow.parentRunId": self._parent,
+                "medctx.step": kind,
+                "medctx.cell": label,
+                "medctx.study": self._study,
+            }
+            experiment = client.get_run(self._parent).info.experiment_id
+            run_id = client.create_run(experiment, tags=tags, run_name=f"{kind} {label}").info.run_id
+            write_text(folder / RUN_ID, run_id + "\n")
+        environment = {"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+        try:
+            yield environment
+        except KeyboardInterrupt:
+            client.set_terminated(run_id, "KILLED")
+            raise
+        except BaseException:
+            client.set_terminated(run_id, "FAILED")
+            raise

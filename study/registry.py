@@ -1,0 +1,139 @@
+"""Adapters as MLflow models: one version each, described in words, aliases moved by the gate's stated rule.
+
+A version holds the adapter and the digest of its base, never the base's weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from medctx import tracking
+from medctx.errors import MedctxError
+from medctx.progress import say
+from medctx.records import Record
+from study.config import StudyConfig
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from study.pipeline import Trained
+
+SERVED = Path(__file__).parent / "served_model.py"
+DIGEST_TAG = "medctx.adapter_digest"
+STUDY_TAG = "medctx.study"
+ALIASES = ("champion", "best-knowledge", "best-reading")
+
+
+class Card(Record):
+    """What a registered version says of itself; written by ``medctx-eval report`` per cell, in words and numbers."""
+
+    cell: str
+    summary: str
+    metrics: dict[str, float]
+
+
+class Verdict(Record):
+    """The gate's decision as ``medctx-eval report`` writes it: cells by alias, and the reason in words."""
+
+    champion: str
+    reason: str
+    passed: tuple[str, ...] = ()
+    best_knowledge: str = ""
+    best_reading: str = ""
+    cards: tuple[Card, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One registered version."""
+
+    cell: str
+    model: str
+    version: str
+    aliases: tuple[str, ...]
+
+
+def read_decision(folder: Path) -> Verdict:
+    """The decision beside a report."""
+    path = folder / "decision.json"
+    try:
+        return Verdict.model_validate_json(path.read_text())
+    except (OSError, ValidationError):
+        raise MedctxError(f"{path} is missing or not a decision; run medctx-eval report anew.") from None
+
+
+def _description(config: StudyConfig, card: Card, trained: Trained) -> str:
+    return (
+        f"Cell {card.cell} (general : medical) of the study {config.name} on {config.base}. {card.summary}\n\n"
+        f"LoRA adapter without base weights, trained on {config.tokens:,} tokens; mix {trained.mix.name}, run "
+        f"{trained.run.name}. To serve it: vllm serve <base> --enable-lora --lora-modules "
+        f"{card.cell.replace(':', '-')}=<adapter folder>"
+    )
+
+
+def _log(mlflow: ModuleType, config: StudyConfig, trained: Trained, card: Card, base_digest: str) -> str:
+    """Log the adapter as a model of the current run with its metrics tied to it; returns its URI."""
+    info = mlflow.pyfunc.log_model(
+        name=f"adapter-{card.cell.replace(':', '-').replace(' ', '-')}",
+        python_model=str(SERVED),
+        artifacts={"adapter": str(trained.adapter)},
+        metadata={"base": config.base, "base_digest": base_digest, "adapter_digest": trained.adapter_digest},
+        pip_requirements=["torch", "transformers", "peft"],
+        input_example=["What is a typical finding in Marfan syndrome?"],
+        params={"ratio": trained.cell.ratio, "seed": trained.cell.seed, "tokens": config.tokens},
+    )
+    mlflow.log_metrics(card.metrics, model_id=info.model_id)
+    return str(info.model_uri)
+
+
+def _known(client: object, name: str) -> dict[str, str]:
+    """Versions registered before, by adapter digest: a rerun makes none twice."""
+    found = client.search_model_versions(f"name = '{name}'")  # type: ignore[attr-defined]
+    return {version.tags[DIGEST_TAG]: str(version.version) for version in found if DIGEST_TAG in version.tags}
+
+
+def register(
+    config: StudyConfig, tracked: tracking.Run, out: Path, trained: Sequence[Trained], base_digest: str
+) -> list[Registered]:
+    """One version per adapter, then the aliases; nothing without MLflow or without ``registered_model``.
+
+    ``champion`` is taken away where no cell passes the gate: an alias always points at what the last study proved.
+    """
+    decision = read_decision(out)
+    if not tracked.id or not config.registered_model:
+        return []
+    mlflow = tracking.client()
+    client = mlflow.MlflowClient()
+    known = _known(client, config.registered_model)
+    cards = {card.cell: card for card in decision.cards}
+    versions: dict[str, str] = {}
+    for one in trained:
+        card = cards[one.cell.name]
+        version = known.get(one.adapter_digest)
+        if version is None:
+            uri = _log(mlflow, config, one, card, base_digest)
+            tags = {DIGEST_TAG: one.adapter_digest, STUDY_TAG: config.name, "medctx.cell": card.cell}
+            version = str(mlflow.register_model(uri, config.registered_model, tags=tags).version)
+        description = _description(config, card, one)
+        client.update_model_version(config.registered_model, version, description=description)
+        content = json.dumps(decision.model_dump(mode="json", exclude={"cards"}))
+        client.set_model_version_tag(config.registered_model, version, "medctx.decision", content[:4900])
+        versions[card.cell] = version
+    wanted = dict(zip(ALIASES, (decision.champion, decision.best_knowledge, decision.best_reading), strict=True))
+    held = client.get_registered_model(config.registered_model).aliases
+    for alias, cell in wanted.items():
+        if cell in versions:
+            client.set_registered_model_alias(config.registered_model, alias, versions[cell])
+        elif alias in held:
+            client.delete_registered_model_alias(config.registered_model, alias)
+            say(f"The alias {alias} of {config.registered_model} was taken away: {decision.reason}")
+    return [
+        Registered(cell, config.registered_model, version, tuple(a for a, c in wanted.items() if c == cell))
+        for cell, version in versions.items()
+    ]

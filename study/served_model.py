@@ -1,0 +1,51 @@
+"""How MLflow serves a registered adapter: its base is prepared by name, the adapter put on it, questions answered.
+
+This file travels with the version as its code; it imports nothing of medctx but the base model's preparation.
+"""
+
+from __future__ import annotations
+
+import mlflow
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+MOST_NEW_TOKENS = 64
+
+
+class Adapter(PythonModel):  # type: ignore[misc]
+    """Answers each question greedily with the adapted model, loaded at the first question."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Remember where the adapter lies and which base it belongs to."""
+        self._folder = context.artifacts["adapter"]
+        self._loaded = None
+
+    def _load(self) -> tuple[object, object]:
+        import json
+        from pathlib import Path
+
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        base = json.loads((Path(self._folder) / "adapter_config.json").read_text())["base_model_name_or_path"]
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+        return AutoTokenizer.from_pretrained(base), PeftModel.from_pretrained(model, self._folder).eval()
+
+    def predict(self, context: PythonModelContext, model_input: list[str]) -> list[str]:
+        """One answer per question."""
+        if self._loaded is None:
+            self._loaded = self._load()
+        tokenizer, model = self._loaded
+        answers = []
+        for question in model_input:
+            inputs = tokenizer.apply_chat_template(
+                [{"role": "user", "content": question}],
+                add_generation_prompt=True,
+                return_tensors="pt",
+                return_dict=True,
+            )
+            output = model.generate(**inputs, max_new_tokens=MOST_NEW_TOKENS, do_sample=False)
+            answers.append(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+        return answers
+
+
+mlflow.models.set_model(Adapter())
