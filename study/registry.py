@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SERVED = Path(__file__).parent / "served_model.py"
 DIGEST_TAG = "medctx.adapter_digest"
 STUDY_TAG = "medctx.study"
+QUESTION = "What is a typical finding in Marfan syndrome?"
 ALIASES = ("champion", "best-knowledge", "best-reading")
 
 
@@ -85,7 +86,7 @@ def _log(mlflow: ModuleType, config: StudyConfig, trained: Trained, card: Card, 
         artifacts={"adapter": str(trained.adapter)},
         metadata={"base": config.base, "base_digest": base_digest, "adapter_digest": trained.adapter_digest},
         pip_requirements=["torch", "transformers", "peft"],
-        input_example=["What is a typical finding in Marfan syndrome?"],
+        signature=mlflow.models.infer_signature([QUESTION], ["Tall stature."]),
         params={"ratio": trained.cell.ratio, "seed": trained.cell.seed, "tokens": config.tokens},
     )
     mlflow.log_metrics(card.metrics, model_id=info.model_id)

@@ -123,5 +123,5 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 
 def test_one_run_alone_is_still_a_report(tmp_path: Path) -> None:
     report = build(synthetic_runs.write(tmp_path / "runs", ("base",)), tmp_path / "out", ReportConfig(draws=100))
-    assert report.headline == "Only base was examined: there is nothing to compare."
+    assert report.headline == "Only SmolLM2-135M-Instruct was examined: there is nothing to compare."
     assert (tmp_path / "out" / "report.html").is_file()

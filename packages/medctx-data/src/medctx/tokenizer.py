@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,15 +26,17 @@ def require_tokenizer(folder: Path) -> None:
 def load(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder, which must have a chat template. Needs transformers, not torch."""
     require_tokenizer(folder)
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
-        from transformers import AutoTokenizer
+        import transformers
     except ImportError:
         raise MedctxError(
             "Counting tokens needs the package transformers, which is not installed; "
             "run: pip install 'medctx-data[tokens]'."
         ) from None
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    # A tokenizer.json says everything; AutoTokenizer would import torch first, which takes ten seconds where it is there.
+    fast = (folder / "tokenizer.json").is_file()
+    loader = transformers.PreTrainedTokenizerFast if fast else transformers.AutoTokenizer
+    tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(folder)
     if not tokenizer.chat_template:
         raise MedctxError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
     return tokenizer

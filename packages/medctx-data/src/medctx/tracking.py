@@ -28,6 +28,7 @@ def client() -> ModuleType:
     """The mlflow module, pointed at ``MLFLOW_TRACKING_URI`` or at a sqlite file in the working directory."""
     os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_STORE)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     return mlflow

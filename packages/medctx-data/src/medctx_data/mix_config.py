@@ -77,14 +77,6 @@ class MixConfig(Config):
     repeat: bool = True
     order: Order = "mixed"
 
-    @field_validator("ratio", mode="before")
-    @classmethod
-    def _undo_yaml_sexagesimal(cls, value: object) -> object:
-        """YAML 1.1 reads an unquoted 9:1 as the base-60 number 541; 541 means 9:1 again."""
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 60:
-            return "{}:{}".format(*divmod(value, 60))
-        return value if isinstance(value, str) else str(value)
-
     @field_validator("ratio")
     @classmethod
     def _is_a_ratio(cls, value: str) -> str:

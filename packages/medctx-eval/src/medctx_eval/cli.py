@@ -67,10 +67,9 @@ def report(runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: 
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
     folders = [Path(part) for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
     written = build(folders, _required(out), resolved)
-    decided = decision.write(written, _required(out))
+    decision.write(written, _required(out))
     Console().print(main_table(written))
     click.echo(written.headline)
-    click.echo(decided.reason)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx import config
+from medctx.config import Config
+from medctx.errors import MedctxError
+
+
+class Inner(Config):
+    rate: float = 1.0
+
+
+class Outer(Config):
+    ratio: str = "1:1"
+    flag: str = "yes"
+    inner: Inner = Inner()
+    names: tuple[str, ...] = ()
+
+
+def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("inner: {rat: 2}\n")
+    with pytest.raises(MedctxError, match=r"Unknown key 'rat' in .*a\.yaml \(under inner\) \(did you mean 'rate'\?\)"):
+        config.load(Outer, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("ratio: 1:1", "1:1"), ("ratio: 9:1", "9:1"), ("flag: no", "no"), ("flag: on", "on")]
+)
+def test_ratios_and_words_stay_what_is_written(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    loaded = config.load(Outer, file)
+    assert expected in {loaded.ratio, loaded.flag}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rate", "names"),
+    [
+        (["inner.rate=1e-3"], 1e-3, ()),
+        (["inner.rate=2 names=[a,b]"], 2.0, ("a", "b")),
+        (["names=[a, b]", ""], 1.0, ("a", "b")),
+    ],
+)
+def test_overrides_reach_into_sections(overrides: list[str], rate: float, names: tuple[str, ...]) -> None:
+    loaded = config.load(Outer, None, overrides)
+    assert (loaded.inner.rate, loaded.names) == (rate, names)
+
+
+@pytest.mark.parametrize("override", ["novalue", "ratio=[1:", "inner.rate.deep=1"])
+def test_a_bad_override_is_one_sentence(override: str) -> None:
+    with pytest.raises(MedctxError, match="override"):
+        config.load(Outer, None, ["inner.rate=1", override])
+
+
+def test_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "quick.yaml").write_text("")
+    with pytest.raises(MedctxError, match=r"no config 'quik' \(did you mean 'quick'\?\)"):
+        config.find("quik", [tmp_path])
+
+
+def test_saved_config_loads_again(tmp_path: Path) -> None:
+    original = Outer(ratio="1:9", inner=Inner(rate=0.5))
+    config.save(original, tmp_path / "c.yaml")
+    assert config.load(Outer, tmp_path / "c.yaml") == original

@@ -1,0 +1,40 @@
+"""A tiny model, made once, and a mix of short Dialogues beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from medctx.jsonl import write_records
+from medctx.records import Dialogue, Turn
+from medctx_train.tiny_model import save_tiny_llama
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    save_tiny_llama(folder)
+    return folder
+
+
+def dialogue(number: int, turns: int = 1) -> Dialogue:
+    talk = [
+        turn
+        for n in range(turns)
+        for turn in (
+            Turn(role="user", content=f"What is a finding in disease {number}-{n}?"),
+            Turn(role="assistant", content=f"Finding {number * 7 % 13}."),
+        )
+    ]
+    source, domain = ("odd", "medical") if number % 2 else ("even", "general")
+    return Dialogue(id=f"d{number}", domain=domain, source=source, turns=tuple(talk))
+
+
+@pytest.fixture(scope="session")
+def mix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mix")
+    write_records(folder / "dialogues.jsonl", [dialogue(n, 1 + n % 3) for n in range(40)])
+    return folder
