@@ -15,7 +15,6 @@ READY := $(VENV)/.ready
 PACKAGES := data train eval
 
 export PATH := $(VENV)/bin:$(PATH)
-export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
 export MLFLOW_DISABLE_TELEMETRY ?= true
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
@@ -58,8 +57,11 @@ $(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py require
 	  -e './packages/medctx-eval[hpo,tracking,transformers,$(ENGINE)]'
 	touch $@
 
+study: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
+study: export STUDY := $(STUDY)
+study: export SET := $(SET)
 study: install ## A whole study: STUDY=quick (a name in studies/), SET="key=value other.key=value"
-	mlflow run . --env-manager local --experiment-name medctx -P study='$(STUDY)' -P set='$(SET)'
+	mlflow run . --env-manager local --experiment-name medctx -P study="$$STUDY" -P set="$$SET"
 
 test: install ## The tests that take seconds (.ci/run calls this); ARGS="-k mix" goes to pytest
 	python -m pytest -q $(ARGS)
