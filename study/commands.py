@@ -22,7 +22,9 @@ def find(command: str) -> str:
     found = str(beside) if beside.is_file() else shutil.which(command)
     if not found:
         package = command if command != "medctx-study" else "medctx"
-        raise MedctxError(f"The command {command} is not installed; run: make install (or pip install ./packages/{package}).")
+        raise MedctxError(
+            f"The command {command} is not installed; run: make install (or pip install ./packages/{package})."
+        )
     return found
 
 
@@ -43,7 +45,7 @@ def call(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         raise
     if process.returncode != 0:
         raise StepError(
-            f"'{' '.join(arguments[:2])}' ended with exit code {process.returncode}; see its message above. What is done "
-            "is kept: the same command continues."
+            f"'{' '.join(arguments[:2])}' ended with exit code {process.returncode}; see its message above. "
+            "What is done is kept: the same command continues."
         )
     return output

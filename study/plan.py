@@ -120,7 +120,8 @@ def merge_step(config: StudyConfig, cell: Cell, adapter: Path, adapter_digest: s
 
 def exam_step(config: StudyConfig, models: list[Mapping[str, JsonValue]], base_digest: str) -> Step:
     """``medctx-eval run`` of all cells: its folder is shared by every study that asks the same exam of the same base,
-    and the command itself skips models it has examined."""
+    and the command itself skips models it has examined.
+    """
     asked = section(config, "exam")
     return Step(
         kind="exam",

@@ -5,21 +5,23 @@ This file travels with the version as its code; it imports nothing of medctx but
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 MOST_NEW_TOKENS = 64
 
 
-class Adapter(PythonModel):  # type: ignore[misc]
+class Adapter(PythonModel):
     """Answers each question greedily with the adapted model, loaded at the first question."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Remember where the adapter lies and which base it belongs to."""
         self._folder = context.artifacts["adapter"]
-        self._loaded = None
+        self._loaded: tuple[Any, Any] | None = None
 
-    def _load(self) -> tuple[object, object]:
+    def _load(self) -> tuple[Any, Any]:
         import json
         from pathlib import Path
 
@@ -30,7 +32,9 @@ class Adapter(PythonModel):  # type: ignore[misc]
         model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
         return AutoTokenizer.from_pretrained(base), PeftModel.from_pretrained(model, self._folder).eval()
 
-    def predict(self, context: PythonModelContext, model_input: list[str]) -> list[str]:
+    def predict(
+        self, context: PythonModelContext, model_input: list[str], params: dict[str, Any] | None = None
+    ) -> list[str]:
         """One answer per question."""
         if self._loaded is None:
             self._loaded = self._load()

@@ -22,7 +22,8 @@ CONFIG = "step.yaml"
 class Step:
     """``kind`` and ``label`` are for people; ``command`` is called with ``--config`` and ``--out``; ``config`` is what
     it reads; ``inputs`` are digests of contents that the config names only by path; ``manifest`` is the file whose
-    presence says that the step is done."""
+    presence says that the step is done.
+    """
 
     kind: str
     label: str

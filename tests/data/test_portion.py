@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx_data.mix_config import By, MixConfig, parse_ratio
+from medctx_data.mix_config import By, parse_ratio
 from medctx_data.portion import Filled, Weighed, allot, fill, interleave, passes, split
 
 weights = st.lists(st.floats(0.01, 1000, allow_nan=False), min_size=1, max_size=6)
@@ -105,13 +105,6 @@ def test_interleaving_keeps_rows_orders_and_shares(sizes: list[int], seed: str) 
         seen[part] += 1
         for other, size in enumerate(sizes):
             assert abs(seen[other] - position * size / len(mixed)) <= max(1, len(sizes) - 1) + 1e-9
-
-
-@given(st.integers(0, 59), st.integers(1, 59))
-def test_a_ratio_that_yaml_read_as_base_sixty_is_read_back(general: int, medical: int) -> None:
-    number = general * 60 + medical
-    if number >= 60:
-        assert MixConfig.model_validate({"ratio": number}).ratio == f"{general}:{medical}"
 
 
 @given(st.integers(0, 99), st.integers(0, 99))

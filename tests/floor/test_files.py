@@ -29,9 +29,14 @@ def test_a_wrong_record_is_named_with_its_field(tmp_path: Path) -> None:
 def test_nothing_is_half_written(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old")
-    with pytest.raises(RuntimeError), jsonl.atomic_writer(file) as stream:
-        stream.write("new")
-        raise RuntimeError
+
+    def torn() -> None:
+        with jsonl.atomic_writer(file) as stream:
+            stream.write("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        torn()
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 

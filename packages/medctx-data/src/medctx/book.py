@@ -24,7 +24,9 @@ def bind(passages: Sequence[Passage], count: TokenCount) -> Book:
     )
 
 
-def place(evidence: Sequence[tuple[float, Passage]], distractors: Sequence[Passage], sizes: Sequence[int]) -> list[Passage]:
+def place(
+    evidence: Sequence[tuple[float, Passage]], distractors: Sequence[Passage], sizes: Sequence[int]
+) -> list[Passage]:
     """Put each evidence Passage where its depth says: the share of the distractors' tokens that comes before it.
 
     ``evidence``: (depth in [0, 1], Passage) pairs; ``sizes``: tokens of each distractor. Evidence of equal place

@@ -25,7 +25,8 @@ _DEFINITION_CHARS = range(30, 141)
 
 class CurriculumConfig(Config):
     """Sizes of the split. ``taught``: facts of each kind that medical Dialogues teach; ``untaught``: facts
-    asked but never taught; ``dossiers``: diseases kept for reading, seen in no Dialogue."""
+    asked but never taught; ``dossiers``: diseases kept for reading, seen in no Dialogue.
+    """
 
     seed: int = 0
     taught_findings: int = Field(100, ge=4)
@@ -131,8 +132,9 @@ def build(config: CurriculumConfig) -> Curriculum:
     readable = candidates[position : position + config.dossiers]
     if len(readable) < config.dossiers or len(terms) < config.taught_terms:
         raise MedctxError(
-            f"The ontology {ontology.version} has {len(candidates)} usable diseases and {len(terms)} terms, too few for "
-            f"{wanted} facts, {config.dossiers} dossiers and {config.taught_terms} terms; lower the curriculum's sizes."
+            f"The ontology {ontology.version} has {len(candidates)} usable diseases and {len(terms)} terms, too few "
+            f"for {wanted} facts, {config.dossiers} dossiers and {config.taught_terms} terms; lower the "
+            "curriculum's sizes."
         )
     dossiers = tuple(
         Dossier(id=disease.id, name=disease.name, findings=tuple(findings[:FINDINGS_IN_DOSSIER]))

@@ -93,7 +93,9 @@ def load() -> Ontology:
     titles: dict[str, str] = {}
     aspects: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     with (folder / "phenotype.hpoa").open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = csv.DictReader(
+            (line for line in lines if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE
+        )
         for row in rows:
             if row["database_id"].startswith("OMIM:") and row["qualifier"] != "NOT" and row["hpo_id"] in names:
                 titles[row["database_id"]] = row["disease_name"]

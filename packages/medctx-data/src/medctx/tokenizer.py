@@ -33,7 +33,7 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
             "Counting tokens needs the package transformers, which is not installed; "
             "run: pip install 'medctx-data[tokens]'."
         ) from None
-    # A tokenizer.json says everything; AutoTokenizer would import torch first, which takes ten seconds where it is there.
+    # A tokenizer.json says everything; AutoTokenizer would import torch first, ten seconds where it is installed.
     fast = (folder / "tokenizer.json").is_file()
     loader = transformers.PreTrainedTokenizerFast if fast else transformers.AutoTokenizer
     tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(folder)

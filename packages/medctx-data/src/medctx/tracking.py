@@ -78,12 +78,12 @@ class Run:
         """Log a data set by its file, name and digest (MLflow keeps 36 characters of it)."""
         if not self._mlflow:
             return
-        from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
+        from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.data.sources import LocalArtifactDatasetSource
 
-        source = LocalArtifactDatasetSource(str(path.resolve()))
-        self._mlflow.log_input(MetaDataset(source, name=name, digest=digest[:36]), context=context)
+        source = resolve_dataset_source(str(path.resolve()))
+        logged = MetaDataset(source, name=name, digest=digest[:36])  # type: ignore[abstract]
+        self._mlflow.log_input(logged, context=context)
 
 
 @contextmanager

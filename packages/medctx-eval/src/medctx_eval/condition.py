@@ -17,7 +17,8 @@ _GRAMMAR = "closed, gold, open:<tokens> (evidence dealt over the exam's depths) 
 
 class Condition(Record):
     """``closed``: no Book. ``gold``: the evidence alone. ``open``: evidence among distractors in a Book of at
-    most ``tokens`` tokens, at ``depth`` in [0, 1]; without a depth, items are dealt over several."""
+    most ``tokens`` tokens, at ``depth`` in [0, 1]; without a depth, items are dealt over several.
+    """
 
     kind: Kind
     tokens: int | None = Field(None, ge=1)

@@ -41,8 +41,8 @@ def card(report: Report, cell: str) -> Card:
         metrics[f"{part}.gain.low"] = found.low
         metrics[f"{part}.gain.high"] = found.high
         sentences.append(
-            f"{part.capitalize()} {percent(score.accuracy.value)} % of {score.accuracy.n} items, {points(found.value)} points "
-            f"to {report.base} (95 % interval {difference_interval(found)})."
+            f"{part.capitalize()} {percent(score.accuracy.value)} % of {score.accuracy.n} items, "
+            f"{points(found.value)} points to {report.base} (95 % interval {difference_interval(found)})."
         )
     return Card(cell=cell, summary=" ".join(sentences), metrics=metrics)
 

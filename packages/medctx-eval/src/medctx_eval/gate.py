@@ -31,7 +31,7 @@ class _Candidate(Record):
     reading: Difference
 
     def passes(self, margin: float) -> bool:
-        return self.knowledge.low > 0 and self.reading.not_worse(margin)
+        return self.knowledge.word == "gains" and self.reading.not_worse(margin)
 
 
 def _candidates(report: Report) -> list[_Candidate]:
@@ -66,7 +66,7 @@ def _sentence(one: _Candidate, base: str, lead: str = "95 % interval ") -> str:
 
 def _failed(candidates: list[_Candidate], base: str, margin: float) -> str:
     """What stopped the cell that knows most, and the gaining cell whose reading is the most certain."""
-    gaining = [one for one in candidates if one.knowledge.low > 0]
+    gaining = [one for one in candidates if one.knowledge.word == "gains"]
     if not gaining:
         best = max(candidates, key=lambda one: one.knowledge.value)
         shown = _axis(best.knowledge, "knowledge", base, "95 % interval ")

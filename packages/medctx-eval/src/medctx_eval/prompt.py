@@ -13,9 +13,9 @@ class Tokenizer(Protocol):
     """What is needed of a tokenizer; transformers' fast tokenizers have it."""
 
     def apply_chat_template(
-        self, conversation: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool
-    ) -> str:
-        """Render messages as the model was trained to read them."""
+        self, conversation: list[dict[str, str]], *, tokenize: bool = True, add_generation_prompt: bool = False
+    ) -> object:
+        """Render messages as the model was trained to read them: a string where ``tokenize`` is false."""
         ...
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
@@ -46,9 +46,8 @@ def message(book: Book, question: str) -> str:
 
 
 def _rendered(tokenizer: Tokenizer, content: str) -> str:
-    return tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-    )
+    messages = [{"role": "user", "content": content}]
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:

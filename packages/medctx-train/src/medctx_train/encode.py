@@ -60,9 +60,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> Encoded:
     return Encoded(id=dialogue.id, source=dialogue.source, ids=tuple(encoding["input_ids"]), carries_loss=mask)
 
 
-def encode_all(
-    tokenizer: PreTrainedTokenizerBase, dialogues: Iterable[Dialogue], max_tokens: int
-) -> Iterator[Encoded]:
+def encode_all(tokenizer: PreTrainedTokenizerBase, dialogues: Iterable[Dialogue], max_tokens: int) -> Iterator[Encoded]:
     """Encode Dialogues in order; one longer than ``max_tokens`` is an error, nothing is cut."""
     for dialogue in dialogues:
         encoded = encode(tokenizer, dialogue)

@@ -20,7 +20,7 @@ class LoraSettings(Config):
     """LoRA as PEFT takes it (Hu et al., arXiv 2106.09685); ``alpha / rank`` scales the update."""
 
     rank: int = Field(16, ge=1)
-    alpha: float = Field(32, gt=0)
+    alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
     use_dora: bool = False
@@ -75,9 +75,7 @@ def row_losses(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
     import torch
 
     kept = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
-    output = model(
-        input_ids=batch.input_ids, position_ids=batch.position_ids, logits_to_keep=kept, use_cache=False
-    )
+    output = model(input_ids=batch.input_ids, position_ids=batch.position_ids, logits_to_keep=kept, use_cache=False)
     return torch.nn.functional.cross_entropy(output.logits[0].float(), batch.labels[0, kept], reduction="none")
 
 

@@ -74,7 +74,9 @@ def tensors(row: Row) -> Tensors:
     """The row as tensors."""
     import torch
 
-    ids, positions, labels = [], [], []
+    ids: list[int] = []
+    positions: list[int] = []
+    labels: list[int] = []
     for member in row.members:
         ids += member.ids
         positions += range(len(member.ids))

@@ -38,9 +38,7 @@ def loss_tokens(rows: Sequence[Row]) -> int:
     return sum(member.loss_tokens for row in rows for member in row.members)
 
 
-def _backward(
-    accelerator: Accelerator, model: torch.nn.Module, rows: Sequence[Row]
-) -> tuple[float, dict[str, float]]:
+def _backward(accelerator: Accelerator, model: torch.nn.Module, rows: Sequence[Row]) -> tuple[float, dict[str, float]]:
     """Gradients of one step; every loss token weighs the same, whichever row it stands in."""
     total = loss_tokens(rows)
     sums: dict[str, float] = defaultdict(float)

@@ -39,7 +39,8 @@ class EndpointEngine:
 
     A Book's common prefix is sent once before its questions, so that they find it in the server's prefix cache
     instead of computing it side by side; the receipt counts Book prefills as Book tokens the server says it computed
-    over Book tokens there are (``block_size``: the grain of its cache). Answers 429, 5xx and lost connections are tried again with growing waits.
+    over Book tokens there are (``block_size``: the grain of its cache). Answers 429, 5xx and lost connections are tried
+    again with growing waits.
     """
 
     def __init__(self, url: str, model: str, *, api_key: str = "", concurrency: int = 8, block_size: int = 16) -> None:
@@ -64,7 +65,8 @@ class EndpointEngine:
             ) from None
         if answer.status_code != 200:
             raise MedctxError(
-                f"{self._url}/v1/models answers {answer.status_code}; is it an OpenAI-compatible server, is the key right?"
+                f"{self._url}/v1/models answers {answer.status_code}; is it an OpenAI-compatible server, and is the "
+                "key right?"
             )
         served = {entry["id"]: entry for entry in answer.json()["data"]}
         if self._model not in served:

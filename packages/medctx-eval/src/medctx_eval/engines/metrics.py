@@ -13,7 +13,8 @@ _HISTOGRAM = "vllm:request_prefill_kv_computed_tokens"
 @dataclass(frozen=True, slots=True)
 class Counters:
     """Prompt tokens computed (not read from the prefix cache) since the server started; 0 where the server has no
-    such metrics."""
+    such metrics.
+    """
 
     computed_tokens: int = 0
 

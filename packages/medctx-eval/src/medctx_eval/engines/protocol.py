@@ -15,7 +15,8 @@ Scores = tuple[tuple[float, ...], ...]
 @dataclass(slots=True)
 class Receipt:
     """What an exam cost: ``prompt_tokens`` sent, of which ``computed_tokens`` were not read from a cache;
-    ``book_prefills``: times a Book was computed."""
+    ``book_prefills``: times a Book was computed.
+    """
 
     requests: int = 0
     prompt_tokens: int = 0

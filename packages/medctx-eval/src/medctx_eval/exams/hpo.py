@@ -62,9 +62,7 @@ def _knowledge_items(curriculum: Curriculum, seed: int) -> Iterator[ExamItem]:
                 yield _knowledge_item(fact, number, wording, options, gold)
 
 
-def _knowledge_item(
-    fact: Fact, number: int, wording: str, options: dict[str, str], gold: tuple[str, ...]
-) -> ExamItem:
+def _knowledge_item(fact: Fact, number: int, wording: str, options: dict[str, str], gold: tuple[str, ...]) -> ExamItem:
     return ExamItem(
         id=f"hpo-knowledge/{fact.kind}/{fact.id}/{number}",
         exam="hpo-knowledge",

@@ -30,7 +30,7 @@ def _files(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
 BUILDERS: dict[str, Builder] = {
     "hpo-knowledge": _hpo_knowledge,
     "hpo-reading": _hpo_reading,
-    **{name: _files for name in files.CARDS},
+    **dict.fromkeys(files.CARDS, _files),
 }
 
 

@@ -51,4 +51,6 @@ def accuracy(correct: BoolArray, clusters: Labels, level: float = LEVEL) -> Accu
         tail = (1 + level) / 2
         shrink = float(stats.norm.ppf(tail) / stats.t.ppf(tail, count - 1)) ** 2
         low, high = wilson(value, effective * shrink, level)
+        # Rounding must not put the value outside its own interval.
+        low, high = min(low, value), max(high, value)
     return Accuracy(n=sums.items, clusters=count, value=value, low=low, high=high, few_clusters=count < FEW)

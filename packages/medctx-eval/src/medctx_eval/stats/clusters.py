@@ -13,6 +13,9 @@ Labels = Sequence[str] | NDArray[np.str_] | NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 LEVEL = 0.95
+FEWEST = 10
+"""Below this many clusters no difference is called a gain or a loss."""
+
 FEW = 30
 """Below this many clusters the asymptotics are thin (Cameron and Miller 2015, J. Human Resources 50:317-372,
 section VI) and results carry a warning beside their correction."""

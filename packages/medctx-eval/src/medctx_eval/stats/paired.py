@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy import stats
 
 from medctx.records import Record
-from medctx_eval.stats.clusters import FEW, LEVEL, BoolArray, ClusterSums, IntArray, Labels, cluster_sums
+from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, BoolArray, ClusterSums, IntArray, Labels, cluster_sums
 
 Word = Literal["gains", "loses", "ties with"]
 
@@ -40,7 +40,9 @@ class Difference(Record):
 
     @property
     def word(self) -> Word:
-        """A tie is an interval that contains 0."""
+        """A tie is an interval that contains 0; too few clusters for a claim count as one."""
+        if self.clusters < FEWEST:
+            return "ties with"
         return "gains" if self.low > 0 else "loses" if self.high < 0 else "ties with"
 
     def not_worse(self, margin: float) -> bool:

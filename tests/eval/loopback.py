@@ -1,0 +1,83 @@
+"""A loopback stand-in of a vLLM server: same routes, log-probabilities from a rule, troubles on demand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Rule = Callable[[list[int], int], float]
+
+
+class Loopback(ThreadingHTTPServer):
+    """``rule(prompt, token)`` gives a log-probability; ``troubles`` are statuses answered first, one a request."""
+
+    def __init__(self, rule: Rule, max_model_len: int = 4096) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.rule, self.max_model_len = rule, max_model_len
+        self.troubles: list[int] = []
+        self.requests: list[dict[str, object]] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def prompts(self) -> int:
+        """Prompts that were asked for chosen tokens."""
+        return sum(len(one["prompt"]) for one in self.requests if "logprob_token_ids" in one)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Loopback
+
+    def _send(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self._send(200, {"data": [{"id": "m", "max_model_len": self.server.max_model_len}]})
+        else:
+            self._send(404, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            trouble = self.server.troubles.pop(0) if self.server.troubles else 0
+            if not trouble:
+                self.server.requests.append(body)
+        if trouble:
+            self._send(trouble, {"error": "trouble"})
+            return
+        prompts = body["prompt"] if body["prompt"] and isinstance(body["prompt"][0], list) else [body["prompt"]]
+        tokens = body.get("logprob_token_ids", [])
+        choices = [
+            {
+                "index": n,
+                "logprobs": {"top_logprobs": [{f"token_id:{t}": self.server.rule(prompt, t) for t in tokens}]},
+            }
+            for n, prompt in enumerate(prompts)
+        ]
+        self._send(200, {"choices": choices})
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def serve(rule: Rule, max_model_len: int = 4096) -> Iterator[Loopback]:
+    with Loopback(rule, max_model_len) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from medctx.errors import MedctxError
+from medctx_eval.condition import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "axis", "name"),
+    [
+        ("closed", "knowledge", "closed"),
+        ("gold", "reading", "gold"),
+        ("open:512", "reading", "open:512"),
+        ("open:2048:0.5", "reading", "open:2048:0.5"),
+        ("open:2048:1", "reading", "open:2048:1"),
+    ],
+)
+def test_conditions_read_and_write_themselves(text: str, axis: str, name: str) -> None:
+    condition = parse(text)
+    assert (condition.axis, condition.name) == (axis, name)
+    assert parse(condition.name) == condition
+
+
+@pytest.mark.parametrize("text", ["", "open", "open:0", "open:512:1.5", "closed:3", "gold:1"])
+def test_anything_else_is_refused_with_the_grammar(text: str) -> None:
+    with pytest.raises(MedctxError, match=r"is not known; write closed, gold, open"):
+        parse(text)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx import tokenizer
+from medctx.book import bind
+from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.engines.tree import trees
+from medctx_eval.prompt import Ask, letter_ask, shared_prefix, text_ask
+from tests.eval.made_exam import made_exam
+
+torch = pytest.importorskip("torch")
+
+
+def asks(tiny: Path) -> list[Ask]:
+    tokens = tokenizer.load(tiny)
+    exam = made_exam()
+    book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
+    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_ask, letter_ask)]
+
+
+def naive(model: torch.nn.Module, ask: Ask) -> list[list[float]]:
+    """Each continuation in a forward pass of its own."""
+    found = []
+    for continuation in ask.continuations:
+        ids = torch.tensor([ask.prompt + continuation])
+        logprobs = torch.log_softmax(model(input_ids=ids).logits[0].float(), dim=-1)
+        begin = len(ask.prompt) - 1
+        found.append([float(logprobs[begin + n, token]) for n, token in enumerate(continuation)])
+    return found
+
+
+def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(4)
+    several = asks(tiny)
+    scores = TransformersEngine(model).score(several, 1)
+    with torch.no_grad():
+        for ask, score in zip(several, scores, strict=True):
+            for expected, found in zip(naive(model, ask), score, strict=True):
+                assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_book_is_computed_once(tiny: Path) -> None:
+    engine = TransformersEngine.load(tiny)
+    several = asks(tiny)
+    engine.score(several, 1)
+    shared = shared_prefix(several)
+    own = sum(len(ask.prompt) - shared + 1 + sum(len(c) - 1 for c in ask.continuations) for ask in several)
+    assert engine.receipt.computed_tokens == shared - 1 + own
+    assert engine.receipt.book_prefills == 1
+
+
+def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
+    several = asks(tiny)
+    shared = shared_prefix(several) - 1
+    whole = sum(len(tree.ids) for tree in trees(several, shared, 10**6))
+    pieces = list(trees(several, shared, 100))
+    assert len(pieces) > 1
+    assert sum(len(tree.ids) for tree in pieces) == whole
+    assert sum(len(tree.reads) for tree in pieces) == len(several)

@@ -1,0 +1,85 @@
+"""The whole path on a tiny model through the transformers engine: mix, train, exam, report, registry, twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+for needed in ("torch", "peft", "mlflow", "medctx_train", "medctx_eval", "medctx_data"):
+    pytest.importorskip(needed)
+
+ROOT = Path(__file__).parents[2]
+
+
+def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "MEDCTX_CACHE": str(folder / "cache"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    environment.pop("MLFLOW_RUN_ID", None)
+    command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={folder / 'work'}"]
+    for override in ("exam.engine=transformers", "tokens=2000", *extra):
+        command += ["--set", override]
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("smoke")
+    found = smoke(folder)
+    assert found.returncode == 0, found.stderr[-3000:]
+    return folder, found.stdout
+
+
+def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, str]) -> None:
+    folder, shown = done
+    assert "knowledge" in shown
+    assert "registered  medctx-smoke version 2" in shown
+    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    assert [cell["name"] for cell in report["cells"]] == ["base", "1:0", "0:1"]
+    for score in report["scores"]:
+        assert sum(score["verdicts"].values()) == score["accuracy"]["n"]
+    page = (folder / "work/studies/smoke/report.html").read_text()
+    assert "generated" in page
+    assert "Human Phenotype Ontology" in page
+
+
+def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    kinds = sorted(run.data.tags["medctx.step"] for run in children)
+    assert kinds == ["exam", "mix", "mix", "train", "train"]
+    trained = next(run for run in children if run.data.tags["medctx.step"] == "train")
+    losses = client.get_metric_history(trained.info.run_id, "train.loss")
+    assert len(losses) == len({metric.step for metric in losses}) >= 2
+    (dataset,) = trained.inputs.dataset_inputs
+    assert dataset.dataset.digest
+    versions = client.search_model_versions("name = 'medctx-smoke'")
+    assert len(versions) == 2
+    assert all("general : medical" in version.description for version in versions)
+
+
+def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    steps = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("*.safetensors")}
+    journals = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("replies.jsonl")}
+    again = smoke(folder)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "examined already" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in steps} == steps
+    assert {path: path.stat().st_mtime_ns for path in journals} == journals
+    assert "version 3" not in again.stdout
