@@ -9,8 +9,6 @@ from pathlib import Path
 from medctx import tracking
 from medctx.jsonl import write_text
 
-RUN_ID = "mlflow-run-id"
-
 
 class Lineage:
     """Children of one parent run; without MLflow every child is an empty environment."""
@@ -18,11 +16,15 @@ class Lineage:
     def __init__(self, parent: str, study: str) -> None:
         self._parent, self._study = parent, study
 
+    def _file(self, folder: Path) -> Path:
+        """Where a step keeps its run's id; a folder can serve several studies, each with a run of its own."""
+        return folder / f"mlflow-run-{self._study}"
+
     def _find(self, folder: Path) -> str:
         """The run a killed step had, if the store still knows it."""
         from mlflow.exceptions import MlflowException
 
-        path = folder / RUN_ID
+        path = self._file(folder)
         if not path.is_file():
             return ""
         found = path.read_text().strip()
@@ -50,7 +52,7 @@ class Lineage:
             }
             experiment = client.get_run(self._parent).info.experiment_id
             run_id = client.create_run(experiment, tags=tags, run_name=f"{kind} {label}").info.run_id
-            write_text(folder / RUN_ID, run_id + "\n")
+            write_text(self._file(folder), run_id + "\n")
         environment = {"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
         try:
             yield environment
