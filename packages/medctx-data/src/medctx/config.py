@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast, get_args
@@ -118,14 +117,8 @@ def _apply(tree: dict[str, object], override: str) -> None:
 
 
 def _pairs(override: str) -> list[str]:
-    """The key=value pairs of one override; a word without a key belongs to the value before it."""
-    pairs: list[str] = []
-    for word in shlex.split(override):
-        if pairs and not re.match(r"[A-Za-z_][\w.]*=", word):
-            pairs[-1] += f" {word}"
-        else:
-            pairs.append(word)
-    return pairs
+    """The key=value pairs of one override: a new pair begins where a word is followed by an equals sign."""
+    return [pair for pair in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", override.strip()) if pair]
 
 
 def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
