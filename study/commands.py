@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from medctx import tether
 from medctx.errors import MedctxError
 
 
@@ -30,7 +31,8 @@ def find(command: str) -> str:
 
 def call(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a command to its end with stderr passed through; returns its stdout."""
-    command = [find(arguments[0]), *arguments[1:]]
+    # Tethered: a killed study must not leave a command behind that writes beside the next one.
+    command = [sys.executable, tether.__file__, find(arguments[0]), *arguments[1:]]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
     )

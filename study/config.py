@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator
 
 from medctx.config import Config
+from medctx.curriculum import CurriculumConfig
 
 __all__ = ["StudyConfig"]
 
@@ -19,7 +20,8 @@ class StudyConfig(Config):
     """A grid of cells on one base model, and the exam they all sit.
 
     ``ratios``: general : medical, one cell each per seed; the untouched base is always a cell. ``tokens``: trained
-    tokens of every cell. ``mix``, ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``,
+    tokens of every cell. ``curriculum``: which embedded facts are taught and which are only read, the same for
+    Dialogues and exam. ``mix``, ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``,
     ``medctx-train sft``, ``medctx-eval run`` and ``medctx-eval report``. ``registered_model``: the name adapters are
     registered under, nothing to register none. ``work``: the folder of finished steps, shared by all studies.
     """
@@ -30,6 +32,7 @@ class StudyConfig(Config):
     ratios: tuple[str, ...] = ("1:0", "1:1", "0:1")
     seeds: tuple[int, ...] = (0,)
     tokens: int = Field(40_000, ge=1)
+    curriculum: CurriculumConfig = CurriculumConfig()
     adapters: str = Field("auto", pattern="^(auto|hot|merged)$")
     data: Path | None = None
     mix: Section = Field(default_factory=dict)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pydantic import JsonValue
 
 from medctx import config as configs
 from medctx import tracking
+from medctx.errors import MedctxError
 from medctx.progress import say
 from study import plan, steps
 from study.commands import call
@@ -112,13 +115,26 @@ def _exam(config: StudyConfig, base: Path, base_digest: str, trained: list[Train
     return [Path(line) for line in output.splitlines() if line.strip()]
 
 
+@contextmanager
+def only_one(work: Path) -> Iterator[None]:
+    """Hold the work folder: two studies writing the same steps would tear each other's journals."""
+    with (work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MedctxError(
+                f"Another study is running in {work}; wait for it, stop it, or choose another folder with work=FOLDER."
+            ) from None
+        yield
+
+
 def run(config: StudyConfig) -> Outcome:
     """Run a study; what is done is not done again."""
     out = config.work / "studies" / config.name
     out.mkdir(parents=True, exist_ok=True)
-    configs.save(config, out / "study.yaml")
-    with tracking.run("study", config.name) as tracked:
-        tracked.params(config.model_dump(mode="json", exclude={"mix", "train", "exam", "report"}))
+    with only_one(config.work), tracking.run("study", config.name) as tracked:
+        configs.save(config, out / "study.yaml")
+        tracked.params(config.model_dump(mode="json", exclude={"mix", "train", "exam", "report", "curriculum"}))
         tracked.tags({"study": config.name})
         lineage = Lineage(tracked.id, config.name)
         os.environ.pop("MLFLOW_RUN_ID", None)

@@ -51,8 +51,11 @@ def local_files(section: JsonValue, data: Path | None) -> JsonValue:
 
 
 def section(config: StudyConfig, name: str) -> Section:
-    """One of the handed-on sections with its paths filled in."""
-    return cast("Section", local_files(cast("JsonValue", getattr(config, name)), config.data))
+    """One of the handed-on sections with its paths, and where facts are used its curriculum, filled in."""
+    found = cast("Section", local_files(cast("JsonValue", getattr(config, name)), config.data))
+    if name in {"mix", "exam"}:
+        found["curriculum"] = config.curriculum.model_dump(mode="json")
+    return found
 
 
 def _file_digests(value: JsonValue) -> list[str]:

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from medctx import config as configs
 from medctx.errors import MedctxError
 
 P = ParamSpec("P")
@@ -48,3 +49,15 @@ def step_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def config_path(name: str) -> Path | None:
+    """The file ``--config`` names: a path, or the stem of a YAML file in the working directory; nothing for ""."""
+    return configs.find(name, [Path.cwd()]) if name else None
+
+
+def required(out: Path | None) -> Path:
+    """The folder of ``--out``, which a verb that writes must be given."""
+    if out is None:
+        raise MedctxError("There is no folder to write to; give one with --out.")
+    return out

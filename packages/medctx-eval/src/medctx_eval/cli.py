@@ -8,23 +8,12 @@ from pathlib import Path
 import click
 
 from medctx import config as configs
-from medctx.cli import one_sentence, step_options
-from medctx.errors import MedctxError
+from medctx.cli import config_path, one_sentence, required, step_options
 
 
 @click.group()
 def main() -> None:
     """Examine language models with closed and open books, and compare them."""
-
-
-def _path(name: str) -> Path | None:
-    return configs.find(name, [Path.cwd()]) if name else None
-
-
-def _required(out: Path | None) -> Path:
-    if out is None:
-        raise MedctxError("There is no folder to write to; give one with --out.")
-    return out
 
 
 @main.command()
@@ -36,7 +25,7 @@ def run(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     from medctx_eval import session
     from medctx_eval.config import RunConfig
 
-    resolved = configs.load(RunConfig, _path(config), overrides)
+    resolved = configs.load(RunConfig, config_path(config), overrides)
     if dry_run:
         from medctx_eval.estimate import estimate
         from medctx_eval.runner import Paper
@@ -44,7 +33,7 @@ def run(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
         paper = Paper(resolved, tokenizer.load(session.tokenizer_folder(resolved)))
         click.echo(estimate(paper).model_dump_json(indent=2))
         return
-    for folder in session.run(resolved, _required(out)):
+    for folder in session.run(resolved, required(out)):
         click.echo(str(folder))
 
 
@@ -60,14 +49,14 @@ def report(runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: 
     from medctx_eval.report import ReportConfig, build
     from medctx_eval.report.tables import main_table
 
-    resolved = configs.load(ReportConfig, _path(config), overrides)
+    resolved = configs.load(ReportConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
         return
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
     folders = [Path(part) for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
-    written = build(folders, _required(out), resolved)
-    decision.write(written, _required(out))
+    written = build(folders, required(out), resolved)
+    decision.write(written, required(out))
     Console().print(main_table(written))
     click.echo(written.headline)
 

@@ -7,23 +7,12 @@ from pathlib import Path
 import click
 
 from medctx import config as configs
-from medctx.cli import one_sentence, step_options
-from medctx.errors import MedctxError
+from medctx.cli import config_path, one_sentence, required, step_options
 
 
 @click.group()
 def main() -> None:
     """Fine-tune language models on mixtures of Dialogues."""
-
-
-def _path(name: str) -> Path | None:
-    return configs.find(name, [Path.cwd()]) if name else None
-
-
-def _required(out: Path | None) -> Path:
-    if out is None:
-        raise MedctxError("There is no folder to write to; give one with --out.")
-    return out
 
 
 @main.command()
@@ -34,13 +23,13 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     from medctx_train.config import SftConfig
     from medctx_train.sft import train
 
-    resolved = configs.load(SftConfig, _path(config), overrides)
+    resolved = configs.load(SftConfig, config_path(config), overrides)
     if dry_run:
         from medctx_train.plan import plan
 
         click.echo(plan(resolved).model_dump_json(indent=2))
         return
-    manifest = train(resolved, _required(out))
+    manifest = train(resolved, required(out))
     click.echo(manifest.model_dump_json(indent=2))
 
 
@@ -63,11 +52,11 @@ def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bo
     from medctx_train.config import MergeConfig
     from medctx_train.merge import merge as run
 
-    resolved = configs.load(MergeConfig, _path(config), overrides)
+    resolved = configs.load(MergeConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
         return
-    click.echo(str(run(resolved, _required(out))))
+    click.echo(str(run(resolved, required(out))))
 
 
 if __name__ == "__main__":

@@ -108,19 +108,28 @@ class EndpointEngine:
         )
         return retrying(self._post, body)
 
-    def _read(self, ask: Ask) -> Scores | str:
-        wanted = wanted_tokens(ask)
-        tokens = sorted(set().union(*wanted.values()))
+    def _next_tokens(
+        self, prefixes: Sequence[Tokens], wanted: dict[Tokens, set[int]]
+    ) -> dict[Tokens, dict[str, float]]:
+        """The wanted tokens' log-probabilities after each of several prefixes, in one request."""
         body: dict[str, object] = {
-            "prompt": [list(prefix) for prefix in wanted],
+            "prompt": [list(prefix) for prefix in prefixes],
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": 1,
-            "logprob_token_ids": tokens,
+            "logprob_token_ids": sorted(set().union(*(wanted[prefix] for prefix in prefixes))),
             "return_tokens_as_token_ids": True,
         }
+        return dict(zip(prefixes, self._patiently(body), strict=True))
+
+    def _read(self, ask: Ask) -> Scores | str:
+        wanted = wanted_tokens(ask)
+        prefixes = list(wanted)
         try:
-            read = dict(zip(wanted, self._patiently(body), strict=True))
+            # The prompt alone first: the continuations then find it in the cache instead of computing it side by side.
+            read = self._next_tokens(prefixes[:1], wanted)
+            if len(prefixes) > 1:
+                read |= self._next_tokens(prefixes[1:], wanted)
         except _TryAgainError as error:
             return f"{error} after {ATTEMPTS} attempts"
         try:

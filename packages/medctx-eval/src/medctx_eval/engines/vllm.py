@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 from pydantic import Field
 
+from medctx import tether
 from medctx.config import Config
 from medctx.errors import MedctxError
 from medctx.progress import say, track
-from medctx_eval.engines import tether
 
 BASE = "base"
 _START_LIMIT_S = 900
