@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import JsonValue
 
-from medctx import digest
+from medctx import __version__, digest
 from medctx.jsonl import write_text
 from medctx.progress import say
 from study.commands import call
@@ -35,9 +35,9 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Digest of everything that determines the output; paths in ``ignored`` keys are stood for by ``inputs``."""
+        """Digest of everything that determines the output, the version of medctx too; paths in ``ignored`` keys are stood for by ``inputs``."""
         content = {key: value for key, value in self.config.items() if key not in self.ignored}
-        return digest.of_value([self.kind, list(self.command), content, list(self.inputs)])
+        return digest.of_value([__version__, self.kind, list(self.command), content, list(self.inputs)])
 
     def folder(self, work: Path) -> Path:
         """Where the step's output lies."""

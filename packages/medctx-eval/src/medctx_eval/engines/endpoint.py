@@ -162,15 +162,18 @@ class EndpointEngine:
         self.receipt.prompt_tokens += sum(len(prefix) for ask in asks for prefix in wanted_tokens(ask)) + shared
         self.receipt.computed_tokens += after.computed_tokens - before.computed_tokens
         if book_tokens:
-            own = sum(self._uncached(len(prefix), shared) for ask in asks for prefix in wanted_tokens(ask))
+            own = sum(self._own_tokens(ask, shared) for ask in asks)
             again = max(0, after.computed_tokens - warmed.computed_tokens - own)
             self.receipt.book_prefills += (warmed.computed_tokens - before.computed_tokens + again) / shared
         self.receipt.seconds += time.monotonic() - begun
         return results
 
-    def _uncached(self, length: int, shared: int) -> int:
-        """Tokens a prompt must compute when the shared part is cached: caches hold whole blocks."""
-        return length - shared // self._block_size * self._block_size
+    def _own_tokens(self, ask: Ask, shared: int) -> int:
+        """Tokens an Ask must compute when the shared part is cached, then its prompt: caches hold whole blocks."""
+        block = self._block_size
+        lengths = [len(prefix) for prefix in wanted_tokens(ask)]
+        after_prompt = sum(length - len(ask.prompt) // block * block for length in lengths[1:])
+        return lengths[0] - shared // block * block + after_prompt
 
     def close(self) -> None:
         """Close the connections."""
