@@ -35,7 +35,10 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Digest of everything that determines the output, the version of medctx too; paths in ``ignored`` keys are stood for by ``inputs``."""
+        """Digest of everything that determines the output, the version of medctx too.
+
+        Paths in ``ignored`` keys are stood for by ``inputs``.
+        """
         content = {key: value for key, value in self.config.items() if key not in self.ignored}
         return digest.of_value([__version__, self.kind, list(self.command), content, list(self.inputs)])
 
