@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import synthetic_runs
 
 from medctx.errors import MedctxError
 from medctx.records import Judged, Verdict
@@ -15,6 +14,7 @@ from medctx_eval.report.collect import align, collect, names_of
 from medctx_eval.report.compute import compute
 from medctx_eval.report.ratios import general_share, label
 from medctx_eval.run_folder import RunFolder
+from tests.eval import synthetic_runs
 
 CONFIG = ReportConfig(draws=500)
 

@@ -7,13 +7,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import synthetic_runs
 from rich.console import Console
 
 from medctx.jsonl import read_record
 from medctx_eval import run_folder
 from medctx_eval.report import Report, ReportConfig, build
 from medctx_eval.report.tables import main_table
+from tests.eval import synthetic_runs
 
 HOSTILE = '<script>alert(1)</script></style>$x^2$ | `a` & "b"'
 

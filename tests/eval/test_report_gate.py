@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import synthetic_runs
 
 from medctx_eval.gate import decide
 from medctx_eval.report import Comparison, Report, ReportConfig
 from medctx_eval.report.collect import align
 from medctx_eval.report.compute import compute
 from medctx_eval.run_folder import RunFolder
+from tests.eval import synthetic_runs
 
 Span = tuple[float, float, float]
 
