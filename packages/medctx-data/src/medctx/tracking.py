@@ -6,6 +6,7 @@ Everything here does nothing when MLflow is not installed, so that the light pac
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -81,7 +82,10 @@ class Run:
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.meta_dataset import MetaDataset
 
-        source = resolve_dataset_source(str(path.resolve()))
+        with warnings.catch_warnings():
+            # MLflow registers its local source several times and warns that it has to choose.
+            warnings.simplefilter("ignore", UserWarning)
+            source = resolve_dataset_source(str(path.resolve()))
         logged = MetaDataset(source, name=name, digest=digest[:36])  # type: ignore[abstract]
         self._mlflow.log_input(logged, context=context)
 
