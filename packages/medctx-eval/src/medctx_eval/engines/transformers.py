@@ -43,7 +43,9 @@ class TransformersEngine:
         """Load a model folder, and a PEFT adapter on it, in the stored precision."""
         import torch
         from transformers import AutoModelForCausalLM
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation="sdpa")
         model = model.to(place)  # type: ignore[arg-type]
