@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from medctx import config as configs
-from medctx import tracking
+from medctx import digest, tracking
 from medctx.errors import MedctxError
 from medctx.progress import say
 from study import plan, steps
@@ -87,13 +87,9 @@ def _model(base: Path, base_digest: str, trained: Trained) -> Mapping[str, JsonV
 def _exam(config: StudyConfig, base: Path, base_digest: str, trained: list[Trained], lineage: Lineage) -> list[Path]:
     if _serving(config, base, len(trained)) == "merged":
         trained = [
-            Trained(
-                one.cell,
-                one.mix,
-                one.run,
-                one.adapter,
-                one.adapter_digest,
-                steps.run(
+            replace(
+                one,
+                merged=steps.run(
                     plan.merge_step(config, one.cell, one.adapter, one.adapter_digest, base_digest),
                     config.work,
                     lineage,
@@ -140,7 +136,7 @@ def run(config: StudyConfig) -> Outcome:
         os.environ.pop("MLFLOW_RUN_ID", None)
         base = Path(call(["medctx-train", "base", config.base], SILENT).strip().splitlines()[-1])
         card = base / "base.json"
-        base_digest = str(_read(card)["weights_digest"]) if card.is_file() else plan.weights_digest(base)
+        base_digest = str(_read(card)["weights_digest"]) if card.is_file() else digest.of_weights(base)
         trained = [_train(config, cell, base, base_digest, lineage) for cell in plan.cells(config)]
         runs = _exam(config, base, base_digest, trained, lineage)
         settings = out / "report.yaml"

@@ -34,11 +34,6 @@ def cells(config: StudyConfig) -> list[Cell]:
     ]
 
 
-def weights_digest(folder: Path) -> str:
-    """Digest of a checkpoint's weight files."""
-    return digest.of_folder(folder, "*.safetensors")
-
-
 def local_files(section: JsonValue, data: Path | None) -> JsonValue:
     """Replace ``${data}`` in every text of a section by the study's data folder."""
     if isinstance(section, str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +50,7 @@ class Step:
         return (self.folder(work) / self.manifest).is_file()
 
 
-def run(step: Step, work: Path, lineage: Lineage, extra: Sequence[str] = ()) -> Path:
+def run(step: Step, work: Path, lineage: Lineage) -> Path:
     """Run a step unless it is done; returns its folder. A killed step is called again and continues by itself."""
     folder = step.folder(work)
     if step.done(work):
@@ -60,5 +59,5 @@ def run(step: Step, work: Path, lineage: Lineage, extra: Sequence[str] = ()) -> 
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / CONFIG, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
     with lineage.child(step.kind, step.label, folder) as environment:
-        call([*step.command, *extra, "--config", str(folder / CONFIG), "--out", str(folder)], environment)
+        call([*step.command, "--config", str(folder / CONFIG), "--out", str(folder)], environment)
     return folder

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from medctx.digest import of_weights
 from medctx.errors import MedctxError
 from medctx.jsonl import read_records
 from medctx_train import checkpoint
-from medctx_train.base_model import weights_digest
 from medctx_train.config import MergeConfig, SftConfig
 from medctx_train.manifest import LOG, StepLog
 from medctx_train.merge import merge
@@ -49,7 +49,7 @@ def test_training_learns_and_merging_keeps_the_model_loadable(tiny: Path, mix: P
     assert manifest.last_loss < manifest.first_loss - 0.1
     assert set(next(read_records(tmp_path / "run" / LOG, StepLog)).by_source) == {"odd", "even"}
     merged = merge(MergeConfig(base=str(tiny), adapter=tmp_path / "run" / "adapter"), tmp_path / "merged")
-    assert weights_digest(merged) != weights_digest(tiny)
+    assert of_weights(merged) != of_weights(tiny)
     assert not (tmp_path / "run" / checkpoint.FILE).exists()
 
 

@@ -45,3 +45,8 @@ def of_folder(folder: Path, pattern: str = "*") -> str:
     """Hex digest of the files of a folder that match ``pattern``: their names and bytes, sorted by name."""
     files = sorted(path for path in folder.rglob(pattern) if path.is_file())
     return of_value([[path.relative_to(folder).as_posix(), of_file(path)] for path in files])
+
+
+def of_weights(folder: Path) -> str:
+    """Hex digest of the weight files of a checkpoint or an adapter."""
+    return of_folder(folder, "*.safetensors")

@@ -91,8 +91,8 @@ class Run:
 
 
 @contextmanager
-def run(prefix: str, name: str, *, nested_under: str = "", experiment: str = "medctx") -> Iterator[Run]:
-    """Join the run named by ``MLFLOW_RUN_ID``, or start one (a child of ``nested_under`` where given).
+def run(prefix: str, name: str, *, experiment: str = "medctx") -> Iterator[Run]:
+    """Join the run named by ``MLFLOW_RUN_ID``, or start one.
 
     A run that ends by an error is marked FAILED, one that is interrupted KILLED, never left RUNNING.
     """
@@ -104,11 +104,10 @@ def run(prefix: str, name: str, *, nested_under: str = "", experiment: str = "me
     active = mlflow.active_run()
     if not joined and not active and not os.environ.get("MLFLOW_EXPERIMENT_ID"):
         mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", experiment))
-    tags = {"mlflow.parentRunId": nested_under} if nested_under else None
     started = (
         mlflow.start_run(run_id=joined)
         if joined and not active
-        else mlflow.start_run(run_name=name, nested=active is not None, tags=tags)
+        else mlflow.start_run(run_name=name, nested=active is not None)
     )
     try:
         with started:

