@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from medctx.atomic import atomic_file
 from medctx.errors import MedctxError
 from medctx.jsonl import describe, read_records
 from medctx.records import Dialogue
@@ -49,20 +48,10 @@ def _schema(pyarrow: ModuleType) -> object:
 def write_shard(path: Path, dialogues: Iterable[Dialogue]) -> None:
     """Write Dialogues as Parquet; the file appears under its name when it is whole."""
     pyarrow = _pyarrow()
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = [dialogue.model_dump() for dialogue in dialogues]
     table = pyarrow.Table.from_pylist(rows, schema=_schema(pyarrow))
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            pyarrow.parquet.write_table(table, stream, compression="zstd")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as stream:
+        pyarrow.parquet.write_table(table, stream, compression="zstd")
 
 
 def read_shard(path: Path) -> Iterator[Dialogue]:

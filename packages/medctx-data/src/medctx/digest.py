@@ -27,12 +27,27 @@ def of_record(record: BaseModel) -> str:
     return of_value(record.model_dump(mode="json"))
 
 
+class RecordsDigest:
+    """:func:`of_records` of records that go by one at a time."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, record: BaseModel) -> None:
+        """Take the next record in."""
+        self._digest.update(of_record(record).encode())
+
+    def hex(self) -> str:
+        """The digest of the records so far."""
+        return self._digest.hexdigest()
+
+
 def of_records(records: Iterable[BaseModel]) -> str:
     """Hex digest of records in their order."""
-    total = hashlib.sha256()
+    total = RecordsDigest()
     for record in records:
-        total.update(of_record(record).encode())
-    return total.hexdigest()
+        total.add(record)
+    return total.hex()
 
 
 def of_file(path: Path) -> str:

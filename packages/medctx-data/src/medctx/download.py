@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+from medctx.atomic import atomic_file
 from medctx.errors import MedctxError
 from medctx.progress import say, track
 
@@ -122,12 +121,9 @@ def from_url(url: str, target: Path) -> tuple[Path, str]:
     import httpx
 
     def download() -> tuple[Path, str]:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
         try:
             with (
-                os.fdopen(descriptor, "wb") as stream,
+                atomic_file(target) as stream,
                 # Identity: a .gz file must arrive as it lies there, not unpacked on the way.
                 httpx.stream(
                     "GET", url, headers={"Accept-Encoding": "identity"}, follow_redirects=True, timeout=TIMEOUT_S
@@ -142,17 +138,11 @@ def from_url(url: str, target: Path) -> tuple[Path, str]:
                     for chunk in answer.iter_bytes():
                         stream.write(chunk)
                         advance(len(chunk) / _MEGABYTE)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(target)
             return target, answer.headers.get("X-Repo-Commit", "")
         except httpx.TransportError as error:
             raise _TryAgainError(type(error).__name__) from None
         except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError) as error:
             raise _unreachable(url, str(error)) from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
     say(f"Fetching {url}.")
     return _patiently(url, download)

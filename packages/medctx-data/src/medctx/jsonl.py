@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import BinaryIO, TextIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from medctx.atomic import atomic_file
 from medctx.errors import MedctxError
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
@@ -96,19 +95,8 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
     """A text file (gzipped where its name ends so) that appears under its name only when the block ends without an
     error.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as binary:
-            with _text_writer(binary, packed=path.suffix == ".gz") as stream:
-                yield stream
-            binary.flush()
-            os.fsync(binary.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as binary, _text_writer(binary, packed=path.suffix == ".gz") as stream:
+        yield stream
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,10 +13,15 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def main() -> None:
-    """Become the command given as arguments."""
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def main() -> None:
+    """Become the command given as arguments."""
+    end_with_parent()
     os.execvp(sys.argv[1], sys.argv[1:])
 
 

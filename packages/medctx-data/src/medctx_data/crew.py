@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
 
+from medctx.tether import end_with_parent
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-_PR_SET_PDEATHSIG = 1
 
 
 def cores() -> int:
     """The cores this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _end_with_parent() -> None:
-    """A worker ends when the process that started it is gone, however it went (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def work(task: Callable[[ItemT], ResultT], items: Sequence[ItemT], processes: int) -> Iterator[tuple[ItemT, ResultT]]:
@@ -40,7 +32,7 @@ def work(task: Callable[[ItemT], ResultT], items: Sequence[ItemT], processes: in
             yield item, task(item)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _end_with_parent) as pool:
+    with ProcessPoolExecutor(processes, context, end_with_parent) as pool:
         running = {pool.submit(task, item): item for item in items}
         try:
             for done in as_completed(running):

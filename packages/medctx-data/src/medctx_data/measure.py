@@ -6,8 +6,6 @@ content and what it was measured with, so that another ratio, seed or budget mea
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from medctx.atomic import atomic_file
 from medctx.progress import track
 from medctx.records import Dialogue
 from medctx_data.crew import work
@@ -39,16 +38,9 @@ class Measure(Protocol):
 
 
 def _save(columns: Columns, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            save: Callable[..., None] = np.savez
-            save(stream, **columns)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as stream:
+        save: Callable[..., None] = np.savez
+        save(stream, **columns)
 
 
 def _load(path: Path) -> Columns:

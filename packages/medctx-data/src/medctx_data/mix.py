@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import medctx
 from medctx import digest
+from medctx.digest import RecordsDigest
 from medctx.progress import say
 from medctx.records import Dialogue
 from medctx_data.cleaning import Exclusion
@@ -56,21 +56,6 @@ class Draft:
             }
             for entry in chunk:
                 yield entry, next(waiting[entry.part])
-
-
-class RecordsDigest:
-    """:func:`medctx.digest.of_records` of records that go by one at a time."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def add(self, record: Dialogue) -> None:
-        """Take the next record in."""
-        self._digest.update(digest.of_record(record).encode())
-
-    def hex(self) -> str:
-        """The digest of the records so far."""
-        return self._digest.hexdigest()
 
 
 @dataclass
