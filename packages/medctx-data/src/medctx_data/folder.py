@@ -8,13 +8,14 @@ from pathlib import Path
 
 from medctx import config as configs
 from medctx.dialogues import DIALOGUES, SHARDS, read_dialogues, read_shard, shard_name, write_shard
+from medctx.digest import RecordsDigest
 from medctx.errors import MedctxError
 from medctx.jsonl import read_record, require_space, write_record, write_records, write_text
 from medctx.progress import Advance, track
 from medctx.records import Dialogue
 from medctx_data import figure
 from medctx_data.manifest import MixManifest, describe
-from medctx_data.mix import Draft, Entry, Observed, RecordsDigest
+from medctx_data.mix import Draft, Entry, Observed
 
 MANIFEST = "mix.json"
 CONFIG = "config.yaml"
