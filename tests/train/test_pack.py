@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx import tokenizer
+from medctx_train.attention import packing_gap
 from medctx_train.encode import Encoded, encode
-from medctx_train.model import load_model, packing_gap
+from medctx_train.model import load_model
 from medctx_train.pack import IGNORED, Row, fill, pack, tensors
 from tests.train.conftest import dialogue
 

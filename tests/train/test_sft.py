@@ -14,9 +14,9 @@ from medctx.errors import MedctxError
 from medctx.jsonl import read_records
 from medctx_train import checkpoint
 from medctx_train.config import MergeConfig, SftConfig
+from medctx_train.lora import LoraSettings
 from medctx_train.manifest import LOG, StepLog
 from medctx_train.merge import merge
-from medctx_train.model import LoraSettings
 from medctx_train.sft import train
 from medctx_train.steps import learning_rate
 

@@ -8,8 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from medctx.config import Config
+from medctx_train.attention import Attention
 from medctx_train.base_model import EMBEDDED
-from medctx_train.model import LoraSettings
+from medctx_train.lengths import TooLong
+from medctx_train.lora import LoraSettings
+from medctx_train.loss import Weighting
+from medctx_train.replay import ReplaySettings
+from medctx_train.rope import RopeSettings
 
 
 class SftConfig(Config):
@@ -18,23 +23,34 @@ class SftConfig(Config):
     ``row_tokens``: length of a packed row; ``rows_per_step``: rows averaged, weighted by their loss tokens, for one
     optimizer step. The learning rate warms up over ``warmup`` of the steps and falls linearly to nothing.
     ``max_packing_gap``: largest difference in nats a sample's loss may show packed against alone before the run is
-    stopped. ``checkpoint_every``: steps between points a killed run resumes from.
+    stopped. ``checkpoint_every``: steps between points a killed run resumes from. ``loss_chunk``: loss tokens whose
+    logits are held at a time. ``neftune_alpha``: noise on the embeddings while training (arXiv 2310.05914), 0 for none.
+    ``liger``: Triton kernels for norms, rotary positions and MLPs where the package and a GPU are.
     """
 
     base: str = EMBEDDED
     mix: Path = Path("mix")
     name: str = ""
     seed: int = 0
-    method: Literal["lora", "full"] = "lora"
+    method: Literal["lora", "qlora", "full"] = "lora"
     lora: LoraSettings = LoraSettings()
+    replay: ReplaySettings = ReplaySettings()
+    rope: RopeSettings = RopeSettings()
     epochs: int = Field(1, ge=1)
     row_tokens: int = Field(512, ge=8)
+    too_long: TooLong = "refuse"
     rows_per_step: int = Field(2, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup: float = Field(0.05, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     autocast: Literal["bf16", "no"] = "bf16"
+    attention: Attention = "auto"
+    loss_weighting: Weighting = "token"
+    loss_chunk: int = Field(1024, ge=1)
+    neftune_alpha: float = Field(0.0, ge=0)
+    gradient_checkpointing: bool = False
+    liger: Literal["auto", "on", "off"] = "auto"
     max_packing_gap: float = Field(0.1, gt=0)
     checkpoint_every: int = Field(10, ge=1)
 

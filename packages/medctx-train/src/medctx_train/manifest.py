@@ -20,11 +20,31 @@ class StepLog(Record):
     tokens_per_second: float
 
 
+class SourceCount(Record):
+    """What became of the Dialogues of one source.
+
+    ``dialogues`` were read; of these ``dropped`` were too long and left out, ``split`` made into several parts at their
+    turns, ``unrolled`` into one sample per answer because the chat template rewrites earlier turns. ``samples`` are
+    trained on, with ``tokens`` of which ``loss_tokens`` carry loss, in one epoch. ``replay``: the source is replayed.
+    """
+
+    source: str
+    replay: bool = False
+    dialogues: int = 0
+    dropped: int = 0
+    split: int = 0
+    unrolled: int = 0
+    samples: int = 0
+    tokens: int = 0
+    loss_tokens: int = 0
+
+
 class SftManifest(Record):
     """A finished run.
 
     ``tokens``: all tokens the model saw; ``loss_tokens``: those it was trained to produce; ``packing_gap``: see
-    :func:`medctx_train.model.packing_gap`; ``weights``: the folder of the adapter or checkpoint.
+    :func:`medctx_train.attention.packing_gap`; ``weights``: the folder of the adapter or checkpoint; ``replay_share``:
+    the realised share of replayed tokens.
     """
 
     name: str
@@ -35,6 +55,8 @@ class SftManifest(Record):
     mix_digest: str
     seed: int
     dialogues: int
+    sources: tuple[SourceCount, ...]
+    replay_share: float
     tokens: int
     loss_tokens: int
     steps: int

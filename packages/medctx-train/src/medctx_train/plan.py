@@ -5,8 +5,8 @@ from __future__ import annotations
 from medctx.records import Record
 from medctx_train.base_model import prepare
 from medctx_train.config import SftConfig
+from medctx_train.data import load_data
 from medctx_train.pack import fill
-from medctx_train.sft import load_data
 from medctx_train.steps import batches, loss_tokens
 
 

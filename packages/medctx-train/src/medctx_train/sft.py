@@ -8,54 +8,32 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx import config as configs
 from medctx import digest, tokenizer, tracking
-from medctx.dialogues import files_of, read_dialogues
+from medctx.dialogues import files_of
 from medctx.errors import MedctxError
 from medctx.journal import Journal
 from medctx.jsonl import read_record, require_space, write_record
 from medctx.progress import say, track
 from medctx_train import checkpoint
+from medctx_train.attention import packing_gap
 from medctx_train.base_model import prepare
 from medctx_train.config import SftConfig
-from medctx_train.encode import encode_all
+from medctx_train.data import load_data
+from medctx_train.lora import add_lora
 from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
-from medctx_train.model import add_lora, load_model, packing_gap
-from medctx_train.pack import Row, fill, pack
+from medctx_train.model import load_model
+from medctx_train.pack import Row, fill
 from medctx_train.steps import batches, loss_tokens, optimize
 
 if TYPE_CHECKING:
     import torch
 
-_BYTES_NEEDED = {"lora": 200 * 2**20, "full": 2**31}
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """The encoded mix: packed rows, how many Dialogues stand in them, and the digest of the Dialogues."""
-
-    rows: list[Row]
-    dialogues: int
-    digest: str
-
-
-def load_data(config: SftConfig, folder: Path) -> Data:
-    """Encode and pack the mix with the tokenizer of the model folder."""
-    tokens = tokenizer.load(folder)
-    dialogues = list(read_dialogues(config.mix))
-    if not dialogues:
-        raise MedctxError(f"The mix {config.mix} holds no Dialogues; make it anew with medctx-data mix.")
-    with track("Encoding", len(dialogues), "Dialogues") as advance:
-        encoded = []
-        for one in encode_all(tokens, dialogues, config.row_tokens):
-            encoded.append(one)
-            advance(1)
-    return Data(pack(encoded, config.row_tokens), len(dialogues), digest.of_records(dialogues))
+_BYTES_NEEDED = {"lora": 200 * 2**20, "qlora": 200 * 2**20, "full": 2**31}
 
 
 def _self_test(model: torch.nn.Module, rows: Sequence[Row], limit: float) -> float:
@@ -101,7 +79,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     accelerator = Accelerator(mixed_precision=config.autocast, cpu=not torch.cuda.is_available())
     model: torch.nn.Module = load_model(folder)
     gap = _self_test(model, data.rows, config.max_packing_gap)
-    if config.method == "lora":
+    if config.method != "full":
         model = add_lora(model, config.lora, config.seed)  # type: ignore[arg-type]
     model.train()
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(
@@ -126,7 +104,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 rates = {"lr": entry.learning_rate, "tokens_per_second": entry.tokens_per_second}
                 run.metrics({"loss": entry.loss, **rates, **sources}, step=entry.step)
                 advance(1)
-        weights = out / ("adapter" if config.method == "lora" else "model")
+        weights = out / ("model" if config.method == "full" else "adapter")
         accelerator.unwrap_model(model).save_pretrained(weights)
         if config.method == "full":
             tokenizer.load(folder).save_pretrained(weights)
@@ -140,6 +118,8 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             mix_digest=data.digest,
             seed=config.seed,
             dialogues=data.dialogues,
+            sources=data.sources,
+            replay_share=data.replay_share,
             tokens=log.records[-1].tokens,
             loss_tokens=loss_tokens(data.rows) * config.epochs,
             steps=len(plan),

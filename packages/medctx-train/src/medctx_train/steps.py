@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
 from medctx_train.config import SftConfig
+from medctx_train.loss import row_losses
 from medctx_train.manifest import StepLog
-from medctx_train.model import row_losses
 from medctx_train.pack import Row, tensors
 
 if TYPE_CHECKING:
