@@ -50,7 +50,7 @@ def test_training_learns_and_merging_keeps_the_model_loadable(tiny: Path, mix: P
     assert set(next(read_records(tmp_path / "run" / LOG, StepLog)).by_source) == {"odd", "even"}
     merged = merge(MergeConfig(base=str(tiny), adapter=tmp_path / "run" / "adapter"), tmp_path / "merged")
     assert of_weights(merged) != of_weights(tiny)
-    assert not (tmp_path / "run" / checkpoint.FILE).exists()
+    assert not (tmp_path / "run" / checkpoint.FOLDER).exists()
 
 
 def test_killed_at_any_step_and_continued_is_the_straight_run(tiny: Path, mix: Path, tmp_path: Path) -> None:

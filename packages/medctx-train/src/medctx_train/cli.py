@@ -21,6 +21,7 @@ def main() -> None:
 def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
     """Fine-tune a base model on a mix folder; running it again continues."""
     from medctx_train.config import SftConfig
+    from medctx_train.launch import is_main
     from medctx_train.sft import train
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
@@ -30,7 +31,8 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
         click.echo(plan(resolved).model_dump_json(indent=2))
         return
     manifest = train(resolved, required(out))
-    click.echo(manifest.model_dump_json(indent=2))
+    if is_main():
+        click.echo(manifest.model_dump_json(indent=2))
 
 
 @main.command()

@@ -1,0 +1,71 @@
+"""What a run says while it goes: the journal of its steps, its MLflow run and a progress bar. Main process only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medctx import tracking
+from medctx.dialogues import files_of
+from medctx.journal import Journal
+from medctx.progress import Advance, say, track
+from medctx_train.config import SftConfig
+from medctx_train.data import Data
+from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
+
+
+class RunLog:
+    """The journal first, the tracker second; in the other processes of a launch it does nothing."""
+
+    def __init__(self, journal: Journal[StepLog] | None, run: tracking.Run, advance: Advance) -> None:
+        self._journal, self._run, self._advance = journal, run, advance
+
+    @property
+    def records(self) -> list[StepLog]:
+        """The steps so far."""
+        return self._journal.records if self._journal else []
+
+    def step(self, entry: StepLog) -> None:
+        """Write one step down."""
+        if self._journal is None:
+            return
+        self._journal.append(entry)
+        sources = {f"loss.{source}": loss for source, loss in entry.by_source.items()}
+        rates = {"lr": entry.learning_rate, "tokens_per_second": entry.tokens_per_second}
+        self._run.metrics({"loss": entry.loss, **rates, **sources}, step=entry.step)
+        self._advance(1)
+
+    def finish(self, out: Path, manifest: SftManifest) -> None:
+        """Tell the tracker how the run ended."""
+        totals = {"fill": manifest.fill, "packing_gap": manifest.packing_gap, "tokens": float(manifest.tokens)}
+        self._run.metrics(totals)
+        self._run.artifact(out / MANIFEST, "train")
+        self._run.artifact(out / LOG, "train")
+
+
+def _parameters(config: SftConfig) -> dict[str, object]:
+    """The config as flat parameters: a section's keys are told by their own name where no other has it."""
+    return {**config.model_dump(mode="json", exclude={"lora"}), **config.lora.model_dump(mode="json")}
+
+
+@contextmanager
+def run_log(
+    config: SftConfig, out: Path, name: str, data: Data, *, done: int, steps: int, main: bool
+) -> Iterator[RunLog]:
+    """Open what a run of ``steps`` steps writes into ``out``, of which the first ``done`` stand."""
+    if not main:
+        yield RunLog(None, tracking.Run(None, "train"), lambda _: None)
+        return
+    with (
+        tracking.run("train", f"train {name}") as run,
+        Journal(out / LOG, StepLog) as journal,
+        track(f"Training {name}", steps, "steps") as advance,
+    ):
+        run.params(_parameters(config))
+        run.dataset(files_of(config.mix)[0], config.mix.name, data.digest, "training")
+        journal.rewind(done)
+        if done:
+            say(f"Continuing {name} at step {done} of {steps}.")
+        advance(done)
+        yield RunLog(journal, run, advance)
