@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx_eval.report import ReportConfig, build
+from medctx_eval.report.recipe import Recipe
 from tests.eval import chromium, synthetic_runs
 
 SEEDED = ("base", "1:0-0", "1:0-1", "1:1-0", "1:1-1", "0:1-0", "0:1-1", "0:1@10k-0", "0:1@20k-0")
@@ -24,7 +25,7 @@ def make(root: Path) -> Path:
     ledger = synthetic_runs.write_ledger(root / "ledger", [("k/0/0", "13-gram"), ("k/1/0", "exact")])
     config = ReportConfig(
         title="A made-up study: how general and medical Dialogues share a budget of tokens",
-        amounts=AMOUNTS,
+        cells={name: Recipe(amount=amount) for name, amount in AMOUNTS.items()},
         contamination=ledger,
         training=synthetic_runs.write_training(root, tuple(AMOUNTS)),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.digest import of_text
 from medctx.errors import MedctxError
 from medctx.records import Judged, Mode, Verdict
 from medctx_eval.gate import decide
@@ -13,7 +14,8 @@ from medctx_eval.report import Report, ReportConfig
 from medctx_eval.report.collect import align, collect, names_of
 from medctx_eval.report.compute import compute
 from medctx_eval.report.model import Score
-from medctx_eval.report.ratios import general_share, label
+from medctx_eval.report.recipe import Recipe, label, share_in
+from medctx_eval.report.series import series
 from medctx_eval.run_folder import RunFolder
 from tests.eval import synthetic_runs
 
@@ -70,7 +72,50 @@ def test_unreadable_answers_lie_between_the_bounds() -> None:
 
 def test_cells_go_from_base_over_general_to_medical(report: Report) -> None:
     assert [cell.name for cell in report.cells] == ["base", "1:0", "1:1", "0:1"]
-    assert [cell.general_share for cell in report.cells] == [None, 1, 0.5, 0]
+    assert [cell.recipe.general_share for cell in report.cells] == [None, 1, 0.5, 0]
+
+
+def test_every_cell_is_compared_with_the_base_of_its_own_weights() -> None:
+    names = ("small", "small 1:1", "large", "large 1:0", "large 0:1")
+    runs = [
+        run(
+            {"small": "base", "large": "base"}.get(name, name.split()[-1]),
+            cell=name,
+            weights_digest=of_text(name.split()[0]),
+        )
+        for name in names
+    ]
+    found = compute(align(names, runs), CONFIG)
+    assert [(cell.name, cell.base, cell.recipe.base) for cell in found.cells] == [
+        ("small", True, ""),
+        ("small 1:1", False, "small"),
+        ("large", True, ""),
+        ("large 1:0", False, "large"),
+        ("large 0:1", False, "large"),
+    ]
+    assert {(one.cell, one.other) for one in found.family("headline")} == {
+        ("small 1:1", "small"),
+        ("large 1:0", "large"),
+        ("large 0:1", "large"),
+    }
+    assert {(one.cell, one.other) for one in found.family("pairs")} == {
+        *((one.cell, one.other) for one in found.family("headline")),
+        ("large 0:1", "large 1:0"),
+    }
+    assert {one.cell for one in found.losses} == {"small 1:1", "large 1:0", "large 0:1"}
+    assert (found.base, found.to_base) == ("small", "its base")
+    alone = compute(align(names, runs), ReportConfig(draws=200, base="large"))
+    assert {one.other for one in alone.family("headline")} == {"large"}
+
+
+def test_a_curve_goes_through_cells_that_differ_along_its_axis_alone() -> None:
+    names = ("base", "1:0", "1:1", "0:1", "0:1@10k", "0:1@20k")
+    amounts = {"1:0": 40, "1:1": 40, "0:1": 40, "0:1@10k": 10, "0:1@20k": 20}
+    told = {name: Recipe(amount=amount, method="lora") for name, amount in amounts.items()}
+    found = compute(align(names, [run(name) for name in names]), ReportConfig(draws=200, cells=told))
+    assert [[cell.name for cell in own] for own in series(found.tuned, "general_share")] == [["0:1", "1:1", "1:0"]]
+    assert [[cell.name for cell in own] for own in series(found.tuned, "amount")] == [["0:1@10k", "0:1@20k", "0:1"]]
+    assert series(found.tuned, "method") == []
 
 
 def test_untaught_items_count_in_no_headline_number(report: Report) -> None:
@@ -167,13 +212,13 @@ def test_configured_names_must_be_runs() -> None:
     aligned = align(("base", "1:1"), [run("base"), run("1:1")])
     with pytest.raises(MedctxError, match="no run 'bse' to be the base; the runs are: base, 1:1"):
         compute(aligned, ReportConfig(base="bse"))
-    with pytest.raises(MedctxError, match=r"ratios\.1:1 is 3.*outside"):
-        compute(aligned, ReportConfig(ratios={"1:1": 3}))
-    for key in ("ratios", "amounts", "training"):
+    for key, value in (("cells", {"amount": 1}), ("training", "x")):
         with pytest.raises(MedctxError, match=f"The key {key}.1:9 names no run"):
-            compute(
-                aligned, ReportConfig.model_validate({key: {"1:9": 1}} if key != "training" else {key: {"1:9": "x"}})
-            )
+            compute(aligned, ReportConfig.model_validate({key: {"1:9": value}}))
+    with pytest.raises(MedctxError, match=r"The key cells.1:1.base names no cell: 'bse'; the cells are: base, 1:1"):
+        compute(aligned, ReportConfig(cells={"1:1": Recipe(base="bse")}))
+    with pytest.raises(MedctxError, match=r"The key cells.base.base makes base a tuned cell"):
+        compute(aligned, ReportConfig(cells={"base": Recipe(base="1:1"), "1:1": Recipe(base="base")}))
     with pytest.raises(MedctxError, match="No run folder was given"):
         collect([])
 
@@ -236,8 +281,7 @@ def test_names_are_the_parts_in_which_folders_differ() -> None:
     ("name", "share"), [("1:1", 0.5), ("9:1", 0.9), ("0:1", 0), ("4:1/s0", 0.8), ("0:0", None), ("base", None)]
 )
 def test_shares_are_read_from_names(name: str, share: float | None) -> None:
-    assert general_share(name, {}) == share
-    assert general_share(name, {name: 0.25}) == 0.25
+    assert share_in(name) == share
 
 
 def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:

@@ -164,7 +164,8 @@ def test_conditions_go_from_closed_over_open_to_removed_evidence() -> None:
 def browse(study: tuple[Collected, Report], limit: int, budget: int = 5_000_000) -> tuple[Contents, Any]:
     collected, report = study
     first = sheet(collected, report.mode, report.cells)
-    found = contents(collected, first, report.base, items_of(collected), limit, budget=budget)
+    bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
+    found = contents(collected, first, bases, items_of(collected), limit, budget=budget)
     assert found is not None
     return found, json.loads(found.document)
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from medctx.jsonl import read_record
 from medctx_eval import run_folder
 from medctx_eval.report import Report, ReportConfig, build
+from medctx_eval.report.recipe import Recipe
 from medctx_eval.report.tables import main_table
 from tests.eval import synthetic_runs
 
@@ -45,7 +46,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
         draws=200,
         contamination=ledger,
         training=synthetic_runs.write_training(root, ["1:0", "1:1"]),
-        amounts={"1:0": 40_000, "1:1": 40_000, "0:1": 40_000},
+        cells={name: Recipe(amount=40_000) for name in ("1:0", "1:1", "0:1")},
     )
     return root / "out", build(folders, root / "out", config)
 

@@ -12,6 +12,7 @@ from medctx.records import Mode, Record
 from medctx_eval.report import parts
 from medctx_eval.report.cells import cells_of, headline_mode
 from medctx_eval.report.collect import collect
+from medctx_eval.report.compared import pairs_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.model import Cell, Repeated
 from medctx_eval.report.repeated import repeated
@@ -114,12 +115,10 @@ def _differences(
     ]
 
 
-def _pairs(cells: Sequence[str], base: str, every: bool) -> list[tuple[str, str]]:
-    others = [name for name in cells if name != base]
+def _pairs(cells: Sequence[Cell], judged: Sequence[str], every: bool) -> list[tuple[str, str]]:
     if not every:
-        return [(name, base) for name in others]
-    names = [base, *others]
-    return [(names[later], names[earlier]) for later in range(len(names)) for earlier in range(later)]
+        return pairs_of(cells, judged)[0]
+    return [(later, earlier) for place, later in enumerate(judged) for earlier in judged[:place]]
 
 
 def compare(
@@ -127,7 +126,7 @@ def compare(
 ) -> Compared:
     """Compare the models of run folders on exactly what all of them were asked.
 
-    Every cell with the base, or with ``every_pair`` all with all; by axis, with ``conditions`` also by Condition.
+    Every cell with its base, or with ``every_pair`` all with all; by axis, with ``conditions`` also by Condition.
     Raises MedctxError where the runs were not asked the same, or there is nothing to compare.
     """
     collected = collect(folders)
@@ -154,6 +153,6 @@ def compare(
             if cell.name in own.cells
         ),
         accuracies=tuple(_accuracies(own, shown)),
-        differences=tuple(_differences(own, shown, _pairs(own.cells, base, every_pair), config)),
+        differences=tuple(_differences(own, shown, _pairs(cells, own.cells, every_pair), config)),
         noise=tuple(repeated(collected, own, config)),
     )

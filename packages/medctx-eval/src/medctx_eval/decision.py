@@ -44,7 +44,7 @@ def card(report: Report, cell: str) -> Card:
         metrics[f"{part}.gain.high"] = found.high
         sentences.append(
             f"{part.capitalize()} {percent(score.accuracy.value)} % of {score.accuracy.n} items, "
-            f"{points(found.value)} points to {report.base} (95 % interval {difference_interval(found)})."
+            f"{points(found.value)} points to {report.base_of(cell)} (95 % interval {difference_interval(found)})."
         )
     if metrics:
         metrics["unreadable"] = unreadable_share(report, cell)

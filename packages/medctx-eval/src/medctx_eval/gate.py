@@ -26,9 +26,10 @@ class Decision(Record):
 
 
 class _Candidate(Record):
-    """``unreadable``: share of answers that say nothing; both axes count alike."""
+    """``base``: what it is compared with; ``unreadable``: share of answers that say nothing; both axes count alike."""
 
     name: str
+    base: str
     knowledge: Difference
     reading: Difference
     unreadable: float
@@ -52,6 +53,7 @@ def _candidates(report: Report) -> list[_Candidate]:
             found.append(
                 _Candidate(
                     name=cell.name,
+                    base=report.base_of(cell.name),
                     knowledge=knowledge.difference,
                     reading=reading.difference,
                     unreadable=unreadable_share(report, cell.name),
@@ -123,26 +125,26 @@ def _axis(found: Difference, axis: str, against: str, lead: str = "") -> str:
     return f"{found.word} {percent(abs(found.value))} points of {axis} {joint} {against} ({span})"
 
 
-def _sentence(one: _Candidate, base: str, lead: str = "95 % interval ") -> str:
+def _sentence(one: _Candidate, lead: str = "95 % interval ") -> str:
     """Both axes of one cell in one clause, the kind of interval named once."""
     joint = "but" if one.reading.word == "loses" else "and"
     reading = _axis(one.reading, "reading", "it")
-    return f"{one.name} {_axis(one.knowledge, 'knowledge', base, lead)} {joint} {reading}"
+    return f"{one.name} {_axis(one.knowledge, 'knowledge', one.base, lead)} {joint} {reading}"
 
 
-def _failed(candidates: list[_Candidate], base: str, margin: float) -> str:
+def _failed(candidates: list[_Candidate], margin: float) -> str:
     """What stopped the cell that knows most, and the gaining cell whose reading is the most certain."""
     gaining = [one for one in candidates if one.knowledge.word == "gains"]
     if not gaining:
         best = max(candidates, key=lambda one: one.knowledge.value)
-        shown = _axis(best.knowledge, "knowledge", base, "95 % interval ")
+        shown = _axis(best.knowledge, "knowledge", best.base, "95 % interval ")
         return f"No cell passes the gate, because none surely gains knowledge: at best {best.name} {shown}."
     most = max(gaining, key=lambda one: one.knowledge.value)
     nearest = max(gaining, key=lambda one: one.reading.low)
-    rest = "" if nearest is most else f"; {_sentence(nearest, base, '')}"
+    rest = "" if nearest is most else f"; {_sentence(nearest, '')}"
     return (
         "No cell passes the gate, because every cell that gains knowledge may lose more than "
-        f"{percent(margin)} points of reading: {_sentence(most, base)}{rest}."
+        f"{percent(margin)} points of reading: {_sentence(most)}{rest}."
     )
 
 
@@ -188,15 +190,15 @@ def decide(report: Report, margin: float) -> Decision:
             empty, f"No cell passes the gate: it needs knowledge and reading, and {lacking} was not compared."
         )
     if not able:
-        return _with_reason(empty, _failed(candidates, report.base, margin))
+        return _with_reason(empty, _failed(candidates, margin))
     if not passed:
         best = able[0]
-        sentence = _sentence(best, report.base)
+        sentence = _sentence(best)
         return _with_reason(empty, f"No cell passes the gate: {sentence}, but {_stopped(report, best)}.")
     best = passed[0]
     others = [cell.name for cell in report.tuned if cell.name in {one.name for one in passed[1:]}]
     rest = f" The gate is also passed by {', '.join(others)}." if others else ""
-    reason = f"{_sentence(best, report.base)}, inside the margin of {points(-margin)} points.{rest}"
+    reason = f"{_sentence(best)}, inside the margin of {points(-margin)} points.{rest}"
     names = {one.name for one in passed}
     return empty.model_copy(
         update={

@@ -64,7 +64,8 @@ def publish(
     for name, picture in pictures.items():
         _write_bytes(out / FIGURES / f"{name}.png", style.png(picture.figure))
         write_text(out / FIGURES / f"{name}.svg", style.svg(picture.figure))
-    shown = browser.contents(collected, sheet(collected, report.mode, report.cells), report.base, items, config.items)
+    bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
+    shown = browser.contents(collected, sheet(collected, report.mode, report.cells), bases, items, config.items)
     write_text(out / MARKDOWN, markdown.page(report, pictures))
     write_text(out / HTML, html.page(report, pictures, decision.champion, shown))
     write_record(out / JSON, report)

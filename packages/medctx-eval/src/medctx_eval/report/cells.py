@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 from medctx.errors import MedctxError
 from medctx.records import Mode
 from medctx_eval.report.collect import Collected
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.model import Cell, CellRun
-from medctx_eval.report.ratios import general_share
-
-Value = TypeVar("Value")
+from medctx_eval.report.recipe import Recipe, share_in
 
 
 def _base_name(collected: Collected, wanted: str) -> str:
@@ -33,33 +30,71 @@ def check_names(key: str, named: Iterable[str], collected: Collected) -> None:
             raise MedctxError(f"The key {key}.{name} names no run; the runs are: {', '.join(collected.cells)}.")
 
 
-def _of(values: dict[str, Value], collected: Collected, cell: str) -> Value | None:
-    """What is configured for a cell by its own name or that of one of its runs."""
+def _recipe(config: ReportConfig, collected: Collected, cell: str) -> Recipe:
+    """What is configured for a cell by its own name or that of one of its runs, and what its name says."""
     names = [cell, *(run.name for run in collected.runs_of(cell))]
-    return next((values[name] for name in names if name in values), None)
+    told = next((config.cells[name] for name in names if name in config.cells), Recipe())
+    if told.general_share is not None:
+        return told
+    return told.model_copy(update={"general_share": share_in(cell)})
+
+
+def _own_bases(collected: Collected) -> dict[str, str]:
+    """Trained cells and the untouched cell that has the weights they were made from, where it was examined."""
+    runs = [run for run in collected.runs if not run.repeats and run.manifest.weights_digest]
+    untouched: dict[str, str] = {}
+    for run in runs:
+        if not run.manifest.adapter_digest:
+            untouched.setdefault(run.manifest.weights_digest, run.cell)
+    trained = (run for run in runs if run.manifest.adapter_digest and run.manifest.weights_digest in untouched)
+    return {run.cell: untouched[run.manifest.weights_digest] for run in trained}
+
+
+def _bases(collected: Collected, config: ReportConfig, recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    """Every cell and the base it is compared with; a base itself has none. As told for the cell, else for all, else by
+    the weights, else the first base.
+    """
+    first = _base_name(collected, config.base)
+    own = {} if config.base else _own_bases(collected)
+    found = {}
+    for cell in collected.cells:
+        told = recipes[cell].base
+        if told and told not in collected.cells:
+            cells = ", ".join(collected.cells)
+            raise MedctxError(f"The key cells.{cell}.base names no cell: {told!r}; the cells are: {cells}.")
+        found[cell] = told or own.get(cell, first)
+    bases = {first, *found.values()}
+    chained = next((cell for cell in found if cell in bases and recipes[cell].base not in ("", cell)), None)
+    if chained is not None:
+        raise MedctxError(
+            f"The key cells.{chained}.base makes {chained} a tuned cell, but others are compared with it."
+        )
+    return {cell: "" if cell in bases else base for cell, base in found.items()}
 
 
 def cells_of(collected: Collected, config: ReportConfig) -> tuple[Cell, ...]:
-    """Base first, then from general to medical, then by amount."""
-    check_names("ratios", config.ratios, collected)
-    check_names("amounts", config.amounts, collected)
-    for name, given in config.ratios.items():
-        if not 0 <= given <= 1:
-            raise MedctxError(f"The key ratios.{name} is {given}, which is outside [0, 1]; give the general share.")
-    base = _base_name(collected, config.base)
-    cells = []
-    for name in collected.cells:
-        share = _of(config.ratios, collected, name)
-        cells.append(
-            Cell(
-                name=name,
-                base=name == base,
-                general_share=None if name == base else general_share(name, {} if share is None else {name: share}),
-                amount=None if name == base else _of(config.amounts, collected, name),
-                runs=tuple(CellRun(name=run.name, manifest=run.manifest) for run in collected.runs_of(name)),
-            )
+    """Every base and behind it the cells made from it, from general to medical, then by amount and method."""
+    check_names("cells", config.cells, collected)
+    recipes = {name: _recipe(config, collected, name) for name in collected.cells}
+    bases = _bases(collected, config, recipes)
+    first = _base_name(collected, config.base)
+    groups = sorted((name for name, base in bases.items() if not base), key=lambda name: name != first)
+    cells = [
+        Cell(
+            name=name,
+            base=not base,
+            recipe=recipes[name].model_copy(update={"base": base}) if base else Recipe(),
+            runs=tuple(CellRun(name=run.name, manifest=run.manifest) for run in collected.runs_of(name)),
         )
-    return tuple(sorted(cells, key=lambda cell: (not cell.base, -(cell.general_share or 0.0), cell.amount or 0)))
+        for name, base in bases.items()
+    ]
+
+    def place(cell: Cell) -> tuple[int, bool, float, int, str]:
+        made = cell.recipe
+        group = groups.index(made.base or cell.name)
+        return group, not cell.base, -(made.general_share or 0.0), made.amount or 0, made.method
+
+    return tuple(sorted(cells, key=place))
 
 
 def headline_mode(collected: Collected, config: ReportConfig) -> Mode:

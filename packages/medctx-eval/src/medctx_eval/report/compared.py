@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from medctx_eval.report import parts
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT, Comparison, Family
+from medctx_eval.report.model import (
+    ABSTENTION,
+    FAITHFULNESS,
+    KNOWLEDGE,
+    READING,
+    UNTAUGHT,
+    Cell,
+    Comparison,
+    Family,
+)
 from medctx_eval.report.sheet import Sheet
 from medctx_eval.stats import Difference, holm
 from medctx_eval.stats.clusters import BoolArray
@@ -58,13 +67,27 @@ def _found(sheet: Sheet, part: str, pairs: Sequence[Pair], config: ReportConfig)
     return dict(zip(pairs, sheet.differences(kept, pairs, config), strict=True))
 
 
-def comparisons(sheet: Sheet, base: str, config: ReportConfig, *, all_families: bool) -> Iterator[Comparison]:
-    """Every family of the headline mode, the headline alone of others; none where the base was not judged."""
-    if base not in sheet.cells or len(sheet.cells) < 2:
+def pairs_of(cells: Sequence[Cell], judged: Collection[str]) -> tuple[list[Pair], list[Pair]]:
+    """Every tuned cell with its base, and all cells of one base with one another, the later one first; those that were
+    ``judged`` alone.
+    """
+    to_base, every = [], []
+    kept = [cell for cell in cells if cell.name in judged]
+    for place, cell in enumerate(kept):
+        if not cell.base and cell.recipe.base in judged:
+            to_base.append((cell.name, cell.recipe.base))
+        own = cell.recipe.base or cell.name
+        every += [(cell.name, other.name) for other in kept[:place] if own in (other.name, other.recipe.base)]
+    return to_base, every
+
+
+def comparisons(
+    sheet: Sheet, cells: Sequence[Cell], config: ReportConfig, *, all_families: bool
+) -> Iterator[Comparison]:
+    """Every family of the headline mode, the headline alone of others; none where no base was judged."""
+    to_base, every = pairs_of(cells, sheet.cells)
+    if not to_base:
         return
-    names = [base, *(name for name in sheet.cells if name != base)]
-    to_base = [(name, base) for name in names[1:]]
-    every = [(names[later], names[earlier]) for later in range(len(names)) for earlier in range(later)]
     known: dict[str, dict[Pair, Difference]] = {}
     for family, wanted in _families(sheet.masks).items():
         if family != "headline" and not all_families:

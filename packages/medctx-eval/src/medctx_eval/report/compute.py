@@ -61,12 +61,12 @@ def compute(
             "comparisons": tuple(
                 comparison
                 for one in sheets
-                for comparison in comparisons(one, empty.base, config, all_families=one is first)
+                for comparison in comparisons(one, cells, config, all_families=one is first)
             ),
             "orders": tuple(found for one in sheets for found in orders(one)),
             "letters": tuple(found for one in sheets for found in letters_of(one, items)),
             "conduct": tuple(conduct.conduct(first, asked, config)),
-            "losses": tuple(conduct.losses(first, asked, empty.base, config)),
+            "losses": tuple(conduct.losses(first, asked, cells, config)),
             "repeated": tuple(repeated(collected, first, config)),
             "contamination": contaminated.contamination(first, touched) if touched else None,
             "clean": tuple(contaminated.clean(first, touched)) if touched else (),

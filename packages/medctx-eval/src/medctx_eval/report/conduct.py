@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medctx.records import ExamItem, Verdict
 from medctx_eval.report.aligned import VERDICTS, Aligned
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.model import Conduct, Losses
+from medctx_eval.report.model import Cell, Conduct, Losses
 from medctx_eval.report.papers import BookFacts
 from medctx_eval.report.sheet import Sheet
 from medctx_eval.stats.answers import UNKNOWN, Answers
@@ -71,14 +71,18 @@ def conduct(sheet: Sheet, asked: Answers, config: ReportConfig) -> Iterator[Cond
         yield Conduct(cell=cell, behaviour=found)
 
 
-def losses(sheet: Sheet, asked: Answers, base: str, config: ReportConfig) -> Iterator[Losses]:
-    """Every tuned cell's difference to the base, taken apart."""
-    if base not in sheet.rows:
-        return
-    untrained = set(sheet.rows[base]) <= sheet.untrained
-    for cell, rows in sheet.rows.items():
-        if cell != base:
-            found = attribute(
-                asked, rows, sheet.rows[base], draws=min(config.draws, DRAWS), seed=config.seed, untrained=untrained
-            )
-            yield Losses(cell=cell, attribution=found)
+def losses(sheet: Sheet, asked: Answers, cells: Sequence[Cell], config: ReportConfig) -> Iterator[Losses]:
+    """Every tuned cell's difference to its base, taken apart."""
+    for cell in cells:
+        base = cell.recipe.base
+        if cell.base or cell.name not in sheet.rows or base not in sheet.rows:
+            continue
+        found = attribute(
+            asked,
+            sheet.rows[cell.name],
+            sheet.rows[base],
+            draws=min(config.draws, DRAWS),
+            seed=config.seed,
+            untrained=set(sheet.rows[base]) <= sheet.untrained,
+        )
+        yield Losses(cell=cell.name, attribution=found)

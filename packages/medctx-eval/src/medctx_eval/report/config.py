@@ -8,6 +8,7 @@ from pydantic import Field
 
 from medctx.config import Config
 from medctx.records import Mode
+from medctx_eval.report.recipe import Recipe
 
 
 class ReportConfig(Config):
@@ -17,10 +18,10 @@ class ReportConfig(Config):
     ``margin`` is the largest loss of reading that counts as none, in [0, 1] (0.05 = five accuracy points).
     ``max_unreadable`` and ``max_contaminated`` are the largest shares in [0, 1] of unreadable answers and of items in
     the ledger with which a cell still passes the gate.
-    ``ratios`` maps cells to the general share of their training data in [0, 1]; names such as ``1:1`` or ``9:1``
-    (general : medical) need no entry. ``amounts`` maps cells to their trained tokens, ``training`` to the steps they
-    logged. ``contamination`` is the ledger that ``medctx-data ledger`` made of a mix and exams: its folder or its
-    lines. ``items`` is how many items the browser of the page holds at most, 0 for none.
+    ``cells`` says how cells were made, as far as it is known: general share of the training data in [0, 1] (names such
+    as ``1:1`` or ``9:1``, general : medical, need no entry), trained tokens, base, method. ``training`` maps cells to
+    the steps they logged. ``contamination`` is the ledger that ``medctx-data ledger`` made of a mix and exams: its
+    folder or its lines. ``items`` is how many items the browser of the page holds at most, 0 for none.
     """
 
     title: str = "medctx report"
@@ -31,8 +32,7 @@ class ReportConfig(Config):
     max_contaminated: float = Field(0.01, ge=0, le=1)
     draws: int = Field(10_000, ge=100)
     seed: int = 0
-    ratios: dict[str, float] = Field(default_factory=dict)
-    amounts: dict[str, int] = Field(default_factory=dict)
+    cells: dict[str, Recipe] = Field(default_factory=dict)
     training: dict[str, Path] = Field(default_factory=dict)
     contamination: Path | None = None
     items: int = Field(300, ge=0)

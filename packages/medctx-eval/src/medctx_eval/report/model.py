@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.records import Mode, Record, Verdict
+from medctx_eval.report.recipe import Recipe
 from medctx_eval.run_folder import Manifest
 from medctx_eval.stats import Accuracy, Difference, Noise, Word
 from medctx_eval.stats.attribution import Attribution
@@ -32,14 +33,13 @@ class CellRun(Record):
 class Cell(Record):
     """One trained or untrained model, examined once per training seed.
 
-    ``general_share`` in [0, 1]: the general part of its training data; ``amount``: its trained tokens; both where
-    known.
+    ``base``: the untouched model that others were made from; ``recipe``: how this one was made, and which base it is
+    compared with (nothing where it is one itself).
     """
 
     name: str
     base: bool
-    general_share: float | None = None
-    amount: int | None = None
+    recipe: Recipe = Recipe()
     runs: tuple[CellRun, ...] = Field(min_length=1)
 
 
@@ -203,7 +203,9 @@ class Check(Record):
 
 
 class Report(Record):
-    """A comparison of cells on the same items. Cells are ordered: base first, then from general to medical."""
+    """A comparison of cells on the same items. Cells are ordered: every base before the cells made from it, these from
+    general to medical. ``base`` is the first of the bases.
+    """
 
     title: str
     headline: str
@@ -234,6 +236,16 @@ class Report(Record):
         return tuple(cell for cell in self.cells if not cell.base)
 
     @property
+    def to_base(self) -> str:
+        """What differences are against, in words: the name of the base, or where there are several ``its base``."""
+        return self.base if sum(cell.base for cell in self.cells) == 1 else "its base"
+
+    def base_of(self, cell: str) -> str:
+        """The base a cell is compared with; a base itself is its own."""
+        own = next(one for one in self.cells if one.name == cell)
+        return own.name if own.base else own.recipe.base
+
+    @property
     def modes(self) -> tuple[Mode, ...]:
         """The headline mode first, then the others that were scored."""
         return tuple(dict.fromkeys([self.mode, *(score.mode for score in self.scores)]))
@@ -248,8 +260,8 @@ class Report(Record):
         return tuple(one for one in self.comparisons if one.family == name and one.mode == (mode or self.mode))
 
     def gain(self, cell: str, part: str, mode: Mode | None = None) -> Comparison | None:
-        """How a cell compares with the base on one part."""
-        wanted = (cell, self.base, part, mode or self.mode)
+        """How a cell compares with its base on one part."""
+        wanted = (cell, self.base_of(cell), part, mode or self.mode)
         found = (one for one in self.comparisons if one.family != "pairs")
         return next((one for one in found if (one.cell, one.other, one.part, one.mode) == wanted), None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ GAINED, LOST, FLIPPED = 1, 2, 4
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened to every seat in every cell, against the base: ``flags`` (C, N) add up GAINED, LOST and FLIPPED.
+    """What happened to every seat in every cell, against its base: ``flags`` (C, N) add up GAINED, LOST and FLIPPED.
 
     Gained and lost are seats that a cell got right in more or in fewer of its answers (orders, training seeds) than
     the base; flipped are those whose answer changed with the order of the options. ``size`` (C, N) is by how much.
@@ -34,13 +34,14 @@ def _flipped(sheet: Sheet, cell: str) -> NDArray[np.bool_]:
     return np.asarray((least != np.maximum.reduceat(chosen, aligned.starts, axis=1)).any(axis=0))
 
 
-def changes(sheet: Sheet, base: str) -> Changes:
-    """Every cell of a sheet against the base; without a base nothing is gained or lost."""
+def changes(sheet: Sheet, bases: Mapping[str, str]) -> Changes:
+    """Every cell of a sheet against the one that ``bases`` names for it; against none nothing is gained or lost."""
     values = sheet.aligned.values
     means = {cell: values[list(rows)].mean(axis=0) for cell, rows in sheet.rows.items()}
     flags, size = [], []
     for cell in sheet.cells:
-        change = means[cell] - means[base] if base in means else np.zeros(len(sheet.clusters))
+        base = means.get(bases.get(cell, ""))
+        change = np.zeros(len(sheet.clusters)) if base is None else means[cell] - base
         flipped = FLIPPED * _flipped(sheet, cell)
         flags.append(GAINED * (change > 1e-9) + LOST * (change < -1e-9) + flipped)
         size.append(np.abs(change) + 0.1 * (flipped > 0))
@@ -59,13 +60,13 @@ def _turns(sheet: Sheet, found: Changes, limit: int) -> Iterator[list[int]]:
                 yield items[ordered[conditions[ordered] == condition][:limit]].tolist()
 
 
-def chosen(sheet: Sheet, base: str, limit: int) -> tuple[list[int], Changes]:
+def chosen(sheet: Sheet, bases: Mapping[str, str], limit: int) -> tuple[list[int], Changes]:
     """At most ``limit`` item codes in the order they were taken, and what changed.
 
     From every cell, kind of change and Condition one item in turn, largest changes first; then, while there is room,
     other items evenly spread.
     """
-    found = changes(sheet, base)
+    found = changes(sheet, bases)
     lists = [own for own in _turns(sheet, found, limit) if own]
     taken: dict[int, None] = {}
     for turn in range(max(map(len, lists), default=0)):

@@ -159,17 +159,20 @@ def _within(
 def contents(
     collected: Collected,
     sheet: Sheet,
-    base: str,
+    bases: Mapping[str, str],
     items: Mapping[str, ExamItem],
     limit: int,
     *,
     budget: int = BUDGET,
 ) -> Contents | None:
-    """The browser of the headline mode's sheet, at most ``budget`` bytes; nothing where no item is wanted."""
+    """The browser of the headline mode's sheet, at most ``budget`` bytes; nothing where no item is wanted.
+
+    ``bases`` names the cell that every other is compared with.
+    """
     if not limit:
         return None
     aligned = sheet.aligned
-    taken, found = chosen(sheet, base, limit)
+    taken, found = chosen(sheet, bases, limit)
     names = {aligned.items[code] for code in taken}
     runs = {row: collected.runs[place] for place, row in aligned.rows.items()}
     known = _Known(

@@ -58,7 +58,7 @@ def differences(report: Report) -> Iterator[Picture]:
     axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -1.1)
     style.percentages(axes.xaxis)
-    axes.set_xlabel(f"difference to {style.short(report.base)}, accuracy points")
+    axes.set_xlabel(f"difference to {style.short(report.to_base)}, accuracy points")
     yield Picture(
         "differences",
         figure,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -11,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from medctx_eval.report import ratios
 from medctx_eval.report.figures import style
 from medctx_eval.report.figures.style import Picture
 from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report, Score
+from medctx_eval.report.recipe import label
+from medctx_eval.report.series import series
 
 Line = Literal["-", "--"]
 AXIS_LOOK: tuple[tuple[str, str, str, Line], ...] = (
@@ -42,12 +42,12 @@ def _points(report: Report, cells: Sequence[tuple[float, Cell]], axis: str) -> l
     return found
 
 
-def _base_line(axes: Axes, report: Report, axis: str, colour: str) -> None:
-    score = report.score(report.base, axis)
+def _base_line(axes: Axes, report: Report, base: str, axis: str, colour: str) -> None:
+    score = report.score(base, axis)
     if score is not None:
         axes.axhline(score.accuracy.value, color=colour, linewidth=1, linestyle=":")
         axes.text(
-            1.01, score.accuracy.value, f"{style.short(report.base, 12)}\n{axis}", transform=axes.get_yaxis_transform(),
+            1.01, score.accuracy.value, f"{style.short(base, 12)}\n{axis}", transform=axes.get_yaxis_transform(),
             va="center", fontsize=8,
         )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _both_axes(figure: Figure, axes: Axes, report: Report, cells: Sequence[tuple
         points = _points(report, cells, axis)
         if points:
             _line(axes, points, colour, marker, line)
-            _base_line(axes, report, axis, colour)
+            _base_line(axes, report, cells[0][1].recipe.base, axis, colour)
             drawn.append(Line2D([], [], color=colour, marker=marker, linestyle=line, label=axis))
     if any(point.tie for axis, *_ in AXIS_LOOK for point in _points(report, cells, axis)):
         hollow = style.PAPER
@@ -96,43 +96,48 @@ def _both_axes(figure: Figure, axes: Axes, report: Report, cells: Sequence[tuple
     style.percentages(axes.yaxis)
 
 
-def _of_one_amount(report: Report) -> list[Cell]:
-    """Cells of a known composition; where amounts differ, those of the amount with most compositions."""
-    cells = [cell for cell in report.tuned if cell.general_share is not None]
-    shares = Counter(amount for amount, _ in {(cell.amount, cell.general_share) for cell in cells})
-    return [cell for cell in cells if cell.amount == shares.most_common(1)[0][0]] if cells else []
+def _held(own: Sequence[Cell], apart: str, cells: Sequence[Cell]) -> str:
+    """A sentence on what the cells of a curve have in common, where other cells of the study have it not."""
+    recipe = own[0].recipe
+    common = [recipe.base] if len({cell.recipe.base for cell in cells}) > 1 else []
+    if apart != "general_share" and recipe.general_share is not None:
+        common.append(f"{label(own[0].name, recipe.general_share)} general : medical")
+    if apart != "amount" and recipe.amount is not None and len({cell.recipe.amount for cell in cells}) > 1:
+        common.append(f"{recipe.amount:,} trained tokens")
+    if recipe.method and len({cell.recipe.method for cell in cells}) > 1:
+        common.append(recipe.method)
+    return f" All of {', '.join(common)}." if common else ""
+
+
+def _numbered(name: str, number: int, count: int) -> str:
+    return name if count == 1 else f"{name}-{number}"
 
 
 def ratio(report: Report) -> Iterator[Picture]:
     """Knowledge and reading over the general share of the training data, with interval bands."""
-    cells = [(cell.general_share, cell) for cell in _of_one_amount(report) if cell.general_share is not None]
-    shares = sorted({share for share, _ in cells})
-    if len(shares) < 2:
-        return
-    figure, axes = style.axes(height=3.6)
-    _both_axes(figure, axes, report, cells)
-    names = [next(ratios.label(cell.name, at) for share, cell in cells if share == at) for at in shares]
-    axes.set_xticks(shares, labels=names)
-    axes.set_xlabel("training data, general : medical")
-    amounts = {cell.amount for cell in report.tuned if cell.general_share is not None}
-    amount = cells[0][1].amount
-    seeds = " Dashes are single training seeds." if any(len(cell.runs) > 1 for _, cell in cells) else ""
-    held = f" Cells of {amount:,} trained tokens." if len(amounts) > 1 and amount is not None else ""
-    yield Picture(
-        "ratio",
-        figure,
-        "Knowledge and reading over the composition of the training data. Bands are 95 % intervals, dotted lines the "
-        f"untouched base; a hollow mark ties with it.{seeds}{held}",
-    )
+    several = series(report.tuned, "general_share")
+    for number, own in enumerate(several, start=1):
+        cells = [(share, cell) for cell in own if (share := cell.recipe.general_share) is not None]
+        shares = sorted({share for share, _ in cells})
+        figure, axes = style.axes(height=3.6)
+        _both_axes(figure, axes, report, cells)
+        names = [next(label(cell.name, at) for share, cell in cells if share == at) for at in shares]
+        axes.set_xticks(shares, labels=names)
+        axes.set_xlabel("training data, general : medical")
+        seeds = " Dashes are single training seeds." if any(len(cell.runs) > 1 for cell in own) else ""
+        yield Picture(
+            _numbered("ratio", number, len(several)),
+            figure,
+            "Knowledge and reading over the composition of the training data. Bands are 95 % intervals, dotted lines "
+            f"the untouched base; a hollow mark ties with it.{seeds}{_held(own, 'general_share', report.tuned)}",
+        )
 
 
 def amount(report: Report) -> Iterator[Picture]:
     """Knowledge and reading over the trained tokens, for every composition that was trained on several amounts."""
-    known = [(cell.general_share, cell.amount, cell) for cell in report.tuned if cell.amount is not None]
-    shares: list[float | None] = [*sorted({share for share, _, _ in known if share is not None}, reverse=True), None]
-    several = [share for share in shares if len({tokens for own, tokens, _ in known if own == share}) > 1]
-    for number, share in enumerate(several, start=1):
-        cells = [(float(tokens), cell) for own, tokens, cell in known if own == share]
+    several = series(report.tuned, "amount")
+    for number, own in enumerate(several, start=1):
+        cells = [(float(tokens), cell) for cell in own if (tokens := cell.recipe.amount) is not None]
         figure, axes = style.axes(height=3.6)
         _both_axes(figure, axes, report, cells)
         axes.set_xscale("log")
@@ -140,12 +145,11 @@ def amount(report: Report) -> Iterator[Picture]:
         axes.set_xticks(places, labels=[f"{at:,.0f}" for at in places])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("trained tokens")
-        named = "" if share is None else f" at {ratios.label(cells[0][1].name, share)} general : medical"
         yield Picture(
-            "amount" if len(several) == 1 else f"amount-{number}",
+            _numbered("amount", number, len(several)),
             figure,
-            f"Knowledge and reading over the amount of training data{named}. Bands are 95 % intervals; a hollow mark "
-            "ties with the untouched base.",
+            "Knowledge and reading over the amount of training data. Bands are 95 % intervals, dotted lines the "
+            f"untouched base; a hollow mark ties with it.{_held(own, 'amount', report.tuned)}",
         )
 
 

@@ -68,7 +68,9 @@ def _panel(report: Report, cell: Cell, lengths: list[int], depths: list[float]) 
         spine.set_visible(False)
     axes.set_xlabel("depth of the evidence in the book")
     axes.set_ylabel("tokens of the book")
-    axes.set_title(f"{style.short(cell.name)} against {style.short(report.base)}", fontsize=10, fontweight="bold")
+    axes.set_title(
+        f"{style.short(cell.name)} against {style.short(report.base_of(cell.name))}", fontsize=10, fontweight="bold"
+    )
     return figure
 
 
@@ -80,7 +82,8 @@ def losses(report: Report) -> Iterator[Picture]:
             yield Picture(
                 f"loss-{number}",
                 _panel(report, cell, lengths, depths),
-                f"{cell.name}: difference to {report.base} in points, with its 95 % interval and the number of items. "
-                f"Triangles are sure differences, = is a tie (as is everything in fewer than {FEWEST} clusters); "
+                f"{cell.name}: difference to {report.base_of(cell.name)} in points, with its 95 % interval and the "
+                "number of items. Triangles are sure differences, = is a tie (as is everything in fewer than "
+                f"{FEWEST} clusters); "
                 "colour follows the value.",
             )

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from medctx_eval.report.figures import style
 from medctx_eval.report.figures.labels import place_labels
 from medctx_eval.report.figures.style import Picture
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report
 
 WIDE_ENOUGH = 0.45
 """Of the picture's width, for the words in the corner that is wanted."""
 
 
-def pareto(report: Report) -> Iterator[Picture]:
-    """Every cell at its knowledge and reading; the cells to want are up and to the right of the base."""
+def _plane(report: Report, cells: Sequence[tuple[int, Cell]]) -> Figure | None:
+    """One base and the cells made from it; nothing where none has both scores."""
     both = [
         (number, cell, knowledge.accuracy, reading.accuracy)
-        for number, cell in enumerate(report.cells)
+        for number, cell in cells
         if (knowledge := report.score(cell.name, KNOWLEDGE)) and (reading := report.score(cell.name, READING))
     ]
     if not both:
-        return
+        return None
     figure, axes = style.axes(height=3.9)
     for number, _, x, y in both:
         axes.errorbar(
@@ -51,10 +52,25 @@ def pareto(report: Report) -> Iterator[Picture]:
         [style.short(cell.name) for _, cell, _, _ in both],
         [(x.low, y.low, x.high, y.high) for _, _, x, y in both],
     )
-    yield Picture(
-        "pareto",
-        figure,
-        "Every cell at its knowledge and its reading, with 95 % intervals. The shaded corner knows more than the base "
-        f"and reads no worse than {100 * report.margin:g} points below it; whether a cell is surely inside is said by "
-        "the paired differences, not by these intervals.",
-    )
+    return figure
+
+
+def pareto(report: Report) -> Iterator[Picture]:
+    """Every cell at its knowledge and reading, the cells of every base in a picture of their own; the cells to want
+    are up and to the right of the base.
+    """
+    numbered = list(enumerate(report.cells))
+    groups = [
+        [(number, cell) for number, cell in numbered if base.name in (cell.name, cell.recipe.base)]
+        for _, base in numbered
+        if base.base
+    ]
+    drawn = [figure for own in groups if (figure := _plane(report, own))]
+    for number, figure in enumerate(drawn, start=1):
+        yield Picture(
+            "pareto" if len(drawn) == 1 else f"pareto-{number}",
+            figure,
+            "Every cell at its knowledge and its reading, with 95 % intervals. The shaded corner knows more than the "
+            f"base and reads no worse than {100 * report.margin:g} points below it; whether a cell is surely inside is "
+            "said by the paired differences, not by these intervals.",
+        )
