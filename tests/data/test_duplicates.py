@@ -16,7 +16,8 @@ from medctx_data import marks, minhash
 from medctx_data.duplicates import PROPOSALS, alike, equal_to, proposals
 from medctx_data.marks import Marks, shingles_of
 from medctx_data.minhash import CERTAINTY, HASHES, bands_for
-from medctx_data.units import Numbers, Units, similarity
+from medctx_data.scan import Numbers
+from medctx_data.units import Units, similarity
 
 pytest.importorskip("rensa")
 

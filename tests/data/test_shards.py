@@ -11,7 +11,7 @@ from made_dialogues import Made, dialogue, made_of, supplied
 from medctx.dialogues import files_of, read_dialogues
 from medctx.errors import MedctxError
 from medctx.records import Dialogue
-from medctx_data import folder
+from medctx_data import folder, shards
 from medctx_data.mix import Draft
 from medctx_data.mix_config import MixConfig, SourceConfig
 from medctx_data.sources.card import Supply
@@ -32,7 +32,7 @@ def made(**keys: object) -> Made:
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "SHARD", 30)
+    monkeypatch.setattr(shards, "SHARD", 30)
 
 
 def test_shards_hold_the_dialogues_of_the_lines(tmp_path: Path) -> None:
@@ -48,17 +48,17 @@ def test_shards_hold_the_dialogues_of_the_lines(tmp_path: Path) -> None:
 
 def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = made().draft
-    write = folder.write_shard
+    write = shards.write_shard
 
     def killed(path: Path, dialogues: Iterable[Dialogue]) -> None:
         if "00002" in path.name:
             raise KeyboardInterrupt
         write(path, dialogues)
 
-    monkeypatch.setattr(folder, "write_shard", killed)
+    monkeypatch.setattr(shards, "write_shard", killed)
     with pytest.raises(KeyboardInterrupt):
         folder.write(tmp_path, draft)
-    monkeypatch.setattr(folder, "write_shard", write)
+    monkeypatch.setattr(shards, "write_shard", write)
     assert not (tmp_path / folder.MANIFEST).exists()
     before = {path.name: path.stat().st_mtime_ns for path in files_of(tmp_path)}
     assert len(before) == 2
@@ -72,7 +72,7 @@ def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> 
     first, second = made().draft, made(seed=1).draft
     folder.write(tmp_path, first)
     (tmp_path / folder.MANIFEST).unlink()
-    (tmp_path / folder.UNFINISHED).write_text("another", encoding="utf-8")
+    (tmp_path / shards.UNFINISHED).write_text("another", encoding="utf-8")
     other = Draft(second.config, "other", second.parts, second.entries)
     assert folder.write(tmp_path, other).digest == made(seed=1).manifest.digest
 

@@ -33,9 +33,15 @@ class RecordsDigest:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def add(self, record: BaseModel) -> None:
-        """Take the next record in."""
-        self._digest.update(of_record(record).encode())
+    def add(self, record: BaseModel) -> str:
+        """Take the next record in; returns its own digest."""
+        own = of_record(record)
+        self.add_digest(own)
+        return own
+
+    def add_digest(self, own: str) -> None:
+        """Take the next record in by its own digest, found elsewhere."""
+        self._digest.update(own.encode())
 
     def hex(self) -> str:
         """The digest of the records so far."""

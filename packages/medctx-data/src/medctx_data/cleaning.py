@@ -21,7 +21,7 @@ from medctx_data.marks import REASONS, Marks, shingles_of
 from medctx_data.measure import Columns, measured
 from medctx_data.mix_config import CleanConfig
 from medctx_data.rows import Gathered
-from medctx_data.units import Numbers
+from medctx_data.scan import Numbers
 
 MALFORMED = "malformed"
 TOO_LONG = "too_long"
@@ -125,11 +125,15 @@ def _refuse_malformed(source: Uncleaned, config: CleanConfig) -> None:
         )
 
 
+def marks_of(only: str, config: CleanConfig) -> Marks:
+    """What cleaning has to know of the rows of a source; ``only`` as in :class:`Uncleaned`."""
+    return Marks(only, config.language, config.near_duplicates, config.same_question)
+
+
 def _clean_together(sources: Sequence[Uncleaned], config: CleanConfig, processes: int) -> list[Cleaned]:
-    columns = []
-    for source in sources:
-        marks = Marks(source.only, config.language, config.near_duplicates, config.same_question)
-        columns.append(measured(source.gathered.rows, marks, source.folder, source.label, processes))
+    columns = [
+        measured(one.gathered.rows, marks_of(one.only, config), one.folder, one.label, processes) for one in sources
+    ]
     group = _Group(sources, columns)
     dropped = group.dropped(config)
     names = group.names({*dropped, *(of for _, of, _ in dropped.values() if of is not None)})

@@ -69,8 +69,8 @@ def _draft(config: MixConfig, sources: Sequence[Wanted], tokenizer: Path, reques
 
 def _previewed(draft: Draft) -> MixManifest:
     observed = Observed()
-    for entry, dialogue in draft.dialogues():
-        observed.see(entry, dialogue)
+    for _ in observed.watch(draft.dialogues()):
+        pass
     return describe(draft, observed)
 
 

@@ -16,6 +16,7 @@ from medctx import tokenizer as tokenizers
 from medctx.records import Dialogue
 from medctx_data.measure import Columns
 from medctx_data.portion import Draw, Weighed
+from medctx_data.quick_count import QuickLengths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,8 +33,9 @@ def tokenizer_digests(folder: Path) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path) -> PreTrainedTokenizerBase:
-    return tokenizers.load(folder)
+def _loaded(folder: Path) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
+    tokenizer = tokenizers.load(folder)
+    return tokenizer, QuickLengths.of(tokenizer)
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,12 @@ class TokenCounter:
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> list[int]:
         """The lengths of Dialogues, at least 1 each."""
-        tokenizer = _loaded(self.folder)
-        texts = [tokenizers.render(tokenizer, dialogue.turns, ask=False) for dialogue in dialogues]
-        # verbose=False: a Dialogue longer than the model's positions is dropped here, no warning needed.
-        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)
-        return [len(ids) for ids in encoded["input_ids"]]
+        tokenizer, lengths = _loaded(self.folder)
+        return lengths([tokenizers.render(tokenizer, dialogue.turns, ask=False) for dialogue in dialogues])
 
     def of_text(self, text: str) -> int:
         """The tokens of a bare text, without the chat template."""
-        return len(_loaded(self.folder)(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return _loaded(self.folder)[1]([text])[0]
 
 
 @dataclass(frozen=True)

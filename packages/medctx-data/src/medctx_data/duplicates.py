@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.progress import Advance
-from medctx_data.units import Numbers, Places, similarity
+from medctx_data.scan import Numbers, Places
+from medctx_data.units import similarity
 
 PROPOSALS = 4
 """Earlier rows that a row is compared with at most: those it shares most bands with. Bounds the work on templates."""

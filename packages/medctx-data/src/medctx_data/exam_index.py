@@ -11,8 +11,9 @@ import numpy as np
 from medctx.contamination import Where
 from medctx_data import minhash
 from medctx_data.exam_files import ExamTexts
+from medctx_data.scan import Numbers
 from medctx_data.table import Table
-from medctx_data.units import Numbers, Units
+from medctx_data.units import Units
 
 GRAM = 13
 SHORTEST = 8

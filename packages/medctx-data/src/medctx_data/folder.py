@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from medctx import config as configs
-from medctx.dialogues import DIALOGUES, SHARDS, read_dialogues, read_shard, shard_name, write_shard
+from medctx.dialogues import DIALOGUES, read_dialogues
 from medctx.digest import RecordsDigest
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record, require_space, write_record, write_records, write_text
+from medctx.jsonl import read_record, require_space, write_record, write_records
 from medctx.progress import Advance, track
 from medctx.records import Dialogue
-from medctx_data import figure
+from medctx_data import figure, shards
 from medctx_data.manifest import MixManifest, describe
 from medctx_data.mix import Draft, Entry, Observed
 
@@ -21,9 +20,6 @@ MANIFEST = "mix.json"
 CONFIG = "config.yaml"
 EXCLUSIONS = "exclusions.jsonl"
 FIGURE = "composition.png"
-UNFINISHED = ".unfinished"
-SHARD = 50_000
-"""Dialogues of a Parquet file."""
 _BYTES_A_TOKEN = 8
 
 
@@ -43,32 +39,6 @@ def existing(folder: Path, request: str) -> MixManifest | None:
     return manifest
 
 
-def _begin(folder: Path, request: str) -> None:
-    """Mark the folder as this mix's; half-written files and shards of another, unfinished mix are removed."""
-    mark = folder / UNFINISHED
-    for torn in folder.glob(f".{SHARDS}*"):
-        torn.unlink()
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != request:
-        for stale in folder.glob(SHARDS):
-            stale.unlink()
-        write_text(mark, request)
-
-
-def _write_shards(folder: Path, draft: Draft, observed: Observed) -> Iterator[int]:
-    """Write the shards that are not there yet; yields how many Dialogues each holds."""
-    total = -(-len(draft.entries) // SHARD)
-    for number in range(total):
-        start = number * SHARD
-        entries = draft.entries[start : start + SHARD]
-        path = folder / shard_name(number, total)
-        if path.is_file():
-            for _ in observed.watch(zip(entries, read_shard(path), strict=True)):
-                pass
-        else:
-            write_shard(path, observed.watch(islice(draft.dialogues(start), len(entries))))
-        yield len(entries)
-
-
 def _counted(stream: Iterator[tuple[Entry, Dialogue]], advance: Advance) -> Iterator[tuple[Entry, Dialogue]]:
     for one in stream:
         yield one
@@ -79,20 +49,18 @@ def write(folder: Path, draft: Draft) -> MixManifest:
     """Write a mix. A kill at any moment leaves either no ``mix.json`` or a whole mix; whole shards are kept."""
     tokens = sum(part.tokens for part in draft.parts)
     require_space(folder, 2**20 + _BYTES_A_TOKEN * tokens)
-    observed = Observed()
     with track("writing", len(draft.entries), "Dialogues") as advance:
         if draft.config.format == "parquet":
-            _begin(folder, draft.request)
-            for size in _write_shards(folder, draft, observed):
-                advance(size)
+            observed = shards.write_all(folder, draft, advance)
         else:
+            observed = Observed()
             write_records(folder / DIALOGUES, observed.watch(_counted(draft.dialogues(), advance)))
     write_records(folder / EXCLUSIONS, draft.exclusions)
     configs.save(draft.config, folder / CONFIG)
     manifest = describe(draft, observed)
     figure.draw(manifest, folder / FIGURE)
     write_record(folder / MANIFEST, manifest)
-    (folder / UNFINISHED).unlink(missing_ok=True)
+    (folder / shards.UNFINISHED).unlink(missing_ok=True)
     return manifest
 
 

@@ -188,6 +188,7 @@ def describe(draft: Draft, observed: Observed) -> MixManifest:
     config, parts = draft.config, draft.parts
     tokens, dialogues = sum(part.tokens for part in parts), len(draft.entries)
     ratio, budget = _asked(draft)
+    counts = observed.counts
     by_domain = {domain: [part for part in parts if part.quota.domain == domain] for domain in DOMAINS}
     return MixManifest(
         medctx=medctx.__version__,
@@ -211,9 +212,9 @@ def describe(draft: Draft, observed: Observed) -> MixManifest:
             for domain, own in by_domain.items()
         ),
         sources=tuple(
-            _source(part, observed.licences.get(number, ()), tokens, dialogues) for number, part in enumerate(parts)
+            _source(part, counts.licences.get(number, ()), tokens, dialogues) for number, part in enumerate(parts)
         ),
-        languages=_groups(draft, ((parts[number], name, *both) for (number, name), both in observed.languages.items())),
+        languages=_groups(draft, ((parts[number], name, *both) for (number, name), both in counts.languages.items())),
         subdomains=_groups(
             draft,
             ((part, part.wanted.subdomain, part.tokens, len(part.picks)) for part in parts if part.wanted.subdomain),

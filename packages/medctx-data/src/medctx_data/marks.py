@@ -13,7 +13,8 @@ from medctx.records import Dialogue
 from medctx_data import minhash
 from medctx_data.language import is_written_in
 from medctx_data.measure import Columns
-from medctx_data.units import Numbers, Places, Units
+from medctx_data.scan import Numbers
+from medctx_data.units import VERSION, Groups, Units
 
 EMPTY = "empty"
 LANGUAGE = "language"
@@ -21,7 +22,7 @@ REASONS = ("", EMPTY, LANGUAGE)
 """Why a row is left out by itself; the column ``reason`` holds places in this list."""
 
 MOST_AT_ONCE = 1_000
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 1_000_000
 """So many Dialogues, and no more characters than that, are laid out as units at the same time."""
 
 
@@ -51,18 +52,30 @@ def batches(dialogues: Iterable[Dialogue]) -> Iterator[list[Dialogue]]:
         yield batch
 
 
-def _sets(dialogues: Sequence[Dialogue], questions: bool) -> list[tuple[Numbers, Places]]:
-    """The shingles of the whole texts and, where asked for, of what the user says alone."""
-    texts = [[text_of(dialogue) for dialogue in dialogues]]
+def _laid(dialogues: Sequence[Dialogue], questions: bool) -> tuple[Units, list[Groups]]:
+    """The turns of Dialogues as units, and which belong together: a whole Dialogue's and, where asked for, those of the
+    user alone.
+    """
+    turns = [(number, turn) for number, dialogue in enumerate(dialogues) for turn in dialogue.turns]
+    of = np.array([number for number, _ in turns], np.int64)
+    groups = [Groups(of, len(dialogues))]
     if questions:
-        texts.append(["\n".join(turn.content for turn in one.turns if turn.role == "user") for one in dialogues])
-    return [Units(own).shingles() for own in texts]
+        asked = np.array([turn.role == "user" for _, turn in turns], np.bool_)
+        groups.append(Groups(np.where(asked, of, -1), len(dialogues)))
+    return Units([turn.content for _, turn in turns]), groups
 
 
 def shingles_of(dialogues: Sequence[Dialogue], *, questions: bool) -> list[tuple[Numbers, ...]]:
     """The sets of shingles of each Dialogue: of the whole and, where asked for, of what the user says alone."""
-    cut = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in _sets(dialogues, questions)]
+    units, groups = _laid(dialogues, questions)
+    sets = [units.shingles(one) for one in groups]
+    cut = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in sets]
     return list(zip(*cut, strict=True))
+
+
+def _keys(dialogues: Sequence[Dialogue], questions: bool, similarity: float) -> Numbers:
+    units, groups = _laid(dialogues, questions)
+    return minhash.keys([units.bags(one) for one in groups], similarity)
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ class Marks:
         """Names everything the marks follow from."""
         bands = "x".join(map(str, minhash.bands_for(self.similarity))) if self.similarity else "exact"
         of = "questions" if self.similarity and self.questions else "texts"
-        return f"marks-{self.only or 'any'}-{'checked' if self.check_language else 'stated'}-{of}-{bands}"
+        return f"marks-{VERSION}-{self.only or 'any'}-{'checked' if self.check_language else 'stated'}-{of}-{bands}"
 
     def _reason(self, dialogue: Dialogue) -> str:
         if any(turn.role != "system" and not turn.content.strip() for turn in dialogue.turns):
@@ -103,6 +116,5 @@ class Marks:
         }
         if self.similarity:
             parts = [*batches(dialogues)] or [[]]
-            keys = [minhash.keys(_sets(part, self.questions), self.similarity) for part in parts]
-            columns["keys"] = np.concatenate(keys)
+            columns["keys"] = np.concatenate([_keys(part, self.questions, self.similarity) for part in parts])
         return columns

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from medctx_data.rows import Rows
 
 Columns = dict[str, NDArray[np.generic]]
 
-WORTH_PROCESSES = 8
-"""Shards from which several processes gain more than it takes to start them."""
+WORTH_PROCESSES = 40_000
+"""Rows from which several processes gain more than it takes to start them."""
 
 
 class Measure(Protocol):
@@ -49,28 +49,60 @@ def _load(path: Path) -> Columns:
 
 
 @dataclass(frozen=True)
-class _OneShard:
-    """Measure one shard and keep what was found; nothing to do where it is kept already."""
+class Job:
+    """What is to be measured of the rows of one source; ``folder`` keeps it."""
 
+    label: str
     rows: Rows
-    measure: Measure
+    measures: tuple[Measure, ...]
     folder: Path
 
-    def file(self, number: int) -> Path:
-        return self.folder / f"{number:05d}.npz"
+    def file(self, measure: Measure, shard: int) -> Path:
+        """Where the numbers of a shard lie."""
+        return self.folder / measure.name / f"{shard:05d}.npz"
 
-    def __call__(self, number: int) -> None:
-        if not self.file(number).is_file():
-            _save(self.measure(self.rows.shard(number)), self.file(number))
+    def lacking(self, shard: int) -> list[Measure]:
+        """The measures by which a shard was not measured yet."""
+        return [measure for measure in self.measures if not self.file(measure, shard).is_file()]
+
+
+class _Shard(NamedTuple):
+    job: Job
+    number: int
+
+    @property
+    def size(self) -> int:
+        """About how many rows it has."""
+        return len(self.job.rows) // self.job.rows.shards
+
+
+def _measure(shard: _Shard) -> None:
+    """Measure one shard by all that is lacking: its rows are read once."""
+    job, number = shard
+    dialogues = job.rows.shard(number)
+    for measure in job.lacking(number):
+        _save(measure(dialogues), job.file(measure, number))
+
+
+def measure_all(jobs: Sequence[Job], processes: int) -> None:
+    """Measure what no earlier time has kept; a kill loses the shards in work.
+
+    ``processes``: how many at once where the rows are worth it, 0 for one on each core.
+    """
+    missing = [_Shard(job, number) for job in jobs for number in range(job.rows.shards) if job.lacking(number)]
+    total = sum(shard.size for shard in missing)
+    if not missing:
+        return
+    kinds = {measure.name.partition("-")[0] for shard in missing for measure in shard.job.lacking(shard.number)}
+    labels = ", ".join(dict.fromkeys(shard.job.label for shard in missing))
+    with track(f"{' and '.join(sorted(kinds))} of {labels}", total, "Dialogues") as advance:
+        for shard, _ in work(_measure, missing, processes if total >= WORTH_PROCESSES else 1):
+            advance(shard.size)
 
 
 def measured(rows: Rows, measure: Measure, folder: Path, label: str, processes: int) -> Columns:
-    """Measure all rows, or read what ``folder`` keeps of an earlier time; a kill loses the shards in work."""
-    task = _OneShard(rows, measure, folder / measure.name)
-    missing = [number for number in range(rows.shards) if not task.file(number).is_file()]
-    if missing:
-        with track(f"{measure.name.partition('-')[0]} of {label}", len(missing), "shards") as advance:
-            for _ in work(task, missing, processes if len(missing) >= WORTH_PROCESSES else 1):
-                advance(1)
-    shards = [_load(task.file(number)) for number in range(rows.shards)]
+    """The numbers of all rows by one measure, measured now where they are not kept."""
+    job = Job(label, rows, (measure,), folder)
+    measure_all([job], processes)
+    shards = [_load(job.file(measure, number)) for number in range(rows.shards)]
     return {name: np.concatenate([shard[name] for shard in shards]) for name in shards[0]}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medctx.errors import MedctxError
-from medctx_data.units import Numbers, Places
+from medctx_data.scan import Numbers, Places
 
 HASHES = 128
 SEED = 1

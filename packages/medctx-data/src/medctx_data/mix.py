@@ -17,9 +17,10 @@ from medctx.records import Dialogue
 from medctx_data.cleaning import Exclusion
 from medctx_data.count import tokenizer_digests
 from medctx_data.mix_config import DOMAINS, MixConfig
-from medctx_data.part import Advance, Part, Pick, Ready, Weighing, cut
+from medctx_data.part import Advance, Part, Pick, Ready, Weighing, cut, taken
 from medctx_data.portion import interleave
 from medctx_data.quota import Wanted
+from medctx_data.rows import Rows
 
 AT_ONCE = 5_000
 """Dialogues of a mix that are in memory at the same time."""
@@ -30,6 +31,18 @@ class Entry(NamedTuple):
 
     part: int
     pick: Pick
+
+
+def drawn(rows: Sequence[Rows], entries: Iterable[Entry]) -> Iterator[tuple[Entry, Dialogue]]:
+    """Entries with their Dialogues, read as they are needed; ``rows`` are those of each part, by its number."""
+    stream = iter(entries)
+    while chunk := list(islice(stream, AT_ONCE)):
+        waiting = {
+            number: iter(taken(own, [entry.pick for entry in chunk if entry.part == number]))
+            for number, own in enumerate(rows)
+        }
+        for entry in chunk:
+            yield entry, next(waiting[entry.part])
 
 
 @dataclass(frozen=True)
@@ -46,41 +59,52 @@ class Draft:
         """Every row left out of the sources."""
         return (one for part in self.parts for one in part.exclusions)
 
-    def dialogues(self, start: int = 0) -> Iterator[tuple[Entry, Dialogue]]:
-        """The Dialogues in their final order, from place ``start``, read as they are needed."""
-        entries = islice(self.entries, start, None)
-        while chunk := list(islice(entries, AT_ONCE)):
-            waiting = {
-                number: iter(part.dialogues([entry.pick for entry in chunk if entry.part == number]))
-                for number, part in enumerate(self.parts)
-            }
-            for entry in chunk:
-                yield entry, next(waiting[entry.part])
+    @property
+    def rows(self) -> tuple[Rows, ...]:
+        """The rows of each part."""
+        return tuple(part.rows for part in self.parts)
+
+    def dialogues(self) -> Iterator[tuple[Entry, Dialogue]]:
+        """The Dialogues in their final order, read as they are needed."""
+        return drawn(self.rows, self.entries)
 
 
 @dataclass
-class Observed:
-    """What is learned of a mix while its Dialogues go by: their digest, and per part licences and languages.
+class Counts:
+    """What the Dialogues of each part state: their licences; tokens and Dialogues by part and language."""
 
-    ``languages``: tokens and Dialogues by part and language.
-    """
-
-    digest: RecordsDigest = field(default_factory=RecordsDigest)
     licences: dict[int, set[str]] = field(default_factory=dict)
     languages: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     def see(self, entry: Entry, dialogue: Dialogue) -> None:
         """Take the next Dialogue in."""
-        self.digest.add(dialogue)
         self.licences.setdefault(entry.part, set()).add(dialogue.licence)
-        key = (entry.part, dialogue.language)
-        tokens, dialogues = self.languages.get(key, (0, 0))
-        self.languages[key] = (tokens + entry.pick.tokens, dialogues + 1)
+        self._add((entry.part, dialogue.language), entry.pick.tokens, 1)
+
+    def _add(self, key: tuple[int, str], tokens: int, dialogues: int) -> None:
+        before = self.languages.get(key, (0, 0))
+        self.languages[key] = (before[0] + tokens, before[1] + dialogues)
+
+    def take_in(self, other: Counts) -> None:
+        """Add what was counted elsewhere."""
+        for part, licences in other.licences.items():
+            self.licences.setdefault(part, set()).update(licences)
+        for key, (tokens, dialogues) in other.languages.items():
+            self._add(key, tokens, dialogues)
+
+
+@dataclass
+class Observed:
+    """What is learned of a mix while its Dialogues go by: their digest and their counts."""
+
+    digest: RecordsDigest = field(default_factory=RecordsDigest)
+    counts: Counts = field(default_factory=Counts)
 
     def watch(self, stream: Iterable[tuple[Entry, Dialogue]]) -> Iterator[Dialogue]:
         """The Dialogues of a draft, each taken in as it goes by."""
         for entry, dialogue in stream:
-            self.see(entry, dialogue)
+            self.digest.add(dialogue)
+            self.counts.see(entry, dialogue)
             yield dialogue
 
 

@@ -34,6 +34,15 @@ class Pick(NamedTuple):
     tokens: int
 
 
+def taken(rows: Rows, picks: Sequence[Pick]) -> list[Dialogue]:
+    """Picks as they stand in the mix: repeated ones have an id of their own."""
+    found = rows.take([pick.row for pick in picks])
+    return [
+        one if pick.epoch == 1 else one.model_copy(update={"id": f"{one.id}/pass-{pick.epoch}"})
+        for pick, one in zip(picks, found, strict=True)
+    ]
+
+
 class Ready(NamedTuple):
     """A source to draw from: an endless supply, or rows of which ``cleaned`` says which are used.
 
@@ -71,14 +80,6 @@ class Part:
     def tokens(self) -> int:
         """Length of all its Dialogues together."""
         return sum(pick.tokens for pick in self.picks)
-
-    def dialogues(self, picks: Sequence[Pick]) -> list[Dialogue]:
-        """Picks as they stand in the mix: repeated ones have an id of their own."""
-        found = self.rows.take([pick.row for pick in picks])
-        return [
-            one if pick.epoch == 1 else one.model_copy(update={"id": f"{one.id}/pass-{pick.epoch}"})
-            for pick, one in zip(picks, found, strict=True)
-        ]
 
 
 def is_wrapped(config: WrapConfig, domain: Domain) -> bool:

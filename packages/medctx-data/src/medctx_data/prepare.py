@@ -10,16 +10,20 @@ import numpy as np
 
 from medctx import digest
 from medctx.cache import cache_folder
-from medctx_data.cleaning import Cleaned, Uncleaned, clean
+from medctx_data.cleaning import Cleaned, Uncleaned, clean, marks_of
 from medctx_data.count import Counter, Lengths
-from medctx_data.measure import measured
+from medctx_data.crew import work
+from medctx_data.measure import Job, measure_all, measured
 from medctx_data.mix_config import MixConfig, SourceConfig
 from medctx_data.part import Ready, is_wrapped
 from medctx_data.quota import Wanted
-from medctx_data.rows import Gathered, Held, gather
+from medctx_data.rows import Gathered, Held, gather, is_gathered
 from medctx_data.sources.card import Supply
 
 Opener = Callable[[SourceConfig], Supply]
+
+WORTH_A_PROCESS = 2**24
+"""Bytes of files from which reading a source gains more by a process of its own than it takes to start one."""
 
 
 class Tools(NamedTuple):
@@ -30,16 +34,33 @@ class Tools(NamedTuple):
     counted_with: str
 
 
-class _Read(NamedTuple):
+class _Opened(NamedTuple):
+    """A source that is not read yet; ``folder`` is for what is kept of it."""
+
+    config: SourceConfig
     supply: Supply
-    gathered: Gathered
     folder: Path
 
+    @property
+    def takes_long(self) -> bool:
+        return self.supply.size >= WORTH_A_PROCESS and not is_gathered(self.folder)
 
-def _read(config: SourceConfig, supply: Supply) -> _Read:
-    folder = cache_folder() / "sources" / f"{config.label}-{supply.identity[: digest.SHORT]}"
-    gathered = gather(supply.read, config.label, folder) if supply.read else Gathered(Held(()), ())
-    return _Read(supply, gathered, folder)
+
+def _open(config: SourceConfig, open_one: Opener) -> _Opened:
+    supply = open_one(config)
+    return _Opened(config, supply, cache_folder() / "sources" / f"{config.label}-{supply.identity[: digest.SHORT]}")
+
+
+def _gather(one: _Opened) -> Gathered:
+    read = one.supply.read
+    return gather(read, one.config.label, one.folder) if read else Gathered(Held(()), ())
+
+
+def _read(opened: Sequence[_Opened], processes: int) -> dict[str, Gathered]:
+    """The rows of sources by label; large ones are read beside each other."""
+    long = [one for one in opened if one.takes_long]
+    found = {one.config.label: gathered for one, gathered in work(_gather, long, processes)}
+    return {one.config.label: found.get(one.config.label) or _gather(one) for one in opened}
 
 
 def _configured(config: MixConfig, sources: Sequence[Wanted]) -> list[SourceConfig]:
@@ -55,24 +76,29 @@ def prepare(config: MixConfig, sources: Sequence[Wanted], tools: Tools) -> list[
 
     What is read of large sources and what is measured of any is kept in the cache folder under the source's identity.
     """
-    asked = _configured(config, sources)
     # All are opened before the first is read: what one of them lacks is told at once.
-    opened = [(one, tools.open_one(one)) for one in asked]
-    read = {one.label: _read(one, supply) for one, supply in opened}
-    filed = [
-        Uncleaned(one.label, read[one.label].gathered, read[one.label].folder, one.language)
-        for one in asked
-        if read[one.label].supply.endless is None
-    ]
-    cleaned = {one.label: found for one, found in zip(filed, clean(filed, config.clean, config.processes), strict=True)}
+    opened = [_open(one, tools.open_one) for one in _configured(config, sources)]
+    read = _read(opened, config.processes)
+    lengths = Lengths(tools.counter, tools.counted_with)
+    counted = {one.quota.label for one in sources if not is_wrapped(config.wrap, one.quota.domain)}
+    filed = [one for one in opened if one.supply.endless is None]
+    jobs = []
+    for one in filed:
+        label, marks = one.config.label, marks_of(one.config.language, config.clean)
+        jobs.append(Job(label, read[label].rows, (marks, lengths) if label in counted else (marks,), one.folder))
+    # Everything at once, so that rows are read and processes started once; what follows finds it kept.
+    measure_all(jobs, config.processes)
+    uncleaned = [Uncleaned(one.config.label, read[one.config.label], one.folder, one.config.language) for one in filed]
+    cleaned = {
+        one.label: found for one, found in zip(uncleaned, clean(uncleaned, config.clean, config.processes), strict=True)
+    }
+    supplies, folders = {one.config.label: one.supply for one in opened}, {one.label: one.folder for one in uncleaned}
     ready = []
-    for one in sources:
-        label = one.quota.label
-        supply, gathered, folder = read[label]
-        lengths = None
-        if supply.endless is None and not is_wrapped(config.wrap, one.quota.domain):
-            measure = Lengths(tools.counter, tools.counted_with)
-            columns = measured(gathered.rows, measure, folder, label, config.processes)
-            lengths = columns["tokens"].astype(np.int64)
-        ready.append(Ready(one, supply, gathered.rows, cleaned.get(label, Cleaned((), ())), lengths))
+    for wanted in sources:
+        label = wanted.quota.label
+        known = None
+        if label in counted and label in folders:
+            columns = measured(read[label].rows, lengths, folders[label], label, config.processes)
+            known = columns["tokens"].astype(np.int64)
+        ready.append(Ready(wanted, supplies[label], read[label].rows, cleaned.get(label, Cleaned((), ())), known))
     return ready

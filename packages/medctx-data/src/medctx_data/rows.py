@@ -146,12 +146,17 @@ def _dialogues(rows: Iterator[Row], unread: list[Unread]) -> Iterator[Dialogue]:
             yield row
 
 
+def is_gathered(folder: Path) -> bool:
+    """Whether a large source was read to its end before."""
+    return (folder / INDEX).is_file()
+
+
 def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path) -> Gathered:
     """Read a source; ``folder`` is where its shards lie if it is large, and belongs to this source alone.
 
     A kill loses the shard that is being written: what lies in ``folder`` is not written again.
     """
-    if (folder / INDEX).is_file():
+    if is_gathered(folder):
         index = read_record(folder / INDEX, _Index)
         return Gathered(Stored(folder, index.sizes), index.unread)
     unread: list[Unread] = []

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medctx_data.units import Numbers, Places
+from medctx_data.scan import Numbers, Places
 
 
 class Found(NamedTuple):

@@ -12,7 +12,8 @@ from medctx.contamination import Kind, Touch
 from medctx.records import Dialogue
 from medctx_data import minhash
 from medctx_data.exam_index import FEWEST_SHINGLES, GRAM, Index, Target
-from medctx_data.units import Numbers, Places, Units, similarity, spans_of
+from medctx_data.scan import Numbers, Places
+from medctx_data.units import Units, similarity, spans_of
 
 SHOWN = 300
 """Characters of the overlapping text that a Touch keeps."""

@@ -87,7 +87,8 @@ class Supply:
 
     Rows come in the order of the files, not cleaned and none left out: those that give no Dialogue come as Unread.
     ``citation`` names the version that is read, ``revision`` the publisher's ("" for local files), ``identity`` is the
-    digest of everything the rows follow from, so that what was made of them once can be found again.
+    digest of everything the rows follow from, so that what was made of them once can be found again. ``size``: of the
+    files in bytes, packed or not (0 where that is not known).
     """
 
     card: SourceCard
@@ -96,3 +97,4 @@ class Supply:
     revision: str = ""
     read: Callable[[], Iterator[Row]] | None = None
     endless: Iterator[Dialogue] | None = None
+    size: int = 0

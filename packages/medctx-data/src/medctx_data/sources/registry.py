@@ -75,4 +75,5 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
         identity=_identity(card, config.label, domain, found.digest),
         revision=found.revision,
         read=partial(files.rows, found.paths, reader),
+        size=sum(path.stat().st_size for path in found.paths),
     )
