@@ -2,10 +2,11 @@
 
     python bench/data_scale.py --sizes 100000 300000 1000000
 
-Rows are made beforehand and not timed. ``mix``: read, cleaned (equal and alike rows within and across both sources),
-counted in tokens, put in order, written as Parquet. ``again``: another ratio of the same sources. ``ledger``: held
-against 11,171 items and 300 Passages. ``cpu`` is processor time of all three; GiB is the peak of what is resident in
-all processes together, files that are mapped included.
+Rows are made beforehand and not timed (``--keep FOLDER --only-make`` makes them for a later run). ``mix``: read,
+cleaned (equal and alike rows within and across both sources), counted in tokens, put in order, written as Parquet.
+``again``: another ratio of the same sources. ``ledger``: held against 11,171 items and 300 Passages. ``cpu`` is
+processor time of all three; GiB is the peak of what is resident in all processes together, files that are mapped
+included.
 
 Found of what was planted: equal rows, alike rows (those whose similarity is what is asked for), and of exam items whole
 questions with shuffled options, parts of questions, reworded questions, paragraphs of Passages; ``+`` what was found
@@ -15,9 +16,9 @@ beside.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from medctx.jsonl import read_rows
 from medctx_data.units import Units, similarity
 
 SIMILARITY = 0.8
+PLANTED, TOKENIZER = "planted.json", "tokenizer"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -84,7 +86,13 @@ def run(*command: str | Path, log: Path) -> Cost:
 
 
 def make(folder: Path, size: int) -> Planted:
-    """Two sources (three rows of five are general), the exam, and what was planted."""
+    """Two sources (three rows of five are general), the exam, a tokenizer, and what was planted."""
+    if (folder / PLANTED).is_file():
+        kept = json.loads((folder / PLANTED).read_text(encoding="utf-8"))
+        return Planted(
+            set(kept["exact"]), kept["near"], {row: (item, kind) for row, (item, kind) in kept["exam"].items()}
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     maker = Maker(1)
     items, passages = data_made.exam_rows(maker)
     data_made.write(folder / "items.jsonl", items)
@@ -93,10 +101,13 @@ def make(folder: Path, size: int) -> Planted:
     for name, share in (("general", 0.6), ("medical", 0.4)):
         rows = data_made.training_rows(maker, name, round(size * share), items, passages, planted)
         data_made.write(folder / f"{name}.jsonl", rows)
+    make_tokenizer(folder, folder / "general.jsonl")
+    kept = {"exact": sorted(planted.exact), "near": planted.near, "exam": planted.exam}
+    (folder / PLANTED).write_text(json.dumps(kept), encoding="utf-8")
     return planted
 
 
-def make_tokenizer(folder: Path, texts: Path) -> Path:
+def make_tokenizer(folder: Path, texts: Path) -> None:
     """A byte-level BPE tokenizer learnt on some of the rows, with a plain chat template."""
     import tokenizers
     import transformers
@@ -106,8 +117,7 @@ def make_tokenizer(folder: Path, texts: Path) -> Path:
     bpe.train_from_iterator(rows, vocab_size=16_000, show_progress=False)
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer)
     fast.chat_template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
-    fast.save_pretrained(folder / "tokenizer")
-    return folder / "tokenizer"
+    fast.save_pretrained(folder / TOKENIZER)
 
 
 def alike(folder: Path, planted: Planted) -> set[str]:
@@ -139,26 +149,30 @@ def sources(folder: Path, amount: str = "") -> str:
 def measure(folder: Path, size: int) -> str:
     """One row of the table."""
     planted = make(folder, size)
-    tokenizer = make_tokenizer(folder, folder / "general.jsonl")
-    os.environ |= {"MEDCTX_CACHE": str(folder / "cache"), "MEDCTX_TRACKING": "off"}
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        return _measured(folder, Path(work), size, planted)
+
+
+def _measured(folder: Path, work: Path, size: int, planted: Planted) -> str:
+    os.environ |= {"MEDCTX_CACHE": str(work / "cache"), "MEDCTX_TRACKING": "off"}
     program, log = Path(sys.executable).with_name("medctx-data"), folder / "log"
     common = [
         "--set",
-        f"tokenizer={tokenizer}",
+        f"tokenizer={folder / TOKENIZER}",
         "--set",
         "clean.duplicates=mix clean.near_duplicates=0.8 format=parquet",
     ]
-    mixed = run(program, "mix", *common, "--set", sources(folder, ", amount: all"), "--out", folder / "mix", log=log)
+    mixed = run(program, "mix", *common, "--set", sources(folder, ", amount: all"), "--out", work / "mix", log=log)
     more = f"ratio=1:4 tokens={size * 40} seed=1"
-    again = run(program, "mix", *common, "--set", sources(folder), "--set", more, "--out", folder / "again", log=log)
+    again = run(program, "mix", *common, "--set", sources(folder), "--set", more, "--out", work / "again", log=log)
     exams = ["--exam", f"made={folder / 'items.jsonl'}", "--exam", f"made={folder / 'passages.jsonl'}"]
-    ledger = run(program, "ledger", folder / "mix", *exams, log=log)
+    ledger = run(program, "ledger", work / "mix", *exams, log=log)
     reasons: dict[str, set[str]] = {"duplicate": set(), "near_duplicate": set()}
-    for _, row in read_rows(folder / "mix" / "exclusions.jsonl"):
+    for _, row in read_rows(work / "mix" / "exclusions.jsonl"):
         reasons[str(row["reason"])].add(str(row["row"]))
     similar = alike(folder, planted)
     extra = (reasons["duplicate"] | reasons["near_duplicate"]) - planted.exact - set(planted.near)
-    touched = {(str(row["row"]), str(row["item"])) for _, row in read_rows(folder / "mix" / "ledger.jsonl")}
+    touched = {(str(row["row"]), str(row["item"])) for _, row in read_rows(work / "mix" / "ledger.jsonl")}
     hits = Counter(kind for row, (item, kind) in planted.exam.items() if (row, item) in touched)
     kinds = Counter(kind for _, kind in planted.exam.values())
     others = len({row for row, _ in touched} - set(planted.exam))
@@ -178,19 +192,21 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
-    parser.add_argument("--keep", type=Path, help="A folder for what is made; else a temporary one.")
+    parser.add_argument("--keep", type=Path, help="A folder for the rows that are made; else a temporary one.")
+    parser.add_argument("--only-make", action="store_true", help="Make the rows and measure nothing.")
     chosen = parser.parse_args()
     print(
         f"{'rows':>9} | {'mix s':>6} {'again':>6} {'ledger':>6} | {'sum s':>6} {'cpu s':>6} | {'GiB':>5} | "
         "equal alike +others | exam +others"
     )
     for size in chosen.sizes:
-        folder = Path(tempfile.mkdtemp(dir=chosen.keep))
-        try:
-            print(measure(folder, size), flush=True)
-        finally:
-            if not chosen.keep:
-                shutil.rmtree(folder)
+        if chosen.keep and chosen.only_make:
+            make(chosen.keep / str(size), size)
+        elif chosen.keep:
+            print(measure(chosen.keep / str(size), size), flush=True)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                print(measure(Path(folder), size), flush=True)
 
 
 if __name__ == "__main__":

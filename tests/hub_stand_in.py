@@ -1,9 +1,11 @@
-"""A small stand-in of a hub of data sets and models: files at revisions as ``hf_hub_download`` asks, and plain ones.
+"""A small stand-in of a hub of data sets and models: files at revisions as ``hf_hub_download`` and the library
+``datasets`` ask for them, and plain ones.
 
 ``hub.commit("owner/name", {"a.jsonl": b"..."})`` publishes; ``GET`` and ``HEAD`` of
-``/datasets/<repo>/resolve/<revision>/<file>`` serve it, and ``/api/datasets/<repo>`` lists it; models without the
-``datasets`` and under ``/api/models``. Files in ``plain`` are
-served under their path. ``troubles`` come first, one a request: a status to answer, or ``CUT`` to break off half-way.
+``/datasets/<repo>/resolve/<revision>/<file>`` serve it, in ranges too; ``/api/datasets/<repo>`` lists it with the head
+of its README.md, ``.../tree/<revision>/<folder>`` a folder of it, ``POST .../paths-info/<revision>`` some paths; models
+without the ``datasets`` and under ``/api/models``. Files in ``plain`` are served under their path. ``troubles`` come
+first, one a request: a status to answer, or ``CUT`` to break off half-way.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
+
+import yaml
 
 CUT = -1
 MAIN = "main"
@@ -63,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
             self.close_connection = True
@@ -86,7 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
             repo, _, rest = path.removeprefix("/datasets/").partition("/resolve/")
             self._file(repo, *rest.split("/", 1), cut=trouble == CUT)
         elif path.startswith("/api/") and "/tree/" in path:
-            self._tree(*path.split("/", 3)[3].split("/tree/"))
+            repo, _, rest = path.split("/", 3)[3].partition("/tree/")
+            self._tree(repo, *rest.split("/", 1))
+        elif path.startswith("/api/") and "/paths-info/" in path:
+            self._paths(*path.split("/", 3)[3].split("/paths-info/"))
         elif path.startswith(("/api/datasets/", "/api/models/")):
             self._listing(*path.split("/", 3)[3].split("/revision/"))
         elif "/resolve/" in path:
@@ -116,35 +123,66 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self._refuse(404, "EntryNotFound")
             return
-        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        begin, _, end = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        first, after = int(begin), min(int(end or len(body)) + 1, len(body))
         headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
-        if first:
-            headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-        self._send(206 if first else 200, body[first:], headers, cut=cut)
+        if "Range" in self.headers:
+            headers["Content-Range"] = f"bytes {first}-{after - 1}/{len(body)}"
+        self._send(206 if "Range" in self.headers else 200, body[first:after], headers, cut=cut)
+
+    def _json(self, told: object, commit: str) -> None:
+        self._send(200, json.dumps(told).encode(), {"Content-Type": "application/json", "X-Repo-Commit": commit})
 
     def _listing(self, repo: str, revision: str = MAIN) -> None:
         commit = self._found(repo, revision)
         if commit is None:
             return
-        files = [{"rfilename": name} for name in self.server.repos[repo][commit]]
-        listing = {"id": repo, "sha": commit, "siblings": files, "private": False, "tags": [], "gated": False}
-        self._send(200, json.dumps(listing).encode(), {"Content-Type": "application/json", "X-Repo-Commit": commit})
+        own = self.server.repos[repo][commit]
+        head = own.get("README.md", b"").decode().split("---\n")
+        card = yaml.safe_load(head[1]) if len(head) > 2 else None
+        listing: dict[str, object] = {"id": repo, "sha": commit, "private": False, "tags": [], "gated": False}
+        self._json(listing | {"siblings": [{"rfilename": name} for name in own], "cardData": card}, commit)
 
-    def _tree(self, repo: str, revision: str) -> None:
+    def _entries(self, repo: str, commit: str) -> dict[str, dict[str, object]]:
+        """Everything of a commit by path: files, and the folders they lie in."""
+        found: dict[str, dict[str, object]] = {}
+        for name, body in self.server.repos[repo][commit].items():
+            for end in (place for place, sign in enumerate(name) if sign == "/"):
+                folder = name[:end]
+                found[folder] = {"type": "directory", "path": folder, "size": 0, "oid": hashlib.sha1(b"").hexdigest()}
+            oid = hashlib.sha1(body).hexdigest()
+            found[name] = {"type": "file", "path": name, "size": len(body), "oid": oid}
+        return found
+
+    def _tree(self, repo: str, revision: str, folder: str = "") -> None:
         commit = self._found(repo, revision)
         if commit is None:
             return
-        files = self.server.repos[repo][commit].items()
-        listing = [
-            {"type": "file", "path": name, "size": len(body), "oid": hashlib.sha1(body).hexdigest()}
-            for name, body in files
-        ]
-        self._send(200, json.dumps(listing).encode(), {"Content-Type": "application/json"})
+        entries = self._entries(repo, commit)
+        if folder and folder not in entries:
+            self._refuse(404, "EntryNotFound")
+            return
+        start = f"{folder}/" if folder else ""
+        deep = parse_qs(self.path.partition("?")[2]).get("recursive") in (["true"], ["True"])
+        inside = {name: one for name, one in entries.items() if name.startswith(start)}
+        self._json([one for name, one in inside.items() if deep or "/" not in name.removeprefix(start)], commit)
+
+    def _paths(self, repo: str, revision: str) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        commit = self._found(repo, revision)
+        if commit is None:
+            return
+        told = json.loads(body) if body.startswith("{") else parse_qs(body)
+        entries = self._entries(repo, commit)
+        self._json([entries[name] for name in told["paths"] if name in entries], commit)
 
     def do_GET(self) -> None:
         self._answer()
 
     def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:

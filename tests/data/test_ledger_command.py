@@ -51,7 +51,7 @@ def mixed(tmp_path: Path) -> Path:
     sources = [{"source": "jsonl", "name": "ward", "domain": "medical", "amount": "all"}]
     config = MixConfig.model_validate({"sources": sources, "format": "parquet"})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(folder, "SHARD", 10)
+        patched.setattr(shards, "SHARD", 10)
         folder.write(tmp_path / "mix", made_of(config, lambda source: supplied(source, rows)).draft)
     return tmp_path / "mix"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,7 +21,11 @@ COMMON = 10
 """A gram that more questions or Passages than this share is a phrase of the trade, and touches nothing."""
 FEWEST_SHINGLES = 5
 """Sets of fewer shingles are not compared: one phrase in common would make them alike."""
+CHARACTERS = 1_000_000
+"""About so many are laid out as units at the same time."""
 _FEWEST_UNITS = 3
+
+OwnerT = TypeVar("OwnerT")
 
 
 class Target(NamedTuple):
@@ -51,35 +54,80 @@ class _Laid(NamedTuple):
     sets: list[Numbers]
 
 
+class _Texts:
+    """Texts laid out as units together; of each its units, its grams, its shingles, its whole as one number."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        units = Units(texts)
+        self._units = units
+        self._grams, places = units.windows(GRAM)
+        self._gram_starts = np.searchsorted(units.text_at(places), np.arange(len(texts) + 1))
+        self._shingles, self._shingle_starts = units.shingles()
+        self.wholes = units.wholes()
+        self.unspaced = units.unspaced()
+
+    def numbers(self, text: int) -> Numbers:
+        """Its units."""
+        return self._units.numbers[self._units.starts[text] : self._units.starts[text + 1]]
+
+    def grams(self, text: int) -> Numbers:
+        """Every gram of it."""
+        return self._grams[self._gram_starts[text] : self._gram_starts[text + 1]]
+
+    def shingles(self, text: int) -> Numbers:
+        """Its set of shingles."""
+        return self._shingles[self._shingle_starts[text] : self._shingle_starts[text + 1]]
+
+
+def _together(several: Iterable[tuple[OwnerT, list[str]]]) -> Iterator[tuple[OwnerT, _Texts, range]]:
+    """Owners with their texts, laid out many at a time: which of the texts are theirs."""
+    waiting: list[tuple[OwnerT, range]] = []
+    texts: list[str] = []
+    size = 0
+    for owner, own in several:
+        waiting.append((owner, range(len(texts), len(texts) + len(own))))
+        texts += own
+        size += sum(len(text) for text in own)
+        if size > CHARACTERS:
+            laid = _Texts(texts)
+            yield from ((one, laid, places) for one, places in waiting)
+            waiting, texts, size = [], [], 0
+    laid = _Texts(texts)
+    yield from ((one, laid, places) for one, places in waiting)
+
+
 def _questions(exam: ExamTexts) -> Iterator[_Laid]:
     """Questions: the sets are of the question alone and with its options, in whatever order these stand."""
-    for one in exam.questions:
-        units = Units([one.question, *one.options])
-        shingles, starts = units.shingles()
-        alone, both = shingles[: starts[1]], np.unique(shingles)
-        question, *options = [units.numbers[begin:end] for begin, end in pairwise(units.starts)]
+    told = ((one, [one.question, *one.options]) for one in exam.questions)
+    for one, laid, (first, *others) in _together(told):
+        question = laid.numbers(first)
+        alone = laid.shingles(first)
+        both = np.unique(np.concatenate([alone, *(laid.shingles(other) for other in others)]))
         yield _Laid(
-            Target(exam.exam, (one.item,), "question", "", question, tuple(options)),
-            units.windows(GRAM)[0],
-            int(units.wholes()[0]) if len(question) >= _FEWEST_UNITS else None,
-            SHORTEST <= len(question) < GRAM and not units.unspaced()[0],
+            Target(exam.exam, (one.item,), "question", "", question, tuple(laid.numbers(other) for other in others)),
+            laid.grams(first),
+            int(laid.wholes[first]) if len(question) >= _FEWEST_UNITS else None,
+            SHORTEST <= len(question) < GRAM and not laid.unspaced[first],
             [alone, both] if len(both) > len(alone) else [alone],
         )
 
 
+def _paragraphs(text: str) -> list[str]:
+    found = [line for line in text.split("\n") if line.strip()]
+    return found if len(found) > 1 else []
+
+
 def _pages(exam: ExamTexts) -> Iterator[_Laid]:
     """Passages: the sets are of the whole and of each of its paragraphs."""
-    for page in exam.pages:
-        paragraphs = [line for line in page.text.split("\n") if line.strip()]
-        units = Units([page.text, *(paragraphs if len(paragraphs) > 1 else ())])
-        grams, places = units.windows(GRAM)
-        shingles, starts = units.shingles()
+    told = ((page, [page.text, *_paragraphs(page.text)]) for page in exam.pages)
+    for page, laid, places in _together(told):
+        first = places[0]
         yield _Laid(
-            Target(exam.exam, page.items, "book", page.passage, units.numbers[: units.starts[1]]),
-            grams[units.text_at(places) == 0],
+            Target(exam.exam, page.items, "book", page.passage, laid.numbers(first)),
+            laid.grams(first),
             None,
             False,
-            [shingles[begin:end] for begin, end in pairwise(starts)],
+            [laid.shingles(place) for place in places],
         )
 
 
