@@ -9,10 +9,11 @@ from medctx import digest
 from medctx.records import Dialogue, Domain, Turn
 from medctx_data.manifest import MixManifest, describe
 from medctx_data.mix import Draft, Observed, mix
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
 from medctx_data.part import Weighing
 from medctx_data.prepare import Tools, prepare
 from medctx_data.quota import wanted
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Row, Supply
 from medctx_data.sources.registry import card_of
 

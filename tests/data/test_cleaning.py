@@ -17,7 +17,8 @@ from medctx.jsonl import read_records
 from medctx.records import Dialogue, Domain
 from medctx_data import folder
 from medctx_data.cleaning import Exclusion
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Row, Supply, Unread
 from medctx_data.sources.registry import domain_of
 

@@ -13,7 +13,7 @@ from made_dialogues import made_of, supplied, told
 from medctx.contamination import SUMMARY, TOUCHES, Ledger, Touch
 from medctx.jsonl import read_record, read_records
 from medctx.records import Dialogue
-from medctx_data import cli, folder, ledger
+from medctx_data import cli, folder, ledger, shards
 from medctx_data.exam_files import read_exams
 from medctx_data.exam_index import Index
 from medctx_data.mix_config import MixConfig

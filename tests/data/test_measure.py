@@ -15,11 +15,12 @@ from medctx_data.count import Lengths
 from medctx_data.marks import Marks
 from medctx_data.measure import measured
 from medctx_data.mix import Draft, mix
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
 from medctx_data.part import Weighing
 from medctx_data.prepare import Tools, prepare
 from medctx_data.quota import wanted
 from medctx_data.rows import Stored, gather
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
 

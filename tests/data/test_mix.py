@@ -11,8 +11,9 @@ from made_dialogues import Made, dialogue, made_of, supplied, words
 
 from medctx.errors import MedctxError
 from medctx.records import Dialogue
-from medctx_data.mix_config import MixConfig, Order, SourceConfig
+from medctx_data.mix_config import MixConfig, Order
 from medctx_data.quota import wanted
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from made_dialogues import Made, made_of, supplied, told, words
 
 from medctx.errors import MedctxError
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
 

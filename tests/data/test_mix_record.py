@@ -12,8 +12,9 @@ from made_dialogues import Made, dialogue, made_of, supplied
 from medctx.records import Dialogue, Domain
 from medctx.tracking import Run
 from medctx_data import figure, folder, tracked_data
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
 from medctx_data.record import record
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
 

@@ -14,8 +14,9 @@ from medctx_data.cleaning import Uncleaned, clean
 from medctx_data.exam_files import read_exams
 from medctx_data.exam_index import Index
 from medctx_data.marks import batches
-from medctx_data.mix_config import CleanConfig, SourceConfig
+from medctx_data.mix_config import CleanConfig
 from medctx_data.rows import gather
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.registry import open_source
 from medctx_data.touching import touches
 

@@ -13,7 +13,8 @@ from medctx.errors import MedctxError
 from medctx.records import Dialogue
 from medctx_data import folder, shards
 from medctx_data.mix import Draft
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
 

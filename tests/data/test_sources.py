@@ -13,7 +13,7 @@ from made_dialogues import Rows, dialogue
 from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
 from medctx.records import Dialogue
-from medctx_data.mix_config import SourceConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources import files
 from medctx_data.sources.card import Supply, Unread
 from medctx_data.sources.cards import CARDS

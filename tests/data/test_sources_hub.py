@@ -14,7 +14,7 @@ from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
 from medctx.fetch import RECORD, Remote
 from medctx.records import Dialogue
-from medctx_data.mix_config import SourceConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.describe import described, recorded

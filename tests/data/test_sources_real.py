@@ -9,7 +9,7 @@ import pytest
 
 from medctx.curriculum import CurriculumConfig
 from medctx.records import Dialogue
-from medctx_data.mix_config import SourceConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.registry import open_source
 

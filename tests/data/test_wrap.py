@@ -19,7 +19,7 @@ from medctx.book import SEPARATOR
 from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
 from medctx.records import Dialogue, Turn
-from medctx_data.mix_config import SourceConfig
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.registry import open_source
 from medctx_data.wrap import WINDOW, WrapConfig, wrap
 from medctx_data.wrap_passages import leaves, plain

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from medctx.atomic import atomic_file
 from medctx.errors import MedctxError
@@ -17,6 +19,9 @@ LONGEST_WAIT_S = 20.0
 TIMEOUT_S = 30.0
 _MEGABYTE = 1e6
 _NEEDED = ("filelock", "httpx", "huggingface_hub", "tenacity")
+
+
+ResultT = TypeVar("ResultT")
 
 
 class _TryAgainError(Exception):
@@ -33,7 +38,8 @@ def require_packages() -> None:
         )
 
 
-def _patiently(place: str, download: Callable[[], tuple[Path, str]]) -> tuple[Path, str]:
+def patiently(place: str, download: Callable[[], ResultT]) -> ResultT:
+    """What ``download`` gives, tried again where the trouble may pass."""
     import tenacity
 
     retrying = tenacity.Retrying(
@@ -79,7 +85,6 @@ def from_hub(repo: str, file: str, revision: str, *, anew: bool = False) -> tupl
     are honoured.
     """
     import huggingface_hub
-    from huggingface_hub import errors
 
     place = f"{file} of the data set {repo} (revision {revision})"
 
@@ -89,15 +94,17 @@ def from_hub(repo: str, file: str, revision: str, *, anew: bool = False) -> tupl
                 huggingface_hub.hf_hub_download(repo, file, repo_type="dataset", revision=revision, force_download=anew)
             )
         except Exception as error:
-            raise _hub_trouble(place, error, errors) from None
+            raise hub_trouble(place, error) from None
         # The hub's cache lays files out as snapshots/<commit>/<file>.
         return path, path.parents[file.count("/")].name
 
-    return _patiently(place, download)
+    return patiently(place, download)
 
 
-def _hub_trouble(place: str, error: Exception, errors: ModuleType) -> Exception:
+def hub_trouble(place: str, error: Exception) -> Exception:
     """What one of the hub library's many exceptions means here; a defect of medctx comes back as it is."""
+    # As a module without types: it gathers some of its names without listing them.
+    errors: ModuleType = import_module("huggingface_hub.errors")
     if isinstance(error, errors.GatedRepoError):
         return _refused(place, 403)
     if isinstance(error, errors.HfHubHTTPError):
@@ -145,4 +152,4 @@ def from_url(url: str, target: Path) -> tuple[Path, str]:
             raise _unreachable(url, str(error)) from None
 
     say(f"Fetching {url}.")
-    return _patiently(url, download)
+    return patiently(url, download)

@@ -68,7 +68,7 @@ class Recorded(Record):
     date: str
 
 
-def _lock(folder: Path, name: str) -> BaseFileLock:
+def lock_in(folder: Path, name: str) -> BaseFileLock:
     """A lock between processes, which the system frees when its holder is killed."""
     from filelock import FileLock
 
@@ -77,12 +77,12 @@ def _lock(folder: Path, name: str) -> BaseFileLock:
 
 
 def _recorded(folder: Path, remote: Remote) -> Recorded | None:
-    with _lock(folder, "revisions"), Journal(folder / RECORD, Recorded) as journal:
+    with lock_in(folder, "revisions"), Journal(folder / RECORD, Recorded) as journal:
         return next((line for line in journal.records if line.remote == remote), None)
 
 
 def _record(folder: Path, line: Recorded) -> None:
-    with _lock(folder, "revisions"), Journal(folder / RECORD, Recorded) as journal:
+    with lock_in(folder, "revisions"), Journal(folder / RECORD, Recorded) as journal:
         journal.append(line)
 
 
@@ -113,7 +113,7 @@ def fetch(remote: Remote) -> Fetched:
     download.require_packages()
     folder = cache_folder()
     try:
-        with _lock(folder, digest.of_record(remote)[: digest.SHORT]):
+        with lock_in(folder, digest.of_record(remote)[: digest.SHORT]):
             known = _recorded(folder, remote)
             fetched = _bring(folder, remote, known)
             if known is None:

@@ -20,12 +20,13 @@ from medctx_data.count import TokenCounter
 from medctx_data.manifest import MixManifest, describe
 from medctx_data.mix import Draft, Observed, request_digest
 from medctx_data.mix import mix as make
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
 from medctx_data.part import Weighing
 from medctx_data.prepare import Tools, prepare
 from medctx_data.quota import Wanted, wanted
 from medctx_data.record import record
-from medctx_data.sources.card import Supply
+from medctx_data.source_config import SourceConfig
+from medctx_data.sources.card import HUB, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.registry import card_of, open_source
 
@@ -48,18 +49,27 @@ def _tokenizer_folder(config: MixConfig) -> Path:
     return config.tokenizer
 
 
+def _tell_licence(label: str, card: SourceCard) -> None:
+    if card.restriction:
+        say(f"licence of {label}: {card.licence} ({card.restriction})")
+
+
 def _announce(sources: Sequence[Wanted]) -> None:
     """Say what licences forbid, before the data is used."""
     for one in sources:
-        if one.card.restriction:
-            say(f"licence of {one.quota.label}: {one.card.licence} ({one.card.restriction})")
+        if one.card.name != HUB:
+            _tell_licence(one.quota.label, one.card)
 
 
 def _draft(config: MixConfig, sources: Sequence[Wanted], tokenizer: Path, request: str) -> Draft:
     count = TokenCounter(tokenizer)
 
     def opened(source: SourceConfig) -> Supply:
-        return open_source(source, config.seed, config.curriculum)
+        supply = open_source(source, config.seed, config.curriculum)
+        if source.source == HUB:
+            # Only its own card says what a data set of the hub allows, and its rows are not read yet.
+            _tell_licence(source.label, supply.card)
+        return supply
 
     ready = prepare(config, sources, Tools(opened, count, count.name))
     budget = sum(one.quota.budget or 0 for one in sources)

@@ -133,7 +133,7 @@ def _share(asked: float, parts: Sequence[Part], tokens: int, dialogues: int) -> 
 
 
 def _source(part: Part, licences: Iterable[str], tokens: int, dialogues: int) -> SourceShare:
-    card, supply = part.wanted.card, part.supply
+    card, supply = part.supply.card, part.supply
     return SourceShare(
         **_share(float(part.quota.share), [part], tokens, dialogues).model_dump(),
         label=part.quota.label,

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from medctx.config import Config
 from medctx.curriculum import CurriculumConfig
 from medctx.records import Domain
-from medctx_data.sources.card import Subdomain
+from medctx_data.source_config import SourceConfig
 from medctx_data.wrap import WrapConfig
 
 DOMAINS: tuple[Domain, Domain] = ("general", "medical")
@@ -52,37 +52,6 @@ class CleanConfig(Config):
     duplicates: Literal["source", "mix"] = "source"
     near_duplicates: float | None = Field(default=None, ge=0.5, le=1)
     same_question: bool = True
-
-
-class SourceConfig(Config):
-    """One source of a mix. A plain name stands for ``{source: name}``.
-
-    ``path``: the local file or folder of a source that is read. ``revision``: of its published files, "" for the one
-    first fetched. ``share``: weight within its domain (language, sub-domain), above 0. ``amount``: how much of it in
-    the unit of the mix, or ``all`` of it once; where sources have amounts, they decide instead of ratio and shares.
-    ``domain``: only for sources that have none of their own. ``language``: only rows that state it. ``subdomain``: the
-    school of medicine of a source that names none. ``name``: what to call it where one source stands twice.
-    """
-
-    source: str
-    path: Path | None = None
-    revision: str = ""
-    share: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)
-    amount: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
-    domain: Domain | None = None
-    language: str = ""
-    subdomain: Subdomain = ""
-    name: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_name(cls, value: object) -> object:
-        return {"source": value} if isinstance(value, str) else value
-
-    @property
-    def label(self) -> str:
-        """The name this source has in the mix."""
-        return self.name or self.source
 
 
 Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]

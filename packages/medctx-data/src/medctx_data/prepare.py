@@ -14,10 +14,11 @@ from medctx_data.cleaning import Cleaned, Uncleaned, clean, marks_of
 from medctx_data.count import Counter, Lengths
 from medctx_data.crew import work
 from medctx_data.measure import Job, measure_all, measured
-from medctx_data.mix_config import MixConfig, SourceConfig
+from medctx_data.mix_config import MixConfig
 from medctx_data.part import Ready, is_wrapped
 from medctx_data.quota import Wanted
 from medctx_data.rows import Gathered, Held, gather, is_gathered
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 
 Opener = Callable[[SourceConfig], Supply]
@@ -53,7 +54,7 @@ def _open(config: SourceConfig, open_one: Opener) -> _Opened:
 
 def _gather(one: _Opened) -> Gathered:
     read = one.supply.read
-    return gather(read, one.config.label, one.folder) if read else Gathered(Held(()), ())
+    return gather(read, one.config.label, one.folder, keep=one.supply.keep) if read else Gathered(Held(()), ())
 
 
 def _read(opened: Sequence[_Opened], processes: int) -> dict[str, Gathered]:

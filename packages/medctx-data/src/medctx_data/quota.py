@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.records import Domain
-from medctx_data.mix_config import DOMAINS, By, MixConfig, SourceConfig, parse_ratio
+from medctx_data.mix_config import DOMAINS, By, MixConfig, parse_ratio
 from medctx_data.portion import allot, split
+from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.registry import card_of, domain_of
 

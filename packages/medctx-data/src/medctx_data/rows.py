@@ -151,8 +151,9 @@ def is_gathered(folder: Path) -> bool:
     return (folder / INDEX).is_file()
 
 
-def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path) -> Gathered:
-    """Read a source; ``folder`` is where its shards lie if it is large, and belongs to this source alone.
+def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep: bool = False) -> Gathered:
+    """Read a source; ``folder`` is where its shards lie if it is large, or if all are to be kept (``keep``), and
+    belongs to this source alone.
 
     A kill loses the shard that is being written: what lies in ``folder`` is not written again.
     """
@@ -162,7 +163,7 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path) -> Gathe
     unread: list[Unread] = []
     stream = _dialogues(_watched(read(), label), unread)
     batch = list(islice(stream, SHARD))
-    if len(batch) < SHARD:
+    if len(batch) < SHARD and not (keep and batch):
         return Gathered(Held(batch), tuple(unread))
     sizes: list[int] = []
     while batch:

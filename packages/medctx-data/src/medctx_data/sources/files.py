@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,7 +16,7 @@ from medctx.errors import MedctxError
 from medctx.jsonl import describe
 from medctx.records import Dialogue, Domain, Turn
 from medctx_data.sources import shapes, tables
-from medctx_data.sources.card import Row, SourceCard, Unread
+from medctx_data.sources.card import AS_STATED, Row, SourceCard, Unread
 from medctx_data.sources.shapes import Columns, UnfitError
 from medctx_data.sources.tables import Found
 
@@ -37,7 +38,7 @@ def _licence(row: Columns, card: SourceCard) -> str:
     own = row.get("licence")
     if isinstance(own, str) and own.strip():
         return own.strip()
-    return "" if card.form == "dialogues" else card.licence
+    return "" if card.licence == AS_STATED else card.licence
 
 
 def _facts(row: Columns, card: SourceCard) -> tuple[str, ...]:
@@ -113,27 +114,48 @@ class Reader:
             return Unread(place, "malformed", str(error), found.text or _beginning(found.columns))
 
 
+class Line(NamedTuple):
+    """A row as it was found: the id it is to have, and where it stands."""
+
+    name: str
+    place: str
+    found: Found
+
+
+def _lines(paths: Sequence[Path], label: str) -> Iterator[Line]:
+    for number, path in enumerate(paths, start=1):
+        start = f"{label}-{number}" if len(paths) > 1 else label
+        for found in tables.rows(path):
+            yield Line(f"{start}-{found.number}", f"{path}:{found.number}", found)
+
+
 def rows(paths: Sequence[Path], reader: Reader) -> Iterator[Row]:
     """Yield every row of ``paths`` as a Dialogue or as Unread; ids are ``label-row``, or ``label-file-row``.
 
     Raises MedctxError where none of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
+    return told(_lines(paths, reader.label), reader, f"The file {paths[0]}" if len(paths) == 1 else "Every file")
+
+
+def told(lines: Iterable[Line], reader: Reader, whole: str) -> Iterator[Row]:
+    """Yield every line as a Dialogue or as Unread; ``whole`` is what an error calls all of them together.
+
+    Raises MedctxError where none of the first :data:`PATIENCE` lines, or none at all, can be read.
+    """
     lost: list[Unread] = []
     readable = False
-    for number, path in enumerate(paths, start=1):
-        start = f"{reader.label}-{number}" if len(paths) > 1 else reader.label
-        for found in tables.rows(path):
-            row = reader.read(f"{start}-{found.number}", f"{path}:{found.number}", found)
-            readable = readable or isinstance(row, Dialogue) or row.reason == "held_out"
-            if not readable and isinstance(row, Unread):
-                lost.append(row)
-                if len(lost) >= PATIENCE:
-                    raise _useless(reader.label, path, lost)
-            yield row
+    for name, place, found in lines:
+        row = reader.read(name, place, found)
+        readable = readable or isinstance(row, Dialogue) or row.reason == "held_out"
+        if not readable and isinstance(row, Unread):
+            lost.append(row)
+            if len(lost) >= PATIENCE:
+                raise _useless(reader.label, whole, lost)
+        yield row
     if not readable:
-        raise _useless(reader.label, paths[0], lost)
+        raise _useless(reader.label, whole, lost)
 
 
-def _useless(label: str, path: Path, lost: Sequence[Unread]) -> MedctxError:
+def _useless(label: str, whole: str, lost: Sequence[Unread]) -> MedctxError:
     first = f": {lost[0].place} {lost[0].why}" if lost else ""
-    return MedctxError(f"The file {path} of source {label!r} has no usable row{first}; give another file.")
+    return MedctxError(f"{whole} of the source {label!r} has no usable row{first}; give another one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from functools import partial
 
 import medctx
@@ -11,9 +12,9 @@ from medctx import digest
 from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
 from medctx.records import Domain
-from medctx_data.mix_config import SourceConfig
-from medctx_data.sources import everyday, files, hpo
-from medctx_data.sources.card import SourceCard, Supply
+from medctx_data.source_config import SourceConfig
+from medctx_data.sources import everyday, files, hpo, hub, shapes
+from medctx_data.sources.card import HUB, Row, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
@@ -58,15 +59,72 @@ def _identity(card: SourceCard, *parts: object) -> str:
     return digest.of_value([card.name, read_as, medctx.__version__, *parts])
 
 
+def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
+    """The card with the form and the columns of the config, which only sources without columns of their own take."""
+    if config.form is None:
+        return card
+    if card.form != "dialogues":
+        raise MedctxError(
+            f"The source {config.source!r} has columns of its own; remove its keys form and columns, or read your file "
+            "as the source jsonl."
+        )
+    parts = shapes.PARTS.get(config.form)
+    if parts is None:
+        raise MedctxError(f"No rows are read as {config.form!r}; known are: {', '.join(shapes.PARTS)}.")
+    unknown = sorted(config.columns.keys() - parts)
+    if unknown:
+        raise MedctxError(
+            f"The form {config.form} has no part {unknown[0]!r} for a column; known are: {', '.join(sorted(parts))}."
+        )
+    if config.form == "pair" and not {"question", "answer"} <= config.columns.keys():
+        raise MedctxError(
+            "The form pair needs the columns of both parts, for example "
+            "columns: {question: '{title}\\n{body}', answer: '{reply}'}."
+        )
+    return card.model_copy(update={"form": config.form, "columns": config.columns})
+
+
+def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
+    """Any data set of the hub, at the commit it is held to."""
+    if config.path is not None:
+        raise MedctxError(f"The source {config.label!r} is read from the hub; remove its key path, or its key dataset.")
+    revision = config.revision or hub.NEWEST
+    asked = hub.Asked(dataset=config.dataset, subset=config.subset, split=config.split, revision=revision)
+    pinned = hub.pin(asked)
+    own = card.model_copy(
+        update={
+            "licence": pinned.licence or "none stated",
+            "restriction": hub.restriction_of(pinned.licence),
+            "citation": f"The data set {config.dataset} of the hub, {config.subset or 'default'} {config.split}",
+        }
+    )
+    reader = Reader(config.label, domain, own)
+    return Supply(
+        card=own,
+        citation=f"{own.citation} (revision {pinned.commit})",
+        identity=_identity(own, config.label, domain, asked.model_dump(exclude={"revision"}), pinned.commit),
+        revision=pinned.commit,
+        read=partial(_told, pinned, reader),
+        keep=True,
+    )
+
+
+def _told(pinned: hub.Pinned, reader: Reader) -> Iterator[Row]:
+    place = pinned.asked.place
+    return files.told(hub.lines(pinned, reader.label), reader, f"{place[0].upper()}{place[1:]}")
+
+
 def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -> Supply:
     """Open a source: start its generator with ``seed``, or find its files and fetch what is not here.
 
     Rows are read when the supply's ``read`` is called. Raises MedctxError where the files cannot be had.
     """
-    card = card_of(config.source)
+    card = _read_as(config, card_of(config.source))
     if card.form == "generated":
         return _generated(config, card, seed, curriculum)
     domain = domain_of(config)
+    if card.name == HUB:
+        return _of_hub(config, card, domain)
     found = obtain(config.label, card, config.path, config.revision)
     reader = Reader(config.label, domain, card, partial(exam_ids, card.held_out))
     return Supply(

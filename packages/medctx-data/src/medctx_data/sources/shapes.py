@@ -115,6 +115,9 @@ def chat(row: Columns, names: Names, language: str) -> list[Turn]:
     """A list of messages: ShareGPT's conversations, the messages of chat interfaces."""
     place = names.get("messages", "messages")
     messages = _at(row, place)
+    if isinstance(messages, Mapping) and all(isinstance(column, list) for column in messages.values()):
+        # The library datasets gives lists of structs as one list for each of their fields.
+        messages = [dict(zip(messages, values, strict=False)) for values in zip(*messages.values(), strict=False)]
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise UnfitError(f"has no list of messages in the column {place}")
     spoken: list[tuple[Role, str]] = []
@@ -191,6 +194,16 @@ SHAPES: Mapping[Form, Shape] = {
     "alternating": alternating,
     "choice": choice,
 }
+
+
+PARTS: Mapping[Form, frozenset[str]] = {
+    "alpaca": frozenset({"instruction", "input", "output"}),
+    "pair": frozenset({"question", "answer"}),
+    "chat": frozenset({"messages", "speaker", "text"}),
+    "alternating": frozenset({"turns"}),
+    "choice": frozenset({"question", "options", "answer", "context"}),
+}
+"""The parts of each form that may be told which column they are in."""
 
 
 def needed(form: Form, names: Names) -> set[str]:
