@@ -12,6 +12,7 @@ from made_dialogues import Made, made_of, supplied, told, words
 
 from medctx.errors import MedctxError
 from medctx_data.mix_config import MixConfig
+from medctx_data.part import taken
 from medctx_data.source_config import SourceConfig
 from medctx_data.sources.card import Supply
 from medctx_data.sources.registry import domain_of
@@ -98,7 +99,8 @@ def test_languages_and_schools_of_medicine_come_out_as_asked(en: int, zh: int, t
 
 def test_the_medical_part_can_be_fixed_while_the_general_part_grows() -> None:
     mixes = [made(ratio=ratio, fixed="medical", tokens=900) for ratio in ("0:1", "1:1", "4:1")]
-    medical = [[one.id for one in mixed.draft.parts[-1].dialogues(mixed.draft.parts[-1].picks)] for mixed in mixes]
+    parts = [mixed.draft.parts[-1] for mixed in mixes]
+    medical = [[one.id for one in taken(part.rows, part.picks)] for part in parts]
     assert medical[0] == medical[1] == medical[2]
     general = [mixed.manifest.domains[0].tokens for mixed in mixes]
     assert general == sorted(set(general))
