@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,18 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def _fixed_day(form: str) -> str:
+    """What templates that tell the model the day are told instead: always the same, so that no prompt changes over
+    night.
+
+    It is the day Llama 3's templates themselves fall back on.
+    """
+    return date(2024, 7, 26).strftime(form)
+
+
 def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, ask: bool) -> str:
     """Turns as the model was trained to read them; ``ask`` adds the opening of the next answer."""
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask))
+    return str(
+        tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask, strftime_now=_fixed_day)
+    )
