@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is there, and for the processes that tests start: on models this small threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest.importorskip("torch")
 

@@ -1,62 +1,74 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx_train.encode import encode, encode_all
+from medctx.records import Dialogue, Turn
+from medctx_train.encode import Encoded, encode
 from tests.train.conftest import dialogue
 
-CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-LLAMA = (
-    "{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}"
-    "{% else %}{{ ' ' + m['content'] + '</s>' }}{% endif %}{% endfor %}"
-)
-PLAIN = (
-    "{% for m in messages %}{{ m['role'].upper() + ': ' + m['content'] + '\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Qwen3 in short: the reasoning of answers before the last user turn is not shown again.
+FORGETFUL = (
+    "{% for m in messages %}{{ '<|' + m['role'] + '|>' }}"
+    "{% if m['role'] == 'assistant' and loop.last %}{{ '<think></think>' }}{% endif %}{{ m['content'] + '<|end|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
 
-@pytest.mark.parametrize(
-    ("template", "answers"),
-    [
-        (CHATML, ["Finding 8.<|im_end|>\n", "Finding 8.<|im_end|>\n"]),
-        (LLAMA, [" Finding 8.</s>", " Finding 8.</s>"]),
-        (PLAIN, [" Finding 8.\n", " Finding 8.\n"]),
-    ],
-)
-def test_loss_is_on_the_answers_alone(tiny: Path, template: str, answers: list[str]) -> None:
-    tokens = tokenizer.load(tiny)
-    tokens.chat_template = template
-    encoded = encode(tokens, dialogue(3, turns=2))
-    spans, current = [], []
-    for token, carries in zip(encoded.ids, encoded.carries_loss, strict=True):
+def trained(tokens: PreTrainedTokenizerBase, sample: Encoded) -> list[str]:
+    """The stretches of a sample that carry loss, as text."""
+    stretches: list[list[int]] = [[]]
+    for token, carries in zip(sample.ids, sample.carries_loss, strict=True):
         if carries:
-            current.append(token)
-        elif current:
-            spans.append(tokens.decode(current))
-            current = []
-    spans += [tokens.decode(current)] if current else []
-    assert spans == answers
+            stretches[-1].append(token)
+        elif stretches[-1]:
+            stretches.append([])
+    return [tokens.decode(one) for one in stretches if one]
 
 
-def test_a_template_that_rewrites_turns_is_refused(tiny: Path) -> None:
+def test_a_template_that_forgets_reasoning_gives_each_answer_its_own_sample(tiny: Path) -> None:
+    tokens = tokenizer.load(tiny)
+    tokens.chat_template = FORGETFUL
+    first, second = encode(tokens, dialogue(3, turns=2))
+    assert (first.id, second.id) == ("d3/answer-1", "d3/answer-2")
+    assert tokens.decode(first.ids) == (
+        "<|user|>What is a finding in disease 3-0?<|end|><|assistant|><think></think>Finding 8.<|end|>"
+    )
+    assert trained(tokens, first) == trained(tokens, second) == ["<think></think>Finding 8.<|end|>"]
+    assert "<|assistant|>Finding 8.<|end|><|user|>" in tokens.decode(second.ids)
+
+
+def test_the_last_answer_alone_is_one_sample_whatever_the_template_forgets(tiny: Path) -> None:
+    tokens = tokenizer.load(tiny)
+    tokens.chat_template = FORGETFUL
+    (only,) = encode(tokens, dialogue(3))
+    assert only.id == "d3"
+
+
+def test_a_template_whose_answers_do_not_follow_its_prompt_is_refused(tiny: Path) -> None:
     tokens = tokenizer.load(tiny)
     tokens.chat_template = "{{ messages|length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    with pytest.raises(MedctxError, match="rewrites earlier turns"):
+    with pytest.raises(MedctxError, match="otherwise than after the prompt it asks with"):
         encode(tokens, dialogue(1, turns=2))
 
 
-def test_nothing_is_cut(tiny: Path) -> None:
+def test_tokens_and_text_of_a_sample_agree(tiny: Path) -> None:
     tokens = tokenizer.load(tiny)
-    with pytest.raises(MedctxError, match=r"Dialogue 'd5' .* more than the limit of 10"):
-        list(encode_all(tokens, [dialogue(5)], 10))
+    turns = (
+        Turn(role="system", content="Be brief."),
+        Turn(role="user", content="Ä?"),
+        Turn(role="assistant", content="é"),
+    )
+    (sample,) = encode(tokens, Dialogue(id="a", domain="general", source="s", turns=turns))
+    assert tokens.decode(sample.ids) == "<|system|>Be brief.<|end|><|user|>Ä?<|end|><|assistant|>é<|end|>"
+    assert trained(tokens, sample) == ["é<|end|>"]
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
+import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx import tokenizer
-from medctx_train.attention import packing_gap
-from medctx_train.encode import Encoded, encode
-from medctx_train.model import load_model
+from medctx_train.encode import Encoded
 from medctx_train.pack import IGNORED, Row, fill, pack, tensors
-from tests.train.conftest import dialogue
 
 
 def sample(name: str, size: int) -> Encoded:
@@ -21,48 +18,56 @@ def sample(name: str, size: int) -> Encoded:
 lengths = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
 
-@given(lengths)
-def test_every_sample_is_packed_once_and_whole(sizes: list[int]) -> None:
+@given(lengths, st.integers(1, 300))
+def test_every_sample_is_packed_once_and_whole(sizes: list[int], window: int) -> None:
     samples = [sample(str(n), size) for n, size in enumerate(sizes)]
-    rows = pack(samples, 50)
+    rows = pack(samples, 50, window)
     assert sorted(member.id for row in rows for member in row.members) == sorted(one.id for one in samples)
     assert all(row.tokens <= 50 for row in rows)
 
 
-def test_short_samples_fill_rows_well() -> None:
-    sizes = [7 + n * 13 % 37 for n in range(500)]
-    assert fill(pack([sample(str(n), size) for n, size in enumerate(sizes)], 512), 512) > 0.97
+@given(lengths, st.integers(1, 60))
+def test_no_sample_leaves_its_window(sizes: list[int], window: int) -> None:
+    rows = pack([sample(str(n), size) for n, size in enumerate(sizes)], 50, window)
+    windows = [[int(member.id) // window for member in row.members] for row in rows]
+    assert all(len(set(one)) == 1 for one in windows)
+    assert [one[0] for one in windows] == sorted(one[0] for one in windows)
+
+
+@given(lengths)
+def test_no_two_rows_would_have_fitted_into_one(sizes: list[int]) -> None:
+    rows = pack([sample(str(n), size) for n, size in enumerate(sizes)], 50, len(sizes))
+    assert all(one.tokens + other.tokens > 50 for one, other in itertools.combinations(rows, 2))
+
+
+@given(lengths)
+def test_packing_hangs_on_the_samples_alone(sizes: list[int]) -> None:
+    samples = [sample(str(n), size) for n, size in enumerate(sizes)]
+    assert pack(samples, 50) == pack(list(samples), 50)
+
+
+@pytest.mark.parametrize("row_tokens", [512, 1024, 2048])
+def test_short_samples_fill_rows_well(row_tokens: int) -> None:
+    sizes = [7 + n * 131 % 491 for n in range(2000)]
+    assert fill(pack([sample(str(n), size) for n, size in enumerate(sizes)], row_tokens), row_tokens) > 0.97
+
+
+@given(st.lists(st.tuples(st.sampled_from(["long", "short", "other"]), st.integers(1, 50)), min_size=1, max_size=200))
+def test_no_source_falls_behind_its_share_by_more_than_some_rows(parts: list[tuple[str, int]]) -> None:
+    """However long the samples of a source are: at every row its tokens so far are near its share of all."""
+    samples = [replace(sample(str(n), size), source=source) for n, (source, size) in enumerate(parts)]
+    rows = pack(samples, 50)
+    total = sum(size for _, size in parts)
+    for source in {source for source, _ in parts}:
+        share = sum(size for name, size in parts if name == source) / total
+        ahead, most = 0.0, 0.0
+        for row in rows:
+            ahead += sum(len(one.ids) for one in row.members if one.source == source) - share * row.tokens
+            most = max(most, abs(ahead))
+        assert most <= 3 * 50
 
 
 def test_labels_stay_inside_a_member() -> None:
     batch = tensors(Row((sample("a", 3), sample("b", 2))))
     assert batch.labels.tolist() == [[1, 2, IGNORED, 1, IGNORED]]
     assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1]]
-
-
-@pytest.fixture(scope="module")
-def row(tiny: Path) -> Row:
-    tokens = tokenizer.load(tiny)
-    return Row(tuple(encode(tokens, dialogue(n, 2)) for n in range(4)))
-
-
-def test_packed_loss_is_unpacked_loss(tiny: Path, row: Row) -> None:
-    assert packing_gap(load_model(tiny, "fp32"), row) < 1e-4
-
-
-def test_a_leak_is_seen(tiny: Path, row: Row) -> None:
-    """Weights large enough for attention to matter, and positions that hide the boundaries."""
-    import torch
-
-    model = load_model(tiny, "fp32")
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.mul_(4)
-
-    class Leaking(torch.nn.Module):
-        def forward(self, position_ids: torch.Tensor, **inputs: object) -> object:
-            straight = torch.arange(position_ids.shape[1])[None]
-            return model(position_ids=straight, **inputs)
-
-    assert packing_gap(model, row) < 1e-3
-    assert packing_gap(Leaking(), row) > 0.1

@@ -53,6 +53,7 @@ class SftManifest(Record):
     weights_digest: str
     base: BaseCard
     mix_digest: str
+    replay_digest: str
     seed: int
     dialogues: int
     sources: tuple[SourceCount, ...]

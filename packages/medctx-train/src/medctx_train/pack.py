@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,25 +45,77 @@ class Tensors:
         return Tensors(self.input_ids.to(device), self.position_ids.to(device), self.labels.to(device))
 
 
-def pack(samples: Sequence[Encoded], row_tokens: int, window: int = 64) -> list[Row]:
-    """Best-fit packing that keeps the order of the data nearly: a sample goes into the fullest of the last ``window``
-    open rows that still has room for it, so a mixed order stays mixed.
+WINDOW = 2048
+"""Samples that are packed together: the order of the data is kept from window to window."""
 
-    Rows come out in the order they were begun.
+
+def pack(samples: Sequence[Encoded], row_tokens: int, window: int = WINDOW) -> list[Row]:
+    """Best-fit decreasing within windows of ``window`` consecutive samples, so a mixed order stays mixed.
+
+    Within a window the longest samples are placed first, each into the fullest row that still has room. The rows follow
+    each other so that the sources' shares stay near those of the window, otherwise as their longest members stood in
+    the data. No sample leaves its window.
     """
-    rows: list[list[Encoded]] = []
-    room: list[int] = []
-    for sample in samples:
-        size = len(sample.ids)
-        fitting = [number for number in range(max(0, len(rows) - window), len(rows)) if room[number] >= size]
+    rows: list[Row] = []
+    for begin in range(0, len(samples), window):
+        part = samples[begin : begin + window]
+        placed = sorted(_best_fit_decreasing([len(sample.ids) for sample in part], row_tokens))
+        rows += _evenly([Row(tuple(part[number] for number in sorted(row))) for row in placed])
+    return rows
+
+
+def _evenly(rows: Sequence[Row]) -> list[Row]:
+    """The rows so ordered that every source's share of the tokens so far stays near its share of all.
+
+    Packing long samples first parts sources of different lengths. Each row waits in the line of the source it has most
+    too much of; the next is taken from the line of the source that is furthest behind.
+    """
+    tokens = [Counter[str]() for _ in rows]
+    for counts, row in zip(tokens, rows, strict=True):
+        for member in row.members:
+            counts[member.source] += len(member.ids)
+    total = sum(row.tokens for row in rows)
+    shares = {source: count / total for source, count in sorted(sum(tokens, Counter[str]()).items())}
+    surplus = [
+        {source: counts[source] - share * row.tokens for source, share in shares.items()}
+        for counts, row in zip(tokens, rows, strict=True)
+    ]
+    lines: dict[str, deque[int]] = defaultdict(deque)
+    for number, over in enumerate(surplus):
+        lines[max(over, key=over.__getitem__)].append(number)
+    behind = dict.fromkeys(shares, 0.0)
+    ordered: list[Row] = []
+    while lines:
+        source = max(lines, key=lambda source: (behind[source], -lines[source][0]))
+        number = lines[source].popleft()
+        if not lines[source]:
+            del lines[source]
+        for other, over in surplus[number].items():
+            behind[other] -= over
+        ordered.append(rows[number])
+    return ordered
+
+
+def _best_fit_decreasing(sizes: Sequence[int], room: int) -> list[list[int]]:
+    """Numbers of the samples of each row, the longest first. Rows of equal room wait in line, oldest first."""
+    rows: list[list[int]] = []
+    waiting: dict[int, deque[int]] = defaultdict(deque)
+    rooms = 0  # bit r is set where a row with r tokens of room waits
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        size = sizes[number]
+        fitting = rooms >> size
         if fitting:
-            best = min(fitting, key=lambda number: room[number])
-            rows[best].append(sample)
-            room[best] -= size
+            left = size + (fitting & -fitting).bit_length() - 1
+            row = waiting[left].popleft()
+            if not waiting[left]:
+                rooms &= ~(1 << left)
+            rows[row].append(number)
         else:
-            rows.append([sample])
-            room.append(row_tokens - size)
-    return [Row(tuple(row)) for row in rows]
+            row, left = len(rows), room
+            rows.append([number])
+        waiting[left - size].append(row)
+        rooms |= 1 << (left - size)
+    return rows
 
 
 def fill(rows: Sequence[Row], row_tokens: int) -> float:

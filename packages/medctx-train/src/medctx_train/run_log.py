@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from medctx.journal import Journal
 from medctx.progress import Advance, say, track
 from medctx_train.config import SftConfig
 from medctx_train.data import Data
-from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
+from medctx_train.manifest import LOG, MANIFEST, SftManifest, SourceCount, StepLog
 
 
 class RunLog:
@@ -39,14 +39,27 @@ class RunLog:
     def finish(self, out: Path, manifest: SftManifest) -> None:
         """Tell the tracker how the run ended."""
         totals = {"fill": manifest.fill, "packing_gap": manifest.packing_gap, "tokens": float(manifest.tokens)}
-        self._run.metrics(totals)
+        shares = {"replay_share": manifest.replay_share}
+        self._run.metrics({**totals, **shares, **_source_metrics(manifest.sources)})
         self._run.artifact(out / MANIFEST, "train")
         self._run.artifact(out / LOG, "train")
 
 
 def _parameters(config: SftConfig) -> dict[str, object]:
-    """The config as flat parameters: a section's keys are told by their own name where no other has it."""
-    return {**config.model_dump(mode="json", exclude={"lora"}), **config.lora.model_dump(mode="json")}
+    """The config as flat parameters: adapters' keys by their own name, those of other sections after the section's."""
+    flat: dict[str, object] = {}
+    for key, value in config.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            flat |= {inner if key == "lora" else f"{key}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _source_metrics(sources: Sequence[SourceCount]) -> dict[str, float]:
+    """What became of each source, as metrics named ``tokens.SOURCE``, ``dropped.SOURCE`` and so on."""
+    counted = ("dialogues", "dropped", "split", "unrolled", "samples", "tokens", "loss_tokens")
+    return {f"{what}.{one.source}": float(getattr(one, what)) for one in sources for what in counted}
 
 
 @contextmanager
