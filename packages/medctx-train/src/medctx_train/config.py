@@ -11,6 +11,7 @@ from medctx.config import Config
 from medctx_train.attention import Attention
 from medctx_train.base_model import EMBEDDED
 from medctx_train.lengths import TooLong
+from medctx_train.liger import Liger
 from medctx_train.lora import LoraSettings
 from medctx_train.loss import Weighting
 from medctx_train.replay import ReplaySettings
@@ -50,7 +51,7 @@ class SftConfig(Config):
     loss_chunk: int = Field(1024, ge=1)
     neftune_alpha: float = Field(0.0, ge=0)
     gradient_checkpointing: bool = False
-    liger: Literal["auto", "on", "off"] = "auto"
+    liger: Liger = "auto"
     max_packing_gap: float = Field(0.1, gt=0)
     checkpoint_every: int = Field(10, ge=1)
 

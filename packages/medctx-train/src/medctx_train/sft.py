@@ -24,7 +24,7 @@ from medctx_train.manifest import MANIFEST, SftManifest, StepLog
 from medctx_train.pack import fill
 from medctx_train.run_log import run_log
 from medctx_train.steps import batches, loss_tokens, optimize
-from medctx_train.trainee import load_trainee, trained
+from medctx_train.trainee import load_trainee, trained, write_positions
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
 
     import torch
 
-    model, gap = load_trainee(config, folder, data.rows)
+    model, gap = load_trainee(config, folder, data.rows, accelerator)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(
         list(trained(model).values()), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -79,6 +79,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
         written = out / weights.NAMES[config.method]
         weights.save(written, accelerator, model, config.method, folder)
         if main:
+            write_positions(config, folder, written)
             manifest = _manifest(config, name, base, data, gap, log.records, written)
             write_record(out / MANIFEST, manifest)
             checkpoint.remove(out)
@@ -98,6 +99,7 @@ def _manifest(
         weights_digest=digest.of_weights(written),
         base=base,
         mix_digest=data.digest,
+        replay_digest=data.replay_digest,
         seed=config.seed,
         dialogues=data.dialogues,
         sources=data.sources,

@@ -1,46 +1,105 @@
-"""The model a run trains: loaded, tested for leaks between packed samples, and given what is to be trained of it."""
+"""The model a run trains, put together from its config and tested on its rows.
+
+Base, attention, positions and kernels first; then the loss and the test for leaks between packed samples; then what is
+trained of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx.errors import MedctxError
-from medctx_train.attention import packing_gap
+from medctx.jsonl import write_record
+from medctx.progress import say
+from medctx_train import rope
+from medctx_train.attention import implementation, self_test, spread_rows
 from medctx_train.config import SftConfig
+from medctx_train.liger import use_liger
 from medctx_train.lora import add_lora
-from medctx_train.model import load_model
-from medctx_train.pack import Row
+from medctx_train.loss import chunk_losses, chunking_gap, keep_whole_losses
+from medctx_train.model import Precision, load_config, load_model
+from medctx_train.noise import add_noise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
+    from accelerate import Accelerator
+    from transformers import PreTrainedModel
+
+    from medctx_train.pack import Row
+
+_MAX_CHUNKING_GAP = 0.05
 
 
-def _self_test(model: torch.nn.Module, rows: Sequence[Row], limit: float) -> float:
-    """Packed against unpacked loss of the first row with several members; stops the run on a leak."""
-    row = next((row for row in rows if len(row.members) > 1), None)
-    if row is None:
-        return 0.0
-    gap = packing_gap(model, row)
-    if gap > limit:
-        raise MedctxError(
-            f"Packed samples see each other: a sample's loss differs by {gap:.3f} nats inside a row (limit {limit:g}); "
-            "this model's attention ignores packing boundaries, choose another base or raise max_packing_gap."
+def precision(config: SftConfig) -> Precision:
+    """How the base's weights are held: NF4 under QLoRA, float32 where they are trained (bfloat16 would round most
+    updates away; matrix products are still in bfloat16 under autocast), else as stored.
+    """
+    return {"lora": "auto", "qlora": "nf4", "full": "fp32"}[config.method]  # type: ignore[return-value]
+
+
+def base_model(config: SftConfig, folder: Path) -> PreTrainedModel:
+    """The base as the run computes it, before anything is put on it."""
+    settled, _ = load_config(folder, config.rope)
+    model = load_model(folder, precision(config), attention=implementation(config.attention), config=settled)
+    use_liger(model, config.liger)
+    chunk_losses(model, config.loss_chunk)
+    return model
+
+
+def check_losses(model: PreTrainedModel, rows: Sequence[Row]) -> None:
+    """Losses by chunks against the model's own logits on a real row; where they differ, the logits are kept whole."""
+    row = next(iter([*spread_rows(rows, 1), *rows]))
+    model.eval()
+    gap = chunking_gap(model, row)
+    if gap > _MAX_CHUNKING_GAP:
+        keep_whole_losses(model)
+        say(
+            f"{type(model).__name__} does more behind its head than scale and cap (losses by chunks differ by "
+            f"{gap:.2f} nats): "
+            "all logits of a row are held at once, which takes more memory."
         )
-    return gap
 
 
-def load_trainee(config: SftConfig, folder: Path, rows: Sequence[Row]) -> tuple[torch.nn.Module, float]:
+def trained_model(config: SftConfig, model: PreTrainedModel) -> torch.nn.Module:
+    """The model with what is trained on it, in training mode."""
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if config.neftune_alpha:
+        add_noise(model, config.neftune_alpha)
+    trained: torch.nn.Module = model
+    if config.method == "qlora":
+        from peft import prepare_model_for_kbit_training
+
+        # Checkpointing was settled above; this freezes the base and holds norms, embeddings and head in float32.
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    if config.method != "full":
+        trained = add_lora(model, config.lora, config.seed)
+    return trained.train()
+
+
+def load_trainee(
+    config: SftConfig, folder: Path, rows: Sequence[Row], accelerator: Accelerator
+) -> tuple[torch.nn.Module, float]:
     """The model in training mode, and its packing gap in nats; the same in every process of a launch."""
     import torch
 
     torch.manual_seed(config.seed)
-    model: torch.nn.Module = load_model(folder)
-    gap = _self_test(model, rows, config.max_packing_gap)
-    if config.method != "full":
-        model = add_lora(model, config.lora, config.seed)  # type: ignore[arg-type]
-    return model.train(), gap
+    model = base_model(config, folder)
+    if config.method != "qlora":
+        model.to(accelerator.device)
+    with accelerator.autocast():
+        gap = self_test(model, rows, config.max_packing_gap)
+        check_losses(model, rows)
+    return trained_model(config, model), gap
+
+
+def write_positions(config: SftConfig, folder: Path, adapter: Path) -> None:
+    """Put scaled positions beside an adapter, so that whoever loads it finds what its base must be told."""
+    _, changed = load_config(folder, config.rope)
+    if changed:
+        write_record(adapter / rope.FILE, changed)
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

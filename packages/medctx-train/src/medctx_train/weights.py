@@ -31,13 +31,22 @@ def _gathered(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool)
 
 def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: str, base: Path) -> None:
     """Write the trained weights into ``folder``, in the precision of the base; called by every process."""
+    from transformers import AutoConfig
+
     state = _gathered(accelerator, model, frozen=method == "full")
     if accelerator.is_main_process:
         scratch = folder.with_name(f".{folder.name}")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.parent.mkdir(parents=True, exist_ok=True)
-        accelerator.unwrap_model(model).save_pretrained(scratch, state_dict=state)
+        plain = accelerator.unwrap_model(model)
         if method == "full":
+            # Trained in float32; what is kept of it is the precision its base was kept in.
+            stored = AutoConfig.from_pretrained(base).dtype or plain.dtype
+            state = {name: value.to(stored) for name, value in state.items()}
+        plain.save_pretrained(scratch, state_dict=state)
+        if method == "full":
+            plain.config.dtype = stored
+            plain.config.save_pretrained(scratch)
             tokenizer.load(base).save_pretrained(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
