@@ -90,8 +90,8 @@ def _evenly(rows: Sequence[Row]) -> list[Row]:
         number = lines[source].popleft()
         if not lines[source]:
             del lines[source]
-        for other, over in surplus[number].items():
-            behind[other] -= over
+        for other, amount in surplus[number].items():
+            behind[other] -= amount
         ordered.append(rows[number])
     return ordered
 
