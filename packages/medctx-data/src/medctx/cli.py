@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,7 +19,10 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn a MedctxError into its sentence on stderr and exit code 2."""
+    """Turn a MedctxError into its sentence on stderr and exit code 2.
+
+    Where a program that called the command wants to know it too, it names a file for it in ``MEDCTX_ERROR_FILE``.
+    """
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -26,6 +30,8 @@ def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except MedctxError as error:
             click.echo(f"error: {error}", err=True)
+            if told := os.environ.get("MEDCTX_ERROR_FILE"):
+                Path(told).write_text(f"{error}\n", encoding="utf-8")
             raise SystemExit(2) from None
 
     return guarded

@@ -74,8 +74,7 @@ def run(
     if dry_run:
         click.echo(examination.dry_run(resolved).model_dump_json(indent=2))
         return
-    for folder in examination.run(resolved, required(out)):
-        click.echo(str(folder))
+    examination.run(resolved, required(out), lambda folder: click.echo(str(folder)))
 
 
 @main.command()

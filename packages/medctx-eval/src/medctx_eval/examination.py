@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -190,9 +190,13 @@ def dry_run(config: RunConfig) -> Estimate:
     return estimate(paper, asker(config, tokenizer, ""), positions)
 
 
-def run(config: RunConfig, out: Path) -> list[Path]:
-    """Examine every model of the config into a folder of its own; returns the folders in the models' order."""
+def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda folder: None) -> list[Path]:
+    """Examine every model of the config into a folder of its own; returns the folders in the models' order.
+
+    ``finished`` is told each folder. A model that cannot be examined does not stop the others: it is named at the end.
+    """
     folders = []
+    failed: dict[str, MedctxError] = {}
     with _opened(config, out) as examination, tracking.run("exam", "exam") as tracked:
         out.mkdir(parents=True, exist_ok=True)
         configs.save(config, out / "config.yaml")
@@ -203,10 +207,28 @@ def run(config: RunConfig, out: Path) -> list[Path]:
         for exam in paper.exams:
             tracked.tags({f"exam.{exam.card.name}": exam.card.digest})
         for model in examination.models:
-            folder, new = examination.run(model)
+            try:
+                folder, new = examination.run(model)
+            except MedctxError as error:
+                failed[model.name] = error
+                say(f"{model.name} could not be examined: {error}")
+                continue
             folders.append(folder)
+            finished(folder)
             if not new:
                 say(f"{model.name} is examined already ({folder}).")
             # Also where another run examined it: what a run is asked for can be found in it.
             _track(tracked, folder, config.mode)
+        if failed:
+            raise _those_that_failed(failed, len(examination.models))
     return folders
+
+
+def _those_that_failed(failed: Mapping[str, MedctxError], models: int) -> MedctxError:
+    """One sentence for all of them; that of a single model is its own."""
+    first = next(iter(failed.values()))
+    if models == 1:
+        return first
+    return MedctxError(
+        f"{len(failed)} of {models} models could not be examined ({', '.join(failed)}), the first because: {first}"
+    )
