@@ -12,9 +12,12 @@ from medctx.cli import one_sentence
 from medctx.progress import say
 from study.config import StudyConfig
 from study.dry_run import describe
+from study.grid import cells
 from study.pipeline import Outcome, run
 
 STUDIES = Path(__file__).parent.parent / "studies"
+INCOMPLETE = 1
+"""Exit code of a study that has a report, but not of all its cells."""
 
 
 @click.group()
@@ -22,13 +25,13 @@ def main() -> None:
     """Whole studies: mixtures, fine-tuning, exam, report and registry."""
 
 
-def _show(config: StudyConfig, outcome: Outcome) -> None:
+def _show(outcome: Outcome) -> None:
     click.echo(outcome.table)
     click.echo(f"report      {outcome.report.resolve()}")
-    if outcome.run_id:
+    if outcome.summary.run_id:
         mlflow = tracking.client()
         uri = mlflow.get_tracking_uri()
-        click.echo(f"MLflow run  {outcome.run_id} in {uri} (look: mlflow ui --backend-store-uri {uri})")
+        click.echo(f"MLflow run  {outcome.summary.run_id} in {uri} (look: mlflow ui --backend-store-uri {uri})")
     for one in outcome.registered:
         aliases = "".join(f" @{alias}" for alias in one.aliases)
         click.echo(f"registered  {one.model} version {one.version}: cell {one.cell}{aliases}")
@@ -45,8 +48,12 @@ def run_study(name: str, overrides: tuple[str, ...], dry_run: bool) -> None:
     if dry_run:
         click.echo(describe(config))
         return
-    say(f"Study {config.name}: {len(config.ratios) * len(config.seeds)} cells and the untouched base.")
-    _show(config, run(config))
+    trained = [cell for cell in cells(config) if cell.trained]
+    say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
+    outcome = run(config)
+    _show(outcome)
+    if outcome.summary.missing:
+        raise SystemExit(INCOMPLETE)
 
 
 @main.command("list")

@@ -12,6 +12,8 @@ from pathlib import Path
 from medctx import tether
 from medctx.errors import MedctxError
 
+SILENT = {"MEDCTX_TRACKING": "off"}
+
 
 class StepError(MedctxError):
     """A command failed; its own message is on stderr already."""
@@ -22,32 +24,32 @@ def find(command: str) -> str:
     beside = Path(sys.executable).parent / command
     found = str(beside) if beside.is_file() else shutil.which(command)
     if not found:
-        package = command if command != "medctx-study" else "medctx"
         raise MedctxError(
-            f"The command {command} is not installed; run: make install (or pip install ./packages/{package})."
+            f"The command {command} is not installed; run: make install (or pip install ./packages/{command})."
         )
     return found
 
 
+def tethered(arguments: Sequence[str]) -> list[str]:
+    """The command line of a command that ends when this process is gone: a killed study must not leave one behind that
+    writes beside the next.
+    """
+    return [sys.executable, tether.__file__, find(arguments[0]), *arguments[1:]]
+
+
 def call(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a command to its end with stderr passed through; returns its stdout."""
-    # Tethered: a killed study must not leave a command behind that writes beside the next one.
-    command = [sys.executable, tether.__file__, find(arguments[0]), *arguments[1:]]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+    finished = subprocess.run(
+        tethered(arguments),
+        stdout=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        check=False,
     )
-    try:
-        output, _ = process.communicate()
-    except BaseException:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        raise
-    if process.returncode != 0:
+    if finished.returncode != 0:
         raise StepError(
-            f"'{' '.join(arguments[:2])}' ended with exit code {process.returncode}; see its message above. "
+            f"'{' '.join(arguments[:2])}' ended with exit code {finished.returncode}; see its message above. "
             "What is done is kept: the same command continues."
         )
-    return output
+    return finished.stdout

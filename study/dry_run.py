@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from study import plan
 from study.config import StudyConfig
+from study.grid import cells as cells_of
+from study.sections import section
 
 # Trained tokens per second of SmolLM2-135M with LoRA on two cores (DECISIONS.md); other models and machines differ.
 TOKENS_PER_SECOND = 270
@@ -11,7 +12,7 @@ TOKENS_PER_SECOND = 270
 
 def describe(config: StudyConfig) -> str:
     """A few lines for a person; nothing is read but the config."""
-    cells = plan.cells(config)
+    cells = [cell for cell in cells_of(config) if cell.trained]
     lines = [
         f"study       {config.name}: {config.title}",
         f"base        {config.base}",
@@ -19,7 +20,7 @@ def describe(config: StudyConfig) -> str:
         f"training    {config.tokens:,} tokens each, {len(cells) * config.tokens:,} in all "
         f"(about {len(cells) * config.tokens / TOKENS_PER_SECOND / 60:.0f} min for a 135M model on two cores)",
     ]
-    exams = plan.section(config, "exam").get("exams")
+    exams = section(config, "exam").get("exams")
     for exam in exams if isinstance(exams, list) else []:
         if isinstance(exam, dict):
             asked = exam.get("conditions")

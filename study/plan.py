@@ -1,132 +1,149 @@
-"""A study's cells and the steps each needs, as pure functions of its config and of what is done."""
+"""The steps each cell needs, as pure functions of the study's config and of what is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from pydantic import JsonValue
 
-from medctx import digest
+from medctx.errors import MedctxError
+from study import manifests
+from study.bases import Base
+from study.cells import Cell
 from study.config import Section, StudyConfig
+from study.graph import Done
+from study.manifests import Weights
+from study.sections import file_digests, laid_over, section
 from study.steps import Step
 
-BASE_CELL = "base"
+
+def _folder(base: Base) -> Path:
+    if base.folder is None:
+        raise MedctxError(f"The model {base.label} is behind a server, so nothing can be trained on it.")
+    return base.folder
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One trained model of a study: a ratio and a seed."""
-
-    ratio: str
-    seed: int
-    name: str
-
-
-def cells(config: StudyConfig) -> list[Cell]:
-    """The trained cells in the order of the config; the seed is part of the name only where there are several."""
-    return [
-        Cell(ratio, seed, ratio if len(config.seeds) == 1 else f"{ratio} seed {seed}")
-        for ratio in config.ratios
-        for seed in config.seeds
-    ]
-
-
-def local_files(section: JsonValue, data: Path | None) -> JsonValue:
-    """Replace ``${data}`` in every text of a section by the study's data folder."""
-    if isinstance(section, str):
-        return section.replace("${data}", str(data)) if data is not None else section
-    if isinstance(section, list):
-        return [local_files(one, data) for one in section]
-    if isinstance(section, dict):
-        return {key: local_files(value, data) for key, value in section.items()}
-    return section
-
-
-def section(config: StudyConfig, name: str) -> Section:
-    """One of the handed-on sections with its paths, and where facts are used its curriculum, filled in."""
-    found = cast("Section", local_files(cast("JsonValue", getattr(config, name)), config.data))
-    if name in {"mix", "exam"}:
-        found["curriculum"] = config.curriculum.model_dump(mode="json")
-    return found
-
-
-def _file_digests(value: JsonValue) -> list[str]:
-    """Digests of the existing files a section names: their contents decide, not their paths."""
-    if isinstance(value, str):
-        path = Path(value)
-        return [digest.of_file(path)] if path.suffix in {".gz", ".jsonl"} and path.is_file() else []
-    children = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    return [found for child in children for found in _file_digests(child)]
-
-
-def mix_step(config: StudyConfig, cell: Cell, base: Path, base_digest: str) -> Step:
+def mix_step(config: StudyConfig, cell: Cell, base: Base) -> Step:
     """``medctx-data mix`` of one cell."""
     asked = section(config, "mix")
+    unit = "examples" if asked.get("by") == "examples" else "tokens"
     content: Section = {
         **asked,
         "ratio": cell.ratio,
-        "tokens": config.tokens,
+        unit: cell.amount,
         "seed": cell.seed,
-        "tokenizer": str(base),
+        "tokenizer": str(_folder(base)),
     }
+    if cell.wrap is not None:
+        content = laid_over(content, {"wrap": {"share": cell.wrap}})
     return Step(
         kind="mix",
         label=cell.name,
         command=("medctx-data", "mix"),
         config=content,
-        inputs=(base_digest, *_file_digests(asked)),
-        manifest="mix.json",
+        inputs=(base.weights_digest, *file_digests(asked)),
+        manifest=manifests.MIX,
         ignored=("tokenizer",),
     )
 
 
-def train_step(config: StudyConfig, cell: Cell, mix: Path, mix_digest: str, base_digest: str) -> Step:
-    """``medctx-train sft`` of one cell."""
+def recipe(config: StudyConfig, method: str) -> Section:
+    """What the trainer is told for a method: the study's settings with its recipe laid over, or by its own name."""
+    asked = section(config, "train")
+    if not method:
+        return asked
+    return laid_over(asked, config.recipes.get(method, {"method": method}))
+
+
+def train_step(config: StudyConfig, cell: Cell, base: Base, mix: Path) -> Step:
+    """``medctx-train sft`` of one cell on its mix."""
     content: Section = {
-        **section(config, "train"),
-        "base": config.base,
+        **recipe(config, cell.method),
+        "base": base.id,
         "mix": str(mix),
         "seed": cell.seed,
         "name": cell.name,
     }
+    if cell.epochs > 1:
+        epochs = content.get("epochs", 1)
+        content["epochs"] = cell.epochs * (epochs if isinstance(epochs, int) else 1)
+    mixed = manifests.read(mix / manifests.MIX, manifests.MixFile)
     return Step(
         kind="train",
         label=cell.name,
         command=("medctx-train", "sft"),
         config=content,
-        inputs=(mix_digest, base_digest),
-        manifest="sft.json",
-        ignored=("mix", "name"),
+        inputs=(mixed.digest, base.weights_digest),
+        manifest=manifests.TRAIN,
+        ignored=("base", "mix", "name"),
+        heavy=True,
     )
 
 
-def merge_step(config: StudyConfig, cell: Cell, adapter: Path, adapter_digest: str, base_digest: str) -> Step:
-    """``medctx-train merge`` of one cell."""
+def onward(step: Step, settings: Section) -> Step:
+    """A training step with further settings: it goes on from where a cell ended."""
+    return replace(step, config=laid_over(step.config, settings))
+
+
+def merge_step(cell: Cell, base: Base, weights: Weights) -> Step:
+    """``medctx-train merge`` of one adapter."""
     return Step(
         kind="merge",
         label=cell.name,
         command=("medctx-train", "merge"),
-        config={"base": config.base, "adapter": str(adapter)},
-        inputs=(adapter_digest, base_digest),
-        manifest="config.json",
-        ignored=("adapter",),
+        config={"base": base.id, "adapter": str(weights.folder)},
+        inputs=(weights.digest, base.weights_digest),
+        manifest=manifests.MERGED,
+        ignored=("base", "adapter"),
     )
 
 
-def exam_step(config: StudyConfig, models: list[Mapping[str, JsonValue]], base_digest: str) -> Step:
-    """``medctx-eval run`` of all cells: its folder is shared by every study that asks the same exam of the same base,
-    and the command itself skips models it has examined.
+def examined(cell: Cell, base: Base, weights: Weights | None, merged: Path | None) -> dict[str, JsonValue]:
+    """One entry of an exam's ``models``: an untouched model, an adapter on its base, or weights of its own."""
+    common: dict[str, JsonValue] = {"name": cell.name, "cell": cell.group}
+    if base.folder is None:
+        return {**common, "name": base.id, "cell": cell.group}
+    if weights is None:
+        return {**common, "folder": str(base.folder), "weights_digest": base.weights_digest}
+    common["training_seed"] = cell.seed
+    if weights.kind == "model":
+        return {**common, "folder": str(weights.folder), "weights_digest": weights.digest}
+    tuned = {**common, "weights_digest": base.weights_digest, "adapter_digest": weights.digest}
+    if merged is not None:
+        return {**tuned, "folder": str(merged)}
+    return {**tuned, "folder": str(base.folder), "adapter": str(weights.folder)}
+
+
+def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mapping[str, JsonValue]]) -> Step:
+    """``medctx-eval run`` of all cells of one base: its folder is shared by every study that asks the same exam of the
+    same base, and the command itself skips models it has examined.
     """
     asked = section(config, "exam")
+    base = bases[0]
+    if base.folder is None:
+        model = config.model(base.label)
+        asked = {
+            **asked,
+            "engine": "endpoint",
+            "urls": list(model.urls),
+            "api_key_variable": model.key_variable,
+            "tokenizer": model.tokenizer,
+            **({"positions": model.positions} if model.positions else {}),
+        }
     return Step(
         kind="exam",
-        label="all cells",
+        label=", ".join(one.label for one in bases) if config.bases else "all cells",
         command=("medctx-eval", "run"),
         config={**asked, "models": [dict(model) for model in models]},
-        inputs=(base_digest, *_file_digests(asked)),
-        manifest=".never",
-        ignored=("models",),
+        inputs=(base.weights_digest or base.id, *file_digests(asked)),
+        manifest="",
+        ignored=("models", "urls", "api_key_variable"),
+        heavy=True,
     )
+
+
+def weights_of(done: Done) -> Weights:
+    """What a finished training or repair step made."""
+    return manifests.weights_of(done.folder)

@@ -6,7 +6,7 @@ A version holds the adapter and the digest of its base, never the base's weights
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,12 @@ from medctx.errors import MedctxError
 from medctx.progress import say
 from medctx.records import Record
 from study.config import StudyConfig
+from study.examined import Examined
+from study.lineage import Lineage
+from study.summary import CellResult
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from study.pipeline import Trained
 
 SERVED = Path(__file__).parent / "served_model.py"
 DIGEST_TAG = "medctx.adapter_digest"
@@ -52,14 +53,6 @@ class Verdict(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
-    """Where a cell's exam is kept: the MLflow run, and the folder among its artifacts."""
-
-    run_id: str
-    folder: str
-
-
-@dataclass(frozen=True, slots=True)
 class Registered:
     """One registered version."""
 
@@ -78,25 +71,31 @@ def read_decision(folder: Path) -> Verdict:
         raise MedctxError(f"{path} is missing or not a decision; run medctx-eval report anew.") from None
 
 
-def _description(config: StudyConfig, card: Card, trained: Trained) -> str:
+def _description(config: StudyConfig, card: Card, one: CellResult) -> str:
+    made = f"trained on {one.tokens:,} tokens" if one.tokens else f"made by {one.cell.repair}"
     return (
-        f"Cell {card.cell} (general : medical) of the study {config.name} on {config.base}. {card.summary}\n\n"
-        f"LoRA adapter without base weights, trained on {config.tokens:,} tokens; mix {trained.mix.name}, run "
-        f"{trained.run.name}. To serve it: vllm serve <base> --enable-lora --lora-modules "
-        f"{card.cell.replace(':', '-')}=<adapter folder>"
+        f"Cell {card.cell} (general : medical) of the study {config.name} on {config.model(one.cell.base).id}. "
+        f"{card.summary}\n\n"
+        f"LoRA adapter without base weights, {made}; mix {one.mix.name if one.mix else 'none of its own'}, run "
+        f"{one.trained.name if one.trained else ''}. To serve it: vllm serve <base> --enable-lora --lora-modules "
+        f"{card.cell.replace(':', '-').replace(' ', '-')}=<adapter folder>"
     )
 
 
-def _log(mlflow: ModuleType, config: StudyConfig, trained: Trained, card: Card, base_digest: str) -> str:
+def _log(mlflow: ModuleType, config: StudyConfig, one: CellResult, card: Card, base_digest: str) -> str:
     """Log the adapter as a model of the current run with its metrics tied to it; returns its URI."""
     info = mlflow.pyfunc.log_model(
         name=f"adapter-{card.cell.replace(':', '-').replace(' ', '-')}",
         python_model=str(SERVED),
-        artifacts={"adapter": str(trained.adapter)},
-        metadata={"base": config.base, "base_digest": base_digest, "adapter_digest": trained.adapter_digest},
+        artifacts={"adapter": str(one.weights)},
+        metadata={
+            "base": config.model(one.cell.base).id,
+            "base_digest": base_digest,
+            "adapter_digest": one.weights_digest,
+        },
         pip_requirements=["torch", "transformers", "peft"],
         signature=mlflow.models.infer_signature([QUESTION], ["Tall stature."]),
-        params={"ratio": trained.cell.ratio, "seed": trained.cell.seed, "tokens": config.tokens},
+        params={**one.cell.axes, "tokens": one.tokens},
     )
     mlflow.log_metrics(card.metrics, model_id=info.model_id)
     return str(info.model_uri)
@@ -112,14 +111,14 @@ def register(
     config: StudyConfig,
     tracked: tracking.Run,
     out: Path,
-    trained: Sequence[Trained],
-    exams: Sequence[Exam],
-    base_digest: str,
+    cells: Sequence[CellResult],
+    exams: Mapping[str, Examined],
+    lineage: Lineage,
+    base_digests: Mapping[str, str],
 ) -> list[Registered]:
-    """One version per adapter, then the aliases; nothing without MLflow or without ``registered_model``.
+    """One version per examined adapter, then the aliases; nothing without MLflow or without ``registered_model``.
 
-    ``exams`` are in the order of ``trained``. ``champion`` is taken away where no cell passes the gate: an alias always
-    points at what the last study proved.
+    ``champion`` is taken away where no cell passes the gate: an alias always points at what the last study proved.
     """
     decision = read_decision(out)
     if not tracked.id or not config.registered_model:
@@ -130,23 +129,33 @@ def register(
     cards = {card.cell: card for card in decision.cards}
     versions: dict[str, str] = {}
     made: list[tuple[str, str, str]] = []
-    for one, exam in zip(trained, exams, strict=True):
+    for one in cells:
+        if one.status != "done" or one.weights_kind != "adapter":
+            continue
         # Repetitions of a cell are reported as one; its aliases point at the first of them.
-        card = cards[one.cell.ratio]
-        version = known.get(one.adapter_digest)
+        card = cards[one.cell.group]
+        version = known.get(one.weights_digest)
         if version is None:
-            uri = _log(mlflow, config, one, card, base_digest)
-            tags = {DIGEST_TAG: one.adapter_digest, STUDY_TAG: config.name, "medctx.cell": card.cell}
+            uri = _log(mlflow, config, one, card, base_digests.get(one.cell.base, ""))
+            tags = {DIGEST_TAG: one.weights_digest, STUDY_TAG: config.name, "medctx.cell": card.cell}
             version = str(mlflow.register_model(uri, config.registered_model, tags=tags).version)
+            known[one.weights_digest] = version
         description = _description(config, card, one)
         client.update_model_version(config.registered_model, version, description=description)
         content = json.dumps(decision.model_dump(mode="json", exclude={"cards"}))
         # The exam's tags let `medctx-eval compare models:/...` find what the version answered.
-        told = {"medctx.decision": content[:4900], EXAM_RUN_TAG: exam.run_id, EXAM_FOLDER_TAG: exam.folder}
+        exam = exams[one.cell.name]
+        told = {
+            "medctx.decision": content[:4900],
+            EXAM_RUN_TAG: lineage.run_of(exam.step),
+            EXAM_FOLDER_TAG: exam.run.name,
+        }
         for tag, value in told.items():
             client.set_model_version_tag(config.registered_model, version, tag, value)
         versions.setdefault(card.cell, version)
         made.append((one.cell.name, card.cell, version))
+    if not made:
+        return []
     wanted = dict(zip(ALIASES, (decision.champion, decision.best_knowledge, decision.best_reading), strict=True))
     held = client.get_registered_model(config.registered_model).aliases
     for alias, cell in wanted.items():

@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import JsonValue
 
 from medctx import __version__, digest
-from medctx.jsonl import write_text
-from medctx.progress import say
-from study.commands import call
-from study.lineage import Lineage
 
 CONFIG = "step.yaml"
 
@@ -21,7 +16,8 @@ CONFIG = "step.yaml"
 class Step:
     """``kind`` and ``label`` are for people; ``command`` is called with ``--config`` and ``--out``; ``config`` is what
     it reads; ``inputs`` are digests of contents that the config names only by path; ``manifest`` is the file whose
-    presence says that the step is done.
+    presence says that the step is done (nothing: it is called every time and finds out itself). ``memory`` is what it
+    is thought to need at most, in bytes; ``heavy`` steps compute with the model: they take the GPU where there is one.
     """
 
     kind: str
@@ -31,6 +27,8 @@ class Step:
     inputs: tuple[str, ...]
     manifest: str
     ignored: tuple[str, ...] = ()
+    memory: int = 0
+    heavy: bool = False
 
     @property
     def key(self) -> str:
@@ -47,17 +45,4 @@ class Step:
 
     def done(self, work: Path) -> bool:
         """Whether it need not be run."""
-        return (self.folder(work) / self.manifest).is_file()
-
-
-def run(step: Step, work: Path, lineage: Lineage) -> Path:
-    """Run a step unless it is done; returns its folder. A killed step is called again and continues by itself."""
-    folder = step.folder(work)
-    if step.done(work):
-        say(f"{step.kind} {step.label}: done before ({folder}).")
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
-    with lineage.child(step.kind, step.label, folder) as environment:
-        call([*step.command, "--config", str(folder / CONFIG), "--out", str(folder)], environment)
-    return folder
+        return bool(self.manifest) and (self.folder(work) / self.manifest).is_file()

@@ -62,7 +62,13 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     kinds = sorted(run.data.tags["medctx.step"] for run in children)
-    assert kinds == ["exam", "mix", "mix", "train", "train"]
+    assert kinds == ["cell", "cell", "cell", "exam", "mix", "mix", "train", "train"]
+    told = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
+    assert told["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
+        "cell.amount": "2000",
+        "cell.seed": "0",
+    }
+    assert {"knowledge", "reading.low"} <= set(told["cell base"].data.metrics)
     trained = next(run for run in children if run.data.tags["medctx.step"] == "train")
     losses = client.get_metric_history(trained.info.run_id, "train.loss")
     assert len(losses) == len({metric.step for metric in losses}) >= 2
@@ -73,6 +79,17 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     assert all("general : medical" in version.description for version in versions)
 
 
+def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    told = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    assert [one["cell"]["name"] for one in told["cells"]] == ["base", "1:0", "0:1"]
+    assert {one["status"] for one in told["cells"]} == {"done"}
+    general, medical = told["cells"][1:]
+    assert (general["general_share"], medical["general_share"]) == (1.0, 0.0)
+    assert 0 < medical["tokens"] <= 2000
+    assert Path(ROOT / medical["exam"], "exam.json").is_file()
+
+
 def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
     folder, _ = done
     steps = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("*.safetensors")}
@@ -80,6 +97,14 @@ def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
     again = smoke(folder)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "examined already" in again.stderr
+    assert "train 0:1: done before" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in steps} == steps
     assert {path: path.stat().st_mtime_ns for path in journals} == journals
     assert "version 3" not in again.stdout
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len([run for run in runs if "mlflow.parentRunId" not in run.data.tags]) == 1, "it went on in its own run"
+    assert {run.info.status for run in runs} == {"FINISHED"}

@@ -1,0 +1,58 @@
+"""A small console command for tests of the study's machinery: it logs, may fail, may kill itself, and counts in steps
+it can continue from, as training does.
+"""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+from study.steps import Step
+
+NAME = "medctx-made"
+MANIFEST = "made.json"
+_COMMAND = """#!{python}
+import os, pathlib, signal, sys, time
+import yaml
+told = yaml.safe_load(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+with open(told["log"], "a") as log:
+    log.write(told["name"] + "\\n")
+tries = len(list(out.glob("try-*")))
+(out / f"try-{{tries}}").touch()
+if tries < told.get("dies", 0):
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(told.get("seconds", 0))
+if told.get("fails"):
+    pathlib.Path(os.environ["MEDCTX_ERROR_FILE"]).write_text("The step was told to fail.\\n")
+    sys.exit(2)
+counted = out / "counted"
+for number in range(int(counted.read_text()) if counted.exists() else 0, told.get("counts", 0)):
+    with open(out / "steps", "a") as steps:
+        steps.write(f"{{number}} {{os.getpid()}}\\n")
+    counted.write_text(str(number + 1))
+    time.sleep(0.1)
+print("made by", told["name"])
+(out / "made.json").write_text("{{}}")
+"""
+
+
+def install(folder: Path) -> None:
+    """Put the command into a folder, which is to be on the PATH."""
+    path = folder / NAME
+    path.write_text(_COMMAND.format(python=sys.executable))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def step(log: Path, name: str, **told: object) -> Step:
+    """A step that calls it."""
+    return Step(
+        kind="made",
+        label=name,
+        command=(NAME,),
+        config={"name": name, "log": str(log), **told},  # type: ignore[arg-type]
+        inputs=(),
+        manifest=MANIFEST,
+        ignored=("log",),
+    )

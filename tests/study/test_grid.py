@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+
+from medctx import config as configs
+from medctx.errors import MedctxError
+from study.cells import general_share, short
+from study.cli import STUDIES
+from study.config import StudyConfig
+from study.design import coordinates, grid, one_at_a_time, space_filling
+from study.grid import cells, source_of
+
+AXES = {
+    "base": ["small", "large"],
+    "ratio": ["1:0", "9:1", "4:1", "1:1", "1:4", "1:9", "0:1"],
+    "amount": [10_000, 20_000, 40_000, 80_000],
+}
+
+
+def quick(*overrides: str) -> StudyConfig:
+    return configs.load(StudyConfig, STUDIES / "quick.yaml", overrides)
+
+
+def names(*overrides: str) -> list[str]:
+    return [cell.name for cell in cells(quick(*overrides))]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], ["base", "1:0", "1:1", "0:1"]),
+        (["ratios=[]"], ["base"]),
+        (["ratios=['1:1'] seeds=[0,1]"], ["base", "1:1 seed 0", "1:1 seed 1"]),
+        (["ratios=['1:1'] amounts=[10000,20000]"], ["base", "1:1 10k", "1:1 20k"]),
+        (
+            ["ratios=['1:1'] amounts=[10000,20000] equal_tokens=true"],
+            ["base", "1:1 10k", "1:1 10k x2", "1:1 20k"],
+        ),
+        (["ratios=['9:1'] bases=[7B,14B]"], ["7B", "14B", "7B 9:1", "14B 9:1"]),
+        (["ratios=['1:1'] methods=[lora,full]"], ["base", "1:1 lora", "1:1 full"]),
+        (["ratios=['1:1'] wraps=[0,0.3]"], ["base", "1:1 wrap 0", "1:1 wrap 0.3"]),
+        (["ratios=['1:1'] repairs=[half]", "arms={half: {arm: scale}}"], ["base", "1:1", "1:1 half"]),
+    ],
+)
+def test_cells_are_called_by_what_distinguishes_them(overrides: list[str], expected: list[str]) -> None:
+    assert names(*overrides) == expected
+
+
+def test_seeds_are_repetitions_of_one_group() -> None:
+    found = [cell for cell in cells(quick("seeds=[0,1]")) if cell.ratio == "1:1"]
+    assert [cell.seed for cell in found] == [0, 1]
+    assert {cell.group for cell in found} == {"1:1"}
+
+
+def test_a_model_behind_a_server_is_examined_and_never_trained() -> None:
+    found = names("bases=[7B,GPT]", "models={GPT: {id: gpt-4, urls: ['http://localhost:1']}}", "ratios=['1:1']")
+    assert found == ["7B", "GPT", "7B 1:1"]
+
+
+def test_a_repaired_cell_knows_the_trained_one_it_is_made_from() -> None:
+    every = cells(quick("seeds=[0,1] repairs=[half]", "arms={half: {arm: scale}}"))
+    repaired = [cell for cell in every if cell.repair]
+    assert [source_of(cell, every).name for cell in repaired] == [cell.name.replace(" half", "") for cell in repaired]
+
+
+def test_one_at_a_time_changes_one_axis_at_a_time() -> None:
+    center = {"base": "small", "ratio": "1:1", "amount": 40_000}
+    found = one_at_a_time(AXES, center)
+    assert len(found) == 1 + 1 + 6 + 3
+    assert all(sum(point[axis] != center[axis] for axis in AXES) <= 1 for point in found)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 56))
+def test_a_space_filling_subset_is_of_the_grid_and_always_the_same(count: int) -> None:
+    found = space_filling(AXES, count)
+    every = grid(AXES)
+    assert len(found) == count == len({tuple(point.values()) for point in found})
+    assert found == [point for point in every if point in found], "in the order of the grid"
+    assert found == space_filling(AXES, count)
+
+
+def test_a_space_filling_subset_fills_the_space_better_than_chance() -> None:
+    every, places = grid(AXES), coordinates(AXES)
+    chosen = [every.index(point) for point in space_filling(AXES, 14)]
+    rng = np.random.default_rng(0)
+    by_chance = [pdist(places[rng.choice(len(every), 14, replace=False)]).min() for _ in range(200)]
+    assert pdist(places[chosen]).min() >= np.quantile(by_chance, 0.99)
+
+
+def test_amounts_are_spaced_by_their_factors_and_ratios_by_their_share() -> None:
+    found = coordinates({"ratio": ["1:0", "1:1", "0:1"], "amount": [10, 100, 1000]})
+    assert found[4].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_the_center_must_lie_on_the_axes() -> None:
+    with pytest.raises(MedctxError, match=r"center\.ratio is '2:1', which is none of"):
+        cells(quick("design=one-at-a-time", "center={ratio: '2:1'}"))
+    with pytest.raises(MedctxError, match=r"center\.colour is no axis"):
+        cells(quick("design=one-at-a-time", "center={colour: red}"))
+
+
+@pytest.mark.parametrize(("ratio", "share"), [("9:1", 0.9), ("0:1", 0.0), ("1:0", 1.0), ("0.5:1.5", 0.25)])
+def test_a_ratio_is_general_to_medical(ratio: str, share: float) -> None:
+    assert general_share(ratio) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("amount", "text"), [(20_000, "20k"), (1_500_000, "1.5M"), (1_234, "1234"), (500, "500")])
+def test_amounts_are_short(amount: int, text: str) -> None:
+    assert short(amount) == text
