@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,3 +81,22 @@ def test_a_source_as_long_as_its_shards_ends_there(tmp_path: Path) -> None:
     read, _ = reading(list(some(20)))
     assert len(gather(read, "ward", tmp_path).rows) == 20
     assert not shard_file(tmp_path, 2).exists()
+
+
+def test_drawn_rows_lie_on_disk_beyond_a_shard_and_go_with_their_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path))
+    monkeypatch.setattr(rows, "SHARD", 10)
+    drawn = [dialogue(str(number), "medical", 4) for number in range(25)]
+    spool = rows.Spool()
+    assert [spool.add(one) for one in drawn] == list(range(25))
+    found = spool.rows()
+    assert isinstance(found, Stored)
+    assert len(list(tmp_path.glob("drawn-*/rows-*.jsonl"))) == 3
+    assert found.take([24, 3, 10]) == [drawn[24], drawn[3], drawn[10]]
+    elsewhere = pickle.loads(pickle.dumps(found))
+    del elsewhere
+    assert found.take([0]) == [drawn[0]]
+    del found, spool
+    assert not list(tmp_path.glob("drawn-*"))

@@ -14,6 +14,10 @@ from medctx.records import Record
 
 TOUCHES = "ledger.jsonl"
 SUMMARY = "ledger.json"
+ITEMS = "items.jsonl.gz"
+"""In a folder given as an exam: ExamItem records, a line each."""
+PASSAGES = "passages.jsonl.gz"
+"""Beside them: the Passage records that their evidence names."""
 
 Kind = Literal["exact", "13-gram", "minhash"]
 """``exact``: the whole question, with its options where the row has options, in any order; or a whole Passage.

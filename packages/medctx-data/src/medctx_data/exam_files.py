@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medctx import digest
+from medctx.contamination import ITEMS, PASSAGES
 from medctx.errors import MedctxError
 from medctx.jsonl import read_rows
 
@@ -97,34 +98,77 @@ def _grouped(
     return tuple(found)
 
 
-def read_exams(arguments: Sequence[str]) -> tuple[ExamTexts, ...]:
-    """Read ``FILE`` or ``NAME=FILE`` arguments; files of one name are one exam, whose Passages its items may name.
+class _Read:
+    """What files gave so far. Pages without an exam wait until it is known whose evidence they are."""
 
-    Without a name an exam is called what its records say, else what its file is called. Raises MedctxError with
-    file:line at a row that is neither a question nor a Passage.
-    """
-    questions: list[Question] = []
-    pages: list[Page] = []
-    digests: dict[str, list[str]] = {}
-    for argument in arguments:
-        name, path = _named(argument)
-        names = set()
+    def __init__(self) -> None:
+        self.questions: list[Question] = []
+        self.pages: list[Page] = []
+        self.digests: dict[str, list[str]] = {}
+        self._waiting: list[tuple[Page, Path, str]] = []
+
+    def take(self, name: str, path: Path) -> None:
+        """Read one file; ``name`` is the exam it belongs to, "" where its rows say."""
+        own = digest.of_file(path)
+        named: set[str] = set()
+        empty = True
         for number, row in read_rows(path):
-            exam = name or _text(row, "exam") or _stem(path)
-            names.add(exam)
+            empty = False
             place = f"{path}:{number}"
+            exam = name or _text(row, "exam")
             if _text(row, "question"):
-                question, page = _question(exam, row, place)
-                questions.append(question)
-                pages += [page] if page else []
+                question, page = _question(exam or _stem(path), row, place)
+                self.questions.append(question)
+                self.pages += [page] if page else []
+                named.add(question.exam)
             elif _text(row, "text") and _text(row, "book_id", "id"):
-                pages.append(Page(exam, _text(row, "book_id", "id"), _text(row, "text")))
+                page = Page(exam, _text(row, "book_id", "id"), _text(row, "text"))
+                if exam:
+                    self.pages.append(page)
+                    named.add(exam)
+                else:
+                    self._waiting.append((page, path, own))
             else:
                 raise MedctxError(
                     f"{place} is neither an item (id and question) nor a Passage (id or book_id, and text); mend it."
                 )
-        if not names:
+        if empty:
             raise MedctxError(f"{path} holds no rows; give a file with one item or Passage a line.")
-        for exam in sorted(names):
-            digests.setdefault(exam, []).append(digest.of_file(path))
-    return _grouped(questions, pages, digests)
+        for exam in sorted(named):
+            self.digests.setdefault(exam, []).append(own)
+
+    def settle(self) -> None:
+        """Give waiting pages to the exams whose items name them; to one of their own where none does."""
+        exams: dict[str, list[str]] = {}
+        for question in self.questions:
+            for passage in question.evidence:
+                exams.setdefault(passage, []).append(question.exam)
+        for page, path, own in self._waiting:
+            for exam in dict.fromkeys(exams.get(page.passage, [_stem(path)])):
+                self.pages.append(page._replace(exam=exam))
+                known = self.digests.setdefault(exam, [])
+                known += [own] if own not in known else []
+
+
+def _files(name: str, path: Path) -> list[tuple[str, Path]]:
+    """A file as it is; of a folder its items and Passages."""
+    if not path.is_dir():
+        return [(name, path)]
+    if not (path / ITEMS).is_file():
+        raise MedctxError(f"The folder {path} holds no {ITEMS}; give a paper-... folder that an exam left, or a file.")
+    return [(name, path / file) for file in (ITEMS, PASSAGES) if (path / file).is_file()]
+
+
+def read_exams(arguments: Sequence[str]) -> tuple[ExamTexts, ...]:
+    """Read ``PATH`` or ``NAME=PATH`` arguments: files, or folders with :data:`ITEMS` and :data:`PASSAGES`.
+
+    Files of one NAME are one exam, whose Passages its items may name. Without a name an item belongs to the exam it
+    says, else to one called as its file; a Passage to the exams whose items name it as evidence. Raises MedctxError
+    with file:line at a row that is neither a question nor a Passage.
+    """
+    found = _Read()
+    for argument in arguments:
+        for name, path in _files(*_named(argument)):
+            found.take(name, path)
+    found.settle()
+    return _grouped(found.questions, found.pages, found.digests)

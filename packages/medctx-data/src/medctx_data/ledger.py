@@ -1,4 +1,25 @@
-"""The contamination ledger: a mix held against exams, file by file."""
+"""The contamination ledger: a mix held against exams, file by file.
+
+Contract for those who call it by its console command (a study, a script)::
+
+    medctx-data ledger MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
+
+MIX is the folder ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
+(:mod:`medctx_data.exam_files`), or the folder ``paper-...`` that ``medctx-eval run`` leaves beside its run folders and
+names in each run's ``exam.json`` under ``paper``: it holds exactly the items asked (``items.jsonl.gz``) and the
+Passages of their evidence (``passages.jsonl.gz``). An item is known by its exam and its id; without NAME both are those
+of the records, which are those of the verdicts, so that a report finds them again.
+
+Written to ``--out`` (else into MIX), each file whole or not at all: ``ledger.jsonl``, a :class:`Touch` a line, and last
+``ledger.json``, the :class:`Ledger`, which makes it complete. The same call again does nothing; after a kill it goes on
+with the files of the mix that are missing. Exit 0 whatever is found; what to do about it is the gate's to say::
+
+    medctx-eval report RUNS... --set contamination=FOLDER --set max_contaminated=0.01
+    medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
+
+Several ledgers, one of each mix, count together: an item found in any of them is not clean for any cell (differences
+are paired on the same items), and an exam that one of them was not made for counts as not looked at.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from medctx_data.cleaning import TOO_LONG, Cleaned, Exclusion
 from medctx_data.count import CHUNK, Counter, weigh
 from medctx_data.portion import Draw, Filled, Weighed, fill, passes
 from medctx_data.quota import Quota, Wanted
-from medctx_data.rows import Held, Rows
+from medctx_data.rows import Rows, Spool
 from medctx_data.sources.card import Supply
 from medctx_data.wrap import WrapConfig, wrap
 
@@ -148,29 +148,27 @@ def _filled(rows: Iterator[Weighed[T]], quota: Quota, advance: Advance) -> Fille
     return filled
 
 
-def _numbered(drawn: Filled[Dialogue]) -> tuple[Rows, Filled[int]]:
-    """Dialogues that were drawn as rows of their own, and the same with their numbers."""
-    seen = (*drawn.taken, *drawn.too_long)
-    rows = Held([one.row for one in seen])
-    numbers = [Weighed(number, one.epoch, one.tokens) for number, one in enumerate(seen)]
-    size = len(drawn.taken)
-    return rows, Filled(
-        tuple(numbers[:size]), drawn.spent, drawn.reached, tuple(numbers[size:]), drawn.short, drawn.refused
-    )
+def _spooled(rows: Iterator[Weighed[Dialogue]], spool: Spool) -> Iterator[Weighed[int]]:
+    """Dialogues that are drawn as rows of their own, by their numbers."""
+    for row in rows:
+        yield Weighed(spool.add(row.row), row.epoch, row.tokens)
 
 
 def _fill(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> tuple[Rows, Filled[int]]:
     quota, endless = ready.wanted.quota, ready.supply.endless
     name = f"{quota.label}-{seed}"
-    if endless is not None:
-        draws = (Draw(dialogue, 1) for dialogue in endless)
-        return _numbered(_filled(weighing.weighed(draws, name), quota, advance))
-    numbers = passes(ready.cleaned.kept, name)
-    if ready.lengths is None:
-        return _numbered(_filled(weighing.weighed(_taken_out(ready.rows, numbers), name), quota, advance))
-    lengths: list[int] = ready.lengths.tolist()
-    weighed = (Weighed(draw.row, draw.epoch, lengths[draw.row]) for draw in numbers)
-    return ready.rows, _filled(weighed, quota, advance)
+    if endless is None and ready.lengths is not None:
+        lengths: list[int] = ready.lengths.tolist()
+        numbers = (Weighed(draw.row, draw.epoch, lengths[draw.row]) for draw in passes(ready.cleaned.kept, name))
+        return ready.rows, _filled(numbers, quota, advance)
+    draws = (
+        _taken_out(ready.rows, passes(ready.cleaned.kept, name))
+        if endless is None
+        else (Draw(dialogue, 1) for dialogue in endless)
+    )
+    spool = Spool()
+    filled = _filled(_spooled(weighing.weighed(draws, name), spool), quota, advance)
+    return spool.rows(), filled
 
 
 def cut(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> Part:

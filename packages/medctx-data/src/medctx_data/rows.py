@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from medctx.cache import cache_folder
 from medctx.jsonl import read_record, read_records, write_record, write_records
 from medctx.progress import say
 from medctx.records import Dialogue, Record
@@ -118,6 +120,47 @@ class Stored:
             line = _lines(shard_file(self.folder, int(shard)))[number - self._starts[shard]]
             found.append(Dialogue.model_validate_json(line))
         return found
+
+
+class _Spooled(Stored):
+    """Rows in a folder that is removed with them."""
+
+    def __init__(self, folder: TemporaryDirectory[str], sizes: Sequence[int]) -> None:
+        super().__init__(Path(folder.name), sizes)
+        self._kept = folder
+
+    def __reduce__(self) -> tuple[type[Stored], tuple[Path, tuple[int, ...]]]:
+        # Another process reads the rows; this one removes them.
+        return Stored, (self.folder, self._sizes)
+
+
+class Spool:
+    """Takes rows as they are drawn: few stay in memory, more than a shard go to a temporary folder in the cache."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Dialogue] = []
+        self._sizes: list[int] = []
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def add(self, dialogue: Dialogue) -> int:
+        """Take the next row; returns its number."""
+        if len(self._waiting) == SHARD:
+            self._store()
+        self._waiting.append(dialogue)
+        return sum(self._sizes) + len(self._waiting) - 1
+
+    def _store(self) -> TemporaryDirectory[str]:
+        if self._folder is None:
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            self._folder = TemporaryDirectory(dir=cache_folder(), prefix="drawn-")
+        write_records(shard_file(Path(self._folder.name), len(self._sizes)), self._waiting)
+        self._sizes.append(len(self._waiting))
+        self._waiting = []
+        return self._folder
+
+    def rows(self) -> Rows:
+        """All rows taken; nothing is added afterwards."""
+        return _Spooled(self._store(), self._sizes) if self._sizes else Held(self._waiting)
 
 
 class Gathered(NamedTuple):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medctx import digest
+from medctx.contamination import PASSAGES
 from medctx.jsonl import write_records
-from medctx.records import Book, ExamItem
+from medctx.records import Book, ExamItem, Passage
 from medctx_eval import run_folder
 from medctx_eval.alter import offer_cannot
 from medctx_eval.condition import parse
@@ -82,11 +83,27 @@ class Paper:
         asked = {seat.item.id for seat in self.seats}
         return {item.id: item for exam in self.exams for item in exam.items if item.id in asked}
 
+    @property
+    def evidence(self) -> dict[str, Passage]:
+        """The Passages that the items asked name as their evidence, by id."""
+        asked = self.items
+        return {
+            name: exam.by_id[name]
+            for exam in self.exams
+            for item in exam.items
+            if item.id in asked
+            for name in item.evidence
+            if name in exam.by_id
+        }
+
     def save(self, out: Path) -> str:
-        """Write items and Books beside the run folders for those who want to look; returns the folder's name."""
+        """Write items, their evidence and Books beside the run folders, for those who want to look and for the ledger
+        of contamination; returns the folder's name.
+        """
         name = f"paper-{self.digest[: digest.SHORT]}"
         folder = out / name
         if not (folder / run_folder.ITEMS).is_file():
             write_records(folder / run_folder.BOOKS, self.books.values())
+            write_records(folder / PASSAGES, self.evidence.values())
             write_records(folder / run_folder.ITEMS, self.items.values())
         return name

@@ -54,7 +54,7 @@ def compute(
     sheets = sheets_of(collected, empty)
     first = sheets[0]
     asked = conduct.answers(first.aligned, items, books)
-    touched = contaminated.read(config.contamination) if config.contamination else None
+    touched = contaminated.read_all(config.contamination) if config.contamination else None
     return empty.model_copy(
         update={
             "scores": tuple(score for one in sheets for score in scores(one)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from medctx.config import Config
 from medctx.records import Mode
@@ -20,8 +20,9 @@ class ReportConfig(Config):
     the ledger with which a cell still passes the gate.
     ``cells`` says how cells were made, as far as it is known: general share of the training data in [0, 1] (names such
     as ``1:1`` or ``9:1``, general : medical, need no entry), trained tokens, base, method. ``training`` maps cells to
-    the steps they logged. ``contamination`` is the ledger that ``medctx-data ledger`` made of a mix and exams: its
-    folder or its lines. ``items`` is how many items the browser of the page holds at most, 0 for none.
+    the steps they logged. ``contamination`` is the ledger that ``medctx-data ledger`` made of a mix and exams, its
+    folder or its lines; or several, of which an item found in any is not clean. ``items`` is how many items the
+    browser of the page holds at most, 0 for none.
     """
 
     title: str = "medctx report"
@@ -34,5 +35,12 @@ class ReportConfig(Config):
     seed: int = 0
     cells: dict[str, Recipe] = Field(default_factory=dict)
     training: dict[str, Path] = Field(default_factory=dict)
-    contamination: Path | None = None
+    contamination: tuple[Path, ...] = ()
     items: int = Field(300, ge=0)
+
+    @field_validator("contamination", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, str | Path) else value

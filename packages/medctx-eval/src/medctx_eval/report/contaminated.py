@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,18 @@ class Touched:
     def of(self, exam: str, item: str) -> frozenset[str]:
         """The ways an item was found in; none where it is clean."""
         return self.ways.get((exam, item), frozenset())
+
+
+def read_all(paths: Sequence[Path]) -> Touched:
+    """Several ledgers as one: an item is touched where any says so, an exam was compared where all did."""
+    ways: dict[tuple[str, str], frozenset[str]] = {}
+    exams: frozenset[str] | None = None
+    for one in map(read, paths):
+        for item, own in one.ways.items():
+            ways[item] = ways.get(item, frozenset()) | own
+        if one.exams is not None:
+            exams = one.exams if exams is None else exams & one.exams
+    return Touched(ways, exams)
 
 
 def read(path: Path) -> Touched:
