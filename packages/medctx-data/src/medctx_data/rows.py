@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -23,6 +23,7 @@ SHARD = 20_000
 """Rows of a shard. A source of no more rows is held in memory."""
 
 INDEX = "index.json"
+_BLOCK = 2**22
 _SAY_EVERY_S = 15.0
 
 
@@ -73,19 +74,22 @@ def shard_file(folder: Path, number: int) -> Path:
 
 
 class _Lines:
-    """The lines of a file by number, read where they stand."""
+    """The lines of a file by number, read where they stand. Nothing of the file stays in memory but where lines end."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as stream:
-            self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        ends = np.flatnonzero(np.frombuffer(self._bytes, np.uint8) == ord("\n"))
-        self._edges = np.concatenate([[0], ends + 1])
+        self._file = path.open("rb", buffering=0)
+        ends, place = [], 0
+        while block := self._file.read(_BLOCK):
+            ends.append(np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + place + 1)
+            place += len(block)
+        self._edges = np.concatenate([[0], *ends])
 
     def __getitem__(self, number: int) -> bytes:
-        return self._bytes[self._edges[number] : self._edges[number + 1]]
+        begin, end = int(self._edges[number]), int(self._edges[number + 1])
+        return os.pread(self._file.fileno(), end - begin, begin)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _lines(path: Path) -> _Lines:
     return _Lines(path)
 
