@@ -139,7 +139,7 @@ def training_rows(
         question = maker.text(maker.length(14), unspaced=unspaced)
         answer = maker.text(maker.length(70), unspaced=unspaced)
         asked = joined(question)
-        if dice > 1 - PLANTED_SHARE:
+        if items and dice > 1 - PLANTED_SHARE:
             kind = PLANTINGS[line % len(PLANTINGS)]
             pool = pools.get(kind, long)
             item = pool[int(maker.rng.integers(len(pool)))]

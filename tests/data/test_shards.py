@@ -78,14 +78,28 @@ def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> 
     assert folder.write(tmp_path, other).digest == made(seed=1).manifest.digest
 
 
-def test_others_read_the_shards(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_others_load_the_files_or_the_whole_folder(tmp_path: Path, form: str) -> None:
     datasets = pytest.importorskip("datasets", reason="the library datasets is not installed")
-    mixed = made()
-    folder.write(tmp_path, mixed.draft)
-    files = [str(path) for path in files_of(tmp_path)]
-    loaded = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+    mixed = made(format=form)
+    folder.write(tmp_path / "mix", mixed.draft)
+    files = [str(path) for path in files_of(tmp_path / "mix")]
+    cache = str(tmp_path / "cache")
+    builder = "json" if form == "jsonl" else form
+    by_file = datasets.load_dataset(builder, data_files=files, split="train", cache_dir=cache)
+    loaded = datasets.load_dataset(str(tmp_path / "mix"), split="train", cache_dir=cache)
+    assert by_file["id"] == loaded["id"]
     assert loaded["id"] == [one.id for one in mixed.dialogues]
     assert loaded[0]["turns"] == [turn.model_dump() for turn in mixed.dialogues[0].turns]
+
+
+def test_a_mix_says_for_a_person_what_it_is_and_what_its_licences_forbid(tmp_path: Path) -> None:
+    mixed = made()
+    folder.write(tmp_path / "ward-mix", mixed.draft)
+    told = (tmp_path / "ward-mix" / "README.md").read_text(encoding="utf-8")
+    assert "# ward-mix" in told and mixed.manifest.digest in told
+    assert "| alpaca | general | 50.00 % |" in told
+    assert "Restriction: non-commercial use only" in told
 
 
 def test_a_folder_without_dialogues_is_told(tmp_path: Path) -> None:

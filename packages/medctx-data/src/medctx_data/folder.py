@@ -1,4 +1,6 @@
-"""A mix on disk: Dialogues, ``exclusions.jsonl``, ``config.yaml``, and ``mix.json`` last, which makes it complete."""
+"""A mix on disk: Dialogues, ``exclusions.jsonl``, ``config.yaml``, a figure, ``README.md``; ``mix.json`` comes last and
+makes it complete.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from medctx import config as configs
 from medctx.dialogues import DIALOGUES, read_dialogues
 from medctx.digest import RecordsDigest
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record, require_space, write_record, write_records
+from medctx.jsonl import read_record, require_space, write_record, write_records, write_text
 from medctx.progress import Advance, track
 from medctx.records import Dialogue
-from medctx_data import figure, shards
+from medctx_data import figure, mix_card, shards
 from medctx_data.manifest import MixManifest, describe
 from medctx_data.mix import Draft, Entry, Observed
 
@@ -59,6 +61,7 @@ def write(folder: Path, draft: Draft) -> MixManifest:
     configs.save(draft.config, folder / CONFIG)
     manifest = describe(draft, observed)
     figure.draw(manifest, folder / FIGURE)
+    write_text(folder / mix_card.FILE, mix_card.text(manifest, folder.name))
     write_record(folder / MANIFEST, manifest)
     (folder / shards.UNFINISHED).unlink(missing_ok=True)
     return manifest

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from medctx.records import Dialogue
 from medctx_data.manifest import MixManifest, Share
-from medctx_data.sources.card import FORMS, SourceCard
+from medctx_data.sources.card import SourceCard
+from medctx_data.sources.describe import described
 
 WIDTH = 120
 BAR = 40
@@ -145,7 +146,6 @@ def sources(cards: Iterable[SourceCard]) -> Table:
 def card(one: SourceCard) -> Table:
     """A card, one line for each thing known."""
     table = Table(title=one.name, show_header=False)
-    for name, value in one.model_dump().items():
-        if value and name != "name":
-            table.add_row(name, FORMS[one.form] if name == "form" else str(value))
+    for name, value in described(one):
+        table.add_row(name, value)
     return table
