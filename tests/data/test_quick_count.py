@@ -53,6 +53,26 @@ def test_one_text_of_so_many_is_checked_however_they_come() -> None:
     assert checked == [str(CHECKED_EVERY * number) for number in range(4)]
 
 
+def test_texts_it_refuses_are_counted_by_the_models_own_tokenizer() -> None:
+    def refusing(texts: Sequence[str]) -> list[int]:
+        if any("\x04" in text for text in texts):
+            raise ValueError("byte 0x04 has no token in vocabulary")
+        return [len(text) for text in texts]
+
+    own: list[list[str]] = []
+
+    def reference(texts: Sequence[str]) -> list[int]:
+        own.append(list(texts))
+        return [len(text.replace("\x04", "")) for text in texts]
+
+    lengths = QuickLengths(reference, refusing)
+    assert lengths(["a", "b\x04"]) == [1, 1]
+    assert own[-1] == ["a", "b\x04"]
+    lengths(["c"] * 2)
+    assert lengths(["d", "e"]) == [1, 1]
+    assert own[-1] != ["d", "e"]
+
+
 @pytest.fixture(scope="module")
 def bytes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A byte-level BPE tokenizer with special tokens and a chat template, as most models have."""

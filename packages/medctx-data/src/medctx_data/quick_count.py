@@ -2,7 +2,7 @@
 
 It reads the same tokenizer.json some thirty times faster. That both agree is checked on a share of all texts for as
 long as it is used; at the first difference, and where it cannot read a tokenizer or is not installed, the model's own
-counts everything.
+counts everything. Texts that it refuses (a byte for which the vocabulary has no token) are counted by the model's own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _HARD = (
     "na\u00efve e\u0301 \ufb01 \u00df \u0130 \u2126",
     "\u75db\u98ce\uff0c\u9ad8\u8840\u538b\u3002",
     "\u0627\u0644 \u0939\u093f\u0928\u094d\u0926\u0940 \u1100\u1161",
+    "\x04 \x7f",
     "\U0001f469\u200d\u2695\ufe0f \ufffd\u200b\u0000",
 )
 """Texts on which tokenizers differ if they do: counted by both before the first use."""
@@ -67,6 +68,15 @@ def _by_fastokens(tokenizer: PreTrainedTokenizerBase) -> Lengths | None:
     return lengths
 
 
+def _differs(quick: Lengths, reference: Lengths, text: str) -> bool:
+    """Whether both count and do not agree; a text that ``quick`` refuses is counted by ``reference`` anyway."""
+    try:
+        found = quick([text])
+    except ValueError:
+        return False
+    return found != reference([text])
+
+
 class QuickLengths:
     """Lengths of texts by ``quick`` as long as it agrees with ``reference``, by that otherwise."""
 
@@ -74,7 +84,7 @@ class QuickLengths:
         self._reference = reference
         self._quick = quick
         self._seen = 0
-        if quick is not None and quick(_HARD) != reference(_HARD):
+        if quick is not None and any(_differs(quick, reference, text) for text in _HARD):
             self._quick = None
 
     @classmethod
@@ -86,7 +96,11 @@ class QuickLengths:
         """The length of each text."""
         if self._quick is None:
             return self._reference(texts)
-        found = self._quick(texts)
+        try:
+            found = self._quick(texts)
+        except ValueError:
+            # Vocabularies without a token for every byte: what is then left out of a text only its own tokenizer knows.
+            return self._reference(texts)
         checked = range(-self._seen % CHECKED_EVERY, len(texts), CHECKED_EVERY)
         self._seen += len(texts)
         wanted = self._reference([texts[number] for number in checked])
