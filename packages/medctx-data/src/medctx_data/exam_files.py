@@ -109,8 +109,8 @@ class _Read:
 
     def take(self, name: str, path: Path) -> None:
         """Read one file; ``name`` is the exam it belongs to, "" where its rows say."""
-        own = digest.of_file(path)
         named: set[str] = set()
+        waiting: list[Page] = []
         empty = True
         for number, row in read_rows(path):
             empty = False
@@ -127,13 +127,15 @@ class _Read:
                     self.pages.append(page)
                     named.add(exam)
                 else:
-                    self._waiting.append((page, path, own))
+                    waiting.append(page)
             else:
                 raise MedctxError(
                     f"{place} is neither an item (id and question) nor a Passage (id or book_id, and text); mend it."
                 )
         if empty:
             raise MedctxError(f"{path} holds no rows; give a file with one item or Passage a line.")
+        own = digest.of_file(path)
+        self._waiting += [(page, path, own) for page in waiting]
         for exam in sorted(named):
             self.digests.setdefault(exam, []).append(own)
 
