@@ -27,6 +27,36 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         config.load(Outer, file)
 
 
+class Other(Config):
+    kind: str = "other"
+    depth: int = 0
+
+
+class Needed(Config):
+    kind: str = "needed"
+    rate: float
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{kind: needed}", "lacks the key 'rate'; add it"),
+        ("{kind: needed, rat: 1}", "Unknown key 'rat' .*did you mean 'rate'"),
+        ("{kind: other, rate: 1}", "Unknown key 'rate'"),
+        ("{kind: neded}", r"has the kind 'neded' \(did you mean 'needed'\?\); known are: needed, other"),
+        ("{rate: 1}", "lacks the key 'kind'; known are: needed, other"),
+    ],
+)
+def test_one_of_several_configs_is_told_apart_by_a_key(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    kinds: dict[str, type[Needed] | type[Other]] = {"needed": Needed, "other": Other}
+    with pytest.raises(MedctxError, match=sentence):
+        config.load_one_of(kinds, "kind", file)
+    loaded = config.load_one_of(kinds, "kind", None, ["kind=needed rate=2"])
+    assert isinstance(loaded, Needed) and loaded.rate == 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("ratio: 1:1", "1:1"), ("ratio: 9:1", "9:1"), ("flag: no", "no"), ("flag: on", "on")]
 )

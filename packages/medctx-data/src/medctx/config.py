@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
@@ -89,7 +89,9 @@ def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
 
 def explain(error: ValidationError, model: type[BaseModel], place: str) -> MedctxError:
     """One sentence for the first problem of a config, naming the nearest key where one is unknown."""
-    first = error.errors()[0]
+    found = error.errors()
+    # A key that is misspelt is often missing too: the spelling is what to mend.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location = tuple(first["loc"])
     if first["type"] == "extra_forbidden":
         known = [field for one in _models_at(model, location[:-1]) for field in one.model_fields]
@@ -99,6 +101,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str) -> Medct
         return MedctxError(
             f"Unknown key {key!r} in {where}{_nearest(key, known)}; known are: {', '.join(sorted(known))}."
         )
+    if first["type"] == "missing":
+        return MedctxError(f"{place} lacks the key {'.'.join(map(str, location))!r}; add it.")
     return MedctxError(f"{place}: {describe(error)} (given: {first['input']!r}); mend that key.")
 
 
@@ -121,12 +125,8 @@ def _pairs(override: str) -> list[str]:
     return [pair for pair in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", override.strip()) if pair]
 
 
-def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
-    """Read ``path`` (nothing: the defaults of ``kind``), apply ``key=value`` overrides, validate.
-
-    An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
-    reaches every key.
-    """
+def _tree(path: Path | None, overrides: Sequence[str]) -> tuple[dict[str, object], str]:
+    """The keys of ``path`` with the overrides applied, and what errors call their place."""
     tree: object = {}
     place = "the overrides"
     if path is not None:
@@ -140,10 +140,36 @@ def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) 
     for override in overrides:
         for pair in _pairs(override):
             _apply(tree, pair)
+    return tree, place
+
+
+def _validated(kind: type[ConfigT], tree: dict[str, object], place: str) -> ConfigT:
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
         raise explain(error, kind, place) from None
+
+
+def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read ``path`` (nothing: the defaults of ``kind``), apply ``key=value`` overrides, validate.
+
+    An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
+    reaches every key.
+    """
+    tree, place = _tree(path, overrides)
+    return _validated(kind, tree, place)
+
+
+def load_one_of(
+    kinds: Mapping[str, type[ConfigT]], key: str, path: Path | None, overrides: Sequence[str] = ()
+) -> ConfigT:
+    """As :func:`load`, of the kind that the value of ``key`` names."""
+    tree, place = _tree(path, overrides)
+    name = str(tree.get(key, ""))
+    if name not in kinds:
+        problem = f"has the {key} {name!r}{_nearest(name, kinds)}" if name else f"lacks the key {key!r}"
+        raise MedctxError(f"{place} {problem}; known are: {', '.join(kinds)}.")
+    return _validated(kinds[name], tree, place)
 
 
 def dump(config: BaseModel) -> str:
