@@ -24,6 +24,28 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model in float32 with larger weights and biases in its attention: what each does is seen in what it
+    says.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from medctx import tokenizer
+
+    config = AutoConfig.from_pretrained(tiny, attention_bias=True)
+    model = AutoModelForCausalLM.from_pretrained(tiny, config=config, dtype=torch.float32)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.normal_(std=0.1) if name.endswith("bias") else weight.mul_(4)
+    folder = tmp_path_factory.mktemp("strong") / "model"
+    model.save_pretrained(folder)
+    tokenizer.load(tiny).save_pretrained(folder)
+    return folder
+
+
 def dialogue(number: int, turns: int = 1) -> Dialogue:
     talk = [
         turn

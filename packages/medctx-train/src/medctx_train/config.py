@@ -57,7 +57,7 @@ class SftConfig(Config):
 
 
 class MergeConfig(Config):
-    """Merging an adapter into its base."""
+    """Merging an adapter into its base; "" takes the one its run recorded."""
 
-    base: str = EMBEDDED
+    base: str = ""
     adapter: Path = Path("adapter")
