@@ -61,5 +61,19 @@ def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bo
     click.echo(str(run(resolved, required(out))))
 
 
+@main.command()
+@step_options
+@one_sentence
+def repair(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
+    """Mend a tuned model without training: arm=scale, interpolate, combine or restore-qk."""
+    from medctx_train.repair.config import ARMS
+    from medctx_train.repair.run import plan
+    from medctx_train.repair.run import repair as run
+
+    resolved = configs.load_one_of(ARMS, "arm", config_path(config), overrides)
+    done = plan(resolved) if dry_run else run(resolved, required(out))
+    click.echo(done.model_dump_json(indent=2))
+
+
 if __name__ == "__main__":
     main()

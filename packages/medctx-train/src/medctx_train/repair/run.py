@@ -1,0 +1,75 @@
+"""Running a repair arm: read, compute, write whole or not at all, and the record of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from medctx import config as configs
+from medctx import digest, tracking
+from medctx.errors import MedctxError
+from medctx.jsonl import read_record, write_record
+from medctx.progress import say
+from medctx_train.merge import fresh
+from medctx_train.repair import combine, interpolate, restore, scale
+from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
+from medctx_train.repair.prepared import Prepared
+from medctx_train.repair.record import MANIFEST, RepairManifest, RepairPlan
+from medctx_train.versions import versions
+
+
+def prepare(config: RepairConfig) -> Prepared:
+    """Read and check what the arm needs; raises MedctxError before anything is written."""
+    if isinstance(config, ScaleConfig):
+        return scale.prepare(config)
+    if isinstance(config, InterpolateConfig):
+        return interpolate.prepare(config)
+    if isinstance(config, CombineConfig):
+        return combine.prepare(config)
+    return restore.prepare(config)
+
+
+def plan(config: RepairConfig) -> RepairPlan:
+    """What :func:`repair` would do."""
+    return _plan(config, prepare(config))
+
+
+def _plan(config: RepairConfig, prepared: Prepared) -> RepairPlan:
+    return RepairPlan(
+        arm=config.arm, parameters=config, inputs=prepared.inputs, weights=prepared.weights, base=prepared.base
+    )
+
+
+def repair(config: RepairConfig, out: Path) -> RepairManifest:
+    """Write the repaired adapter or model into ``out``; one that is done is returned as it is."""
+    begun = time.monotonic()
+    prepared = prepare(config)
+    asked = _plan(config, prepared)
+    if (out / MANIFEST).is_file():
+        done = read_record(out / MANIFEST, RepairManifest)
+        if not asked.same_as(done):
+            raise MedctxError(f"{out} holds another repair ({done.arm}); choose another folder with --out.")
+        say(f"{out} is finished; nothing to do.")
+        return done
+    with tracking.run("repair", f"repair {config.arm} {out.name}") as run, fresh(out) as whole:
+        run.params(config.model_dump(mode="json"))
+        changed = prepared.write(whole)
+        manifest = RepairManifest(
+            **dict(asked),
+            weights_digest=digest.of_weights(whole),
+            changed=changed,
+            base_recorded=prepared.base_recorded,
+            seconds=time.monotonic() - begun,
+            versions=versions(),
+        )
+        configs.save(config, out / "config.yaml")
+        # Without its record a folder is unfinished: what a killed repair left there is replaced.
+        shutil.rmtree(out / manifest.weights, ignore_errors=True)
+        os.replace(whole, out / manifest.weights)
+        write_record(out / MANIFEST, manifest)
+        run.params({"weights_digest": manifest.weights_digest, "base_digest": manifest.base.weights_digest})
+        run.metrics({"seconds": manifest.seconds, "changed": float(changed)})
+        run.artifact(out / MANIFEST, "repair")
+    return manifest
