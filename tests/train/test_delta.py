@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
@@ -18,6 +18,7 @@ def draw(seed: int, dora: bool) -> tuple[torch.Tensor, Pair]:
     return weight, Pair(a, b, scaling=0.7, magnitude=magnitude)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10_000), alpha=st.floats(0, 1), dora=st.booleans())
 def test_scaling_moves_the_weight_a_share_of_the_way(seed: int, alpha: float, dora: bool) -> None:
     weight, pair = draw(seed, dora)
@@ -26,6 +27,7 @@ def test_scaling_moves_the_weight_a_share_of_the_way(seed: int, alpha: float, do
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10_000), dora=st.booleans())
 def test_scaling_by_one_changes_no_bit_and_by_nothing_gives_the_base(seed: int, dora: bool) -> None:
     weight, pair = draw(seed, dora)

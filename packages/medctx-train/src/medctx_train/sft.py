@@ -6,9 +6,7 @@ checkpoint and gives the weights of the straight run; several processes give tho
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,21 +23,12 @@ from medctx_train.pack import fill
 from medctx_train.run_log import run_log
 from medctx_train.steps import batches, loss_tokens, optimize
 from medctx_train.trainee import load_trainee, trained, write_positions
+from medctx_train.versions import versions
 
 if TYPE_CHECKING:
     import torch
 
 _BYTES_NEEDED = {"lora": 200 * 2**20, "qlora": 200 * 2**20, "full": 2**31}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("torch", "transformers", "peft", "accelerate", "medctx-train"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def train(config: SftConfig, out: Path) -> SftManifest:
@@ -113,7 +102,7 @@ def _manifest(
         last_loss=log[-1].loss,
         seconds=seconds,
         tokens_per_second=log[-1].tokens / seconds,
-        versions=_versions(),
+        versions=versions(),
     )
 
 

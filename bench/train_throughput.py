@@ -1,0 +1,308 @@
+"""Useful tokens per second of LoRA training on MedQuAD and Alpaca, 1:1 by tokens: packed against padded.
+
+    python bench/train_throughput.py --data FOLDER --model FOLDER [--dialogues 480] [--slices 4]
+
+Every arm trains the same Dialogues from the same model (bfloat16, LoRA r=16 on all linear layers, float32 adapters,
+AdamW, loss on answers), each in a process of its own; the arms take turns, slice by slice, in an order that rotates, so
+that what else the machine does falls on all of them. A useful token is one of a Dialogue, padding is none.
+
+- medctx: as `medctx-train sft` trains.
+- padded: TRL's SFTTrainer with its collator, 8 Dialogues a batch as its default is; gradient checkpointing, which TRL
+  switches on, is switched off, because medctx has it off.
+- grouped: the same, Dialogues of like length in a batch.
+- trl-packed: the same with TRL's packing (best fit), one row at a time.
+- default: padded with every default of TRL, gradient checkpointing too.
+
+Printed: tokens/s (all slices), the ratio to `padded` with its spread over the slices, share of computed positions that
+hold a token, peak resident memory while training, and the loss of the last slice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+import train_mix
+import yaml
+
+ARMS = ("medctx", "padded", "grouped", "trl-packed", "default")
+BATCH = 8
+
+
+class Slice(TypedDict):
+    """What one arm did in one slice."""
+
+    seconds: float
+    useful: int
+    positions: int
+    loss: float
+    peak_mib: float
+
+
+def say(record: object) -> None:
+    print(json.dumps(record), flush=True)
+
+
+def peak_mib() -> float:
+    """Largest resident memory since :func:`forget_peak`."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+class Turns:
+    """Cuts a stream of steps into slices and waits before each for the word to go on."""
+
+    def __init__(self, steps: int, slices: int) -> None:
+        self._ends = [math.ceil(steps * number / slices) for number in range(1, slices + 1)]
+        self._done = self._useful = self._positions = 0
+        self._losses: list[float] = []
+        say({"ready": steps})
+        self._wait()
+
+    def _wait(self) -> None:
+        if not sys.stdin.readline():
+            raise SystemExit("nobody waits for this arm any more")
+        self._begun = time.monotonic()
+
+    def step(self, useful: int, positions: int, loss: float) -> None:
+        """A step was done: its useful tokens, the positions computed for them, its loss."""
+        self._done += 1
+        self._useful += useful
+        self._positions += positions
+        self._losses.append(loss)
+        if self._done == self._ends[0]:
+            seconds = time.monotonic() - self._begun
+            say(
+                Slice(
+                    seconds=seconds,
+                    useful=self._useful,
+                    positions=self._positions,
+                    loss=statistics.mean(self._losses),
+                    peak_mib=peak_mib(),
+                )
+            )
+            self._useful = self._positions = 0
+            self._losses = []
+            del self._ends[0]
+            if self._ends:
+                self._wait()
+
+
+def train_medctx(config: Path, slices: int) -> None:
+    """The steps of ``medctx-train sft``, without its journal and checkpoints."""
+    import torch
+
+    from medctx import config as configs
+    from medctx_train import launch
+    from medctx_train.base_model import prepare
+    from medctx_train.config import SftConfig
+    from medctx_train.data import load_data
+    from medctx_train.steps import batches, optimize
+    from medctx_train.trainee import load_trainee, trained
+
+    asked = configs.load(SftConfig, config)
+    accelerator = launch.start(asked)
+    folder, _ = prepare(asked.base)
+    data = load_data(asked, folder)
+    plan = batches(data.rows, asked.rows_per_step, asked.epochs)
+    model, _ = load_trainee(asked, folder, data.rows)
+    optimizer = torch.optim.AdamW(list(trained(model).values()), lr=asked.learning_rate)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    forget_peak()
+    turns = Turns(len(plan), slices)
+    for batch, entry in zip(plan, optimize(asked, accelerator, model, optimizer, plan, 0), strict=True):
+        tokens = sum(row.tokens for row in batch)
+        turns.step(tokens, tokens, entry.loss)
+
+
+def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
+    """TRL's SFTTrainer on the same Dialogues."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    asked = yaml.safe_load(config.read_text())
+    rows = [json.loads(line)["turns"] for line in dialogues.read_text().splitlines()]
+    data = Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in rows])
+    model = AutoModelForCausalLM.from_pretrained(asked["base"], dtype=torch.bfloat16, attn_implementation="sdpa")
+    packed = arm == "trl-packed"
+    options = {
+        "padded": {"gradient_checkpointing": False},
+        "grouped": {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"},
+        "trl-packed": {
+            "gradient_checkpointing": False,
+            "packing": True,
+            "per_device_train_batch_size": 1,
+            "gradient_accumulation_steps": asked["rows_per_step"],
+        },
+        "default": {},
+    }[arm]
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = SFTTrainer(
+            model=model,
+            train_dataset=data,
+            processing_class=AutoTokenizer.from_pretrained(asked["base"]),
+            peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
+            args=SFTConfig(
+                output_dir=scratch,
+                max_length=asked["row_tokens"],
+                learning_rate=asked["learning_rate"],
+                num_train_epochs=1,
+                bf16=True,
+                use_cpu=True,
+                report_to="none",
+                save_strategy="no",
+                logging_strategy="no",
+                disable_tqdm=True,
+                dataloader_pin_memory=False,
+                **options,
+            ),
+        )
+        # What goes into the model, counted where it goes in.
+        counts = [0, 0, 0.0]
+        inner = trainer.compute_loss
+
+        def counted(model: object, inputs: dict[str, torch.Tensor], *more: object, **named: object) -> object:
+            ids = inputs["input_ids"]
+            counts[0] += int(inputs["attention_mask"].sum()) if "attention_mask" in inputs else ids.numel()
+            counts[1] += ids.numel()
+            found = inner(model, inputs, *more, **named)
+            counts[2] = float(found[0] if isinstance(found, tuple) else found)
+            return found
+
+        trainer.compute_loss = counted
+        steps = math.ceil(len(trainer.get_train_dataloader()) / (asked["rows_per_step"] if packed else 1))
+
+        class Slices(TrainerCallback):
+            turns: Turns
+
+            def on_train_begin(self, *_: object, **__: object) -> None:
+                forget_peak()
+                self.turns = Turns(steps, slices)
+
+            def on_step_end(self, *_: object, **__: object) -> None:
+                self.turns.step(int(counts[0]), int(counts[1]), counts[2])
+                counts[0] = counts[1] = 0
+
+        trainer.add_callback(Slices())
+        trainer.train()
+
+
+def workers(arms: list[str], arguments: list[str], logs: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """One process per arm, loaded one after the other and waiting for its first turn."""
+    for arm in arms:
+        with (logs / f"{arm}.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, __file__, "--arm", arm, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "MEDCTX_TRACKING": "off", "HF_HUB_OFFLINE": "1"},
+            )
+        answer(process, logs / f"{arm}.log")
+        yield arm, process
+
+
+def answer(process: subprocess.Popen[str], log: Path) -> dict[str, float]:
+    """The next line of an arm that is a record; what else it prints is passed over."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{"):
+            found: dict[str, float] = json.loads(line)
+            return found
+    raise SystemExit(f"an arm ended early:\n{log.read_text()[-2000:]}")
+
+
+def run(given: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float]]]:
+    """All arms, slice by slice in turns."""
+    config, dialogues = train_mix.prepare(given, work)
+    arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
+    arguments = ["--slices", str(given.slices), "--config", str(config), "--dialogues-file", str(dialogues)]
+    processes = dict(workers(arms, arguments, work))
+    slices: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
+    for number in range(given.slices):
+        turn = number % len(arms)
+        for arm in arms[turn:] + arms[:turn]:
+            process = processes[arm]
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            slices[arm].append(answer(process, work / f"{arm}.log"))
+            print(f"slice {number + 1} {arm}: {slices[arm][-1]}", file=sys.stderr, flush=True)
+    for process in processes.values():
+        process.communicate()
+    return slices
+
+
+def show(slices: dict[str, list[dict[str, float]]]) -> None:
+    """The table."""
+    rates = {arm: [one["useful"] / one["seconds"] for one in found] for arm, found in slices.items()}
+    print(f"{'arm':>11} {'tokens/s':>9} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} {'useful':>8}")
+    for arm, found in slices.items():
+        useful, seconds = sum(one["useful"] for one in found), sum(one["seconds"] for one in found)
+        against = ""
+        if "padded" in rates:
+            ratios = [mine / theirs for mine, theirs in zip(rates[arm], rates["padded"], strict=True)]
+            against = f"{statistics.geometric_mean(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
+        print(
+            f"{arm:>11} {useful / seconds:9.1f} {against:>24} {useful / sum(one['positions'] for one in found):6.3f} "
+            f"{max(one['peak_mib'] for one in found):9.0f} {found[-1]['loss']:6.3f} {useful:8,}"
+        )
+
+
+def main() -> None:
+    """Run the arms and print the table; with ``--arm`` be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    train_mix.add_options(parser)
+    parser.add_argument("--slices", type=int, default=5)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    for hidden in ("--arm", "--config", "--dialogues-file"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.arm == "medctx":
+        train_medctx(Path(given.config), given.slices)
+    elif given.arm:
+        train_trl(given.arm, Path(given.config), Path(given.dialogues_file), given.slices)
+    else:
+        if train_mix.missing(given):
+            print(train_mix.missing(given))
+            return
+        if not find_spec("trl"):
+            print("TRL is not installed (pip install -r requirements/bench.txt): medctx alone, against nothing")
+        found = []
+        for package in ("torch", "transformers", "peft", "trl"):
+            try:
+                found.append(f"{package} {version(package)}")
+            except PackageNotFoundError:
+                continue
+        begun = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory() as scratch:
+            slices = run(given, Path(scratch))
+        show(slices)
+        print(
+            f"{given.dialogues} Dialogues, {given.slices} slices, rows of {given.row_tokens}, {os.cpu_count()} cores, "
+            f"load {begun:.1f} at the start; {', '.join(found)}"
+        )
+
+
+if __name__ == "__main__":
+    main()
