@@ -145,7 +145,7 @@ def test_an_adapter_of_another_base_is_refused(strong: Path, tiny: Path, tmp_pat
 def test_an_adapter_that_was_moved_still_knows_its_base(strong: Path, tiny: Path, tmp_path: Path) -> None:
     adapter = adapters.load(make(strong, tmp_path / "run"))
     _, card = adapters.base_of(adapter, "")
-    adapters.save(tmp_path / "elsewhere", adapter.settings, adapter.pairs, card)
+    adapters.save(tmp_path / "elsewhere", adapter, adapter.pairs, card, adapter.settings)
     moved = adapters.load(tmp_path / "elsewhere")
     assert moved.digest == adapter.digest
     with pytest.raises(MedctxError, match="was trained on"):

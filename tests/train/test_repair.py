@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from transformers import AutoConfig
 
 from medctx.errors import MedctxError
+from medctx.jsonl import write_record
 from medctx_train import adapter as adapters
 from medctx_train.cli import main
 from medctx_train.config import MergeConfig
@@ -24,6 +26,7 @@ from medctx_train.merge import merge
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
 from medctx_train.repair.record import MANIFEST, RepairManifest
 from medctx_train.repair.run import repair
+from medctx_train.rope import FILE, RopeSettings, overrides
 from medctx_train.shards import opened, write
 from tests.train.made_adapters import adapted, gap, logits, make, whole
 
@@ -387,6 +390,31 @@ def test_a_repaired_adapter_is_repaired_and_merged_like_a_trained_one(
     assert manifest.base_recorded
     out = merge(MergeConfig(adapter=tmp_path / "scaled"), tmp_path / "merged")
     assert gap(logits(whole(out)), logits(adapted(strong, tmp_path / "scaled" / "adapter"))) < 1e-3
+
+
+def positions(folder: Path) -> None:
+    """Say beside an adapter that it was trained with other rotary positions."""
+    asked = RopeSettings(scaling="linear", factor=2)
+    base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    changed = overrides(asked, AutoConfig.from_pretrained(base))
+    assert changed is not None
+    write_record(folder / FILE, changed)
+
+
+def test_positions_an_adapter_was_trained_with_stay_with_it(strong: Path, tmp_path: Path) -> None:
+    """vLLM serves a base with one set of positions, so that such an adapter is no adapter to it but a model."""
+    adapter = make(strong, tmp_path / "run")
+    positions(adapter)
+    assert repair(ScaleConfig(adapter=adapter, alpha=0.5), tmp_path / "model").weights == "model"
+    repair(ScaleConfig(adapter=adapter, alpha=0.5, write="adapter"), tmp_path / "kept")
+    assert (tmp_path / "kept" / "adapter" / FILE).read_bytes() == (adapter / FILE).read_bytes()
+    for folder in (tmp_path / "model" / "model", merge(MergeConfig(adapter=adapter), tmp_path / "merged")):
+        settled = AutoConfig.from_pretrained(folder)
+        assert settled.rope_parameters["factor"] == 2
+        assert settled.max_position_embeddings == 2 * AutoConfig.from_pretrained(strong).max_position_embeddings
+    plain = make(strong, tmp_path / "plain")
+    with pytest.raises(MedctxError, match="with different positions"):
+        repair(CombineConfig(adapters=(plain, adapter)), tmp_path / "out")
 
 
 def test_every_arm_is_known_by_the_name_its_config_has() -> None:

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from medctx import digest
 from medctx.errors import MedctxError
 from medctx.jsonl import write_record
+from medctx_train import rope
 from medctx_train.base_model import BaseCard, prepare
 from medctx_train.delta import Pair
+from medctx_train.rope import RopeOverrides
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +57,7 @@ class Adapter:
     ``pairs``: its updates by the module's path in the model; ``trained_on``: the base its run recorded, nothing where
     it came without a record; ``unusual``: what it does beside its pairs, "" where that is all of it; ``copies``:
     tensors of its base that PEFT saved with it (it does so with embeddings), by their names there; ``digest`` of its
-    weights.
+    weights; ``positions``: rotary positions it was trained with in place of its base's.
     """
 
     folder: Path
@@ -65,11 +67,17 @@ class Adapter:
     unusual: str
     copies: Mapping[str, torch.Tensor]
     digest: str
+    positions: RopeOverrides | None = None
 
     @property
     def dora(self) -> bool:
-        """Whether it sets magnitudes, which vLLM does not hot-load."""
+        """Whether it sets magnitudes."""
         return any(pair.magnitude is not None for pair in self.pairs.values())
+
+    @property
+    def hot_loadable(self) -> bool:
+        """Whether a vLLM that serves its base can load it: it takes no DoRA, and has one set of positions for all."""
+        return not (self.dora or self.positions or self.unusual)
 
     def require_plain(self, purpose: str) -> None:
         """Refuse what cannot be expressed by low-rank pairs alone."""
@@ -172,6 +180,7 @@ def load(path: Path) -> Adapter:
         unusual=_unusual(settings, strange),
         copies=copies,
         digest=digest.of_weights(folder),
+        positions=rope.read(folder),
     )
 
 
@@ -191,8 +200,8 @@ def base_of(adapter: Adapter, named: str) -> tuple[Path, BaseCard]:
     return folder, card
 
 
-def save(folder: Path, settings: LoraConfig, pairs: Mapping[str, Pair], base: BaseCard) -> None:
-    """Write an adapter of these pairs into a new folder, the card of its base with it."""
+def save(folder: Path, like: Adapter, pairs: Mapping[str, Pair], base: BaseCard, settings: LoraConfig) -> None:
+    """Write an adapter of these pairs into a new folder, with the card of its base and the positions of ``like``."""
     from safetensors.torch import save_file
 
     tensors: dict[str, torch.Tensor] = {}
@@ -208,3 +217,5 @@ def save(folder: Path, settings: LoraConfig, pairs: Mapping[str, Pair], base: Ba
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
     write_record(folder / BASE_CARD, base)
+    if like.positions:
+        write_record(folder / rope.FILE, like.positions)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medctx.config import Config
 from medctx_train.attention import Attention
@@ -26,7 +26,9 @@ class SftConfig(Config):
     ``max_packing_gap``: largest difference in nats a sample's loss may show packed against alone before the run is
     stopped. ``checkpoint_every``: steps between points a killed run resumes from. ``loss_chunk``: loss tokens whose
     logits are held at a time. ``neftune_alpha``: noise on the embeddings while training (arXiv 2310.05914), 0 for none.
-    ``liger``: Triton kernels for norms, rotary positions and MLPs where the package and a GPU are.
+    ``start_adapter``: an adapter on ``base`` whose training is continued, with its rank and modules, in place of a
+    fresh one as ``lora`` describes it. ``liger``: Triton kernels for norms, rotary positions and MLPs where the package
+    and a GPU are.
     """
 
     base: str = EMBEDDED
@@ -35,6 +37,7 @@ class SftConfig(Config):
     seed: int = 0
     method: Literal["lora", "qlora", "full"] = "lora"
     lora: LoraSettings = LoraSettings()
+    start_adapter: Path | None = None
     replay: ReplaySettings = ReplaySettings()
     rope: RopeSettings = RopeSettings()
     epochs: int = Field(1, ge=1)
@@ -54,6 +57,17 @@ class SftConfig(Config):
     liger: Liger = "auto"
     max_packing_gap: float = Field(0.1, gt=0)
     checkpoint_every: int = Field(10, ge=1)
+
+    @model_validator(mode="after")
+    def _starts_from_one_thing(self) -> Self:
+        if self.start_adapter and self.method == "full":
+            raise ValueError(
+                "start_adapter continues an adapter, but method is full; merge it with medctx-train merge and name the "
+                "result as base"
+            )
+        if self.start_adapter and self.lora != LoraSettings():
+            raise ValueError("start_adapter brings its own rank and modules; leave lora out")
+        return self
 
 
 class MergeConfig(Config):

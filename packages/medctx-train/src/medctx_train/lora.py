@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALL_LINEAR = "all-linear"
 QUERY_KEY = "query-key"
 
-_QUERY_KEY = (("q_proj", "k_proj"), ("query", "key"), ("q_lin", "k_lin"), ("wq", "wk"))
+QUERY_KEY_PAIRS = (("q_proj", "k_proj"), ("query", "key"), ("q_lin", "k_lin"), ("wq", "wk"))
 """How architectures name their query and key projections."""
 _FUSED = ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "in_proj", "qkv")
 
@@ -44,7 +44,7 @@ def target_modules(model: PreTrainedModel, targets: str | tuple[str, ...]) -> st
     leaves = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     kind = type(model).__name__
     if targets == QUERY_KEY:
-        for pair in _QUERY_KEY:
+        for pair in QUERY_KEY_PAIRS:
             if leaves.issuperset(pair):
                 return list(pair)
         fused = next((name for name in _FUSED if name in leaves), "")

@@ -30,7 +30,8 @@ class Merged:
         self._pairs = {f"{module}.weight": pair for module, pair in adapter.pairs.items()}
         ends = {name for both in base.tied.items() for name in both}
         parted = bool(ends & self._pairs.keys())
-        self.changes: Mapping[str, JsonValue] = {"tie_word_embeddings": False} if parted else {}
+        positions = adapter.positions.model_dump(mode="json") if adapter.positions else {}
+        self.changes: Mapping[str, JsonValue] = {**positions, **({"tie_word_embeddings": False} if parted else {})}
         forms = dict(base.forms)
         for name, original in base.tied.items() if parted else ():
             forms.setdefault(name, base.forms[original])

@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx.errors import MedctxError
 from medctx.jsonl import write_record
 from medctx.progress import say
+from medctx_train import adapter as adapters
 from medctx_train import rope
 from medctx_train.attention import implementation, self_test, spread_rows
 from medctx_train.config import SftConfig
@@ -62,6 +64,25 @@ def check_losses(model: PreTrainedModel, rows: Sequence[Row]) -> None:
         )
 
 
+def continue_lora(model: PreTrainedModel, config: SftConfig) -> torch.nn.Module:
+    """The frozen model with the adapter of ``start_adapter``, to be trained further in float32.
+
+    Raises MedctxError where the adapter was trained on another base or with other positions.
+    """
+    from peft import PeftModel
+
+    assert config.start_adapter is not None
+    start = adapters.load(config.start_adapter)
+    folder, _ = adapters.base_of(start, config.base)
+    if load_config(folder, config.rope)[1] != start.positions:
+        raise MedctxError(
+            f"The adapter {start.folder} was trained with other rotary positions than rope asks for; set rope as its "
+            "run had it."
+        )
+    trained: torch.nn.Module = PeftModel.from_pretrained(model, str(start.folder), is_trainable=True)
+    return trained
+
+
 def trained_model(config: SftConfig, model: PreTrainedModel) -> torch.nn.Module:
     """The model with what is trained on it, in training mode."""
     if config.gradient_checkpointing:
@@ -75,7 +96,7 @@ def trained_model(config: SftConfig, model: PreTrainedModel) -> torch.nn.Module:
         # Checkpointing was settled above; this freezes the base and holds norms, embeddings and head in float32.
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
     if config.method != "full":
-        trained = add_lora(model, config.lora, config.seed)
+        trained = continue_lora(model, config) if config.start_adapter else add_lora(model, config.lora, config.seed)
     return trained.train()
 
 

@@ -101,6 +101,8 @@ def prepare(config: CombineConfig) -> Prepared:
     for one, (_, other) in zip(read, bases, strict=True):
         if other.weights_digest != card.weights_digest:
             raise MedctxError(f"The adapters {read[0].folder} and {one.folder} belong to different bases.")
+        if one.positions != read[0].positions:
+            raise MedctxError(f"The adapters {read[0].folder} and {one.folder} were trained with different positions.")
 
     def write(out: Path) -> int:
         pairs = combine(config, folder, read)
@@ -112,7 +114,7 @@ def prepare(config: CombineConfig) -> Prepared:
         settings.rank_pattern = {module: rank for module, rank in ranks.items() if rank != settings.r}
         settings.alpha_pattern = dict(settings.rank_pattern)
         settings.target_modules = sorted(pairs)
-        adapters.save(out, settings, pairs, card)
+        adapters.save(out, read[0], pairs, card, settings)
         return len(pairs)
 
     return Prepared(

@@ -12,13 +12,14 @@ from medctx.errors import MedctxError
 from medctx_train import adapter as adapters
 from medctx_train.adapter import Adapter
 from medctx_train.base_model import prepare as prepare_model
+from medctx_train.lora import QUERY_KEY_PAIRS
 from medctx_train.repair.config import RestoreQkConfig
 from medctx_train.repair.prepared import Prepared
 from medctx_train.repair.scale import kind_of
 from medctx_train.shards import Stored, opened, write
 from medctx_train.sources import Merged, Restored
 
-_PROJECTIONS = {"q_proj", "k_proj", "wq", "wk", "q_lin", "k_lin", "query", "key"}
+_PROJECTIONS = {name for pair in QUERY_KEY_PAIRS for name in pair}
 _NORMS = {"q_norm", "k_norm", "q_layernorm", "k_layernorm"}
 _FUSED = re.compile(r"qkv|query_key_value|c_attn|kv_[ab]_proj|q_[ab]_proj|att_proj", re.IGNORECASE)
 """Modules that hold queries or keys together with something else, or in two steps."""
@@ -66,7 +67,7 @@ def _adapted(config: RestoreQkConfig, path: Path) -> Prepared:
 
     def write_rest(out: Path) -> int:
         if kind == "adapter":
-            adapters.save(out, rest.settings, rest.pairs, card)
+            adapters.save(out, rest, rest.pairs, card, rest.settings)
         else:
             out.mkdir(parents=True)
             with opened(folder) as base:

@@ -7,7 +7,6 @@ from typing import Literal
 
 from medctx_train import adapter as adapters
 from medctx_train.adapter import Adapter
-from medctx_train.base_model import BaseCard
 from medctx_train.delta import Pair, scaled
 from medctx_train.repair.config import Kind, ScaleConfig
 from medctx_train.repair.interpolate import write_between
@@ -20,7 +19,7 @@ def kind_of(adapter: Adapter, asked: Kind | Literal["auto"]) -> Kind:
     """What is written: as asked, else an adapter wherever vLLM can hot-load it."""
     if asked != "auto":
         return asked
-    return "model" if adapter.dora else "adapter"
+    return "adapter" if adapter.hot_loadable else "model"
 
 
 def _scaled_pairs(adapter: Adapter, alpha: float, folder: Path) -> dict[str, Pair]:
@@ -42,7 +41,8 @@ def prepare(config: ScaleConfig) -> Prepared:
     def write(out: Path) -> int:
         if kind == "model":
             return write_between(folder, adapter, config.alpha, out)
-        return _save(out, adapter, _scaled_pairs(adapter, config.alpha, folder), card)
+        adapters.save(out, adapter, _scaled_pairs(adapter, config.alpha, folder), card, adapter.settings)
+        return len(adapter.pairs)
 
     return Prepared(
         inputs={"base": card.weights_digest, "adapter": adapter.digest},
@@ -51,8 +51,3 @@ def prepare(config: ScaleConfig) -> Prepared:
         base_recorded=adapter.trained_on is not None,
         write=write,
     )
-
-
-def _save(out: Path, adapter: Adapter, pairs: dict[str, Pair], card: BaseCard) -> int:
-    adapters.save(out, adapter.settings, pairs, card)
-    return len(pairs)
