@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from pydantic import ValidationError
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, Phi3Config, PreTrainedModel
 
-from medctx import tokenizer
+from medctx import positions, tokenizer
 from medctx.errors import MedctxError
 from medctx_train import liger, model, rope
 from medctx_train.config import SftConfig
@@ -174,7 +174,7 @@ def test_scaled_positions_reach_the_model_and_lie_beside_the_adapter(tiny: Path,
     assert scaled.config.max_position_embeddings == 4 * plain.config.max_position_embeddings
     tmp_path.joinpath("adapter").mkdir()
     write_positions(config, tiny, tmp_path / "adapter")
-    assert rope.read(tmp_path / "adapter") == changed
+    assert positions.read(tmp_path / "adapter") == changed
     # What a full checkpoint says by itself.
     scaled.save_pretrained(tmp_path / "model")
     again = load_model(tmp_path / "model")

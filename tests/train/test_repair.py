@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from medctx.errors import MedctxError
+from medctx.positions import FILE
 from medctx.jsonl import write_record
 from medctx_train import adapter as adapters
 from medctx_train.cli import main
@@ -26,7 +27,7 @@ from medctx_train.merge import merge
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
 from medctx_train.repair.record import MANIFEST, RepairManifest
 from medctx_train.repair.run import repair
-from medctx_train.rope import FILE, RopeSettings, overrides
+from medctx_train.rope import RopeSettings, overrides
 from medctx_train.shards import opened, write
 from tests.train.made_adapters import adapted, gap, logits, make, whole
 

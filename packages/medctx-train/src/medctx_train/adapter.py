@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from medctx import digest
+from medctx import digest, positions
 from medctx.errors import MedctxError
 from medctx.jsonl import write_record
-from medctx_train import rope
 from medctx_train.base_model import BaseCard, prepare
 from medctx_train.delta import Pair
-from medctx_train.rope import RopeOverrides
 
 if TYPE_CHECKING:
     import torch
@@ -180,7 +178,7 @@ def load(path: Path) -> Adapter:
         unusual=_unusual(settings, strange),
         copies=copies,
         digest=digest.of_weights(folder),
-        positions=rope.read(folder),
+        positions=positions.read(folder),
     )
 
 
@@ -218,4 +216,4 @@ def save(folder: Path, like: Adapter, pairs: Mapping[str, Pair], base: BaseCard,
     (folder / WEIGHTS).chmod(0o644)
     write_record(folder / BASE_CARD, base)
     if like.positions:
-        write_record(folder / rope.FILE, like.positions)
+        write_record(folder / positions.FILE, like.positions)

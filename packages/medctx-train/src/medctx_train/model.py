@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medctx import positions
 from medctx.errors import MedctxError
 from medctx_train import rope
 
@@ -36,14 +37,14 @@ def _nf4() -> BitsAndBytesConfig:
     )
 
 
-def load_config(folder: Path, positions: rope.RopeSettings) -> tuple[PreTrainedConfig, rope.RopeOverrides | None]:
+def load_config(folder: Path, scaled: rope.RopeSettings) -> tuple[PreTrainedConfig, positions.RopeOverrides | None]:
     """The config of a model folder with its rotary positions scaled, and what was changed."""
     from transformers import AutoConfig
 
     config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
-    changed = rope.overrides(positions, config)
+    changed = rope.overrides(scaled, config)
     if changed:
-        rope.apply(config, changed)
+        positions.apply(config, changed)
     return config, changed
 
 

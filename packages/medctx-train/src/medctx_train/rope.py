@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from medctx.config import Config
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record
-from medctx.records import Record
+from medctx.positions import RopeOverrides
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -33,17 +31,6 @@ class RopeSettings(Config):
         if (self.scaling == "none") != (self.factor == 1):
             raise ValueError("rope needs both a scaling and a factor above 1, or neither")
         return self
-
-
-FILE = "rope.json"
-"""Beside an adapter: what its base's config must say; vLLM takes the same as ``--hf-overrides``."""
-
-
-class RopeOverrides(Record):
-    """Keys of a model's config that carry scaled rotary positions."""
-
-    rope_parameters: dict[str, float | int | str]
-    max_position_embeddings: int
 
 
 def overrides(settings: RopeSettings, config: PreTrainedConfig) -> RopeOverrides | None:
@@ -75,15 +62,3 @@ def overrides(settings: RopeSettings, config: PreTrainedConfig) -> RopeOverrides
     if settings.scaling == "yarn":
         scaled["original_max_position_embeddings"] = known
     return RopeOverrides(rope_parameters=scaled, max_position_embeddings=int(known * settings.factor))
-
-
-def apply(config: PreTrainedConfig, changed: RopeOverrides) -> None:
-    """Write the overrides into a model's config, before the model is built from it."""
-    config.rope_parameters = dict(changed.rope_parameters)
-    config.max_position_embeddings = changed.max_position_embeddings
-
-
-def read(folder: Path) -> RopeOverrides | None:
-    """The overrides beside an adapter, None where its base is used as it is."""
-    path = folder / FILE
-    return read_record(path, RopeOverrides) if path.is_file() else None

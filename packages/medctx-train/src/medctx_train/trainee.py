@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx import positions
 from medctx.errors import MedctxError
 from medctx.jsonl import write_record
 from medctx.progress import say
 from medctx_train import adapter as adapters
-from medctx_train import rope
 from medctx_train.attention import implementation, self_test, spread_rows
 from medctx_train.config import SftConfig
 from medctx_train.liger import use_liger
@@ -120,7 +120,7 @@ def write_positions(config: SftConfig, folder: Path, adapter: Path) -> None:
     """Put scaled positions beside an adapter, so that whoever loads it finds what its base must be told."""
     _, changed = load_config(folder, config.rope)
     if changed:
-        write_record(adapter / rope.FILE, changed)
+        write_record(adapter / positions.FILE, changed)
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
