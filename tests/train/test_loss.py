@@ -128,6 +128,12 @@ def test_no_tensor_holds_the_logits_of_a_whole_row() -> None:
     assert largest(model, row) <= max(1001 * 1001, head)
 
 
+def test_a_row_without_answers_has_no_loss(model: PreTrainedModel) -> None:
+    chunk_losses(model, 8)
+    assert row_losses(model, tensors(row_of(1, 1))).shape == (0,)
+    keep_whole_losses(model)
+
+
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=8))
 def test_weights_of_a_step_add_up_to_one(lengths: list[int]) -> None:
     rows = [row_of(*lengths), row_of(5)]

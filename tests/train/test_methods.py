@@ -17,7 +17,7 @@ from medctx import positions, tokenizer
 from medctx.errors import MedctxError
 from medctx_train import liger, model, rope
 from medctx_train.config import SftConfig
-from medctx_train.encode import encode
+from medctx_train.encode import Encoded, encode
 from medctx_train.lora import target_modules
 from medctx_train.loss import row_losses
 from medctx_train.model import load_config, load_model
@@ -179,6 +179,13 @@ def test_scaled_positions_reach_the_model_and_lie_beside_the_adapter(tiny: Path,
     scaled.save_pretrained(tmp_path / "model")
     again = load_model(tmp_path / "model")
     torch.testing.assert_close(again.model.rotary_emb.inv_freq, scaled.model.rotary_emb.inv_freq)
+
+
+def test_a_sample_beyond_the_models_positions_is_refused_unless_they_are_scaled(tiny: Path) -> None:
+    long = Row((Encoded(id="long", source="s", ids=(5,) * 4_100, carries_loss=(True,) * 4_100),))
+    with pytest.raises(MedctxError, match=r"'long' has 4,100 tokens, but .* knows 4,096 positions.* rope.scaling"):
+        trainee(tiny, [long])
+    assert trainee(tiny, [long], rope={"scaling": "linear", "factor": 2}).training
 
 
 def test_linear_scaling_is_slower_turning() -> None:

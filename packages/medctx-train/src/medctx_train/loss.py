@@ -107,7 +107,9 @@ def chunk_losses(model: PreTrainedModel, chunk: int) -> None:
     ) -> object:
         if answer_positions is None or answer_tokens is None:
             return original(*args, **inputs)
-        hidden = model.base_model(*args, **inputs).last_hidden_state[0, answer_positions]
+        # PEFT hands on every argument it knows of, unset ones as well, and not every backbone knows them.
+        told = {name: value for name, value in inputs.items() if value is not None}
+        hidden = model.base_model(*args, **told).last_hidden_state[0, answer_positions]
         parts = zip(torch.split(hidden, chunk), torch.split(answer_tokens, chunk), strict=True)
         # The head draws nothing at random, unless it carries an adapter with dropout.
         return torch.cat([checkpoint(losses_of, *part, use_reentrant=False) for part in parts])

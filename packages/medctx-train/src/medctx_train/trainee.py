@@ -41,9 +41,17 @@ def precision(config: SftConfig) -> Precision:
     return {"lora": "auto", "qlora": "nf4", "full": "fp32"}[config.method]  # type: ignore[return-value]
 
 
-def base_model(config: SftConfig, folder: Path) -> PreTrainedModel:
-    """The base as the run computes it, before anything is put on it."""
+def base_model(config: SftConfig, folder: Path, rows: Sequence[Row]) -> PreTrainedModel:
+    """The base as the run computes it, before anything is put on it; a row it has no positions for is refused."""
     settled, _ = load_config(folder, config.rope)
+    known = getattr(settled, "max_position_embeddings", None)
+    longest = max((member for row in rows for member in row.members), key=lambda member: len(member.ids))
+    if known and len(longest.ids) > known:
+        raise MedctxError(
+            f"Sample {longest.id!r} has {len(longest.ids):,} tokens, but {config.base} knows {known:,} positions; "
+            "lower "
+            "row_tokens, or set rope.scaling and rope.factor."
+        )
     model = load_model(folder, precision(config), attention=implementation(config.attention), config=settled)
     use_liger(model, config.liger)
     chunk_losses(model, config.loss_chunk)
@@ -59,8 +67,7 @@ def check_losses(model: PreTrainedModel, rows: Sequence[Row]) -> None:
         keep_whole_losses(model)
         say(
             f"{type(model).__name__} does more behind its head than scale and cap (losses by chunks differ by "
-            f"{gap:.2f} nats): "
-            "all logits of a row are held at once, which takes more memory."
+            f"{gap:.2f} nats): all logits of a row are held at once, which takes more memory."
         )
 
 
@@ -107,7 +114,7 @@ def load_trainee(
     import torch
 
     torch.manual_seed(config.seed)
-    model = base_model(config, folder)
+    model = base_model(config, folder, rows)
     if config.method != "qlora":
         model.to(accelerator.device)
     with accelerator.autocast():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx import positions
 from medctx import tokenizer as tokenizers
 from medctx.records import Book, Form
 from medctx_eval.engines.protocol import Failure, Receipt, Scores, Written
@@ -68,7 +69,8 @@ class TransformersEngine:
 
         disable_progress_bar()
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation="sdpa")
+        config = positions.config_for(folder, adapter)
+        model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", attn_implementation="sdpa")
         model = model.to(place)  # type: ignore[arg-type]
         if adapter is not None:
             from peft import PeftModel

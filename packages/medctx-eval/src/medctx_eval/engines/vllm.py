@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from pydantic import Field
 
-from medctx import tether
+from medctx import positions, tether
 from medctx.config import Config
 from medctx.errors import MedctxError
 from medctx.progress import say, track
@@ -156,7 +156,13 @@ class VllmServer:
         return (errors or lines or ["no output"])[-1][-300:]
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Serve an adapter under ``name`` beside the base."""
+        """Serve an adapter under ``name`` beside the base; one that scales its base's positions cannot be."""
+        if positions.read(folder):
+            raise MedctxError(
+                f"The adapter {folder} was trained with scaled positions, which a server cannot change for one "
+                "adapter; "
+                "merge it first (in a study: adapters=merged)."
+            )
         body = {"lora_name": name, "lora_path": str(folder.resolve())}
         answer = httpx.post(f"{self.url}/v1/load_lora_adapter", json=body, timeout=120)
         if answer.status_code != 200:
