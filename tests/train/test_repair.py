@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from medctx.errors import MedctxError
-from medctx.positions import FILE
 from medctx.jsonl import write_record
+from medctx.positions import FILE
 from medctx_train import adapter as adapters
 from medctx_train.cli import main
 from medctx_train.config import MergeConfig

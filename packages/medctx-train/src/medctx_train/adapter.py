@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from medctx import digest, positions
 from medctx.errors import MedctxError
 from medctx.jsonl import write_record
+from medctx.positions import RopeOverrides
 from medctx_train.base_model import BaseCard, prepare
 from medctx_train.delta import Pair
 
