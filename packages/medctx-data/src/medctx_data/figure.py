@@ -8,6 +8,8 @@ from pathlib import Path
 from medctx_data.manifest import MixManifest
 
 GENERAL, MEDICAL = "#4c78a8", "#e45756"
+LEGEND_CHARS = 84
+"""Characters, the coloured boxes included, that fit into a line of the legend."""
 
 
 def draw(manifest: MixManifest, path: Path) -> bool:
@@ -17,7 +19,9 @@ def draw(manifest: MixManifest, path: Path) -> bool:
     from matplotlib.figure import Figure
 
     bars = (("asked", "asked"), ("tokens", "token_share"), ("dialogues", "dialogue_share"))
-    figure = Figure(figsize=(7.0, 2.4), layout="constrained")
+    names = [f"{source.label} ({source.domain})" for source in manifest.sources]
+    columns = max(1, min(4, LEGEND_CHARS // (max(map(len, names), default=0) + 6)))
+    figure = Figure(figsize=(7.0, 2.2 + 0.25 * -(-len(names) // columns)), layout="constrained")
     axes = figure.subplots()
     left = [0.0] * len(bars)
     for number, source in enumerate(manifest.sources):
@@ -30,7 +34,7 @@ def draw(manifest: MixManifest, path: Path) -> bool:
             color=colour,
             alpha=1.0 - 0.15 * (number % 4),
             edgecolor="white",
-            label=f"{source.label} ({source.domain})",
+            label=names[number],
         )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
@@ -39,6 +43,6 @@ def draw(manifest: MixManifest, path: Path) -> bool:
     axes.set_title(
         f"general:medical {manifest.ratio} by {manifest.by}, {manifest.tokens:,} tokens, seed {manifest.seed}"
     )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False)
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     figure.savefig(path, dpi=150)
     return True

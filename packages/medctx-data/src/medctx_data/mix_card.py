@@ -39,7 +39,7 @@ def _terms(one: SourceShare) -> str:
 
 def text(manifest: MixManifest, name: str) -> str:
     """The README.md of the mix in the folder ``name``."""
-    wrapped = f", {100 * manifest.wrapped:.0f} % of the medical Dialogues given a Book" if manifest.wrapped else ""
+    wrapped = f", {100 * manifest.wrapped:.0f} % of each wrapped source given Books" if manifest.wrapped else ""
     return "\n".join(
         [
             f"---\n{_head(manifest)}---",
