@@ -6,6 +6,7 @@ Everything here does nothing when MLflow is not installed, so that the light pac
 from __future__ import annotations
 
 import os
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx.jsonl import write_text
+from medctx.watcher import OWNER_TAG, watched
+
 if TYPE_CHECKING:
     from types import ModuleType
 
 DEFAULT_STORE = "sqlite:///mlflow.db"
 MAX_PARAM_CHARS = 500
+CONTINUED_TAG = "medctx.continued_in"
+"""On a run that was made for a start which went on with an earlier run: the id of that one."""
 
 
 def available() -> bool:
@@ -61,6 +67,13 @@ class Run:
         if self._mlflow:
             self._mlflow.log_metrics({f"{self._prefix}.{key}": value for key, value in values.items()}, step=step)
 
+    def last_step(self, key: str) -> int:
+        """The last step at which a metric was logged, -1 where it never was."""
+        if not self._mlflow:
+            return -1
+        logged = self._mlflow.MlflowClient().get_metric_history(self.id, f"{self._prefix}.{key}")
+        return max((int(one.step) for one in logged), default=-1)
+
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags as ``medctx.key``."""
         if self._mlflow:
@@ -90,28 +103,80 @@ class Run:
         self._mlflow.log_input(logged, context=context)
 
 
-@contextmanager
-def run(prefix: str, name: str, *, experiment: str = "medctx") -> Iterator[Run]:
-    """Join the run named by ``MLFLOW_RUN_ID``, or start one.
+def _known(mlflow: ModuleType, keep: Path | None) -> str:
+    """The run whose id a file keeps, if the store still has it."""
+    if keep is None or not keep.is_file():
+        return ""
+    found = keep.read_text().strip()
+    try:
+        stage = mlflow.get_run(found).info.lifecycle_stage
+    except mlflow.exceptions.MlflowException:
+        return ""
+    return found if stage == "active" else ""
 
-    A run that ends by an error is marked FAILED, one that is interrupted KILLED, never left RUNNING.
+
+def _start(mlflow: ModuleType, name: str, experiment: str, told: str, kept: str, *, measured: bool | None) -> str:
+    """Join the run told or kept, else start one; returns its id. A run within a run is its child."""
+    active = mlflow.active_run()
+    joined = told or kept
+    if joined and not active:
+        # MLflow refuses a run of another experiment than the one this process used before, and forgets the variable.
+        mlflow.set_experiment(experiment_id=mlflow.get_run(joined).info.experiment_id)
+        if told:
+            os.environ["MLFLOW_RUN_ID"] = told
+        return str(mlflow.start_run(run_id=joined, log_system_metrics=measured).info.run_id)
+    if not active and not os.environ.get("MLFLOW_EXPERIMENT_ID"):
+        mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", experiment))
+    started = mlflow.start_run(run_name=name, nested=active is not None, log_system_metrics=measured)
+    return str(started.info.run_id)
+
+
+@contextmanager
+def run(
+    prefix: str,
+    name: str,
+    *,
+    experiment: str = "medctx",
+    keep: Path | None = None,
+    kept_first: bool = False,
+    system_metrics: bool = False,
+) -> Iterator[Run]:
+    """Join the run named by ``MLFLOW_RUN_ID``, or the one whose id the file ``keep`` holds, or start one.
+
+    ``keep`` is written with the run's id, so that the next start goes on with the same run. ``kept_first``: a kept
+    run comes before ``MLFLOW_RUN_ID``, whose run is only told where the other is (``mlflow run`` makes a new run for
+    every start of a study). ``system_metrics``: MLflow samples processor, memory and GPUs where psutil is installed,
+    unless ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`` says otherwise.
+
+    A run that ends by an error is marked FAILED, one that is interrupted KILLED; one whose process is gone is marked
+    FAILED by its watcher. None is left RUNNING.
     """
     if not available():
         yield Run(None, prefix)
         return
     mlflow = client()
-    joined = os.environ.get("MLFLOW_RUN_ID", "")
-    active = mlflow.active_run()
-    if not joined and not active and not os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", experiment))
-    started = (
-        mlflow.start_run(run_id=joined)
-        if joined and not active
-        else mlflow.start_run(run_name=name, nested=active is not None)
-    )
-    try:
-        with started:
+    told, kept = os.environ.get("MLFLOW_RUN_ID", ""), _known(mlflow, keep)
+    if told and kept and told != kept and kept_first:
+        mlflow.MlflowClient().set_tag(told, CONTINUED_TAG, kept)
+        told = ""
+    run_id = _start(mlflow, name, experiment, told, kept, measured=_measured(wanted=system_metrics))
+    owner = uuid.uuid4().hex
+    mlflow.set_tag(OWNER_TAG, owner)
+    if keep is not None:
+        write_text(keep, run_id + "\n")
+    with watched(run_id, owner, mlflow.get_tracking_uri()):
+        status = "FAILED"
+        try:
             yield Run(mlflow, prefix)
-    except KeyboardInterrupt:
-        mlflow.MlflowClient().set_terminated(started.info.run_id, "KILLED")
-        raise
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            mlflow.end_run(status)
+
+
+def _measured(*, wanted: bool) -> bool | None:
+    """Whether MLflow is told to sample the system; nothing leaves it to MLflow's own switch."""
+    switch = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
+    return True if wanted and switch is None and find_spec("psutil") is not None else None

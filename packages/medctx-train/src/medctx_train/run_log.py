@@ -14,12 +14,19 @@ from medctx_train.config import SftConfig
 from medctx_train.data import Data
 from medctx_train.manifest import LOG, MANIFEST, SftManifest, SourceCount, StepLog
 
+RUN = "mlflow-run"
+"""Beside the checkpoints: the id of the MLflow run, with which a continued run goes on."""
+
 
 class RunLog:
     """The journal first, the tracker second; in the other processes of a launch it does nothing."""
 
     def __init__(self, journal: Journal[StepLog] | None, run: tracking.Run, advance: Advance) -> None:
         self._journal, self._run, self._advance = journal, run, advance
+        # Steps done again after a kill were told before: one point per step, in this MLflow run or another.
+        self._told = run.last_step("loss") if journal else -1
+        for entry in self.records:
+            self._tell(entry)
 
     @property
     def records(self) -> list[StepLog]:
@@ -31,10 +38,15 @@ class RunLog:
         if self._journal is None:
             return
         self._journal.append(entry)
+        self._tell(entry)
+        self._advance(1)
+
+    def _tell(self, entry: StepLog) -> None:
+        if entry.step <= self._told:
+            return
         sources = {f"loss.{source}": loss for source, loss in entry.by_source.items()}
         rates = {"lr": entry.learning_rate, "tokens_per_second": entry.tokens_per_second}
         self._run.metrics({"loss": entry.loss, **rates, **sources}, step=entry.step)
-        self._advance(1)
 
     def finish(self, out: Path, manifest: SftManifest) -> None:
         """Tell the tracker how the run ended."""
@@ -71,7 +83,7 @@ def run_log(
         yield RunLog(None, tracking.Run(None, "train"), lambda _: None)
         return
     with (
-        tracking.run("train", f"train {name}") as run,
+        tracking.run("train", f"train {name}", keep=out / RUN, system_metrics=True) as run,
         Journal(out / LOG, StepLog) as journal,
         track(f"Training {name}", steps, "steps") as advance,
     ):

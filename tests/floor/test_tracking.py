@@ -1,0 +1,192 @@
+"""Runs as MLflow keeps them, with a real store and real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from medctx import tracking
+from medctx.watcher import ENDED_TAG, GONE, OWNER_TAG, watched
+
+pytest.importorskip("mlflow")
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+PATIENCE_S = 300
+
+WRITER = """
+import os, sys, time
+from pathlib import Path
+from medctx import tracking
+
+folder, children = Path(sys.argv[1]), int(sys.argv[2])
+with tracking.run("step", "writer", keep=folder / "run") as run:
+    run.metrics({"loss": 1.0}, step=0)
+    for _ in range(children):
+        if not os.fork():
+            time.sleep(600)
+    (folder / "ready").write_text(run.id)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MEDCTX_TRACKING"):
+        monkeypatch.delenv(name, raising=False)
+    before = mlflow.get_tracking_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    yield uri
+    mlflow.set_tracking_uri(before)
+
+
+def client() -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient()
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + PATIENCE_S
+    while not path.is_file() or not path.read_text():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def ended(run_id: str) -> Run:
+    """The run once it is no longer RUNNING."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (run := client().get_run(run_id)).info.status == "RUNNING" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return run
+
+
+def killed_writer(folder: Path, children: int = 0) -> str:
+    """The id of the run of a process that was killed while it wrote."""
+    command = [sys.executable, "-c", WRITER, str(folder), str(children)]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        run_id = wait_for(folder / "ready")
+        assert client().get_run(run_id).info.status == "RUNNING"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert ended(run_id).info.status == "FAILED"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL) if children else process.kill()
+    return run_id
+
+
+def test_a_run_whose_process_is_killed_is_failed_and_the_next_start_goes_on_with_it(store: str, tmp_path: Path) -> None:
+    run_id = killed_writer(tmp_path)
+    assert client().get_run(run_id).data.tags[ENDED_TAG] == GONE
+    with tracking.run("step", "writer", keep=tmp_path / "run") as run:
+        assert run.id == run_id
+        assert run.last_step("loss") == 0
+        assert client().get_run(run_id).info.status == "RUNNING"
+    assert client().get_run(run_id).info.status == "FINISHED"
+    assert len(client().search_runs(["0", "1"])) == 1
+
+
+def test_children_that_live_on_do_not_hide_the_end_of_their_parent(store: str, tmp_path: Path) -> None:
+    killed_writer(tmp_path, children=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_a_run_ends_as_its_block_does(store: str, error: type[BaseException] | None, status: str) -> None:
+    seen = ""
+    try:
+        with tracking.run("step", "one") as run:
+            seen = run.id
+            if error:
+                raise error
+    except (ValueError, KeyboardInterrupt):
+        pass
+    assert client().get_run(seen).info.status == status
+    with pytest.raises(ChildProcessError):  # the watcher went with it
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_watcher_leaves_a_run_alone_that_another_process_went_on_with(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medctx import watcher
+
+    run_id = client().create_run("0", tags={OWNER_TAG: "second"}).info.run_id
+    watcher._mark(run_id, "first")
+    assert client().get_run(run_id).info.status == "RUNNING"
+    watcher._mark(run_id, "second")
+    assert client().get_run(run_id).info.status == "FAILED"
+
+
+def test_mlflow_run_id_says_which_run_is_joined(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+        kept = run.id
+    told = client().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", told)
+    with tracking.run("step", "one", keep=tmp_path / "run", kept_first=True) as run:
+        assert run.id == kept
+    assert client().get_run(told).data.tags[tracking.CONTINUED_TAG] == kept
+    monkeypatch.setenv("MLFLOW_RUN_ID", told)  # which MLflow has forgotten
+    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+        assert run.id == told
+    assert (tmp_path / "run").read_text().strip() == told
+
+
+def test_a_run_that_the_store_no_longer_has_is_begun_anew(store: str, tmp_path: Path) -> None:
+    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+        first = run.id
+    client().delete_run(first)
+    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+        assert run.id not in {"", first}
+    (tmp_path / "run").write_text("0123456789abcdef0123456789abcdef\n")
+    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+        assert run.id != "0123456789abcdef0123456789abcdef"
+
+
+def test_a_watcher_is_let_go_without_reaching_for_the_store() -> None:
+    begun = time.monotonic()
+    with watched("none", "nobody", "http://localhost:9"):
+        pass
+    assert time.monotonic() - begun < PATIENCE_S / 10, "it went looking for a server that is not there"
+
+
+@pytest.mark.slow
+def test_a_run_on_a_server_is_marked_too(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
+    command += ["--workers", "1", "--artifacts-destination", str(tmp_path / "artifacts")]
+    server = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.5)
+        import mlflow
+
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        mlflow.set_tracking_uri(uri)
+        killed_writer(tmp_path)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
