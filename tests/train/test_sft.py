@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,30 +9,16 @@ from medctx.errors import MedctxError
 from medctx.jsonl import read_records
 from medctx_train import checkpoint
 from medctx_train.config import MergeConfig, SftConfig
-from medctx_train.lora import LoraSettings
 from medctx_train.manifest import LOG, StepLog
 from medctx_train.merge import merge
 from medctx_train.sft import train
 from medctx_train.steps import learning_rate
+from tests.train.conftest import settings
 
 
 @pytest.fixture(autouse=True)
 def _no_tracking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDCTX_TRACKING", "off")
-
-
-def settings(tiny: Path, mix: Path, **changes: object) -> SftConfig:
-    values: dict[str, object] = {
-        "base": str(tiny),
-        "mix": mix,
-        "row_tokens": 256,
-        "rows_per_step": 1,
-        "learning_rate": 5e-3,
-        "lora": LoraSettings(rank=4, alpha=8, dropout=0.1),
-        "checkpoint_every": 2,
-        "autocast": "no",
-    }
-    return SftConfig.model_validate({**values, **changes})
 
 
 def losses(folder: Path) -> list[float]:
@@ -51,38 +32,6 @@ def test_training_learns_and_merging_keeps_the_model_loadable(tiny: Path, mix: P
     merged = merge(MergeConfig(base=str(tiny), adapter=tmp_path / "run" / "adapter"), tmp_path / "merged")
     assert of_weights(merged) != of_weights(tiny)
     assert not (tmp_path / "run" / checkpoint.FOLDER).exists()
-
-
-def test_killed_at_any_step_and_continued_is_the_straight_run(tiny: Path, mix: Path, tmp_path: Path) -> None:
-    straight = train(settings(tiny, mix, epochs=3), tmp_path / "straight")
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "medctx_train.cli", "sft", "--out", str(folder)]
-    options = {
-        "base": tiny,
-        "mix": mix,
-        "row_tokens": 256,
-        "rows_per_step": 1,
-        "learning_rate": 5e-3,
-        "lora.rank": 4,
-        "lora.alpha": 8,
-        "lora.dropout": 0.1,
-        "checkpoint_every": 2,
-        "autocast": "no",
-        "epochs": 3,
-    }
-    for key, value in options.items():
-        command += ["--set", f"{key}={value}"]
-    process = subprocess.Popen(command, env={**os.environ, "MEDCTX_TRACKING": "off"}, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if (folder / LOG).is_file() and len((folder / LOG).read_bytes().splitlines()) >= 3:
-            process.send_signal(signal.SIGKILL)
-        time.sleep(0.005)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    continued = train(settings(tiny, mix, epochs=3), folder)
-    assert continued.weights_digest == straight.weights_digest
-    assert losses(folder) == losses(tmp_path / "straight")
 
 
 def test_full_fine_tuning_writes_a_checkpoint(tiny: Path, mix: Path, tmp_path: Path) -> None:

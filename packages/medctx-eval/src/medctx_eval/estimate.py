@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from medctx.answering import shared_prefix
 from medctx.records import Record
 from medctx_eval.engines.reading import wanted_tokens
 from medctx_eval.engines.vllm import on_cpu
 from medctx_eval.paper import Paper
-from medctx_eval.prompt import Ask, Writing, shared_prefix
+from medctx_eval.prompt import Ask, Writing
 from medctx_eval.questions import Asker
 
 # Measured on two cores with SmolLM2-135M (DECISIONS.md): what an adapter adds to a question over merged weights, and

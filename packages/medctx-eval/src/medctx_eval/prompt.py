@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Protocol
 
+from medctx.answering import continued, message
 from medctx.errors import MedctxError
 from medctx.records import Book, ExamItem
 from medctx_eval import wording
@@ -79,11 +80,6 @@ def answers(item: ExamItem) -> list[tuple[str, ...]]:
     return [chosen for size in range(1, len(letters) + 1) for chosen in combinations(letters, size)]
 
 
-def message(book: Book, question: str) -> str:
-    """The user message: the Book, then the question."""
-    return f"{book.text}\n\n{question}" if book.text else question
-
-
 def _rendered(tokenizer: Tokenizer, content: str) -> str:
     messages = [{"role": "user", "content": content}]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
@@ -95,23 +91,12 @@ def _ending(tokenizer: Tokenizer) -> str:
     return str(tokenizer.apply_chat_template(messages, tokenize=False)).rpartition(wording.MARK)[2]
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    size = min(len(first), len(second))
-    return next((n for n in range(size) if first[n] != second[n]), size)
-
-
 def ask(tokenizer: Tokenizer, rendered: str, texts: Sequence[str], ending: str = "") -> Ask:
     """Token ids of a rendered prompt and of each answer as it continues it, up to the first token of ``ending``.
 
-    Where an answer's first characters merge with the prompt's last ones into another token, the prompt ends before
-    that token for all answers, so that all are scored from the same place.
+    See :func:`medctx.answering.continued`.
     """
-    prompt = tokenizer.encode(rendered, add_special_tokens=False)
-    spare = max(0, len(tokenizer.encode(ending, add_special_tokens=False)) - 1) if ending else 0
-    wholes = [tokenizer.encode(rendered + text + ending, add_special_tokens=False) for text in texts]
-    wholes = [whole[: len(whole) - spare] for whole in wholes]
-    shared = min([len(prompt), *(_common(prompt, whole) for whole in wholes)])
-    return Ask(tuple(prompt[:shared]), tuple(tuple(whole[shared:]) for whole in wholes))
+    return Ask(*continued(tokenizer, rendered, texts, ending))
 
 
 def _ask_answers(tokenizer: Tokenizer, content: str, item: ExamItem, joined: Sequence[str]) -> Ask:
@@ -158,8 +143,3 @@ def writing(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int, limit:
     if not held:
         return Writing(prompt, content, limit)
     return Writing(prompt, content, wording.CHOICE_TOKENS, tuple(_letters(item, shown)))
-
-
-def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """Leading tokens that all prompts have in common: the Book and what the template puts before it."""
-    return min((_common(prompts[0], other) for other in prompts), default=0)

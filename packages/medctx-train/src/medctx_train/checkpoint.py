@@ -27,6 +27,11 @@ def _done(folder: Path) -> list[int]:
     return sorted(int(path.name.removeprefix(_PREFIX)) for path in (folder / FOLDER).glob(f"{_PREFIX}*"))
 
 
+def exists(folder: Path) -> bool:
+    """Whether a run has a checkpoint to go on from."""
+    return bool(_done(folder))
+
+
 def _is_deepspeed(accelerator: Accelerator) -> bool:
     from accelerate.utils import DistributedType
 

@@ -46,6 +46,26 @@ def base(name: str) -> None:
     click.echo(str(folder))
 
 
+@main.command("launch-configs")
+@click.argument("name", default="")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Copy them all to a folder."
+)
+@one_sentence
+def launch_configs(name: str, out: Path | None) -> None:
+    """List the config files for `accelerate launch`; with a NAME print its path, with --out copy them all."""
+    from medctx_train import launch_files
+
+    if out is not None:
+        for path in launch_files.copy_to(out):
+            click.echo(str(path))
+    elif name:
+        click.echo(str(launch_files.path_of(name)))
+    else:
+        for one in launch_files.names():
+            click.echo(f"{one:14} {launch_files.about(one)}")
+
+
 @main.command()
 @step_options
 @one_sentence

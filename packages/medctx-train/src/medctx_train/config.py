@@ -14,6 +14,7 @@ from medctx_train.lengths import TooLong
 from medctx_train.liger import Liger
 from medctx_train.lora import LoraSettings
 from medctx_train.loss import Weighting
+from medctx_train.probe_settings import KeepSettings, ProbeSettings, StopSettings
 from medctx_train.replay import ReplaySettings
 from medctx_train.rope import RopeSettings
 
@@ -57,6 +58,15 @@ class SftConfig(Config):
     liger: Liger = "auto"
     max_packing_gap: float = Field(0.1, gt=0)
     checkpoint_every: int = Field(10, ge=1)
+    probe: ProbeSettings = ProbeSettings()
+    stop: StopSettings = StopSettings()
+    keep: KeepSettings = KeepSettings()
+
+    @model_validator(mode="after")
+    def _probed_where_needed(self) -> Self:
+        if not self.probe.every and (self.stop.margin is not None or self.keep.best):
+            raise ValueError("stop.margin and keep.best go by probes, but probe.every is 0; set it to some steps")
+        return self
 
     @model_validator(mode="after")
     def _starts_from_one_thing(self) -> Self:

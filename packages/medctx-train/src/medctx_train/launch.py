@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from medctx.errors import MedctxError
 from medctx.progress import console
+from medctx_train.flops import Meter, peak_flops, work_of
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
 
     from medctx_train.config import SftConfig
@@ -24,6 +28,17 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def _require_processes() -> None:
+    """Refuse what ``accelerate launch --cpu`` makes of several processes without MPI: one, and not a word."""
+    sizes = {"RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"}
+    asked = os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ
+    if asked and not sizes & os.environ.keys():
+        raise MedctxError(
+            "accelerate launch --cpu starts one process only, whatever --num_processes says; leave --cpu out and give "
+            '--config_file "$(medctx-train launch-configs cpu)".'
+        )
+
+
 def start(config: SftConfig) -> Accelerator:
     """Join the processes of this launch."""
     import torch
@@ -31,6 +46,7 @@ def start(config: SftConfig) -> Accelerator:
     from accelerate.utils import DistributedType
 
     console.quiet = not is_main()
+    _require_processes()
     accelerator = Accelerator(mixed_precision=config.autocast, cpu=not torch.cuda.is_available())
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
         # Rows are handed over one by one and accumulated by the steps themselves; DeepSpeed clips by its own config.
@@ -38,6 +54,30 @@ def start(config: SftConfig) -> Accelerator:
         settings["train_micro_batch_size_per_gpu"] = 1
         settings["gradient_clipping"] = config.max_grad_norm
     return accelerator
+
+
+def meter(accelerator: Accelerator, model: torch.nn.Module) -> Meter:
+    """What tells at which share of the devices' peak the steps of a model are done."""
+    import torch
+
+    name = torch.cuda.get_device_name(accelerator.device) if accelerator.device.type == "cuda" else ""
+    return Meter(work_of(model), peak_flops(name), accelerator.num_processes)
+
+
+def replicated(accelerator: Accelerator) -> bool:
+    """Whether every process holds the whole model: one process, or several that exchange gradients only."""
+    from accelerate.utils import DistributedType
+
+    return accelerator.distributed_type not in {DistributedType.FSDP, DistributedType.DEEPSPEED}
+
+
+def from_main(accelerator: Accelerator, value: T) -> T:
+    """The main process's value, in every process."""
+    from accelerate.utils import broadcast_object_list
+
+    found: list[T] = [value]
+    broadcast_object_list(found)
+    return found[0]
 
 
 def require_shared(accelerator: Accelerator, out: Path) -> None:

@@ -10,7 +10,11 @@ LOG = "training.jsonl"
 
 
 class StepLog(Record):
-    """One optimizer step: mean loss in nats per loss token, over all sources and per source; ``tokens`` so far."""
+    """One optimizer step: mean loss in nats per loss token, over all sources and per source; ``tokens`` so far.
+
+    ``fill``: share of the rows' places that hold a token; ``grad_norm`` before clipping; ``peak_memory`` in bytes so
+    far, of the GPU or of the process; ``mfu``: model FLOPs utilisation in [0, 1] where the device's peak is known.
+    """
 
     step: int
     loss: float
@@ -18,6 +22,10 @@ class StepLog(Record):
     learning_rate: float
     tokens: int
     tokens_per_second: float
+    fill: float
+    grad_norm: float
+    peak_memory: int
+    mfu: float | None = None
 
 
 class SourceCount(Record):
@@ -61,10 +69,13 @@ class SftManifest(Record):
     tokens: int
     loss_tokens: int
     steps: int
+    planned_steps: int
+    processes: int
     fill: float
     packing_gap: float
     first_loss: float
     last_loss: float
     seconds: float
     tokens_per_second: float
+    peak_memory: int
     versions: dict[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from medctx import tracking
@@ -13,6 +13,8 @@ from medctx.progress import Advance, say, track
 from medctx_train.config import SftConfig
 from medctx_train.data import Data
 from medctx_train.manifest import LOG, MANIFEST, SftManifest, SourceCount, StepLog
+from medctx_train.probe import LOG as PROBES
+from medctx_train.probe import NAMES, ProbeLog
 
 RUN = "mlflow-run"
 """Beside the checkpoints: the id of the MLflow run, with which a continued run goes on."""
@@ -21,10 +23,13 @@ RUN = "mlflow-run"
 class RunLog:
     """The journal first, the tracker second; in the other processes of a launch it does nothing."""
 
-    def __init__(self, journal: Journal[StepLog] | None, run: tracking.Run, advance: Advance) -> None:
-        self._journal, self._run, self._advance = journal, run, advance
+    def __init__(
+        self, journal: Journal[StepLog] | None, probes: Journal[ProbeLog] | None, run: tracking.Run, advance: Advance
+    ) -> None:
+        self._journal, self._probes, self._run, self._advance = journal, probes, run, advance
         # Steps done again after a kill were told before: one point per step, in this MLflow run or another.
         self._told = run.last_step("loss") if journal else -1
+        self._asked = max(run.last_step(f"probe.{name}") for name in NAMES.values()) if probes else -1
         for entry in self.records:
             self._tell(entry)
 
@@ -32,6 +37,20 @@ class RunLog:
     def records(self) -> list[StepLog]:
         """The steps so far."""
         return self._journal.records if self._journal else []
+
+    @property
+    def probes(self) -> list[ProbeLog]:
+        """The probes so far, a copy."""
+        return list(self._probes.records) if self._probes else []
+
+    def probe(self, entry: ProbeLog, reading_loss: float | None) -> None:
+        """Write one probe down; ``reading_loss``: what reading lost since the first, as a share."""
+        if self._probes is None:
+            return
+        self._probes.append(entry)
+        loss = {} if reading_loss is None else {"probe.reading_loss": reading_loss}
+        if entry.step > self._asked:
+            self._run.metrics({**entry.metrics, **loss}, step=entry.step)
 
     def step(self, entry: StepLog) -> None:
         """Write one step down."""
@@ -45,7 +64,9 @@ class RunLog:
         if entry.step <= self._told:
             return
         sources = {f"loss.{source}": loss for source, loss in entry.by_source.items()}
-        rates = {"lr": entry.learning_rate, "tokens_per_second": entry.tokens_per_second}
+        rates = {"lr": entry.learning_rate, "tokens_per_second": entry.tokens_per_second, "fill": entry.fill}
+        rates |= {"grad_norm": entry.grad_norm, "peak_memory_gib": entry.peak_memory / 2**30}
+        rates |= {} if entry.mfu is None else {"mfu": entry.mfu}
         self._run.metrics({"loss": entry.loss, **rates, **sources}, step=entry.step)
 
     def finish(self, out: Path, manifest: SftManifest) -> None:
@@ -80,17 +101,20 @@ def run_log(
 ) -> Iterator[RunLog]:
     """Open what a run of ``steps`` steps writes into ``out``, of which the first ``done`` stand."""
     if not main:
-        yield RunLog(None, tracking.Run(None, "train"), lambda _: None)
+        yield RunLog(None, None, tracking.Run(None, "train"), lambda _: None)
         return
     with (
         tracking.run("train", f"train {name}", keep=out / RUN, system_metrics=True) as run,
         Journal(out / LOG, StepLog) as journal,
+        Journal(out / PROBES, ProbeLog) if config.probe.every else nullcontext() as probes,
         track(f"Training {name}", steps, "steps") as advance,
     ):
         run.params(_parameters(config))
         run.dataset(files_of(config.mix)[0], config.mix.name, data.digest, "training")
         journal.rewind(done)
+        if probes:
+            probes.rewind(sum(one.step <= done for one in probes.records))
         if done:
             say(f"Continuing {name} at step {done} of {steps}.")
         advance(done)
-        yield RunLog(journal, run, advance)
+        yield RunLog(journal, probes, run, advance)

@@ -6,24 +6,24 @@ checkpoint and gives the weights of the straight run; several processes give tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx import config as configs
-from medctx import digest
+from medctx import tokenizer
 from medctx.jsonl import read_record, require_space, write_record
 from medctx.progress import say
-from medctx_train import checkpoint, launch, weights
-from medctx_train.base_model import BaseCard, prepare
+from medctx_train import checkpoint, launch, start, weights
+from medctx_train.base_model import prepare
 from medctx_train.config import SftConfig
-from medctx_train.data import Data, load_data
-from medctx_train.manifest import MANIFEST, SftManifest, StepLog
-from medctx_train.pack import fill
+from medctx_train.data import load_data
+from medctx_train.manifest import MANIFEST, SftManifest
+from medctx_train.observer import Observer
+from medctx_train.probe import prober
 from medctx_train.run_log import run_log
-from medctx_train.steps import batches, loss_tokens, optimize
+from medctx_train.steps import batches, optimize
+from medctx_train.summary import summarise
 from medctx_train.trainee import load_trainee, trained, write_positions
-from medctx_train.versions import versions
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +37,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     Every process of an ``accelerate launch`` calls this with the same arguments and gets the same manifest.
     """
     if (out / MANIFEST).is_file():
+        start.require_same(out, config)
         say(f"{out} is finished; nothing to do.")
         return read_record(out / MANIFEST, SftManifest)
     accelerator = launch.start(config)
@@ -48,65 +49,48 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     plan = batches(data.rows, config.rows_per_step, config.epochs)
     if accelerator.is_main_process:
         require_space(out, _BYTES_NEEDED[config.method])
+        if checkpoint.exists(out):
+            start.require_same(out, config, data.digest)
+        start.begin(out, config, data.digest)
         configs.save(config, out / "config.yaml")
+    accelerator.wait_for_everyone()
 
     import torch
 
     model, gap = load_trainee(config, folder, data.rows, accelerator)
+    meter = launch.meter(accelerator, model)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(
         list(trained(model).values()), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     done = checkpoint.restore(out, accelerator, model, optimizer)
+    asking = prober(config.probe, tokenizer.load(folder))
 
     main = accelerator.is_main_process
     with run_log(config, out, name, data, done=done, steps=len(plan), main=main) as log:
-        for entry in optimize(config, accelerator, model, optimizer, plan, done):
+        observer = Observer(config, accelerator, model, asking, log, out=out, base=folder, steps=len(plan))
+        steps = optimize(config, accelerator, model, optimizer, plan, done, meter) if observer.begin(done) else iter(())
+        for entry in steps:
             log.step(entry)
-            if (entry.step + 1) % config.checkpoint_every == 0:
-                checkpoint.save(out, accelerator, model, optimizer, entry.step + 1)
+            done = entry.step + 1
+            if not observer.after(done):
+                break
+            if done % config.checkpoint_every == 0:
+                checkpoint.save(out, accelerator, model, optimizer, done)
+                observer.checkpointed(done)
+        if done < len(plan):
+            say(f"Stopped after {done} of {len(plan)} steps: reading lost more than {config.stop.margin:g}.")
+        observer.checkpointed(done)
         written = out / weights.NAMES[config.method]
         weights.save(written, accelerator, model, config.method, folder)
         if main:
             write_positions(config, folder, written)
-            manifest = _manifest(config, name, base, data, gap, log.records, written)
+            processes = accelerator.num_processes
+            manifest = summarise(
+                config, name, base, data, plan, log.records, gap=gap, processes=processes, weights=written
+            )
             write_record(out / MANIFEST, manifest)
             checkpoint.remove(out)
             log.finish(out, manifest)
     accelerator.wait_for_everyone()
     return read_record(out / MANIFEST, SftManifest)
-
-
-def _manifest(
-    config: SftConfig, name: str, base: BaseCard, data: Data, gap: float, log: Sequence[StepLog], written: Path
-) -> SftManifest:
-    seconds = sum(_seconds(log))
-    return SftManifest(
-        name=name,
-        method=config.method,
-        weights=written.name,
-        weights_digest=digest.of_weights(written),
-        base=base,
-        mix_digest=data.digest,
-        replay_digest=data.replay_digest,
-        seed=config.seed,
-        dialogues=data.dialogues,
-        sources=data.sources,
-        replay_share=data.replay_share,
-        tokens=log[-1].tokens,
-        loss_tokens=loss_tokens(data.rows) * config.epochs,
-        steps=len(log),
-        fill=fill(data.rows, config.row_tokens),
-        packing_gap=gap,
-        first_loss=log[0].loss,
-        last_loss=log[-1].loss,
-        seconds=seconds,
-        tokens_per_second=log[-1].tokens / seconds,
-        versions=versions(),
-    )
-
-
-def _seconds(log: Sequence[StepLog]) -> list[float]:
-    """Seconds of each step, from its tokens and its rate."""
-    before = [0, *(entry.tokens for entry in log[:-1])]
-    return [(entry.tokens - past) / entry.tokens_per_second for entry, past in zip(log, before, strict=True)]

@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx_train import launch
 from medctx_train.config import SftConfig
+from medctx_train.flops import Meter
 from medctx_train.loss import row_losses, token_weight, total_weight
 from medctx_train.manifest import StepLog
-from medctx_train.pack import Row, tensors
+from medctx_train.pack import Row, fill, tensors
+from medctx_train.resources import peak_memory
 from medctx_train.share import portions
 
 if TYPE_CHECKING:
@@ -52,12 +55,9 @@ def _sync(accelerator: Accelerator, model: torch.nn.Module, *, last: bool) -> Ab
 
     Sharded gradients (FSDP) are exchanged in every pass: kept whole until the last, they would not be sharded.
     """
-    from accelerate.utils import DistributedType
-
     # What DeepSpeed takes for the end of an accumulation; the others do not read it.
     accelerator.sync_gradients = last
-    replicated = {DistributedType.MULTI_CPU, DistributedType.MULTI_GPU, DistributedType.MULTI_XPU}
-    if last or accelerator.distributed_type not in replicated:
+    if last or not launch.replicated(accelerator):
         return nullcontext()
     context: AbstractContextManager[None] = accelerator.no_sync(model)
     return context
@@ -105,6 +105,7 @@ def optimize(
     optimizer: torch.optim.Optimizer,
     plan: Sequence[Sequence[Row]],
     done: int,
+    meter: Meter,
 ) -> Iterator[StepLog]:
     """Do the steps of ``plan`` after the first ``done``, yielding after each; a loss that is no number is an error."""
     tokens = sum(row.tokens for batch in plan[:done] for row in batch)
@@ -117,12 +118,21 @@ def optimize(
         loss, by_source = _backward(config, accelerator, model, plan[step], (config.seed * 1_000_003 + step) * widest)
         if not math.isfinite(loss):
             raise MedctxError(f"The loss is {loss} at step {step}; lower learning_rate (now {config.learning_rate:g}).")
-        accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
         took = time.monotonic() - begun
         seen = sum(row.tokens for row in plan[step])
         tokens += seen
         yield StepLog(
-            step=step, loss=loss, by_source=by_source, learning_rate=rate, tokens=tokens, tokens_per_second=seen / took
+            step=step,
+            loss=loss,
+            by_source=by_source,
+            learning_rate=rate,
+            tokens=tokens,
+            tokens_per_second=seen / took,
+            fill=fill(plan[step], config.row_tokens),
+            grad_norm=math.nan if norm is None else float(norm),
+            peak_memory=peak_memory(),
+            mfu=meter.share(plan[step], took),
         )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from medctx import positions
 from medctx import tokenizer as tokenizers
+from medctx.answering import shared_prefix
 from medctx.records import Book, Form
 from medctx_eval.engines.protocol import Failure, Receipt, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
-from medctx_eval.prompt import Ask, Writing, shared_prefix
+from medctx_eval.prompt import Ask, Writing
 
 if TYPE_CHECKING:
     import torch
