@@ -38,6 +38,7 @@ CARD = ExamCard(
         "Yang et al., arXiv 2407.11536"
     ),
     language="zh",
+    items=11171,
 )
 LOT = 21
 """Items of a lot: whole Books of three and of seven depths."""

@@ -18,6 +18,7 @@ from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.figures import style
 from medctx_eval.report.model import Report
 from medctx_eval.report.papers import book_facts, items_of
+from medctx_eval.report.published import published
 from medctx_eval.report.sheet import sheet
 
 HTML, MARKDOWN, JSON, FIGURES = "report.html", "report.md", "report.json", "figures"
@@ -57,6 +58,7 @@ def publish(
         update={
             "headline": decision.reason,
             "checks": checks(computed),
+            "published": published(computed, config.published),
             "configs": _configs(collected, config),
         }
     )

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from medctx.config import Config
 from medctx.records import Mode
+from medctx_eval.report.published import PublishedConfig
 from medctx_eval.report.recipe import Recipe
 
 
@@ -21,8 +22,8 @@ class ReportConfig(Config):
     ``cells`` says how cells were made, as far as it is known: general share of the training data in [0, 1] (names such
     as ``1:1`` or ``9:1``, general : medical, need no entry), trained tokens, base, method. ``training`` maps cells to
     the steps they logged. ``contamination`` is the ledger that ``medctx-data ledger`` made of a mix and exams, its
-    folder or its lines; or several, of which an item found in any is not clean. ``items`` is how many items the
-    browser of the page holds at most, 0 for none.
+    folder or its lines; or several, of which an item found in any is not clean. ``published`` are somebody else's
+    accuracies of the same cells. ``items`` is how many items the browser of the page holds at most, 0 for none.
     """
 
     title: str = "medctx report"
@@ -36,6 +37,7 @@ class ReportConfig(Config):
     cells: dict[str, Recipe] = Field(default_factory=dict)
     training: dict[str, Path] = Field(default_factory=dict)
     contamination: tuple[Path, ...] = ()
+    published: PublishedConfig = PublishedConfig()
     items: int = Field(300, ge=0)
 
     @field_validator("contamination", mode="before")

@@ -18,11 +18,13 @@ from medctx_eval.report.browser import Contents
 from medctx_eval.report.figures import Picture, style
 from medctx_eval.report.figures.heat import grid
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
+from medctx_eval.report.published import agreement
 from medctx_eval.run_folder import Cost
 from medctx_eval.stats import FEWEST, words
 
 _SECTIONS = (
     ("gate", "Gate"),
+    ("published", "Published beside measured"),
     ("conditions", "By condition"),
     ("loss", "Where reading is lost"),
     ("untaught", "Untaught items"),
@@ -156,6 +158,7 @@ def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser
             mode_axes={mode: _axes(report, mode) for mode in report.modes},
             all_parts=[part for part in parts.AXES if part in asked],
             gained_on=list(dict.fromkeys(gain.condition for one in report.conduct for gain in one.behaviour.gains)),
+            agreed=agreement(report.published) if report.published else None,
             untaught=UNTAUGHT,
             fewest=FEWEST,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.order),

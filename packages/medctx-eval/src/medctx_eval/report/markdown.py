@@ -64,6 +64,13 @@ def _conditions(report: Report, mode: Mode) -> Lines:
         yield [parts.title(part), *(_share(score.accuracy) if score else "" for score in scores), count]
 
 
+def _published(report: Report) -> Lines:
+    for one in report.published.cells if report.published else ():
+        found = one.measured
+        gap = points(found.value - one.value) if found else ""
+        yield [one.cell, percent(one.value), _share(found) or "not examined", gap, one.place or ""]
+
+
 def _grid(report: Report) -> Lines:
     for one in report.family("grid"):
         found = one.difference
@@ -162,6 +169,8 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += _table("The gate", ["cell", "gains knowledge", "keeps reading", "readable", "clean"], _gate(report))
     cells = [cell.name for cell in report.cells]
     lines += _table(f"By condition, {mode} mode", ["condition", *cells, "N"], _conditions(report, mode))
+    beside = ["cell", "published", "measured", "difference", "published lies"]
+    lines += _table("Published beside measured, %", beside, _published(report))
     lines += _table("Where reading is lost", ["cell", "book", "to base, points", "n", "clusters"], _grid(report))
     conduct = ["cell", "knows", "reads", "context gain", "trusts memory", "invents"]
     lines += _table(f"What the cells do, {mode} mode", conduct, _conduct(report))

@@ -190,6 +190,26 @@ class Curve(Record):
     tokens_per_second: float
 
 
+class PublishedCell(Record):
+    """One published accuracy in [0, 1], and the measured one where the cell was examined. ``place``: where the
+    published one lies in respect of the measured interval.
+    """
+
+    cell: str
+    value: float = Field(ge=0, le=1)
+    measured: Accuracy | None = None
+    place: Literal["inside", "below", "above"] | None = None
+
+
+class Published(Record):
+    """What somebody else published of ``part``: ``source`` says where, ``note`` what is not the same there."""
+
+    source: str
+    part: str
+    note: str = ""
+    cells: tuple[PublishedCell, ...]
+
+
 class Check(Record):
     """One condition of the gate on one cell: ``value`` and ``limit`` in [-1, 1]; ``passed`` is nothing where it could
     not be checked.
@@ -228,6 +248,7 @@ class Report(Record):
     clean: tuple[Clean, ...] = ()
     curves: tuple[Curve, ...] = ()
     checks: tuple[Check, ...] = ()
+    published: Published | None = None
     configs: dict[str, str] = Field(default_factory=dict)
 
     @property

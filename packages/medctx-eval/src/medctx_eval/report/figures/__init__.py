@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from medctx_eval.report.figures import bars, curves, heat, plane, style
+from medctx_eval.report.figures import bars, beside, curves, heat, plane, style
 from medctx_eval.report.figures.style import Picture
 from medctx_eval.report.model import Report
 
@@ -15,6 +15,7 @@ _DRAWN: tuple[Callable[[Report], Iterable[Picture]], ...] = (
     plane.pareto,
     bars.differences,
     curves.amount,
+    beside.published,
     bars.conditions,
     heat.losses,
     bars.verdicts,
