@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from medctx import config as configs
@@ -14,8 +12,8 @@ from study.config import StudyConfig
 from study.dry_run import describe
 from study.grid import cells
 from study.pipeline import Outcome, run
+from study.told import STUDIES, load
 
-STUDIES = Path(__file__).parent.parent / "studies"
 INCOMPLETE = 1
 """Exit code of a study that has a report, but not of all its cells."""
 
@@ -39,12 +37,13 @@ def _show(outcome: Outcome) -> None:
 
 @main.command("run")
 @click.argument("name")
+@click.option("--with", "overlays", multiple=True, metavar="NAME", help="Lay studies/with/NAME.yaml over it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
 @click.option("--dry-run", is_flag=True, help="Show cells, steps and what is done already; run nothing.")
 @one_sentence
-def run_study(name: str, overrides: tuple[str, ...], dry_run: bool) -> None:
+def run_study(name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool) -> None:
     """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
-    config = configs.load(StudyConfig, configs.find(name, [STUDIES]), overrides)
+    config = load(name, overlays, overrides)
     if dry_run:
         click.echo(describe(config))
         return

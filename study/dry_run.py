@@ -1,31 +1,173 @@
-"""What a study would do, in words: cells, trained tokens, exam, and which steps are done already."""
+"""What a study would do, in words: models, cells, tokens, memory, hours, and which steps are done already. Nothing is
+fetched and nothing is run but the exams' own cards.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+
+from pydantic import JsonValue
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from study import cost
+from study.budget import within
+from study.cells import Cell, short
+from study.commands import SILENT, call
 from study.config import StudyConfig
+from study.cost import CellCost, ExamCost
 from study.grid import cells as cells_of
 from study.sections import section
+from study.sizes import BYTES_FLOAT32, GIB, Size, answering_flop, size_of
 
-# Trained tokens per second of SmolLM2-135M with LoRA on two cores (DECISIONS.md); other models and machines differ.
-TOKENS_PER_SECOND = 270
+UNKNOWN = "?"
+_ITEMS = re.compile(r"^items: (\d+)$", re.MULTILINE)
+WIDTH = 118
+FEW_CELLS = 16
+CPU_HOURS_SHOWN = 72
+
+
+def _exams(config: StudyConfig) -> list[JsonValue]:
+    exams = section(config, "exam").get("exams")
+    return list(exams) if isinstance(exams, list) else []
+
+
+def _items(exams: Iterable[JsonValue]) -> dict[str, int]:
+    """How many items each exam without a limit of its own has, by its card; 0 for those that are built from files."""
+    found: dict[str, int] = {}
+    for exam in exams:
+        if isinstance(exam, dict) and not exam.get("limit"):
+            name = str(exam.get("exam"))
+            told = _ITEMS.search(call(["medctx-eval", "exams", "show", name], SILENT))
+            found[name] = int(told[1]) if told else 0
+    return found
+
+
+def _hours(value: float) -> str:
+    if value < 1 / 60:
+        return "under 1 min"
+    return f"{value:,.0f} h" if value >= 10 else f"{value:.1f} h" if value >= 1 else f"{value * 60:.0f} min"
+
+
+def _gib(value: float) -> str:
+    return f"{value / GIB:,.1f} GiB" if value >= GIB else f"{value / 2**20:,.0f} MiB"
+
+
+def _billions(parameters: int) -> str:
+    return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
+
+
+def _models(config: StudyConfig, sizes: dict[str, Size | None]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title="models", title_justify="left", show_edge=False, pad_edge=False)
+    for name in ("label", "id", "parameters", "notes"):
+        table.add_column(name, justify="right" if name == "parameters" else "left", overflow="fold")
+    for label in config.labels:
+        model, size = config.model(label), sizes[label]
+        notes = [
+            "" if model.confirmed else "id NOT confirmed",
+            f"behind {', '.join(model.urls)}, key in {model.key_variable}" if model.urls else "",
+            model.note,
+        ]
+        known = _billions(size.parameters) if size else "elsewhere" if model.urls else UNKNOWN
+        table.add_row(label, model.id, known, "; ".join(note for note in notes if note))
+    return table
+
+
+def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, Size | None]) -> Table:
+    """One line for each base: cells of the same base differ little but in their tokens."""
+    table = Table(box=SIMPLE_HEAD, title="training", title_justify="left", show_edge=False, pad_edge=False)
+    for name in ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", "on a GPU", "disk"):
+        table.add_column(name, justify="left" if name == "base" else "right")
+    for label in dict.fromkeys(one.base for one in costs):
+        own = [one for one in costs if one.base == label]
+        tokens = sorted({one.tokens for one in own})
+        each = f"{short(tokens[0])} to {short(tokens[-1])}" if len(tokens) > 1 else f"{tokens[0]:,}"
+        flop = sum(one.flop for one in own)
+        table.add_row(
+            label,
+            str(len(own)),
+            each,
+            f"{sum(one.tokens for one in own):,}",
+            _billions(max(one.trained for one in own)) if sizes[label] else UNKNOWN,
+            _gib(max(one.memory for one in own)) if sizes[label] else UNKNOWN,
+            _hours(cost.hours(flop, cost.gpu_flops())) if sizes[label] else UNKNOWN,
+            _gib(sum(one.trained for one in own) * BYTES_FLOAT32) if sizes[label] else UNKNOWN,
+        )
+    return table
+
+
+def _exam_lines(config: StudyConfig, asked: ExamCost) -> Iterator[str]:
+    for exam in _exams(config):
+        if isinstance(exam, dict):
+            conditions = exam.get("conditions")
+            names = ", ".join(map(str, conditions)) if isinstance(conditions, list) else "closed"
+            yield f"exam        {exam.get('exam')}: {names}"
+    if asked.items:
+        yield f"            {asked.items:,} questions and about {asked.tokens:,} tokens to compute for each cell"
+
+
+def _cell_names(found: Sequence[Cell]) -> str:
+    names = [cell.name for cell in found]
+    if len(names) <= FEW_CELLS:
+        return ", ".join(names)
+    return f"{', '.join(names[: FEW_CELLS - 2])}, ... {names[-1]}"
+
+
+def _total(config: StudyConfig, flop: float, known: bool) -> str:
+    if not flop:
+        return "nothing is computed here" if known else "not known: the models' sizes are not"
+    gpu, cpu = cost.hours(flop, cost.gpu_flops()), cost.hours(flop, cost.CPU_FLOPS)
+    at_least = "" if known else "at least "
+    told = f"{at_least}{_hours(gpu)} of one {cost.GPU_NAME} at {cost.GPU_UTILISATION:.0%} of its peak"
+    if cpu <= CPU_HOURS_SHOWN:
+        told += f"; about {_hours(cpu)} of computing on two cores"
+    return told
 
 
 def describe(config: StudyConfig) -> str:
-    """A few lines for a person; nothing is read but the config."""
-    cells = [cell for cell in cells_of(config) if cell.trained]
-    lines = [
-        f"study       {config.name}: {config.title}",
-        f"base        {config.base}",
-        f"cells       base, {', '.join(cell.name for cell in cells)}",
-        f"training    {config.tokens:,} tokens each, {len(cells) * config.tokens:,} in all "
-        f"(about {len(cells) * config.tokens / TOKENS_PER_SECOND / 60:.0f} min for a 135M model on two cores)",
+    """Text for a person."""
+    config = within(config, keep=False)
+    every = cells_of(config)
+    trained = [cell for cell in every if cell.trained and not cell.repair]
+    sizes = {label: size_of(config.model(label)) for label in config.labels}
+    costs = [
+        cost.cell_cost(config, cell, size)
+        if (size := sizes[cell.base]) is not None
+        else CellCost(name=cell.name, base=cell.base, tokens=cost.tokens_of(config, cell), trained=0, memory=0, flop=0)
+        for cell in trained
     ]
-    exams = section(config, "exam").get("exams")
-    for exam in exams if isinstance(exams, list) else []:
-        if isinstance(exam, dict):
-            asked = exam.get("conditions")
-            names = ", ".join(map(str, asked)) if isinstance(asked, list) else "closed"
-            lines.append(f"exam        {exam.get('exam')}: {names}")
+    exams = _exams(config)
+    modes = section(config, "exam").get("modes")
+    asked = cost.exam_cost(exams, _items(exams), modes=1 + len(modes) if isinstance(modes, list) else 1)
+    reading = sum(answering_flop(size, asked.tokens) for cell in every if (size := sizes[cell.base]) is not None)
+    local = [label for label in config.labels if not config.model(label).urls]
+    output = StringIO()
+    console = Console(file=output, width=WIDTH, highlight=False)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    say(f"study       {config.name}: {config.title}")
+    if config.stand_in:
+        say(f"stand-in    {config.stand_in} takes the place of every model: its numbers mean nothing for them")
+    repaired = sum(bool(cell.repair) for cell in every)
+    say(
+        f"cells       {len(every)}: {len(every) - len(trained) - repaired} untouched, {len(trained)} trained"
+        + (f", {repaired} repaired" if repaired else "")
+        + (f" ({config.design} design)" if config.design != "grid" else "")
+    )
+    say(f"            {_cell_names(every)}")
+    if config.hours is not None:
+        say(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
+    for line in _exam_lines(config, asked):
+        say(line)
+    console.print(_models(config, sizes))
+    if costs:
+        console.print(_training(config, costs, sizes))
+    say(f"total       {_total(config, sum(one.flop for one in costs) + reading, all(sizes[name] for name in local))}")
     done = sorted(folder.name for folder in (config.work / "steps").glob("*-*")) if config.work.is_dir() else []
-    lines.append(f"work        {config.work} ({len(done)} step folders; finished steps are not done again)")
-    return "\n".join(lines)
+    say(f"work        {config.work} ({len(done)} step folders; finished steps are not done again)")
+    return output.getvalue().rstrip()

@@ -48,12 +48,15 @@ def points(config: StudyConfig) -> list[Point]:
 
 
 def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> Cell:
-    """A cell called by what distinguishes it in this study, its ratio always."""
+    """A cell called by what distinguishes it in this study, its ratio always. One at a time, the amount that all other
+    cells have is not said.
+    """
     amount, wrap = cast("int", point["amount"]), point["wrap"]
+    usual = config.center.get("amount") if config.design == "one-at-a-time" else None
     words = [
         str(point["base"]) if len(config.labels) > 1 else "",
         str(point["ratio"]),
-        short(amount) if len(config.amounts) > 1 else "",
+        short(amount) if len(config.amounts) > 1 and amount != usual else "",
         f"x{epochs}" if epochs > 1 else "",
         str(point["method"]) if len(config.methods) > 1 else "",
         f"wrap {wrap:g}" if len(config.wraps) > 1 else "",

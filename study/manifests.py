@@ -50,9 +50,14 @@ class WeightsFile(_File):
     weights_digest: str
 
 
-class TrainFile(WeightsFile):
-    """Of ``medctx-train sft``: all ``tokens`` seen, in ``steps`` and ``seconds``."""
+class _Base(_File):
+    name: str
 
+
+class TrainFile(WeightsFile):
+    """Of ``medctx-train sft``: all ``tokens`` seen, in ``steps`` and ``seconds``, of the model ``base``."""
+
+    base: _Base
     tokens: int
     steps: int
     seconds: float

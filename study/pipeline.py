@@ -17,6 +17,7 @@ from medctx.jsonl import write_record, write_text
 from medctx.progress import say
 from study import reporting, summary
 from study.bases import Base, prepare
+from study.budget import within
 from study.cells import Cell
 from study.commands import SILENT, call
 from study.config import StudyConfig
@@ -90,6 +91,7 @@ def run(config: StudyConfig) -> Outcome:
     """Run a study; what is done is not done again."""
     out = config.work / "studies" / config.name
     out.mkdir(parents=True, exist_ok=True)
+    config = within(config, keep=True)
     cells = cells_of(config)
     with only_one(out, config.name), study_run(config, out) as tracked:
         configs.save(config, out / "study.yaml")

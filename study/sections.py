@@ -36,9 +36,11 @@ def section(config: StudyConfig, name: Name) -> Section:
 
 
 def laid_over(below: Section, above: Section) -> Section:
-    """``below`` with the keys of ``above``, sections within sections too."""
-    found = dict(below)
+    """``below`` with the keys of ``above``, sections within sections too; a key that is null above is left out."""
+    found = {key: value for key, value in below.items() if above.get(key, value) is not None}
     for key, value in above.items():
+        if value is None:
+            continue
         under = found.get(key)
         found[key] = laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     return found

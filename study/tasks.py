@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from study import plan, repairs
 from study.bases import Base, groups
 from study.cells import Cell
 from study.config import StudyConfig
+from study.cost import exam_memory, memory_of
 from study.graph import Done, Folders, Task
 from study.manifests import Weights
 from study.steps import Step
@@ -67,7 +68,8 @@ class _Maker:
         yield Task(mix_of(cell), lambda done: plan.mix_step(self._config, cell, base))
 
         def train(done: Folders) -> Step:
-            return plan.train_step(self._config, cell, base, done[mix_of(cell)].folder)
+            step = plan.train_step(self._config, cell, base, done[mix_of(cell)].folder)
+            return replace(step, memory=memory_of(self._config, cell))
 
         yield Task(weights_of(cell), train, (mix_of(cell),))
 
@@ -93,7 +95,8 @@ class _Maker:
                 }
             )
             step = plan.train_step(self._config, onward, merged, done[mix_of(cell)].folder)
-            return plan.onward(step, repairs.retuning_settings(self._config, cell))
+            step = plan.onward(step, repairs.retuning_settings(self._config, cell))
+            return replace(step, memory=memory_of(self._config, cell))
 
         yield Task(mix_of(cell), lambda done: plan.mix_step(self._config, onward, base))
         yield self._merge(started, own, base)
@@ -131,7 +134,8 @@ class _Maker:
             if self._alone and trained and not any(weights_of(cell) in done for cell in trained):
                 raise MedctxError("No cell was trained, so there is nothing to compare with the base.")
             models = [found for cell in exam.cells if (found := model(cell, done)) is not None]
-            return plan.exam_step(self._config, exam.bases, models)
+            step = plan.exam_step(self._config, exam.bases, models)
+            return replace(step, memory=exam_memory(self._config, exam.bases[0].label))
 
         return Task(exam.name, examine, (*map(weights_of, trained), *merged), lenient=True)
 

@@ -9,10 +9,10 @@ from scipy.spatial.distance import pdist
 from medctx import config as configs
 from medctx.errors import MedctxError
 from study.cells import general_share, short
-from study.cli import STUDIES
 from study.config import StudyConfig
 from study.design import coordinates, grid, one_at_a_time, space_filling
 from study.grid import cells, source_of
+from study.told import STUDIES
 
 AXES = {
     "base": ["small", "large"],

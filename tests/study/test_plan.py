@@ -9,11 +9,11 @@ from medctx.errors import MedctxError
 from study import plan
 from study.bases import Base
 from study.cells import Cell
-from study.cli import STUDIES
 from study.config import StudyConfig
 from study.grid import cells
 from study.sections import laid_over, section
 from study.steps import Step
+from study.told import STUDIES
 
 
 def quick(*overrides: str) -> StudyConfig:
