@@ -26,7 +26,7 @@ def write(folder: Path) -> None:
         for a, b in pairs
     )
     medical = (
-        {"instruction": f"{a}病第{n}型有何表现？", "input": "", "output": f"可见{b}。"}
+        {"instruction": f"{a}病第{n}型有何表现\uff1f", "input": "", "output": f"可见{b}。"}
         for n in range(6)
         for a, b in pairs
     )
@@ -42,7 +42,7 @@ def write(folder: Path) -> None:
             {
                 "id": f"cmb-single-{number}",
                 "source": "cmb-single",
-                "question": f"{organ}病{number}号最常见的表现是（　）",
+                "question": f"{organ}病{number}号最常见的表现是\uff08\u3000\uff09",
                 "options": options,
                 "answer": "ABCDE"[place],
             }
