@@ -124,14 +124,12 @@ def exam_cost(exams: Sequence[JsonValue], items: dict[str, int], *, modes: int =
 
 def longest(exams: Sequence[JsonValue]) -> int:
     """Tokens of the longest Book asked for, and room for its question."""
-    lengths = [
-        int(found[1])
-        for exam in exams
-        if isinstance(exam, dict)
-        for condition in (exam.get("conditions") if isinstance(exam.get("conditions"), list) else ()) or ()
-        if (found := _TOKENS.search(str(condition)))
-    ]
-    return max(lengths, default=EVIDENCE_TOKENS) + 4 * QUESTION_TOKENS
+    lengths = [EVIDENCE_TOKENS]
+    for exam in exams:
+        conditions = exam.get("conditions") if isinstance(exam, dict) else None
+        found = [_TOKENS.search(str(one)) for one in conditions] if isinstance(conditions, list) else []
+        lengths += [int(one[1]) for one in found if one]
+    return max(lengths) + 4 * QUESTION_TOKENS
 
 
 def memory_of(config: StudyConfig, cell: Cell) -> int:
