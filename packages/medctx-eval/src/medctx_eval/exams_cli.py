@@ -83,3 +83,47 @@ def schema() -> None:
     from medctx_eval.exams import schema as described
 
     click.echo((described.__doc__ or "").strip())
+
+
+@exams.command()
+@click.argument("name")
+@click.option("--path", type=click.Path(path_type=Path), default=None, help="A file or folder to read the exam from.")
+@click.option("--passages", type=click.Path(path_type=Path), default=None, help="The passages file beside it.")
+@click.option(
+    "--condition", "conditions", multiple=True, default=("closed", "gold"), help="May be given several times."
+)
+@click.option("--limit", default=40, show_default=True, help="Items of each condition at most.")
+@click.option("--tokenizer", default="bytes", show_default=True, help="What Books with a length are measured by.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The probe file to write.")
+@one_sentence
+def probe(
+    name: str,
+    path: Path | None,
+    passages: Path | None,
+    conditions: tuple[str, ...],
+    limit: int,
+    tokenizer: str,
+    seed: int,
+    out: Path,
+) -> None:
+    """Write items of an exam as a probe, which `medctx-train sft` asks while it trains (probe.items)."""
+    from medctx.curriculum import CurriculumConfig
+    from medctx.jsonl import write_records
+    from medctx_eval import tokenizers
+    from medctx_eval.condition import parse
+    from medctx_eval.config import ExamConfig
+    from medctx_eval.exams import registry
+    from medctx_eval.probe_items import probe_items
+
+    counting = tokenizers.load(tokenizer)
+    asked = ExamConfig(exam=name, path=path, passages=passages, conditions=conditions)
+    exam = registry.build(asked, CurriculumConfig.model_validate({}), seed)
+    items = probe_items(
+        exam,
+        [parse(one) for one in asked.conditions],
+        lambda text: len(counting.encode(text, add_special_tokens=False)),
+        limit=limit,
+        seed=seed,
+    )
+    click.echo(f"{out}: {write_records(out, items)} items")
