@@ -1,0 +1,55 @@
+"""Packing and its self-test on the embedded model and on sentences of real length."""
+
+from __future__ import annotations
+
+import pytest
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from medctx import tokenizer
+from medctx.errors import MedctxError
+from medctx.records import Dialogue, Turn
+from medctx_train.attention import self_test
+from medctx_train.base_model import EMBEDDED, prepare
+from medctx_train.config import SftConfig
+from medctx_train.encode import encode
+from medctx_train.model import load_model
+from medctx_train.pack import Row
+
+pytestmark = pytest.mark.slow
+
+ANSWERS = (
+    ("Which organ makes insulin?", "Insulin is made by the beta cells of the pancreas."),
+    ("What is hypertension?", "Hypertension is a blood pressure that stays too high, usually above 140 over 90."),
+    ("Name the largest bone of the body.", "The largest bone of the human body is the femur, in the thigh."),
+    ("Write a line about the sea.", "The sea is grey this morning and speaks to nobody."),
+)
+
+AttentionInterface.register("medctx_leaking_real", sdpa_attention_forward)
+
+
+@pytest.fixture(scope="module")
+def row() -> Row:
+    tokens = tokenizer.load(prepare(EMBEDDED)[0])
+    talks = [
+        Dialogue(
+            id=asked,
+            domain="medical",
+            source="s",
+            turns=(Turn(role="user", content=asked), Turn(role="assistant", content=answer)),
+        )
+        for asked, answer in ANSWERS
+    ]
+    return Row(tuple(encode(tokens, talk)[0] for talk in talks))
+
+
+def test_packed_loss_is_unpacked_loss(row: Row) -> None:
+    folder, _ = prepare(EMBEDDED)
+    assert self_test(load_model(folder, "fp32"), [row], 1e-3) < 1e-3
+    assert self_test(load_model(folder, "bf16"), [row], SftConfig().max_packing_gap) < SftConfig().max_packing_gap
+
+
+def test_a_leak_is_seen_at_the_default_limit(row: Row) -> None:
+    folder, _ = prepare(EMBEDDED)
+    with pytest.raises(MedctxError, match="Packed samples see each other"):
+        self_test(load_model(folder, attention="medctx_leaking_real"), [row], SftConfig().max_packing_gap)
