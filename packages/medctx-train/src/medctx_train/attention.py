@@ -32,9 +32,8 @@ def implementation(wanted: Attention) -> str:
     if wanted == "flex":
         if not on_gpu:
             raise MedctxError(
-                "attention=flex needs a GPU and there is none: PyTorch's FlexAttention computes no gradients on a "
-                "CPU; set "
-                "attention=sdpa."
+                "attention=flex needs a GPU and there is none: PyTorch's FlexAttention computes no gradients on "
+                "a CPU; set attention=sdpa."
             )
         return "flex_attention"
     if not on_gpu:
@@ -99,9 +98,7 @@ def self_test(model: torch.nn.Module, rows: Sequence[Row], limit: float) -> floa
     if worst.nats > limit:
         raise MedctxError(
             f"Packed samples see each other: the loss of sample {worst.sample!r} differs by {worst.nats:.3f} nats "
-            "inside its "
-            f"row (limit {limit:g}); this model's attention ignores packing boundaries: choose another base or "
-            "attention, "
-            "or raise max_packing_gap."
+            f"inside its row (limit {limit:g}); this model's attention ignores packing boundaries: choose another base "
+            "or attention, or raise max_packing_gap."
         )
     return worst.nats

@@ -72,10 +72,8 @@ def rendered(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[Re
         if not answered.startswith(asked):
             raise MedctxError(
                 f"The chat template of {tokenizer.name_or_path} writes the answers of Dialogue {dialogue.id!r} "
-                "otherwise "
-                "than after the prompt it asks with, so they cannot be told apart from it; choose a base whose "
-                "template "
-                "does, or give it a training template."
+                "otherwise than after the prompt it asks with, so they cannot be told apart from it; choose a base "
+                "whose template does, or give it a training template."
             )
         texts.append(Rendered(answered, ((len(asked), len(answered)),)))
     return tuple(texts)

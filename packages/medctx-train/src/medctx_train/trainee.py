@@ -49,8 +49,7 @@ def base_model(config: SftConfig, folder: Path, rows: Sequence[Row]) -> PreTrain
     if known and len(longest.ids) > known:
         raise MedctxError(
             f"Sample {longest.id!r} has {len(longest.ids):,} tokens, but {config.base} knows {known:,} positions; "
-            "lower "
-            "row_tokens, or set rope.scaling and rope.factor."
+            "lower row_tokens, or set rope.scaling and rope.factor."
         )
     model = load_model(folder, precision(config), attention=implementation(config.attention), config=settled)
     use_liger(model, config.liger)
