@@ -1,8 +1,10 @@
 """Whether vLLM and the in-process reference read the same: letters of the same items, in the model's own precision.
 
-    python bench/engine_agreement.py --model FOLDER --items 50
+    python bench/engine_agreement.py --model FOLDER --items 50 --precision stored
 
-Exits with 1 where the mean distance of letter log-probabilities reaches 0.05 nats or under 98 % of answers agree.
+Exits with 1 where the mean distance of letter log-probabilities reaches 0.05 nats or under 98 % of answers agree. With
+``--exact`` both are also held against the same weights computed in float32 throughout: what is left then is what the
+model's own precision costs. ``--head model`` has vLLM compute its logits in the model's precision.
 """
 
 from __future__ import annotations
@@ -11,60 +13,120 @@ import argparse
 import statistics
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, get_args
 
 from medctx import tokenizer
 from medctx.book import bind
 from medctx.curriculum import CurriculumConfig, build
+from medctx.records import Book
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.protocol import Failure, Scores
+from medctx_eval.engines.machine import Precision, in_float32
+from medctx_eval.engines.protocol import Engine, Failure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer
 from medctx_eval.exams import hpo
-from medctx_eval.prompt import letter_ask
+from medctx_eval.prompt import Ask, letter_ask
 
 MOST_NATS, LEAST_AGREEMENT = 0.05, 0.98
+CLOSE_NATS = 0.05
+
+Letters = list[list[float]]
 
 
-def letters(found: list[Scores | Failure]) -> list[list[float]]:
-    assert not any(isinstance(one, Failure) for one in found), found
-    return [[sum(tokens) for tokens in one] for one in found if not isinstance(one, Failure)]
+class Paper(NamedTuple):
+    """Items as they are asked, each on a Book of its own evidence and rivals."""
+
+    asks: list[Ask]
+    books: list[Book]
+
+
+def paper(model: Path, count: int) -> Paper:
+    tokens = tokenizer.load(model)
+    exam = hpo.reading(build(CurriculumConfig()), 0)
+    items = exam.items[:count]
+    books = [
+        bind([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
+        for item in items
+    ]
+    return Paper([letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
+
+
+def letters(engine: Engine, asked: Paper) -> Letters:
+    """Log-probability of every letter of every item."""
+    begun, found = time.monotonic(), []
+    for ask, book in zip(*asked, strict=True):
+        (one,) = engine.score([ask], book)
+        assert not isinstance(one, Failure), one
+        found.append([sum(tokens) for tokens in one])
+    print(f"  ({type(engine).__name__}: logits fine: {engine.fine}; {time.monotonic() - begun:.0f} s)", file=sys.stderr)
+    return found
+
+
+def served(model: Path, asked: Paper, config: VllmConfig, *, float32: bool = False) -> Letters:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        VllmServer(model, Path(scratch) / "vllm.log", config, lora=False, float32=float32) as server,
+    ):
+        engine = EndpointEngine([server.url], BASE, block_size=config.block_size)
+        try:
+            return letters(engine, asked)
+        finally:
+            engine.close()
+
+
+class Agreement(NamedTuple):
+    """``mean`` and ``largest`` distance of letters in nats, ``same``: share of items with the same best letter."""
+
+    mean: float
+    largest: float
+    same: float
+
+
+def agreement(one: Letters, other: Letters) -> Agreement:
+    gaps = [abs(a - b) for mine, theirs in zip(one, other, strict=True) for a, b in zip(mine, theirs, strict=True)]
+    same = [mine.index(max(mine)) == theirs.index(max(theirs)) for mine, theirs in zip(one, other, strict=True)]
+    return Agreement(statistics.mean(gaps), max(gaps), sum(same) / len(same))
+
+
+def show(name: str, found: Agreement) -> None:
+    print(f"{name:<34} {found.mean:.4f} nats, largest {found.largest:.4f}, same answer {100 * found.same:.1f} %")
+
+
+def show_margins(name: str, found: Sequence[Sequence[float]]) -> None:
+    """How far the best letter is ahead of the next: two engines can only differ on items where that is little."""
+    margins = sorted(best - second for second, best in (sorted(one)[-2:] for one in found))
+    ties, close = sum(margin == 0 for margin in margins), sum(margin < CLOSE_NATS for margin in margins)
+    print(
+        f"{'margins of ' + name:<34} median {statistics.median(margins):.3f} nats, {ties} ties, {close} of "
+        f"{len(margins)} below {CLOSE_NATS}"
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--items", type=int, default=50)
+    parser.add_argument("--head", choices=["float32", "model"], default="float32")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+    parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()
-    tokens = tokenizer.load(given.model)
-    exam = hpo.reading(build(CurriculumConfig()), 0)
-    items = exam.items[: given.items]
-    books = [
-        bind([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
-        for item in items
-    ]
-    asks = [letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)]
-    reference = TransformersEngine.load(given.model)
-    expected = letters([reference.score([ask], book)[0] for ask, book in zip(asks, books, strict=True)])
-    config = VllmConfig(max_model_len=2048)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        VllmServer(given.model, Path(scratch) / "vllm.log", config, lora=False) as server,
-    ):
-        engine = EndpointEngine([server.url], BASE, block_size=config.block_size)
-        found = letters([engine.score([ask], book)[0] for ask, book in zip(asks, books, strict=True)])
-        engine.close()
-    gaps = [
-        abs(one - other)
-        for mine, theirs in zip(found, expected, strict=True)
-        for one, other in zip(mine, theirs, strict=True)
-    ]
-    same = [mine.index(max(mine)) == theirs.index(max(theirs)) for mine, theirs in zip(found, expected, strict=True)]
-    mean, agreement = statistics.mean(gaps), sum(same) / len(same)
-    print(f"items                        {len(items)}")
-    print(f"mean distance of letters     {mean:.4f} nats (largest {max(gaps):.4f}; at most {MOST_NATS} on average)")
-    print(f"same answer                  {100 * agreement:.1f} % (at least {100 * LEAST_AGREEMENT:.0f} %)")
-    return int(mean >= MOST_NATS or agreement < LEAST_AGREEMENT)
+    asked, float32 = paper(given.model, given.items), in_float32(given.precision)
+    reference = letters(TransformersEngine.load(given.model, float32=float32), asked)
+    exact = letters(TransformersEngine.load(given.model, float32=True), asked) if given.exact else None
+    found = served(given.model, asked, VllmConfig(max_model_len=2048, head=given.head), float32=float32)
+    between = agreement(found, reference)
+    computed = "in float32" if float32 else "as stored"
+    print(f"{len(asked.asks)} items, computed {computed}; wanted: {MOST_NATS} nats, {LEAST_AGREEMENT:.0%} the same")
+    show("vLLM - transformers", between)
+    if exact is not None:
+        show("vLLM - float32 throughout", agreement(found, exact))
+        show("transformers - float32 throughout", agreement(reference, exact))
+    for name, one in (("vLLM", found), ("transformers", reference)):
+        show_margins(name, one)
+    return int(between.mean >= MOST_NATS or between.same < LEAST_AGREEMENT)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from medctx import tokenizer
 from medctx.errors import MedctxError
+from medctx.journal import Journal
 from medctx.jsonl import read_records
 from medctx.records import Judged, Reply, Verdict
 from medctx_eval import examination, run_folder
@@ -99,6 +100,43 @@ def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alpha
             assert (folder / run_folder.VERDICTS).read_bytes() == before
             keys = [reply.key for reply in read_records(journal, Reply)]
             assert len(keys) == len(set(keys)) == ROWS * 2 * 2
+
+
+def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        """Ends the run where it stands."""
+
+    with serve(flat) as server, pytest.MonkeyPatch.context() as patch:
+        kept: list[Reply] = []
+        add = Journal.add
+
+        def until_five(journal: Journal[Reply], reply: Reply) -> None:
+            if len(kept) == 5:
+                raise Killed
+            kept.append(reply)
+            add(journal, reply)
+
+        patch.setattr(Journal, "add", until_five)
+        with pytest.raises(Killed):
+            run(server, exam_file, alphabet, tmp_path / "out")
+        (journal,) = (tmp_path / "out").glob("*/" + run_folder.REPLIES)
+        assert len(journal.read_bytes().splitlines()) == 5, "in the middle of a Book"
+
+
+def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet)
+        (whole,) = examination.run(asked, tmp_path / "whole")
+        server.troubles = [0] * 600
+        (folder,) = examination.run(asked, tmp_path / "out")
+        first = run_folder.read(folder).manifest.cost
+        (folder / run_folder.MANIFEST).unlink()
+        server.troubles = []
+        examination.run(asked, tmp_path / "out")
+        both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
+    assert both.prompt_tokens == first.prompt_tokens + once.prompt_tokens
+    assert both.requests == first.requests + once.requests
+    assert both.seconds > first.seconds
 
 
 def test_busy_servers_are_asked_again(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_a_score_whose_verdicts_do_not_add_up_cannot_be_made(report: Report) -> 
         Score.model_validate({**fields, "n": fields["n"] + 1})
 
 
+def test_runs_computed_in_different_ways_are_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    fine, coarse = {"logits": "float32"}, {"logits": "in the steps of a half precision"}
+    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=fine)])
+    assert capsys.readouterr().err == ""
+    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=coarse)])
+    said = capsys.readouterr().err
+    assert "transformers, logits float32; transformers, logits in the steps of a half precision" in " ".join(
+        said.split()
+    )
+
+
 def test_a_run_that_lost_verdicts_is_refused() -> None:
     whole = run("base")
     torn = RunFolder(manifest=whole.manifest, judged=whole.judged[:-3])

@@ -55,7 +55,7 @@ def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
 def test_a_book_is_computed_once(tiny: Path) -> None:
     engine = TransformersEngine.load(tiny)
     several = asks(tiny)
-    engine.score(several, BOOK)
+    list(engine.score(several, BOOK))
     shared = shared_prefix([ask.prompt for ask in several])
     own = sum(len(ask.prompt) - shared + 1 + sum(len(c) - 1 for c in ask.continuations) for ask in several)
     assert engine.receipt.computed_tokens == shared - 1 + own

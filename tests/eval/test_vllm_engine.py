@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,9 +78,10 @@ def asks(strong: Path) -> list[Ask]:
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_ask, letter_ask)]
 
 
-def means(scores: list[Scores | Failure]) -> list[list[float]]:
-    assert not any(isinstance(one, Failure) for one in scores), scores
-    return [[statistics.mean(tokens) for tokens in one] for one in scores if not isinstance(one, Failure)]
+def means(scores: Iterable[Scores | Failure]) -> list[list[float]]:
+    found = list(scores)
+    assert not any(isinstance(one, Failure) for one in found), found
+    return [[statistics.mean(tokens) for tokens in one] for one in found if not isinstance(one, Failure)]
 
 
 def gap(first: list[list[float]], second: list[list[float]]) -> float:
@@ -116,13 +117,13 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
         assert agree(engine.client, BASE, ByteTokenizer()) is False
         held = [writing(tokens, book, item, 1, 8, held=True) for item in exam.items[:4]]
         free = [writing(tokens, book, item, 0, 8) for item in exam.items[:4]]
-        found, freely = engine.write(held, book), engine.write(free, book)
+        found, freely = list(engine.write(held, book)), list(engine.write(free, book))
     finally:
         engine.close()
     for draft, given in zip(held, found, strict=True):
         assert isinstance(given, Written)
         assert given.text in draft.choices
-    reference = TransformersEngine.load(strong).write(free, book)
+    reference = list(TransformersEngine.load(strong).write(free, book))
     same = [one == other for one, other in zip(freely, reference, strict=True)]
     assert sum(same) >= 2, (freely, reference)
 

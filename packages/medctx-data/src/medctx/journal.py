@@ -15,7 +15,7 @@ from medctx.jsonl import RecordT
 
 
 class Journal(Generic[RecordT]):
-    """Appends one record a line, flushed to the disk before :meth:`append` or :meth:`extend` returns.
+    """Appends one record a line, flushed to the disk before :meth:`append`, :meth:`extend` or :meth:`sync` returns.
 
     A line torn by a kill can only be the last one: it is cut off when the journal is opened again.
     """
@@ -52,10 +52,19 @@ class Journal(Generic[RecordT]):
 
     def extend(self, records: Sequence[RecordT]) -> None:
         """Write several records and wait once until all are on the disk."""
-        self._stream.write(b"".join(record.model_dump_json().encode() + b"\n" for record in records))
+        for record in records:
+            self.add(record)
+        self.sync()
+
+    def add(self, record: RecordT) -> None:
+        """Hand one record to the operating system: a kill of this process does not lose it, a power cut may."""
+        self._stream.write(record.model_dump_json().encode() + b"\n")
         self._stream.flush()
+        self.records.append(record)
+
+    def sync(self) -> None:
+        """Wait until everything is on the disk."""
         os.fsync(self._stream.fileno())
-        self.records += records
 
     def rewind(self, count: int) -> None:
         """Keep the first ``count`` records and drop the rest, on disk too."""

@@ -13,6 +13,8 @@ CANNOT = {
     "zh": "根据所给文本无法回答。",
 }
 LETTERS = "ABCDEFGHIJ"
+_JUDGEMENTS = frozenset({"yes", "no", "maybe", "true", "false", "是", "否", "不是", "对", "错", "正确", "错误"})
+"""Options that judge a statement: the evidence may hold such a word anywhere, and means something else by it."""
 
 
 class Altered(Record):
@@ -59,9 +61,9 @@ def _by_replacement(item: ExamItem, evidence: Sequence[Passage]) -> Altered | No
     Only where the evidence states the gold's text in so many words and that of the wrong option nowhere: else the
     altered text would contradict itself or say nothing new.
     """
-    if item.multiple:
-        return None
     gold = item.options[item.gold[0]]
+    if item.multiple or item.gold == (item.cannot,) or gold.strip(" .。").lower() in _JUDGEMENTS:
+        return None
     pattern = _standing(gold)
     whole = "\n".join(passage.text for passage in evidence)
     if not pattern.search(whole):

@@ -31,9 +31,12 @@ ACTS = 0.02
 
 
 class Reading(Record):
-    """Log-probabilities of every token of the canary's continuations, in nats."""
+    """Log-probabilities of every token of the canary's continuations, in nats; ``fine``: whether of float32 logits,
+    nothing where that cannot be told.
+    """
 
     logprobs: tuple[float, ...]
+    fine: bool | None = None
 
     def distance(self, other: Reading) -> float:
         """Mean absolute difference."""
@@ -71,7 +74,7 @@ def read(engine: Engine, tokenizer: Tokenizer) -> Reading:
         if isinstance(scores, Failure):
             raise MedctxError(f"The canary could not be asked ({scores.detail}); try again when the server answers.")
         logprobs += [token for continuation in scores for token in continuation]
-    return Reading(logprobs=tuple(logprobs))
+    return Reading(logprobs=tuple(logprobs), fine=engine.fine)
 
 
 def same_as_before(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str) -> None:
@@ -88,19 +91,24 @@ def same_as_before(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str
             f"The server's {name!r} is not the model whose answers are in {folder}: it scores the canary differently; "
             "give another --out, or move that folder away."
         )
+    if before.fine != now.fine:
+        raise MedctxError(
+            f"The server computes the logits of {name!r} in another precision than it did for the answers in {folder}; "
+            "give another --out, or move that folder away."
+        )
 
 
-def _reference(folder: Path, adapter: Path | None, tokenizer: Tokenizer) -> Reading:
-    return read(TransformersEngine.load(folder, adapter), tokenizer)
-
-
-def prove(model: ModelConfig, served: Engine, base: Engine, tokenizer: Tokenizer) -> Proof:
-    """Compare what the server's adapter does to the canary with what it does in the in-process reference.
+def prove(model: ModelConfig, served: Engine, base: Engine, tokenizer: Tokenizer, *, float32: bool = False) -> Proof:
+    """Compare what the server's adapter does to the canary with what it does in the in-process reference, which
+    computes in ``float32`` where the server does.
 
     Raises MedctxError where the served model is the base or another adapter.
     """
     assert model.folder is not None and model.adapter is not None
-    plain, tuned = (_reference(model.folder, adapter, tokenizer) for adapter in (None, model.adapter))
+    plain, tuned = (
+        read(TransformersEngine.load(model.folder, adapter, float32=float32), tokenizer)
+        for adapter in (None, model.adapter)
+    )
     found = read(served, tokenizer)
     proof = Proof(
         expected=tuned.distance(plain), served=found.distance(read(base, tokenizer)), gap=found.distance(tuned)

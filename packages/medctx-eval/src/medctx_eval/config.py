@@ -11,6 +11,8 @@ from medctx.config import Config
 from medctx.curriculum import CurriculumConfig
 from medctx.records import Mode
 from medctx_eval.condition import even_depths, expand
+from medctx_eval.engines.client import TIMEOUT_S
+from medctx_eval.engines.machine import Precision
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.needle import NeedleConfig
 
@@ -67,16 +69,20 @@ class ModelConfig(Config):
 class RunConfig(Config):
     """An exam of one or several models.
 
-    ``mode`` is the scoring mode of the headline numbers, ``modes`` are all that are asked (``mode`` first, whether it
-    is among them or not). ``orders``: in how many orders of their options items are asked where a mode lists them.
+    ``precision`` of the engines that run here: ``stored``, ``float32``, or ``auto``, which is float32 on a processor
+    that knows no half precision. ``mode`` is the scoring mode of the headline numbers, ``modes`` are all that are asked
+    (``mode`` first, whether it is among them or not). ``orders``: in how many orders of their options items are asked
+    where a mode lists them.
     ``tokenizer``: a model folder, a model's name on the hub, or ``bytes``. ``positions``: the longest sequence, for
-    servers that do not say it. ``concurrency`` requests are in flight at each of ``urls``, on ``books_at_once`` Books.
+    servers that do not say it. ``concurrency`` requests are in flight at each of ``urls``, on ``books_at_once`` Books;
+    one that takes longer than ``timeout_s`` seconds is asked again.
     ``proof``: whether an adapter served by vLLM must first be shown to act as the in-process reference says.
     """
 
     models: tuple[ModelConfig, ...] = ()
     exams: tuple[ExamConfig, ...] = ()
     engine: Literal["auto", "vllm", "transformers", "endpoint"] = "auto"
+    precision: Precision = "auto"
     mode: Mode = "text"
     modes: tuple[Mode, ...] = ("text", "letter")
     orders: int = Field(1, ge=1, le=10)
@@ -86,6 +92,7 @@ class RunConfig(Config):
     tokenizer: str = ""
     positions: int | None = Field(None, ge=1)
     concurrency: int = Field(8, ge=1)
+    timeout_s: float = Field(TIMEOUT_S, gt=0)
     books_at_once: int = Field(1, ge=1)
     proof: bool = True
     seed: int = 0

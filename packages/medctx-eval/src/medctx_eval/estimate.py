@@ -6,8 +6,8 @@ from typing import Literal
 
 from medctx.answering import shared_prefix
 from medctx.records import Record
+from medctx_eval.engines.machine import on_cpu
 from medctx_eval.engines.reading import wanted_tokens
-from medctx_eval.engines.vllm import on_cpu
 from medctx_eval.paper import Paper
 from medctx_eval.prompt import Ask, Writing
 from medctx_eval.questions import Asker
@@ -26,8 +26,9 @@ SHOWN_CHARS = 400
 class Estimate(Record):
     """Counts of an exam for one model. ``unique_tokens``: every Book once and every question's own tokens once.
 
-    ``does_not_fit`` counts questions longer than ``positions`` (0: not known before the server is asked); ``examples``
-    are messages by kind of Condition and form, before the template is put around them, long ones without their middle.
+    ``unalterable``: items left out of ``counterfactual``, by exam. ``does_not_fit`` counts questions longer than
+    ``positions`` (0: not known before the server is asked); ``examples`` are messages by kind of Condition and form,
+    before the template is put around them, long ones without their middle.
     """
 
     items: int
@@ -39,6 +40,7 @@ class Estimate(Record):
     longest: int
     positions: int
     does_not_fit: int
+    unalterable: dict[str, int]
     expected_seconds: float
     at_tokens_per_second: float
     adapters: Literal["hot", "merged"]
@@ -98,6 +100,7 @@ def estimate(paper: Paper, asker: Asker, positions: int) -> Estimate:
         longest=longest,
         positions=positions,
         does_not_fit=misfits,
+        unalterable=paper.unalterable,
         expected_seconds=round(unique / rate, 1),
         at_tokens_per_second=rate,
         adapters=adapters_as(len(paper.seats)),

@@ -6,24 +6,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from medctx import config as configs
 from medctx import digest, tracking
 from medctx.errors import MedctxError
 from medctx.jsonl import read_record
-from medctx.progress import say
+from medctx.progress import console, say
 from medctx.records import Judged, Mode, Verdict
 from medctx_eval import canary, modes, run_folder, tokenizers
 from medctx_eval.config import ModelConfig, RunConfig
 from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.machine import in_float32
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.estimate import Estimate, estimate
-from medctx_eval.identity import identity, shortest, with_digests
+from medctx_eval.identity import identity, shortest, versions, with_digests
 from medctx_eval.paper import Paper, build_exams
 from medctx_eval.prompt import Tokenizer
 from medctx_eval.questions import Asker
 from medctx_eval.run_folder import Cost, Manifest
 from medctx_eval.runner import examine
 from medctx_eval.session import Session, engine_kind, slug
+from medctx_eval.verdict_table import cost_line, verdict_table
 
 
 def tokenizer_name(config: RunConfig) -> str:
@@ -82,19 +86,13 @@ class Examination:
         if self.kind != "vllm" or model.adapter is None or not self._config.proof or not canary.provable():
             return {}
         with self._session.base_engine(model, self._tokenizer) as base:
-            found = canary.prove(model, engine, base, self._tokenizer)
+            found = canary.prove(model, engine, base, self._tokenizer, float32=in_float32(self._config.precision))
         return found.model_dump()
 
-    def _manifest(self, model: ModelConfig, engine: Engine, key: str, judged: int, proof: dict[str, float]) -> Manifest:
-        receipt, config = engine.receipt, self._config
-        cost = Cost(
-            requests=receipt.requests,
-            prompt_tokens=receipt.prompt_tokens,
-            computed_tokens=receipt.computed_tokens,
-            books=len(self.paper.books),
-            book_prefills=receipt.book_prefills,
-            seconds=receipt.seconds,
-        )
+    def _manifest(
+        self, model: ModelConfig, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
+    ) -> Manifest:
+        config = self._config
         return Manifest(
             model=model.name,
             cell=model.cell or model.name,
@@ -106,13 +104,15 @@ class Examination:
             mode=config.mode,
             modes=config.all_modes,
             possible=modes.possible_modes(engine),
-            means=modes.means(engine),
+            means=modes.means(engine) | self._computed(),
             proof=proof,
             paper=self.paper.save(self._out),
             exams=tuple(exam.card for exam in self.paper.exams),
             conditions=tuple(self.paper.conditions),
+            unalterable=self.paper.unalterable,
             n=judged,
             cost=cost,
+            versions=versions(self.kind),
             seed=config.seed,
         )
 
@@ -122,7 +122,7 @@ class Examination:
         if self.kind == "endpoint" and "text" in engine.forms:
             canary.same_as_before(engine, self._tokenizer, folder, model.name)
         proof = self._proof(model, engine)
-        judged = examine(
+        judged, spent = examine(
             self.paper,
             engine,
             asker(config, self._tokenizer, name),
@@ -132,7 +132,18 @@ class Examination:
             modes=config.all_modes,
             orders=config.orders,
         )
-        run_folder.write(folder, self._manifest(model, engine, key, len(judged), proof), judged)
+        cost = Cost(books=len(self.paper.books), **spent.model_dump())
+        run_folder.write(folder, self._manifest(model, engine, key, len(judged), cost, proof), judged)
+
+    def _computed(self) -> dict[str, str]:
+        if self.kind == "endpoint":
+            return {}
+        return {"arithmetic": "float32 throughout" if in_float32(self._config.precision) else "as stored"}
+
+    def _arithmetic(self) -> JsonValue:
+        """How an engine of our own computes: the reference always gives a half-precision model a float32 head."""
+        own = self._config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
+        return ["float32" if in_float32(self._config.precision) else "stored", own]
 
     def _root(self, engine: Engine) -> str:
         return engine.root if self.kind == "endpoint" and isinstance(engine, EndpointEngine) else ""
@@ -140,7 +151,7 @@ class Examination:
     def run(self, model: ModelConfig) -> tuple[Path, bool]:
         """Examine one model; returns its folder and whether there was anything to do."""
         if self.kind != "endpoint":
-            name = identity(model, self.kind)
+            name = identity(model, self.kind, self._arithmetic())
             folder, key = self._folder(model, name), self._key(name)
             if self._done(folder, key):
                 return folder, False
@@ -148,7 +159,7 @@ class Examination:
                 self._examine(model, engine, name, folder, key)
             return folder, True
         with self._session.engine(model, self._tokenizer) as engine:
-            name = identity(model, self.kind, self._root(engine))
+            name = identity(model, self.kind, root=self._root(engine))
             folder, key = self._folder(model, name), self._key(name)
             if self._done(folder, key):
                 return folder, False
@@ -180,6 +191,13 @@ def _track(tracked: tracking.Run, folder: Path, mode: Mode) -> None:
         tracked.artifact(folder / file, f"exam/{folder.name}")
 
 
+def _show(folder: Path) -> None:
+    """The verdicts counted and the cost, for whoever watches."""
+    found = run_folder.read(folder)
+    console.print(verdict_table(found.manifest.model, found.judged))
+    say(cost_line(found.manifest.cost))
+
+
 def dry_run(config: RunConfig) -> Estimate:
     """What the exam would cost, without asking anything; needs no server."""
     tokenizer = tokenizers.load(tokenizer_name(config))
@@ -204,6 +222,9 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
         tracked.params(
             {"engine": examination.kind, "mode": config.mode, "items": len(paper.seats), "books": len(paper.books)}
         )
+        for name, count in paper.unalterable.items():
+            if count:
+                say(f"{count} items of {name} are not asked under counterfactual: no altered evidence is certain.")
         for exam in paper.exams:
             tracked.tags({f"exam.{exam.card.name}": exam.card.digest})
         for model in examination.models:
@@ -217,6 +238,7 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
             finished(folder)
             if not new:
                 say(f"{model.name} is examined already ({folder}).")
+            _show(folder)
             # Also where another run examined it: what a run is asked for can be found in it.
             _track(tracked, folder, config.mode)
         if failed:

@@ -60,6 +60,11 @@ def _altered(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
             yield Group((found.item,), found.evidence, (item.gold,))
 
 
+def unalterable(exam: Exam) -> int:
+    """How many items with evidence are not asked under ``counterfactual``."""
+    return sum(alter(item, exam) is None for item in exam.items if item.evidence)
+
+
 def _limited(groups: Sequence[Group], limit: int | None) -> list[Group]:
     """The first groups that together have at most ``limit`` items (at least one group)."""
     if limit is None:

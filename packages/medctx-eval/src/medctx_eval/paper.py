@@ -15,6 +15,7 @@ from medctx_eval.condition import parse
 from medctx_eval.config import ExamConfig, RunConfig
 from medctx_eval.exams import registry
 from medctx_eval.exams.exam import Exam
+from medctx_eval.groups import unalterable
 from medctx_eval.plan import Seat, Sitting, sittings
 from medctx_eval.prompt import Tokenizer
 
@@ -54,7 +55,10 @@ def _sittings(exam: Exam, asked: ExamConfig, count: _Counter, seed: int) -> list
 
 
 class Paper:
-    """Every Book, item and Condition that a model with this tokenizer is asked."""
+    """Every Book, item and Condition that a model with this tokenizer is asked.
+
+    ``unalterable``: by exam, how many items with evidence are left out of ``counterfactual``, where that is asked.
+    """
 
     def __init__(self, config: RunConfig, exams: Sequence[Exam], tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -62,9 +66,12 @@ class Paper:
         count = _Counter(tokenizer)
         self.sittings: list[Sitting] = []
         self.conditions: list[str] = []
+        self.unalterable: dict[str, int] = {}
         for exam, asked in zip(exams, config.exams, strict=True):
             self.sittings += _sittings(exam, asked, count, config.seed)
             self.conditions += [condition for condition in asked.conditions if condition not in self.conditions]
+            if any(parse(text).kind == "counterfactual" for text in asked.conditions):
+                self.unalterable[exam.card.name] = unalterable(exam)
         self.digest = digest.of_records(self.sittings)
 
     @property

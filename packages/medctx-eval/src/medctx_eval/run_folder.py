@@ -9,6 +9,7 @@ from pydantic import Field
 from medctx.jsonl import read_record, read_records, write_record, write_records
 from medctx.records import Book, ExamItem, Judged, Mode, Record
 from medctx_eval.exams.exam import ExamCard
+from medctx_eval.receipt import Receipt
 
 VERDICTS = "verdicts.jsonl"
 MANIFEST = "exam.json"
@@ -17,15 +18,10 @@ ITEMS = "items.jsonl.gz"
 BOOKS = "books.jsonl.gz"
 
 
-class Cost(Record):
-    """What the exam of one model cost; nothing where the server does not tell."""
+class Cost(Receipt):
+    """What the exam of one model cost in all its sessions, and how many ``books`` it has."""
 
-    requests: int = 0
-    prompt_tokens: int = 0
-    computed_tokens: int | None = None
     books: int = 0
-    book_prefills: float | None = None
-    seconds: float = 0.0
 
 
 class Manifest(Record):
@@ -35,7 +31,8 @@ class Manifest(Record):
     ``possible`` are the modes the engine was found to allow, ``means`` says how it reads or holds answers. ``proof``
     is how far the adapter moves the canary in the reference and as served, in nats. ``cell`` names what was trained
     and ``training_seed`` which repetition of it this is: runs of one cell differ in the seed alone. ``paper`` is the
-    sibling folder that holds the items and Books asked.
+    sibling folder that holds the items and Books asked; ``unalterable`` by exam how many items were left out of
+    ``counterfactual`` because their evidence cannot be altered with certainty.
     """
 
     model: str
@@ -53,6 +50,7 @@ class Manifest(Record):
     paper: str = ""
     exams: tuple[ExamCard, ...]
     conditions: tuple[str, ...]
+    unalterable: dict[str, int] = Field(default_factory=dict)
     n: int = Field(ge=0)
     cost: Cost = Cost()
     versions: dict[str, str] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ what is missing or failed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,8 @@ from medctx_eval.paper import Paper
 from medctx_eval.plan import Seat, Sitting
 from medctx_eval.prompt import Ask, Writing, answers
 from medctx_eval.questions import FORMS, Asker, Question, orders_of
+from medctx_eval.receipt import Receipt
+from medctx_eval.spending import Spending
 
 DOES_NOT_FIT = "does_not_fit"
 PRIORS_TOGETHER = 32
@@ -64,8 +66,8 @@ def _unanswerable(seat: Seat, form: Form, order: int, book: str, detail: str) ->
 class _Answers:
     """The journal's answers by key, and who is asked for those that are missing. Safe to use from several threads."""
 
-    def __init__(self, journal: Journal[Reply], engine: Engine) -> None:
-        self._journal, self._engine, self._lock = journal, engine, Lock()
+    def __init__(self, journal: Journal[Reply], spending: Spending, engine: Engine) -> None:
+        self._journal, self._spending, self._engine, self._lock = journal, spending, engine, Lock()
         self.known = {reply.key: reply for reply in journal.records if reply.problem != "failed"}
         self._asked = set(self.known)
 
@@ -78,11 +80,15 @@ class _Answers:
                 found.append(question)
         return found
 
-    def _keep(self, questions: Sequence[Question], given: Sequence[object]) -> None:
-        replies = [_reply(question, one) for question, one in zip(questions, given, strict=True)]
-        with self._lock:
-            self._journal.extend(replies)
-            self.known |= {reply.key: reply for reply in replies}
+    def _keep(self, questions: Sequence[Question], given: Iterable[object]) -> None:
+        """Every answer as soon as it is there, and all of them on the disk at the end."""
+        for question, one in zip(questions, given, strict=True):
+            reply = _reply(question, one)
+            with self._lock:
+                self._journal.add(reply)
+                self.known[reply.key] = reply
+        self._journal.sync()
+        self._spending.note()
 
     def ask(self, questions: Sequence[Question], book: Book) -> None:
         """Put the questions of one Book to the engine and keep its answers."""
@@ -193,16 +199,16 @@ def examine(
     folder: Path,
     modes: Sequence[Mode],
     orders: int,
-) -> list[Judged]:
-    """Ask a model every seat of the paper and judge its replies.
+) -> tuple[list[Judged], Receipt]:
+    """Ask a model every seat of the paper and judge its replies; also says what that cost in all sessions so far.
 
     ``positions`` is the length every compared model has room for; what is longer is asked of none. ``orders`` is in
     how many orders of the options a seat is asked where a mode lists them.
     """
-    with Journal(folder / run_folder.REPLIES, Reply) as journal:
-        exam = _Exam(paper, asker, _Answers(journal, engine), positions)
+    with Journal(folder / run_folder.REPLIES, Reply) as journal, Spending(folder, engine) as spending:
+        exam = _Exam(paper, asker, _Answers(journal, spending, engine), positions)
         if any("prior" in FORMS[mode] for mode in modes):
             _in_lanes(engine.lanes, exam.priors(), lambda _: None)
         with track(f"Examining {name}", len(paper.seats), "items") as advance:
             _in_lanes(engine.lanes, exam.sittings(), advance)
-    return [judged for mode in modes for judged in exam.judged(mode, orders)]
+    return [judged for mode in modes for judged in exam.judged(mode, orders)], spending.total

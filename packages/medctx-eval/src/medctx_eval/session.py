@@ -12,6 +12,7 @@ from medctx_eval.config import ModelConfig, RunConfig
 from medctx_eval.engines import vllm
 from medctx_eval.engines.agreement import agree
 from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.machine import in_float32
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.prompt import Tokenizer
@@ -38,6 +39,7 @@ class Session:
     def __init__(self, config: RunConfig, kind: str, out: Path) -> None:
         self._config, self._kind, self._out = config, kind, out
         self._with_adapters = {model.folder for model in config.models if model.adapter}
+        self._float32 = in_float32(config.precision)
         self._server: vllm.VllmServer | None = None
         self._serving: Path | None = None
 
@@ -45,7 +47,8 @@ class Session:
         if self._server is None or self._serving != folder:
             self.close()
             log = self._out / "vllm.log"
-            self._server = vllm.VllmServer(folder, log, self._config.vllm, lora=folder in self._with_adapters)
+            lora = folder in self._with_adapters
+            self._server = vllm.VllmServer(folder, log, self._config.vllm, lora=lora, float32=self._float32)
             self._serving = folder
         return self._server
 
@@ -60,6 +63,7 @@ class Session:
             books_at_once=self._config.books_at_once,
             block_size=block_size,
             probe_token=token,
+            timeout_s=self._config.timeout_s,
         )
 
     def _own(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
@@ -101,7 +105,7 @@ class Session:
         elif self._kind == "vllm":
             engine = self._own(model, model.folder, token)
         else:
-            engine = TransformersEngine.load(model.folder, model.adapter)
+            engine = TransformersEngine.load(model.folder, model.adapter, float32=self._float32)
         try:
             yield engine
         finally:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import cast
+from typing import Annotated, cast
 
 from pydantic import ConfigDict, Field
 
@@ -31,7 +31,8 @@ class _Request(Record):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     model: str = ""
-    prompt: tuple[int, ...] | tuple[tuple[int, ...], ...] = ()
+    # In this order and no other: else every prompt is read twice to see which fits better.
+    prompt: Annotated[tuple[int, ...] | tuple[tuple[int, ...], ...], Field(union_mode="left_to_right")] = ()
     messages: tuple[dict[str, str], ...] = ()
     logprob_token_ids: tuple[int, ...] = ()
     structured_outputs: _Structured = _Structured()

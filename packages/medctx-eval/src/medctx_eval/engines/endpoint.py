@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -11,11 +11,12 @@ from typing import TypeVar
 from medctx.answering import shared_prefix
 from medctx.records import Book, Form
 from medctx_eval.engines import reading
-from medctx_eval.engines.client import ATTEMPTS, Answer, Body, BusyError, Client, RefusedError, TooLongError
+from medctx_eval.engines.client import ATTEMPTS, TIMEOUT_S, Answer, Body, BusyError, Client, RefusedError, TooLongError
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import CHAT, COMPLETIONS, Abilities, held_to, probe, served_as
-from medctx_eval.engines.protocol import Failure, Receipt, Scores, Written
+from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.prompt import Ask, Writing
+from medctx_eval.receipt import Receipt
 
 Asked = TypeVar("Asked", Ask, Writing)
 Given = TypeVar("Given")
@@ -52,10 +53,12 @@ class EndpointEngine:
         books_at_once: int = 1,
         block_size: int = 16,
         probe_token: int = 0,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._model, self._block_size = model, block_size
         self._lanes = [
-            _Lane(Client(url, api_key), ThreadPoolExecutor(concurrency, thread_name_prefix="ask")) for url in urls
+            _Lane(Client(url, api_key, timeout_s), ThreadPoolExecutor(concurrency, thread_name_prefix="ask"))
+            for url in urls
         ]
         self._books_at_once = books_at_once
         self._pinned: dict[str, _Lane] = {}
@@ -86,6 +89,11 @@ class EndpointEngine:
     def forms(self) -> frozenset[Form]:
         """What the first server was found to be able to do."""
         return self.abilities.forms
+
+    @property
+    def fine(self) -> bool | None:
+        """Whether the first server's logits are float32, as far as its answers show."""
+        return self.abilities.fine
 
     @property
     def lanes(self) -> int:
@@ -133,7 +141,7 @@ class EndpointEngine:
 
     def _together(
         self, asked: Sequence[Asked], book: Book, one: Callable[[_Lane, Asked, int], Given]
-    ) -> list[Given | Failure]:
+    ) -> Iterator[Given | Failure]:
         """The prompts' common prefix first, then all of them at once, each with how many of its tokens are Book."""
         lane = self._lane(book, book.tokens + sum(len(each.prompt) - book.tokens for each in asked))
         whole = 0
@@ -144,9 +152,10 @@ class EndpointEngine:
                 body: Body = {"model": self._model, "prompt": list(asked[0].prompt[:shared]), "max_tokens": 1}
                 warmed = self._safely(lambda: self._send(lane, body, shared, whole if book.tokens else 0))
                 if isinstance(warmed, Failure):
-                    return [warmed for _ in asked]
+                    yield from (warmed for _ in asked)
+                    return
         grain = whole if book.tokens else 0
-        return list(lane.pool.map(lambda each: self._safely(lambda: one(lane, each, grain)), asked))
+        yield from lane.pool.map(lambda each: self._safely(lambda: one(lane, each, grain)), asked)
 
     def _read(self, lane: _Lane, ask: Ask, book: int) -> Scores | Failure:
         if not self.abilities.tokens:
@@ -163,7 +172,7 @@ class EndpointEngine:
             read |= reading.read(answer, later)
         return reading.gathered(ask, read, lane.client.url)
 
-    def score(self, asks: Sequence[Ask], book: Book) -> list[Scores | Failure]:
+    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
         """Scores of each Ask in order."""
         return self._together(asks, book, self._read)
 
@@ -179,7 +188,7 @@ class EndpointEngine:
         choice = answer.choices[0]
         return Written(choice.written, choice.finish_reason == "length")
 
-    def write(self, writings: Sequence[Writing], book: Book) -> list[Written | Failure]:
+    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt, in order."""
         return self._together(writings, book, self._write)
 

@@ -10,7 +10,7 @@ import httpx
 
 from medctx_eval.engines import metrics
 from medctx_eval.engines.client import Answer
-from medctx_eval.engines.protocol import Receipt
+from medctx_eval.receipt import Receipt
 
 
 class Meter:
@@ -24,7 +24,8 @@ class Meter:
     def __init__(self, servers: Sequence[httpx.Client]) -> None:
         self._servers = servers
         self._before = self._computed()
-        self._receipt = Receipt(book_prefills=None)
+        self._requests, self._prompt_tokens = 0, 0
+        self._book_prefills: float | None = None
         self._lock = Lock()
         self._begun = time.monotonic()
 
@@ -39,18 +40,22 @@ class Meter:
         """
         details = answer.usage.prompt_tokens_details if answer.usage else None
         with self._lock:
-            self._receipt.requests += 1
-            self._receipt.prompt_tokens += sent
+            self._requests += 1
+            self._prompt_tokens += sent
             if book and details is not None and details.cached_tokens is not None:
                 share = max(0, book - details.cached_tokens) / book
-                self._receipt.book_prefills = (self._receipt.book_prefills or 0.0) + share
+                self._book_prefills = (self._book_prefills or 0.0) + share
 
     @property
     def receipt(self) -> Receipt:
         """Everything so far; reads the servers' counters."""
         now = self._computed()
+        computed = None if now is None or self._before is None else now - self._before
         with self._lock:
-            if now is not None and self._before is not None:
-                self._receipt.computed_tokens = now - self._before
-            self._receipt.seconds = time.monotonic() - self._begun
-            return self._receipt
+            return Receipt(
+                requests=self._requests,
+                prompt_tokens=self._prompt_tokens,
+                computed_tokens=computed,
+                book_prefills=self._book_prefills,
+                seconds=time.monotonic() - self._begun,
+            )

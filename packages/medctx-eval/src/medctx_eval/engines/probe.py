@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from medctx.errors import MedctxError
@@ -11,6 +12,7 @@ from medctx_eval.engines.client import Body, BusyError, Client, RefusedError, Se
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
 TOP = 20
+_STEP, _NEAR, _FEWEST = 2.0**-12, 0.05, 8
 _WORDS = ("umbrella", "lantern")
 """Nothing a model would answer by itself: only a server that enforces choices gives one of them."""
 
@@ -18,11 +20,13 @@ _WORDS = ("umbrella", "lantern")
 class Abilities(Record):
     """``tokens``: prompts as token ids, with the log-probabilities of chosen tokens back. ``top_logprobs``: how many
     of the likeliest first tokens a chat answer lists. ``held``: by which means answers are held to choices.
-    ``positions``: longest sequence, 0 where the server does not say.
+    ``positions``: longest sequence, 0 where the server does not say. ``fine``: whether logits are float32, nothing
+    where that cannot be told.
     """
 
     positions: int = 0
     tokens: bool = False
+    fine: bool | None = None
     chat: bool = False
     top_logprobs: int = 0
     held: Literal["", "structured_outputs", "json_schema"] = ""
@@ -63,20 +67,44 @@ def _says(client: Client, route: str, body: Body) -> str | None:
         return None
 
 
-def _takes_tokens(client: Client, model: str, token: int) -> bool:
+def fine(logprobs: Iterable[float]) -> bool | None:
+    """Whether log-probabilities of one distribution come from logits of float32.
+
+    Logits of a half precision (but those near 0) are multiples of 2^-12, and so are the differences of their
+    log-probabilities; of other logits one difference in ten is as near to a multiple. Nothing where there are too few
+    different values.
+    """
+    values = set(logprobs)
+    if len(values) < _FEWEST:
+        return None
+
+    def on_the_grid(one: float) -> int:
+        steps = [(one - other) / _STEP for other in values]
+        return sum(abs(step - round(step)) < _NEAR for step in steps)
+
+    # Any value may be one of those near 0: the grid is looked for from each of them.
+    return max(map(on_the_grid, values)) < len(values) / 2
+
+
+def _first_tokens(client: Client, model: str, token: int) -> Mapping[str, float]:
+    """Log-probabilities of a token and its neighbours in the vocabulary; nothing where chosen ones are not given."""
+    begin = max(0, token - TOP + 1)
+    wanted = list(range(begin, begin + TOP))
     body: Body = {
         "model": model,
         "prompt": [[token]],
         "max_tokens": 1,
         "temperature": 0.0,
         "logprobs": 1,
-        "logprob_token_ids": [token],
+        "logprob_token_ids": wanted,
         "return_tokens_as_token_ids": True,
     }
     try:
-        return f"token_id:{token}" in client.complete(COMPLETIONS, body).choices[0].first_tokens
+        found = client.complete(COMPLETIONS, body).choices[0].first_tokens
     except (RefusedError, TooLongError):
-        return False
+        return {}
+    names = [f"token_id:{one}" for one in wanted]
+    return {name: found[name] for name in names} if set(names) <= set(found) else {}
 
 
 def _chats(client: Client, model: str) -> tuple[bool, int]:
@@ -128,9 +156,16 @@ def probe(client: Client, model: str, token: int) -> Abilities:
     """Ask a server for everything an exam might need; ``token`` is any token of the model's vocabulary."""
     entry = served_as(client, model)
     try:
-        tokens = _takes_tokens(client, model, token)
+        tokens = _first_tokens(client, model, token)
         chat, top = _chats(client, model)
         held = _holds(client, model) if chat else ""
     except BusyError as error:
         raise MedctxError(f"The server {client.url} does not answer questions ({error}); try again later.") from None
-    return Abilities(positions=entry.positions or 0, tokens=tokens, chat=chat, top_logprobs=top, held=held)
+    return Abilities(
+        positions=entry.positions or 0,
+        tokens=bool(tokens),
+        fine=fine(tokens.values()),
+        chat=chat,
+        top_logprobs=top,
+        held=held,
+    )

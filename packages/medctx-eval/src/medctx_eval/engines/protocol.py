@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from medctx.records import Book, Form
 from medctx_eval.prompt import Ask, Writing
+from medctx_eval.receipt import Receipt
 
 Scores = tuple[tuple[float, ...], ...]
 """For each continuation of an Ask, the natural-log probability of each of its tokens."""
@@ -29,19 +30,6 @@ class Failure:
     problem: Literal["failed", "does_not_fit", "unparsable"] = "failed"
 
 
-@dataclass(slots=True)
-class Receipt:
-    """What an exam cost: ``prompt_tokens`` sent, of which ``computed_tokens`` were not read from a cache;
-    ``book_prefills``: times a Book was computed. Nothing where a server does not tell.
-    """
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    computed_tokens: int | None = None
-    book_prefills: float | None = None
-    seconds: float = 0.0
-
-
 class Engine(Protocol):
     """Answers prompts that share a Book. Its methods may be called from as many threads as it has ``lanes``."""
 
@@ -56,6 +44,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def fine(self) -> bool | None:
+        """Whether its logits are float32, not in the steps of a half precision; nothing where that cannot be told."""
+        ...
+
+    @property
     def lanes(self) -> int:
         """How many Books it works on at a time."""
         ...
@@ -65,12 +58,14 @@ class Engine(Protocol):
         """Longest sequence the model takes, in tokens."""
         ...
 
-    def score(self, asks: Sequence[Ask], book: Book) -> list[Scores | Failure]:
-        """Scores of each Ask of one sitting in order."""
+    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
+        """Scores of each Ask of one sitting in order, each as soon as it is there; nothing is asked before the first
+        one is taken.
+        """
         ...
 
-    def write(self, writings: Sequence[Writing], book: Book) -> list[Written | Failure]:
-        """What the model writes after each prompt of one sitting, greedily, in order."""
+    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
+        """What the model writes after each prompt of one sitting, greedily, in order, in the same way."""
         ...
 
     def close(self) -> None:

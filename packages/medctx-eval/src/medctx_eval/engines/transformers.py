@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from medctx import positions
 from medctx import tokenizer as tokenizers
 from medctx.answering import shared_prefix
 from medctx.records import Book, Form
-from medctx_eval.engines.protocol import Failure, Receipt, Scores, Written
+from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
 from medctx_eval.prompt import Ask, Writing
+from medctx_eval.receipt import Receipt
 
 if TYPE_CHECKING:
     import torch
@@ -58,20 +59,31 @@ class TransformersEngine:
     forms: frozenset[Form] = frozenset({"text", "prior", "letter", "generate", "choice"})
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        from medctx_eval.engines.head import sharpen
+
         self._model, self._tokenizer = model.eval(), tokenizer
+        self.fine = sharpen(self._model)
         self.receipt = Receipt(computed_tokens=0, book_prefills=0.0)
 
     @classmethod
-    def load(cls, folder: Path, adapter: Path | None = None, device: str = "") -> TransformersEngine:
-        """Load a model folder, and a PEFT adapter on it, in the stored precision."""
+    def load(
+        cls, folder: Path, adapter: Path | None = None, device: str = "", *, float32: bool = False
+    ) -> TransformersEngine:
+        """Load a model folder, and a PEFT adapter on it, in the stored precision or all in ``float32``; the head
+        computes in float32 in any case.
+        """
         import torch
         from transformers import AutoModelForCausalLM
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        config = positions.config_for(folder, adapter)
-        model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", attn_implementation="sdpa")
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=positions.config_for(folder, adapter),
+            dtype=torch.float32 if float32 else "auto",
+            attn_implementation="sdpa",
+        )
         model = model.to(place)  # type: ignore[arg-type]
         if adapter is not None:
             from peft import PeftModel
@@ -86,19 +98,48 @@ class TransformersEngine:
         return int(self._model.config.max_position_embeddings)
 
     def _forward(
-        self, ids: list[int], positions: list[int], cache: DynamicCache, mask: torch.Tensor | None
+        self,
+        ids: list[int],
+        positions: list[int],
+        cache: DynamicCache,
+        mask: torch.Tensor | None = None,
+        places: Sequence[int] = (-1,),
     ) -> torch.Tensor:
+        """Log-probabilities of shape (places, vocabulary) after the tokens at ``places``; only these reach the head."""
         import torch
 
-        place = self._model.device
-        output = self._model(
-            input_ids=torch.tensor([ids], device=place),
-            position_ids=torch.tensor([positions], device=place),
-            past_key_values=cache,
-            attention_mask=None if mask is None else mask[None, None].to(place),
-            use_cache=True,
+        begun = time.monotonic()
+        device = self._model.device
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.tensor([ids], device=device),
+                position_ids=torch.tensor([positions], device=device),
+                past_key_values=cache,
+                attention_mask=None if mask is None else mask[None, None].to(device),
+                use_cache=True,
+                logits_to_keep=torch.tensor([place % len(ids) for place in places], device=device),
+            )
+            found = torch.log_softmax(output.logits[0].float(), dim=-1)
+        self._count(computed_tokens=len(ids), seconds=time.monotonic() - begun)
+        return found
+
+    def _count(
+        self,
+        *,
+        requests: int = 0,
+        prompt_tokens: int = 0,
+        computed_tokens: int = 0,
+        prefills: int = 0,
+        seconds: float = 0,
+    ) -> None:
+        so_far = self.receipt
+        self.receipt = Receipt(
+            requests=so_far.requests + requests,
+            prompt_tokens=so_far.prompt_tokens + prompt_tokens,
+            computed_tokens=(so_far.computed_tokens or 0) + computed_tokens,
+            book_prefills=(so_far.book_prefills or 0.0) + prefills,
+            seconds=so_far.seconds + seconds,
         )
-        return torch.log_softmax(output.logits[0].float(), dim=-1)
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[DynamicCache, int]:
         """The keys and values of what prompts share, and how many tokens that is."""
@@ -108,37 +149,23 @@ class TransformersEngine:
         prefix = max(0, shared_prefix(prompts) - 1)
         cache = DynamicCache(config=self._model.config)
         if prefix:
-            self._forward(list(prompts[0][:prefix]), list(range(prefix)), cache, None)
-        self._count(computed=prefix)
-        assert self.receipt.book_prefills is not None
-        self.receipt.requests += 1
-        self.receipt.book_prefills += book.tokens > 0
+            self._forward(list(prompts[0][:prefix]), list(range(prefix)), cache)
+        self._count(requests=1, prefills=int(book.tokens > 0))
         return cache, prefix
 
-    def _count(self, computed: int) -> None:
-        assert self.receipt.computed_tokens is not None
-        self.receipt.computed_tokens += computed
-
-    def score(self, asks: Sequence[Ask], book: Book) -> list[Scores | Failure]:
+    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
         """One forward pass over what the prompts share, then one over each row of suffixes and continuations."""
-        import torch
-
-        begun = time.monotonic()
-        results: list[Scores | Failure] = []
-        with torch.inference_mode():
-            cache, prefix = self._prefill([ask.prompt for ask in asks], book)
-            for tree in trees(asks, prefix, TREE_TOKENS):
-                positions = [prefix + depth for depth in tree.depths]
-                logprobs = self._forward(tree.ids, positions, cache, _visible(tree, prefix))
-                cache.crop(-len(tree.ids))
-                self._count(computed=len(tree.ids))
-                results.extend(
-                    tuple(tuple(float(logprobs[place, token]) for place, token in path) for path in reads)
-                    for reads in tree.reads
-                )
-        self.receipt.prompt_tokens += sum(len(ask.prompt) * len(ask.continuations) for ask in asks)
-        self.receipt.seconds += time.monotonic() - begun
-        return results
+        cache, prefix = self._prefill([ask.prompt for ask in asks], book)
+        self._count(prompt_tokens=sum(len(ask.prompt) * len(ask.continuations) for ask in asks))
+        for tree in trees(asks, prefix, TREE_TOKENS):
+            positions, places = [prefix + depth for depth in tree.depths], tree.places
+            logprobs = self._forward(tree.ids, positions, cache, _visible(tree, prefix), places)
+            cache.crop(-len(tree.ids))
+            row = {place: number for number, place in enumerate(places)}
+            yield from (
+                tuple(tuple(float(logprobs[row[place], token]) for place, token in path) for path in reads)
+                for reads in tree.reads
+            )
 
     def _greedy(self, writing: Writing, cache: DynamicCache, prefix: int) -> Written:
         """The likeliest token after the likeliest token; where there are choices, among those that lead to one."""
@@ -146,8 +173,7 @@ class TransformersEngine:
         waiting, written = list(writing.prompt[prefix:]), list[int]()
         place, stops = prefix, self._stops()
         while True:
-            logprobs = self._forward(waiting, list(range(place, place + len(waiting))), cache, None)[-1]
-            self._count(computed=len(waiting))
+            logprobs = self._forward(waiting, list(range(place, place + len(waiting))), cache)[-1]
             place += len(waiting)
             token = _likeliest(logprobs, choices, written) if choices else int(logprobs.argmax())
             ended = token is None or (not choices and token in stops)
@@ -165,17 +191,12 @@ class TransformersEngine:
         stops = found if isinstance(found, list) else [found]
         return {int(one) for one in (*stops, self._tokenizer.eos_token_id) if one is not None}
 
-    def write(self, writings: Sequence[Writing], book: Book) -> list[Written | Failure]:
+    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt, one after the other on the shared prefix."""
-        import torch
-
-        begun = time.monotonic()
-        with torch.inference_mode():
-            cache, prefix = self._prefill([writing.prompt for writing in writings], book)
-            results: list[Written | Failure] = [self._greedy(writing, cache, prefix) for writing in writings]
-        self.receipt.prompt_tokens += sum(len(writing.prompt) for writing in writings)
-        self.receipt.seconds += time.monotonic() - begun
-        return results
+        cache, prefix = self._prefill([writing.prompt for writing in writings], book)
+        self._count(prompt_tokens=sum(len(writing.prompt) for writing in writings))
+        for writing in writings:
+            yield self._greedy(writing, cache, prefix)
 
     def close(self) -> None:
         """Nothing is held beyond the model itself."""

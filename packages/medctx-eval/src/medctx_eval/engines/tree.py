@@ -16,13 +16,18 @@ from medctx_eval.prompt import Ask
 class Tree:
     """A row of tokens. ``parents[n]`` is the place of the token before token n, or -1 for the prefix's end.
 
-    ``reads`` says for each Ask and continuation from which places (−1: the prefix's end) which tokens are predicted.
+    ``reads`` says for each Ask and continuation from which places which tokens are predicted.
     """
 
     ids: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     reads: list[tuple[tuple[tuple[int, int], ...], ...]] = field(default_factory=list)
+
+    @property
+    def places(self) -> list[int]:
+        """The places that something is predicted from, in order."""
+        return sorted({place for reads in self.reads for path in reads for place, _ in path})
 
     def extend(self, parent: int, ids: Sequence[int]) -> list[int]:
         """Add a path below ``parent``; returns the places of its tokens."""
@@ -37,8 +42,7 @@ class Tree:
 
 
 def _add(tree: Tree, ask: Ask, prefix: int) -> None:
-    path = tree.extend(-1, ask.prompt[prefix:])
-    last = path[-1] if path else -1
+    *_, last = tree.extend(-1, ask.prompt[prefix:])
     reads = []
     for continuation in ask.continuations:
         places = [last, *tree.extend(last, continuation[:-1])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,16 +12,19 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import httpx
-from pydantic import Field
+from pydantic import Field, JsonValue, field_validator
 
 from medctx import positions, tether
 from medctx.config import Config
 from medctx.errors import MedctxError
 from medctx.progress import say, track
+from medctx_eval.engines.machine import on_cpu
 
 BASE = "base"
+_NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"
 _START_LIMIT_S = 900
 _USUAL_START_S = 60
 
@@ -28,6 +32,9 @@ _USUAL_START_S = 60
 class VllmConfig(Config):
     """``port`` 0 takes a free one; ``python`` is an interpreter that has vLLM (default: this one); ``block_size``
     is the grain of the prefix cache in tokens; ``kv_cache_gib`` is used on a CPU, ``gpu_memory`` on a GPU.
+    ``compile``: compile and capture graphs before serving; a GPU does unless told otherwise, a CPU does not (two
+    minutes that it does not win back). ``head``: whether the last product (logits) is computed in float32 or in the
+    model's own precision, for models whose head is quantised; ``hf_overrides`` are further values of its config.
     """
 
     port: int = Field(0, ge=0, le=65535)
@@ -38,13 +45,24 @@ class VllmConfig(Config):
     gpu_memory: float = Field(0.9, gt=0, le=1)
     max_lora_rank: int = Field(64, ge=1)
     tensor_parallel: int = Field(1, ge=1)
-    compile: bool = False
+    compile: bool | None = None
+    head: Literal["float32", "model"] = "float32"
+    hf_overrides: dict[str, JsonValue] = Field(default_factory=dict)
     extra_args: tuple[str, ...] = ()
 
+    @field_validator("extra_args")
+    @classmethod
+    def _overrides_apart(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if any(one.partition("=")[0].partition(".")[0].replace("_", "-") == "--hf-overrides" for one in given):
+            raise ValueError(
+                "--hf-overrides would replace the precision of the head; give them as hf_overrides={name: value}"
+            )
+        return given
 
-def on_cpu() -> bool:
-    """Whether this machine has no accelerator that vLLM would use."""
-    return not any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd"))
+    @property
+    def arithmetic(self) -> list[JsonValue]:
+        """What of it can change an answer."""
+        return [self.head, self.hf_overrides, self.compile, self.tensor_parallel, list(self.extra_args)]
 
 
 def installed(config: VllmConfig) -> bool:
@@ -82,7 +100,7 @@ def _environment(config: VllmConfig) -> dict[str, str]:
     return environment
 
 
-def _command(config: VllmConfig, model: Path, port: int, *, lora: bool) -> list[str]:
+def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32: bool) -> list[str]:
     command = [
         *(config.python or sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", str(model), "--served-model-name", BASE),
@@ -90,11 +108,14 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool) -> list[
         *("--enable-prefix-caching", "--block-size", str(config.block_size)),
         "--enable-prompt-tokens-details",
         *("--max-logprobs", "512", "--tensor-parallel-size", str(config.tensor_parallel)),
+        *("--hf-overrides", json.dumps({**config.hf_overrides, "head_dtype": config.head})),
     ]
     if config.max_model_len:
         command += ["--max-model-len", str(config.max_model_len)]
-    if not config.compile:
+    if not (config.compile if config.compile is not None else not on_cpu()):
         command.append("--enforce-eager")
+    if float32:
+        command += ["--dtype", "float32"]
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
     if not on_cpu():
@@ -103,9 +124,12 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool) -> list[
 
 
 class VllmServer:
-    """One running server for one base model; a context manager that stops it."""
+    """One running server for one base model; a context manager that stops it.
 
-    def __init__(self, model: Path, log: Path, config: VllmConfig, *, lora: bool) -> None:
+    ``lora``: whether it will take adapters; ``float32``: compute everything so, not only the head.
+    """
+
+    def __init__(self, model: Path, log: Path, config: VllmConfig, *, lora: bool, float32: bool = False) -> None:
         if not installed(config):
             raise MedctxError(
                 "The engine vllm needs vLLM, which is not installed here; run: pip install 'medctx-eval[vllm]' (GPU) "
@@ -118,7 +142,7 @@ class VllmServer:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, tether.__file__, *_command(config, model, port, lora=lora)],
+                [sys.executable, tether.__file__, *_command(config, model, port, lora=lora, float32=float32)],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -153,7 +177,9 @@ class VllmServer:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "Error" in line]
-        return (errors or lines or ["no output"])[-1][-300:]
+        said = (errors or lines or ["no output"])[-1][-300:]
+        refused = any(_NO_FLOAT32_HEAD in line for line in errors)
+        return f"{said} (this model's head is quantised: set vllm.head=model)" if refused else said
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Serve an adapter under ``name`` beside the base; one that scales its base's positions cannot be."""

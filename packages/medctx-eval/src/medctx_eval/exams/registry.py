@@ -105,8 +105,8 @@ EXAMS: dict[str, Listed] = {listed.card.name: listed for listed in _EXAMS}
 def listed(name: str) -> Listed:
     """The exam of a name; raises MedctxError with the nearest where there is none."""
     if name not in EXAMS:
-        close = difflib.get_close_matches(name, EXAMS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        close = [one for one in EXAMS if one.startswith(f"{name}-")] or difflib.get_close_matches(name, EXAMS, n=1)
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise MedctxError(f"There is no exam {name!r}{hint}; known are: {', '.join(sorted(EXAMS))}.")
     return EXAMS[name]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.jsonl import read_record, read_records
+from medctx.progress import say
 from medctx.records import Judged, Mode
 from medctx_eval import run_folder
 from medctx_eval.report.aligned import REPEAT, Aligned, Aligner
@@ -108,6 +109,17 @@ def _check_exams(runs: Sequence[Run]) -> None:
                 )
 
 
+def _engines(runs: Sequence[Run]) -> list[str]:
+    """The different ways in which runs were computed: engine and precision."""
+
+    def way(manifest: Manifest) -> str:
+        known = {what: manifest.means.get(what) for what in ("arithmetic", "logits")}
+        said = [f"{what} {value}" for what, value in known.items() if value]
+        return ", ".join([manifest.engine, *said])
+
+    return list(dict.fromkeys(way(run.manifest) for run in runs))
+
+
 def _check_count(run: Run, found: int) -> None:
     """The verdicts of a run add up to what its exam promised."""
     if not found:
@@ -121,6 +133,9 @@ def _check_count(run: Run, found: int) -> None:
 
 def _lined_up(runs: Sequence[Run], judged: Sequence[Iterable[Judged]]) -> Collected:
     _check_exams(runs)
+    engines = _engines(runs)
+    if len(engines) > 1:
+        say(f"These runs were computed in different ways, which is part of every difference: {'; '.join(engines)}.")
     aligners: dict[Mode, Aligner] = {}
     for row, (run, records) in enumerate(zip(runs, judged, strict=True)):
         found = 0

@@ -13,13 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medctx.records import Mode, Verdict
+from medctx_eval.receipt import total
 from medctx_eval.report import parts
 from medctx_eval.report.browser import Contents
 from medctx_eval.report.figures import Picture, style
 from medctx_eval.report.figures.heat import grid
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
 from medctx_eval.report.published import agreement
-from medctx_eval.run_folder import Cost
 from medctx_eval.stats import FEWEST, words
 
 _SECTIONS = (
@@ -96,17 +96,6 @@ def _headline(report: Report) -> tuple[str, str]:
     return (f"{finding}.", rest[:1].upper() + rest[1:]) if colon else (finding, "")
 
 
-def _total(report: Report) -> Cost:
-    costs = [run.manifest.cost for cell in report.cells for run in cell.runs]
-    computed = [cost.computed_tokens for cost in costs]
-    return Cost(
-        requests=sum(cost.requests for cost in costs),
-        prompt_tokens=sum(cost.prompt_tokens for cost in costs),
-        computed_tokens=None if None in computed else sum(one for one in computed if one is not None),
-        seconds=sum(cost.seconds for cost in costs),
-    )
-
-
 def _version_sets(report: Report) -> list[tuple[list[str], dict[str, str]]]:
     """Different sets of versions, each with the runs that were examined with it."""
     found: list[tuple[list[str], dict[str, str]]] = []
@@ -165,7 +154,7 @@ def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser
             letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
             depths=grid(report)[1],
             verdicts=list(Verdict),
-            total=_total(report),
+            total=total(run.manifest.cost for cell in report.cells for run in cell.runs),
             version_sets=_version_sets(report),
             exams=list(
                 {card.name: card for cell in report.cells for run in cell.runs for card in run.manifest.exams}.values()

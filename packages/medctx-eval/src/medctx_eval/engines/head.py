@@ -1,0 +1,57 @@
+"""The last matrix product of a model in float32, from weights and hidden states of half precision.
+
+Logits of half precision are coarse: between 16 and 32 bfloat16 knows steps of 0.125, so letters tie that do not, and
+two engines that round one bit apart differ by a whole step. The product itself costs next to nothing, so it is the
+place where exactness is cheap; vLLM does the same with ``head_dtype=float32``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+_HALF = (torch.bfloat16, torch.float16)
+
+
+class Float32Head(nn.Module):
+    """Logits of shape (..., vocabulary) in float32.
+
+    On a CPU a float32 copy of the weights is kept (four bytes for each of vocabulary x hidden size); CUDA and ROCm
+    accumulate the product of the stored weights in float32 and need none.
+    """
+
+    def __init__(self, head: nn.Linear) -> None:
+        super().__init__()
+        self._head = head
+        self._copy = None if head.weight.is_cuda else head.weight.detach().float()
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The stored weights."""
+        return self._head.weight
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Hidden states of shape (..., hidden size) to logits."""
+        bias = None if self._head.bias is None else self._head.bias.float()
+        if self._copy is not None:
+            return nn.functional.linear(hidden.float(), self._copy, bias)
+        flat = hidden.reshape(-1, hidden.shape[-1])
+        logits = torch.mm(flat, self.weight.t(), out_dtype=torch.float32)
+        return (logits if bias is None else logits + bias).reshape(*hidden.shape[:-1], -1)
+
+
+def sharpen(model: PreTrainedModel) -> bool:
+    """Give a model of half precision a float32 head; whether its logits are float32 now.
+
+    A head that is no plain matrix (quantised, none at all) is left as it is.
+    """
+    head = model.get_output_embeddings()
+    if isinstance(head, Float32Head):
+        return True
+    if type(head) is not nn.Linear:
+        return False
+    if head.weight.dtype not in _HALF:
+        return head.weight.dtype is torch.float32
+    model.set_output_embeddings(Float32Head(head))
+    return True

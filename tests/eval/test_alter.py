@@ -1,0 +1,55 @@
+"""When evidence can be altered so that another option is certain to be right, and when it is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from medctx.records import ExamItem, Passage
+from medctx_eval.alter import alter
+from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.groups import groups_of, unalterable
+
+CARD = ExamCard(name="e", source="made here", licence="CC0", citation="none")
+
+
+def exam(text: str, options: dict[str, str], gold: str = "A", cannot: str = "") -> Exam:
+    item = ExamItem(
+        id="i", exam="e", question="Which?", options=options, gold=(gold,), evidence=("p",), cluster="p", cannot=cannot
+    )
+    return seal(CARD, [item], [Passage(id="p", text=text)])
+
+
+def altered(made: Exam) -> tuple[str, tuple[str, ...]] | None:
+    found = alter(made.items[0], made)
+    return (found.evidence[0].text, found.item.gold) if found else None
+
+
+def test_the_gold_s_words_are_replaced_wherever_they_stand() -> None:
+    made = exam("Aspirin helps. Give aspirin.", {"A": "Aspirin", "B": "Heparin"})
+    assert altered(made) == ("Heparin helps. Give heparin.", ("B",))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "gold", "cannot"),
+    [
+        ("It helps.", {"A": "Aspirin", "B": "Heparin"}, "A", ""),
+        ("Aspirin and heparin.", {"A": "Aspirin", "B": "Heparin"}, "A", ""),
+        ("Low dose aspirin.", {"A": "Aspirin", "B": "Low dose aspirin"}, "A", ""),
+        ("Whether yes was said is unknown.", {"A": "yes", "B": "no", "C": "maybe"}, "A", ""),
+        ("这是对症治疗。", {"A": "对", "B": "错"}, "A", ""),
+        ("No answer, they wrote: not stated.", {"A": "Aspirin", "B": "Not stated"}, "B", "B"),
+    ],
+    ids=["not in words", "the other too", "one in the other", "a judgement", "a Chinese judgement", "no answer"],
+)
+def test_evidence_whose_change_is_not_certain_is_left_alone(
+    text: str, options: dict[str, str], gold: str, cannot: str
+) -> None:
+    assert altered(exam(text, options, gold, cannot)) is None
+
+
+def test_items_left_out_are_counted() -> None:
+    able = exam("Aspirin helps.", {"A": "Aspirin", "B": "Heparin"})
+    other = able.items[0].model_copy(update={"id": "j", "options": {"A": "Insulin", "B": "Heparin"}})
+    both = seal(able.card, [*able.items, other], list(able.passages))
+    assert unalterable(both) == 1
+    assert [item.id for group in groups_of(both, "counterfactual", None) for item in group.items] == ["i"]

@@ -1,0 +1,33 @@
+"""In which precision a machine computes well."""
+
+from __future__ import annotations
+
+import pytest
+
+from medctx_eval.engines import machine
+
+LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npower management:\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "knows"),
+    [
+        (LINES.format("avx2 fma f16c"), False),
+        (LINES.format("avx2 avx512f avx512bw"), True),
+        (LINES.format("avx2 avx512bw avx512_bf16 amx_bf16"), True),
+        ("processor\t: 0\nFeatures\t: fp asimd asimdhp\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n", True),
+        ("processor\t: 0\n", True),
+    ],
+    ids=["AVX2", "AVX-512", "with bfloat16", "ARM", "ARM with bfloat16", "says nothing"],
+)
+def test_a_processor_is_known_by_its_flags(cpuinfo: str, knows: bool) -> None:
+    assert machine.knows_halves(cpuinfo) is knows
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_auto_is_float32_only_where_halves_are_slow(monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+    monkeypatch.setattr(machine, "_slow_at_halves", lambda: slow)
+    assert machine.in_float32("auto") is slow
+    assert machine.in_float32("float32")
+    assert not machine.in_float32("stored")
