@@ -51,7 +51,7 @@ $(VENV)/bin/uv:
 
 $(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py requirements/*.txt) | $(VENV)/bin/uv
 	$(CHOOSE_TORCH)
-	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" -r requirements/dev.txt \
+	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" -r requirements/dev.txt -r requirements/study.txt \
 	  -e './packages/medctx-data[all]' \
 	  -e './packages/medctx-train[tracking]' \
 	  -e './packages/medctx-eval[hpo,parquet,tracking,transformers,$(ENGINE)]'

@@ -11,7 +11,10 @@ from medctx.progress import say
 from study.config import StudyConfig
 from study.dry_run import describe
 from study.grid import cells
+from study.law import publish
+from study.law.cli import law, recommend
 from study.pipeline import Outcome, run
+from study.recommended import run_recommended
 from study.told import STUDIES, load
 
 INCOMPLETE = 1
@@ -40,17 +43,32 @@ def _show(outcome: Outcome) -> None:
 @click.option("--with", "overlays", multiple=True, metavar="NAME", help="Lay studies/with/NAME.yaml over it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
 @click.option("--dry-run", is_flag=True, help="Show cells, steps and what is done already; run nothing.")
+@click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
 @one_sentence
-def run_study(name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool) -> None:
+def run_study(
+    name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
+) -> None:
     """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
     config = load(name, overlays, overrides)
     if dry_run:
         click.echo(describe(config))
+        if recommending:
+            click.echo(
+                "then        the recommended composition, trained with every seed and examined as a cell of its own"
+            )
         return
     trained = [cell for cell in cells(config) if cell.trained]
     say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
-    outcome = run(config)
-    _show(outcome)
+    if recommending:
+        found = run_recommended(config)
+        outcome = found.outcome
+        _show(outcome)
+        publish.show_recommendation(found.recommendation)
+        if found.check is not None:
+            publish.show_check(found.check)
+    else:
+        outcome = run(config)
+        _show(outcome)
     if outcome.summary.missing:
         raise SystemExit(INCOMPLETE)
 
@@ -61,6 +79,9 @@ def list_studies() -> None:
     for file in sorted(STUDIES.glob("*.yaml")):
         click.echo(f"{file.stem:12} {configs.load(StudyConfig, file).title}")
 
+
+main.add_command(law)
+main.add_command(recommend)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,86 @@
+"""A study that ends with the composition it recommends. Runs of cells are stood in for by made reports of the real
+form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study import recommended
+from study.config import StudyConfig
+from study.law.check import Check
+from study.law.recommend import Recommendation
+from study.pipeline import Outcome
+from study.recommended import run_recommended
+from study.summary import Summary
+from tests.study.law_studies import write
+
+FEW = ("1:0", "1:1", "1:4", "0:1")
+
+
+class Runs:
+    """Takes the place of a study's run: writes its report, and remembers the ratios it was asked for."""
+
+    def __init__(self, dies_after: int = 99) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.dies_after = dies_after
+
+    def __call__(self, config: StudyConfig) -> Outcome:
+        if len(self.asked) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.asked.append(config.ratios)
+        folder = write(config.work / "studies" / config.name, config.ratios, len(config.seeds))
+        return Outcome(folder, folder / "report.html", "", [], Summary(study=config.name, title="", cells=()))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StudyConfig:
+    return StudyConfig(name="made", ratios=FEW, seeds=(0, 1), work=tmp_path)
+
+
+def use(runs: Runs, patch: pytest.MonkeyPatch) -> Runs:
+    patch.setattr(recommended, "run", runs)
+    return runs
+
+
+def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = use(Runs(), monkeypatch)
+    found = run_recommended(config)
+    ratio = found.recommendation.ratio
+    assert ratio not in FEW
+    assert runs.asked == [FEW, (*FEW, ratio)]
+    assert found.recommendation.options.seeds == 2
+    assert found.check is not None and found.check.cell == ratio
+    folder = found.outcome.folder
+    assert Recommendation.model_validate_json((folder / "recommendation.json").read_text()) == found.recommendation
+    assert Check.model_validate_json((folder / "recommendation_check.json").read_text()) == found.check
+    page = (folder / "law.md").read_text()
+    assert found.check.sentence in page and found.recommendation.sentence in page
+    assert "![recommendation.png](recommendation.png)" in page
+
+
+def test_a_killed_study_goes_on_with_the_forecast_it_made(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(Runs(dies_after=1), monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_recommended(config)
+    file = config.work / "studies" / "made" / "recommendation.json"
+    before = file.read_bytes()
+    runs = use(Runs(), monkeypatch)
+    found = run_recommended(config)
+    assert file.read_bytes() == before
+    assert runs.asked == [(*FEW, found.recommendation.ratio)]
+    assert run_recommended(config).check == found.check
+
+
+def test_another_study_of_the_same_name_makes_its_own_forecast(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(Runs(), monkeypatch)
+    first = run_recommended(config).recommendation
+    runs = use(Runs(), monkeypatch)
+    again = run_recommended(config.model_copy(update={"ratios": FEW[1:]})).recommendation
+    assert runs.asked[0] == FEW[1:]
+    assert again.config != first.config

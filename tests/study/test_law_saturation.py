@@ -1,0 +1,85 @@
+"""What is said of curves over the amount of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import special
+
+from study.law.amount_curves import Pure
+from study.law.points import FloatArray, Measured, Place, Run
+from study.law.saturation import saturation, saturations
+
+PUBLISHED = {10: 57.60, 20: 55.08, 50: 53.64, 70: 54.83, 80: 51.71, 90: 53.41, 100: 58.71, 200: 56.12}
+"""Table 5 of arXiv 2407.11536: thousands of question-answer pairs, all medical, and accuracy."""
+
+
+def curve(
+    truth: Callable[[FloatArray], FloatArray], places: int = 7, seeds: int = 3, sd: float = 0.03, luck: int = 0
+) -> Measured:
+    amounts = np.repeat(1e4 * 2.0 ** np.arange(places), seeds)
+    rng = np.random.default_rng(luck)
+    scores = special.expit(special.logit(truth(amounts)) + sd * rng.standard_normal(len(amounts)))
+    runs = [Run(f"{a:g}", Place(0.5, float(a)), float(score)) for a, score in zip(amounts, scores, strict=True)]
+    return Measured("knowledge", tuple(runs))
+
+
+def until(change: float) -> Callable[[FloatArray], FloatArray]:
+    return lambda amounts: 0.4 + 0.06 * np.log2(np.minimum(amounts, change) / 1e4)
+
+
+@pytest.mark.parametrize(
+    ("truth", "word"),
+    [
+        (until(4e4), "saturates"),
+        (until(1e9), "still rising"),
+        (lambda amounts: 0.6 - 0.04 * np.log2(amounts / 1e4), "falls"),
+        (lambda amounts: np.full_like(amounts, 0.5), "level"),
+    ],
+)
+def test_clear_data_are_called_by_their_name(truth: Callable[[FloatArray], FloatArray], word: str) -> None:
+    found = saturation(curve(truth), 0.05)
+    assert found.word == word
+    assert found.sentence.startswith("Knowledge at 1:1 over amounts of 10,000 to 640,000")
+
+
+@pytest.mark.parametrize("luck", range(5))
+def test_the_interval_holds_the_true_change_point(luck: int) -> None:
+    found = saturation(curve(until(8e4), luck=luck), 0.05)
+    assert found.change_low is not None and found.change_high is not None
+    assert found.change_low < 8e4 < found.change_high < 6.4e5
+    assert found.change_low < found.change < found.change_high
+
+
+def test_the_published_curve_cannot_tell() -> None:
+    runs = tuple(Run(f"{k}k", Place(0, k * 1000.0), score / 100) for k, score in PUBLISHED.items())
+    found = saturation(Measured("reading", runs), 0.05)
+    assert found.word == "cannot tell"
+    assert "the data cannot tell whether it saturates" in found.sentence
+    assert found.change_low is None and found.change_high is None
+    assert found.p_amount is not None and found.p_amount > 0.2
+    ranks = {one.curve: one.behind for one in found.curves}
+    assert ranks["constant"] == 0  # nothing is gained by any other curve
+
+
+def test_as_many_parameters_as_runs_cannot_tell() -> None:
+    found = saturation(curve(until(2e4), places=3, seeds=1), 0.05)
+    assert found.word == "cannot tell" and "repeat cells with other seeds" in found.sentence
+    assert found.p_amount is None and found.effect_low is not None
+
+
+def test_what_repeated_cells_tell_of_runs_elsewhere_counts() -> None:
+    own = curve(until(2e4), places=3, seeds=1, sd=0.001)
+    quiet = saturation(own, 0.05, Pure(squares=10 * 0.001**2, df=10))
+    loud = saturation(own, 0.05, Pure(squares=10 * 0.5**2, df=10))
+    assert (quiet.word, loud.word) == ("saturates", "cannot tell")
+
+
+def test_every_composition_with_three_amounts_or_more_has_a_curve() -> None:
+    line = curve(until(4e4), places=3).runs
+    other = tuple(Run("0:1", Place(0, 4e4), 0.5, seed) for seed in range(3))
+    found = saturations(Measured("knowledge", (*line, *other)), 0.05)
+    assert [one.share for one in found] == [0.5]
+    assert found[0].df == 6 + 2
