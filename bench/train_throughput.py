@@ -121,12 +121,13 @@ def train_medctx(config: Path, slices: int) -> None:
     folder, _ = prepare(asked.base)
     data = load_data(asked, folder)
     plan = batches(data.rows, asked.rows_per_step, asked.epochs)
-    model, _ = load_trainee(asked, folder, data.rows)
+    model, _ = load_trainee(asked, folder, data.rows, accelerator)
     optimizer = torch.optim.AdamW(list(trained(model).values()), lr=asked.learning_rate)
+    meter = launch.meter(accelerator, model)
     model, optimizer = accelerator.prepare(model, optimizer)
     forget_peak()
     turns = Turns(len(plan), slices)
-    for batch, entry in zip(plan, optimize(asked, accelerator, model, optimizer, plan, 0), strict=True):
+    for batch, entry in zip(plan, optimize(asked, accelerator, model, optimizer, plan, 0, meter), strict=True):
         tokens = sum(row.tokens for row in batch)
         turns.step(tokens, tokens, entry.loss)
 

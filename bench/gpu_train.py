@@ -1,0 +1,261 @@
+"""A 7B-class architecture with random weights, bf16 LoRA at 8k tokens on one GPU: medctx against TRL's defaults.
+
+    python bench/gpu_train.py                     # one GPU, 80 GB; about 5 minutes
+    python bench/gpu_train.py --toy               # the same path at toy size, on a CPU too
+
+The model has the published shape of Qwen2.5-7B (28 layers, width 3,584, 28 heads, 4 of keys, MLP 18,944, vocabulary
+152,064), made in the GPU's memory: nothing is fetched. Needs torch, transformers, peft, accelerate, medctx-train and
+medctx-data, and for the comparison trl; where there is no network bring the wheels of what lacks:
+
+    pip download -d wheels trl peft accelerate datasets ... ; pip install --no-index --find-links wheels trl peft ...
+
+Arms, each in a process of its own, taking turns: `medctx` as `medctx-train sft` trains with gradient checkpointing;
+`trl` is SFTTrainer with its defaults but for one sequence a batch (its 8 need 8 x 8,192 x 152,064 logits). Every step
+is one sequence of exactly 8,192 tokens with loss on all of them, so that neither packing nor padding plays a part.
+Printed: tokens/s by the median step, its spread, model FLOPs utilisation (both arms by `medctx_train.flops`,
+recomputation not counted), and the most memory that torch allocated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ARMS = ("medctx", "trl")
+QWEN_7B = {
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+    "max_position_embeddings": 32768,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+}
+TOY = {
+    **QWEN_7B,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 512,
+}
+
+
+def build(toy: bool) -> PreTrainedModel:
+    """The model with random weights in bfloat16, where it is trained."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = Qwen2ForCausalLM(Qwen2Config(**(TOY if toy else QWEN_7B)))
+    torch.set_default_dtype(torch.float32)
+    return model
+
+
+def sequences(steps: int, tokens: int, vocabulary: int) -> list[list[int]]:
+    """Random token ids, the same for every arm."""
+    import torch
+
+    random = torch.Generator().manual_seed(1)
+    return torch.randint(1, vocabulary, (steps, tokens), generator=random).tolist()
+
+
+def peak_bytes() -> int:
+    """The most memory that torch allocated on the GPU; nothing on a CPU."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+
+
+def settle() -> float:
+    """The clock, once the GPU has done all it was given."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def train_medctx(given: argparse.Namespace) -> dict[str, object]:
+    """Seconds of each step, put together as ``medctx-train sft`` does."""
+    import torch
+
+    from medctx_train import launch
+    from medctx_train.config import SftConfig
+    from medctx_train.encode import Encoded
+    from medctx_train.flops import peak_flops, work_of
+    from medctx_train.liger import use_liger
+    from medctx_train.loss import chunk_losses
+    from medctx_train.pack import Row
+    from medctx_train.steps import batches, optimize
+    from medctx_train.trainee import trained, trained_model
+
+    config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
+    accelerator = launch.start(config)
+    model = build(given.toy)
+    use_liger(model, config.liger)
+    chunk_losses(model, config.loss_chunk)
+    student = trained_model(config, model)
+    ids = sequences(given.steps, given.tokens, model.config.vocab_size)
+    rows = [Row((Encoded(str(n), "random", tuple(one), (True,) * len(one)),)) for n, one in enumerate(ids)]
+    plan = batches(rows, 1, 1)
+    optimizer = torch.optim.AdamW(list(trained(student).values()), lr=config.learning_rate)
+    work, meter = work_of(student), launch.meter(accelerator, student)
+    student, optimizer = accelerator.prepare(student, optimizer)
+    seconds, loss, begun = [], 0.0, settle()
+    for entry in optimize(config, accelerator, student, optimizer, plan, 0, meter):
+        now = settle()
+        seconds.append(now - begun)
+        begun, loss = now, entry.loss
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {
+        "seconds": seconds,
+        "peak": peak_bytes(),
+        "loss": loss,
+        "flops": work.of(rows[:1]),
+        "limit": peak_flops(name),
+        "device": name,
+    }
+
+
+def train_trl(given: argparse.Namespace) -> dict[str, object]:
+    """The same sequences through SFTTrainer."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import PreTrainedTokenizerFast, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from medctx_train.lora import LoraSettings
+
+    class Clock(TrainerCallback):
+        seconds: list[float]
+        begun = 0.0
+
+        def on_train_begin(self, *_: object, **__: object) -> None:
+            self.seconds, self.begun = [], settle()
+
+        def on_step_end(self, *_: object, **__: object) -> None:
+            now = settle()
+            self.seconds.append(now - self.begun)
+            self.begun = now
+
+    model = build(given.toy)
+    ids = sequences(given.steps, given.tokens, model.config.vocab_size)
+    like = LoraSettings()
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = SFTTrainer(
+            model=model,
+            train_dataset=Dataset.from_list([{"input_ids": one} for one in ids]),
+            processing_class=_empty_tokenizer(PreTrainedTokenizerFast),
+            callbacks=[clock],
+            peft_config=LoraConfig(
+                r=like.rank, lora_alpha=like.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+            ),
+            args=SFTConfig(
+                output_dir=scratch,
+                max_length=given.tokens,
+                per_device_train_batch_size=1,
+                num_train_epochs=1,
+                bf16=True,
+                use_cpu=not torch.cuda.is_available(),
+                report_to="none",
+                save_strategy="no",
+                disable_tqdm=True,
+            ),
+        )
+        found = trainer.train()
+    return {"seconds": clock.seconds, "peak": peak_bytes(), "loss": found.training_loss}
+
+
+def _empty_tokenizer(kind: type) -> object:
+    """A tokenizer with the two tokens TRL asks for; the sequences are token ids already."""
+    from tokenizers import Tokenizer, models
+
+    core = Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1}, unk_token="<pad>"))
+    return kind(tokenizer_object=core, pad_token="<pad>", eos_token="<eos>")
+
+
+def main() -> int:
+    """Run the arms in turns and print the table; with ``--arm`` be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--toy", action="store_true", help="a tiny model and 256 tokens")
+    parser.add_argument("--tokens", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=8, help="steps of a turn; the first two are not counted")
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    given.tokens = given.tokens or (256 if given.toy else 8192)
+    if given.arm:
+        found = train_medctx(given) if given.arm == "medctx" else train_trl(given)
+        print("RESULT " + json.dumps(found), flush=True)
+        return 0
+    import torch
+
+    if not given.toy and not torch.cuda.is_available():
+        print("not run: there is no GPU here (--toy runs the same path at toy size)")
+        return 0
+    arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
+    if "trl" in given.arms and "trl" not in arms:
+        print("TRL is not installed (pip install -r requirements/bench.txt): medctx alone, against nothing")
+    told: dict[str, list[dict[str, object]]] = {arm: [] for arm in arms}
+    passed_on = ["--tokens", str(given.tokens), "--steps", str(given.steps), *(["--toy"] if given.toy else [])]
+    for turn in range(given.turns):
+        for arm in arms if turn % 2 == 0 else reversed(arms):
+            done = subprocess.run(
+                [sys.executable, __file__, "--arm", arm, *passed_on],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "MEDCTX_TRACKING": "off"},
+                check=False,
+            )
+            line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
+            if line is None:
+                # Out of memory is a result too.
+                print(f"{arm} failed in turn {turn + 1}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+                continue
+            told[arm].append(json.loads(line.removeprefix("RESULT ")))
+    return show(told, given.tokens)
+
+
+def show(told: dict[str, list[dict[str, object]]], tokens: int) -> int:
+    """The table; 1 where an arm has nothing to show."""
+    about = next(iter(told["medctx"]), {}) if "medctx" in told else {}
+    flops, limit = about.get("flops"), about.get("limit")
+    print(
+        f"{'arm':>7} {'tokens/s':>9} {'fastest':>8} {'slowest':>8} {'MFU':>6} {'peak GiB':>9} {'loss':>7} {'steps':>5}"
+    )
+    for arm, runs in told.items():
+        seconds = [one for run in runs for one in run["seconds"][2:]]  # type: ignore[index]
+        if not seconds:
+            continue
+        middle = statistics.median(seconds)
+        share = f"{flops / middle / limit:.3f}" if flops and limit else "-"  # type: ignore[operator]
+        peak = max(run["peak"] for run in runs) / 2**30  # type: ignore[operator,type-var]
+        print(
+            f"{arm:>7} {tokens / middle:9.0f} {tokens / min(seconds):8.0f} {tokens / max(seconds):8.0f} {share:>6} "
+            f"{peak:9.1f} {runs[-1]['loss']:7.3f} {len(seconds):5}"
+        )
+    print(f"{tokens} tokens a step; {about.get('device', 'unknown device')}")
+    return int(not all(told.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
