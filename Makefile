@@ -16,7 +16,8 @@ PACKAGES := data train eval
 
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Python may keep its bytecode: torch, MLflow and vLLM compiled anew by every command would be most of a study's start-ups.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # On a machine with an NVIDIA GPU: vLLM and the torch it asks for. Elsewhere: vLLM's CPU build and the CPU build of torch,
 # from pip's find-links folder if it lies there (uv does not look there by itself), else from where uv knows it to be.
