@@ -16,6 +16,8 @@ from medctx_train.probe import LOG as PROBES
 from tests.train.conftest import made_probe, settings
 from tests.train.processes import run
 
+pytestmark = pytest.mark.slow  # real processes killed at many places: minutes on two cores
+
 pytest.importorskip("torch")
 
 KILLED = -9
