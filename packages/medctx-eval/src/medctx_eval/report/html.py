@@ -19,7 +19,7 @@ from medctx_eval.report.figures import Picture, style
 from medctx_eval.report.figures.heat import grid
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
 from medctx_eval.run_folder import Cost
-from medctx_eval.stats import FEWEST, words
+from medctx_eval.stats import FEW, FEWEST, words
 
 _SECTIONS = (
     ("gate", "Gate"),
@@ -89,9 +89,12 @@ def _sees(report: Report) -> dict[str, float]:
 
 
 def _headline(report: Report) -> tuple[str, str]:
-    """The finding, and where the sentence goes on behind a colon what it rests on."""
-    finding, colon, rest = report.headline.partition(": ")
-    return (f"{finding}.", rest[:1].upper() + rest[1:]) if colon else (finding, "")
+    """The finding, and what the sentence says behind a colon, or the sentences after it: what it rests on."""
+    first, stop, others = report.headline.partition(". ")
+    finding, colon, rest = first.partition(": ")
+    if not colon:
+        return first + ("." if stop else ""), others
+    return f"{finding}.", rest[:1].upper() + rest[1:] + stop + others
 
 
 def _total(report: Report) -> Cost:
@@ -158,6 +161,7 @@ def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser
             gained_on=list(dict.fromkeys(gain.condition for one in report.conduct for gain in one.behaviour.gains)),
             untaught=UNTAUGHT,
             fewest=FEWEST,
+            few=FEW,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.order),
             letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
             depths=grid(report)[1],
