@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from medctx import tracking
@@ -107,21 +108,25 @@ def test_children_that_live_on_do_not_hide_the_end_of_their_parent(store: str, t
     killed_writer(tmp_path, children=1)
 
 
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children())
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")]
 )
 def test_a_run_ends_as_its_block_does(store: str, error: type[BaseException] | None, status: str) -> None:
-    seen = ""
+    seen, before = "", children()
     try:
         with tracking.run("step", "one") as run:
             seen = run.id
+            assert len(children() - before) == 1  # the watcher
             if error:
                 raise error
     except (ValueError, KeyboardInterrupt):
         pass
     assert client().get_run(seen).info.status == status
-    with pytest.raises(ChildProcessError):  # the watcher went with it
-        os.waitpid(-1, os.WNOHANG)
+    assert not children() - before  # the watcher went with it
 
 
 def test_a_watcher_leaves_a_run_alone_that_another_process_went_on_with(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import httpx
-from pydantic import ConfigDict, Field, ValidationError
-from pydantic_core import to_json
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from medctx.errors import MedctxError
 from medctx.records import Record
 
 TIMEOUT_S = 600.0
+_ANY: TypeAdapter[object] = TypeAdapter(object)
 ATTEMPTS = 5
 LONGEST_WAIT_S = 60.0
 
@@ -170,7 +170,7 @@ class Client:
     def _once(self, route: str, body: Body) -> bytes:
         try:
             # Prompts are thousands of token ids: pydantic writes them eight times as fast as the standard library.
-            answer = self.http.post(route, content=to_json(body), headers=_JSON)
+            answer = self.http.post(route, content=_ANY.dump_json(body), headers=_JSON)
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__} from {self.url}") from error
         if answer.status_code == 429 or answer.status_code >= 500:
