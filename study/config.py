@@ -112,7 +112,7 @@ class StudyConfig(Config):
     train: Section = Field(default_factory=dict)
     exam: Section = Field(default_factory=dict)
     report: Section = Field(default_factory=dict)
-    ledger: bool = False
+    ledger: bool = True
     registered_model: str = ""
     executor: ExecutorConfig = ExecutorConfig()
     work: Path = Path("work")

@@ -15,10 +15,11 @@ MANIFEST = "exam.json"
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One cell's exam: its run folder, and the folder of the step it belongs to."""
+    """One cell's exam: its run folder, the folder of the step it belongs to, and that of the paper it was asked."""
 
     run: Path
     step: Path
+    paper: Path | None = None
 
 
 def _cell_of(exam: Exam, model: str) -> str:
@@ -35,6 +36,7 @@ def examined(exams: Iterable[Exam], results: Results) -> dict[str, Examined]:
         for line in output.splitlines():
             run = Path(line.strip())
             if (run / MANIFEST).is_file():
-                model = str(json.loads((run / MANIFEST).read_text(encoding="utf-8"))["model"])
-                found[_cell_of(exam, model)] = Examined(run, run.parent)
+                told = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
+                paper = run.parent / str(told["paper"]) if told.get("paper") else None
+                found[_cell_of(exam, str(told["model"]))] = Examined(run, run.parent, paper)
     return found

@@ -15,7 +15,7 @@ from medctx import config as configs
 from medctx.errors import MedctxError
 from medctx.jsonl import write_record, write_text
 from medctx.progress import say
-from study import reporting, summary
+from study import ledgers, reporting, summary
 from study.bases import Base, prepare
 from study.budget import within
 from study.cells import Cell
@@ -23,7 +23,7 @@ from study.commands import SILENT, call
 from study.config import StudyConfig
 from study.examined import examined
 from study.executors.opened import opened
-from study.graph import Run, carry_out
+from study.graph import Results, Run, carry_out
 from study.grid import cells as cells_of
 from study.lineage import Lineage
 from study.parent import study_run
@@ -106,17 +106,19 @@ def run(config: StudyConfig) -> Outcome:
         bases, lost = prepare(config)
         tasks = tasks_of(config, cells, bases, _serving(config, bases, cells))
         with opened(config.executor) as executor:
-            results = carry_out(tasks, Run(executor, lineage, config.work, config.executor.retries))
-        exams = examined(exams_of(cells, bases), results)
-        why = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
-        found = summary.results_of(cells, results, {name: one.run for name, one in exams.items()}, why)
+            carrying = Run(executor, lineage, config.work, config.executor.retries)
+            results = carry_out(tasks, carrying)
+            exams = examined(exams_of(cells, bases), results)
+            why = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
+            found = summary.results_of(cells, results, {name: one.run for name, one in exams.items()}, why)
+            held = carry_out(ledgers.tasks(found, ledgers.papers(exams)), carrying) if config.ledger else Results()
         told = Summary(study=config.name, title=config.title, cells=found, report=out, run_id=tracked.id)
         write_record(out / summary.FILE, told)
         _say_missing(told)
         if not exams:
             reason = next(iter(results.failed.values()), "its exam names no finished run")
             raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
-        table = reporting.write(config, found, exams, out)
+        table = reporting.write(config, found, exams, out, ledgers.ledgers(held))
         digests = {label: base.weights_digest for label, base in bases.items()}
         registered = register(config, tracked, out, found, exams, lineage, digests)
         track_cells(lineage, found, out)

@@ -50,7 +50,7 @@ def _recipe(own: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
     return {"general_share": first.cell.general_share, "amount": amount, "base": base, "method": _method(first)}
 
 
-def settings(config: StudyConfig, cells: Sequence[CellResult]) -> Section:
+def settings(config: StudyConfig, cells: Sequence[CellResult], ledgers: Sequence[Path] = ()) -> Section:
     """What the report is told: the study's own keys are laid over what follows from its cells."""
     names = {cell.base: cell.group for cell in untouched(config) if _has(cells, cell)}
     told: Section = {
@@ -62,6 +62,8 @@ def settings(config: StudyConfig, cells: Sequence[CellResult]) -> Section:
         },
         "cells": {group: _recipe(own, names.get(own[0].cell.base, "")) for group, own in _by_group(cells).items()},
     }
+    if ledgers:
+        told["contamination"] = [str(ledger) for ledger in ledgers]
     if names:
         told["base"] = next(iter(names.values()))
     return laid_over(told, section(config, "report"))
@@ -71,9 +73,15 @@ def _has(cells: Sequence[CellResult], cell: Cell) -> bool:
     return any(one.cell.name == cell.name and one.exam is not None for one in cells)
 
 
-def write(config: StudyConfig, cells: Sequence[CellResult], exams: Mapping[str, Examined], out: Path) -> str:
+def write(
+    config: StudyConfig,
+    cells: Sequence[CellResult],
+    exams: Mapping[str, Examined],
+    out: Path,
+    ledgers: Sequence[Path] = (),
+) -> str:
     """Make the report in ``out``; returns its table."""
     file = out / "report.yaml"
-    write_text(file, yaml.safe_dump(settings(config, cells), sort_keys=False, allow_unicode=True))
+    write_text(file, yaml.safe_dump(settings(config, cells, ledgers), sort_keys=False, allow_unicode=True))
     runs = [str(exams[one.cell.name].run) for one in cells if one.cell.name in exams]
     return call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)], {**SILENT, **WIDTH})

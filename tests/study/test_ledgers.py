@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx.contamination import ITEMS
+from study import ledgers
+from study.cells import Cell
+from study.examined import Examined
+from study.graph import Done, Results
+from study.summary import CellResult
+
+
+def result(name: str, mix: Path | None, digest: str) -> CellResult:
+    cell = Cell(name=name, group=name, base="base", ratio="1:1" if mix else "")
+    return CellResult(cell=cell, status="done", mix=mix, mix_digest=digest)
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Path:
+    folder = tmp_path / "paper"
+    folder.mkdir()
+    (folder / ITEMS).write_bytes(b"items")
+    return folder
+
+
+def test_cells_that_share_a_mix_share_its_ledger_and_untouched_ones_have_none(paper: Path, tmp_path: Path) -> None:
+    cells = [
+        result("base", None, ""),
+        result("1:1 lora", tmp_path / "a", "same"),
+        result("1:1 full", tmp_path / "b", "same"),
+        result("0:1", tmp_path / "c", "other"),
+    ]
+    assert [task.name for task in ledgers.tasks(cells, [paper])] == ["ledger 1:1 lora", "ledger 0:1"]
+    assert len(ledgers.tasks(cells, [paper, tmp_path])) == 4
+
+
+def test_a_ledger_is_keyed_by_mix_and_paper_wherever_they_lie(paper: Path, tmp_path: Path) -> None:
+    here = ledgers.ledger_step("a", tmp_path / "a", "mix", paper)
+    there = ledgers.ledger_step("b", tmp_path / "b", "mix", paper)
+    assert here.key == there.key
+    assert here.key != ledgers.ledger_step("a", tmp_path / "a", "another", paper).key
+    (paper / ITEMS).write_bytes(b"other items")
+    assert here.key != ledgers.ledger_step("a", tmp_path / "a", "mix", paper).key
+
+
+def test_every_paper_is_taken_once(paper: Path, tmp_path: Path) -> None:
+    exams = {name: Examined(tmp_path / name, tmp_path, paper) for name in ("base", "1:1")}
+    without = {"old": Examined(tmp_path / "old", tmp_path, tmp_path / "gone")}
+    assert ledgers.papers({**exams, **without}) == [paper]
+
+
+def test_one_missing_ledger_leaves_contamination_unsaid(paper: Path, tmp_path: Path) -> None:
+    step = ledgers.ledger_step("a", tmp_path / "a", "mix", paper)
+    whole = Results(done={"ledger a": Done(step, tmp_path / "ledger")})
+    assert ledgers.ledgers(whole) == [tmp_path / "ledger"]
+    assert ledgers.ledgers(Results(done=whole.done, failed={"ledger b": "why"})) == []
