@@ -30,7 +30,9 @@ DIGEST_TAG = "medctx.adapter_digest"
 STUDY_TAG = "medctx.study"
 EXAM_RUN_TAG, EXAM_FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
 QUESTION = "What is a typical finding in Marfan syndrome?"
-ALIASES = ("champion", "best-knowledge", "best-reading")
+ALIASES = ("champion", "best-knowledge", "best-reading", "balanced")
+MAX_TAG_CHARS = 4_900
+"""MLflow keeps 5,000 characters of a version's tag."""
 
 
 class Card(Record):
@@ -41,6 +43,20 @@ class Card(Record):
     metrics: dict[str, float]
 
 
+class Place(Record):
+    """Where a cell stands among the others: on the front of knowledge and reading, or behind whom; with intervals."""
+
+    cell: str
+    standing: str
+    beaten_by: tuple[str, ...] = ()
+    knowledge: float
+    knowledge_low: float
+    knowledge_high: float
+    reading: float
+    reading_low: float
+    reading_high: float
+
+
 class Verdict(Record):
     """The gate's decision as ``medctx-eval report`` writes it: cells by alias, and the reason in words."""
 
@@ -49,6 +65,8 @@ class Verdict(Record):
     passed: tuple[str, ...] = ()
     best_knowledge: str = ""
     best_reading: str = ""
+    balanced: str = ""
+    front: tuple[Place, ...] = ()
     cards: tuple[Card, ...] = ()
 
 
@@ -107,6 +125,22 @@ def _known(client: object, name: str) -> dict[str, str]:
     return {version.tags[DIGEST_TAG]: str(version.version) for version in found if DIGEST_TAG in version.tags}
 
 
+def decision_of(decision: Verdict, cell: str) -> str:
+    """The decision as one JSON text for the version of a cell: its own place on the front, and no other's. Where it is
+    longer than a tag may be, the reason is cut, so that it stays JSON.
+    """
+    told = decision.model_dump(mode="json", exclude={"cards", "front"})
+    told["place"] = next((one.model_dump(mode="json") for one in decision.front if one.cell == cell), None)
+    content = json.dumps(told)
+    if len(content) <= MAX_TAG_CHARS:
+        return content
+    # Escapes count: the reason is halved until all fits.
+    while len(content) > MAX_TAG_CHARS and told["reason"]:
+        told["reason"] = told["reason"][: len(told["reason"]) // 2]
+        content = json.dumps(told)
+    return content if len(content) <= MAX_TAG_CHARS else json.dumps({"champion": decision.champion})
+
+
 def register(
     config: StudyConfig,
     tracked: tracking.Run,
@@ -142,11 +176,10 @@ def register(
             known[one.weights_digest] = version
         description = _description(config, card, one)
         client.update_model_version(config.registered_model, version, description=description)
-        content = json.dumps(decision.model_dump(mode="json", exclude={"cards"}))
         # The exam's tags let `medctx-eval compare models:/...` find what the version answered.
         exam = exams[one.cell.name]
         told = {
-            "medctx.decision": content[:4900],
+            "medctx.decision": decision_of(decision, card.cell),
             EXAM_RUN_TAG: lineage.run_of(exam.step),
             EXAM_FOLDER_TAG: exam.run.name,
         }
@@ -156,7 +189,11 @@ def register(
         made.append((one.cell.name, card.cell, version))
     if not made:
         return []
-    wanted = dict(zip(ALIASES, (decision.champion, decision.best_knowledge, decision.best_reading), strict=True))
+    wanted = dict(
+        zip(
+            ALIASES, (decision.champion, decision.best_knowledge, decision.best_reading, decision.balanced), strict=True
+        )
+    )
     held = client.get_registered_model(config.registered_model).aliases
     for alias, cell in wanted.items():
         if cell in versions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medctx.records import Record
+from medctx_eval.front import Place, balanced, places
 from medctx_eval.stats import Difference
 from medctx_eval.stats.words import difference_interval, percent, points
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:  # the report writes its headline with this module
 class Decision(Record):
     """``champion`` is empty where no cell ``passed``; ``reason`` says why in words.
 
-    ``best_knowledge`` and ``best_reading`` name the tuned cells of the highest accuracy (empty without any).
+    ``best_knowledge`` and ``best_reading`` name the tuned cells of the highest accuracy (empty without any);
+    ``balanced`` the one that keeps both best (:func:`medctx_eval.front.balanced`). ``front``: where each cell stands.
     """
 
     champion: str
@@ -23,6 +25,8 @@ class Decision(Record):
     passed: tuple[str, ...] = ()
     best_knowledge: str = ""
     best_reading: str = ""
+    balanced: str = ""
+    front: tuple[Place, ...] = ()
 
 
 class _Candidate(Record):
@@ -180,7 +184,12 @@ def decide(report: Report, margin: float) -> Decision:
     )
     passed = [one for one in able if not _stopped(report, one)]
     empty = Decision(
-        champion="", reason="", best_knowledge=_best(report, "knowledge"), best_reading=_best(report, "reading")
+        champion="",
+        reason="",
+        best_knowledge=_best(report, "knowledge"),
+        best_reading=_best(report, "reading"),
+        balanced=balanced(report),
+        front=places(report),
     )
     if not report.tuned:
         return _with_reason(empty, f"Only {report.base} was examined: there is nothing to compare.")
