@@ -17,8 +17,8 @@ import numpy as np
 
 from medctx_eval.stats import accuracies, differences, holm
 from medctx_eval.stats.answers import Answers
-from medctx_eval.stats.attribution import attribute
-from medctx_eval.stats.behaviour import behaviour
+from medctx_eval.stats.attribution import attributions
+from medctx_eval.stats.behaviour import behaviours
 
 SECONDS, BYTES = 60, 4 * 2**30
 BOOKS = [f"open:{tokens}:{depth}" for tokens in (1024, 4096, 16384) for depth in (0, 0.5, 1)]
@@ -65,10 +65,8 @@ def main() -> None:
         found = differences(answers.correct[:, asked], answers.clusters[asked], pairs, draws=chosen.draws)
         holm([one.p for one in found])
     compared = time.perf_counter() - begin
-    for cell in range(chosen.cells):
-        behaviour(answers.runs([cell]), draws=chosen.draws)
-        if cell:
-            attribute(answers, cell, 0)
+    behaviours(answers, range(chosen.cells), draws=chosen.draws)
+    attributions(answers, [(cell, 0) for cell in range(1, chosen.cells)])
     seconds, used = time.perf_counter() - begin, time.process_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(

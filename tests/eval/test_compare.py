@@ -189,9 +189,9 @@ def test_plan_shows_longhealth_and_states_its_assumptions() -> None:
     assert found.exit_code == 0, found.output
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
     words = " ".join(found.stdout.split())
-    assert "LongHealth 20 20 400 20.0% 0.10 10.9 11%" in words
-    assert "1 20.0% 0.00 1,739 1,739" in words
-    assert "20 20.0% 0.10 254 5,080" in words
+    assert "LongHealth 20 20 400 20.0% 0.10 10.7 11%" in words
+    assert "1 20.0% 0.00 1,736 1,736" in words
+    assert "20 20.0% 0.10 253 5,060" in words
     assert "exactly one of them is right on 20.0% of the items (assumed)" in words
     assert "training seeds" in words
 

@@ -16,9 +16,8 @@ from medctx_eval.orders import show
 from medctx_eval.report import Report, ReportConfig, parts
 from medctx_eval.report.browser import Contents, choice, contents, sources
 from medctx_eval.report.collect import Collected, align, collect
-from medctx_eval.report.compute import compute
+from medctx_eval.report.compute import compute, sheets_of
 from medctx_eval.report.papers import items_of
-from medctx_eval.report.sheet import sheet
 from medctx_eval.run_folder import RunFolder
 from tests.eval import synthetic_runs
 
@@ -163,9 +162,9 @@ def test_conditions_go_from_closed_over_open_to_removed_evidence() -> None:
 
 def browse(study: tuple[Collected, Report], limit: int, budget: int = 5_000_000) -> tuple[Contents, Any]:
     collected, report = study
-    first = sheet(collected, report.mode, report.cells)
+    sheets = sheets_of(collected, report)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    found = contents(collected, first, bases, items_of(collected), limit, budget=budget)
+    found = contents(collected, sheets, bases, items_of(collected), limit, budget=budget)
     assert found is not None
     return found, json.loads(found.document)
 
@@ -186,7 +185,25 @@ def test_gained_and_lost_are_what_the_answers_say(study: tuple[Collected, Report
         for seat in item["s"]:
             base, medical = ([verdict for _, verdict in answers] == [correct] for answers in seat["a"])
             flags = choice.GAINED * (medical and not base) + choice.LOST * (base and not medical)
-            assert seat["k"] == [0, flags]
+            assert [own & ~choice.FLIPPED for own in seat["k"]] == [0, flags]
+
+
+def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[Collected, Report]) -> None:
+    """Text mode asks in one order, letter mode in four."""
+    collected, report = study
+    found, document = browse(study, 1000)
+    assert found.turned == "letter"
+    letters: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for one in synthetic_runs.judged("0:1", 30, 12):
+        if one.mode == "letter":
+            letters.setdefault((one.item, one.condition), set()).add(one.chosen)
+    for item in document["items"]:
+        for seat in item["s"]:
+            answers = letters[item["i"], document["conditions"][seat["c"]][0]]
+            assert bool(seat["k"][1] & choice.FLIPPED) == (len(answers) > 1)
+    alone = contents(collected, sheets_of(collected, report)[:1], {}, {}, 5)
+    assert alone is not None
+    assert alone.turned is None
 
 
 def test_books_stand_once_and_replies_beside_their_answers(study: tuple[Collected, Report]) -> None:

@@ -18,7 +18,18 @@ from medctx_eval.report.recipe import Recipe
 from medctx_eval.report.tables import main_table
 from tests.eval import synthetic_runs
 
-PICTURES = ("ratio", "pareto", "differences", "conditions", "loss-1", "loss-2", "loss-3", "verdicts", "training")
+PICTURES = (
+    "ratio",
+    "pareto",
+    "differences",
+    "conditions",
+    "loss-1",
+    "loss-2",
+    "loss-3",
+    "conduct",
+    "verdicts",
+    "training",
+)
 HOSTILE = '<script>alert(1)</script></style>$x^2$ | `a` & "b"'
 
 

@@ -76,7 +76,7 @@ def test_cells_name_their_items_and_add_up() -> None:
     parts = sum(one.difference.value * one.difference.n for one in found.by_tokens_and_depth) / 540
     assert whole == pytest.approx(parts)
     assert found.by_distractors == ()
-    assert found.cells == ()
+    assert found.crossed == ()
 
 
 def test_terms_say_what_they_compare() -> None:
@@ -160,4 +160,7 @@ def test_distractors_are_counted_from_the_books() -> None:
     assert columns.distractors.tolist() == [1, 1, 5]
     found = attribute(columns, 0, 1, draws=100)
     assert [(one.distractors, one.difference.value) for one in found.by_distractors] == [((1, 1), -1), ((4, 7), 0)]
-    assert [(one.tokens, one.depth, one.distractors) for one in found.cells] == [(100, 0.5, (1, 1)), (100, 0.5, (4, 7))]
+    assert [(one.tokens, one.depth, one.distractors) for one in found.crossed] == [
+        (100, 0.5, (1, 1)),
+        (100, 0.5, (4, 7)),
+    ]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from medctx.errors import MedctxError
+from medctx_eval.exam_size import FEWEST_TOLD
 from medctx_eval.stats import difference
+from medctx_eval.stats.moments import skewness_and_kurtosis
 from medctx_eval.stats.power import Design, Disagreement, clusters_needed, detectable, measure, power
 from medctx_eval.stats.simulate import MEAN_SIZE, SIZE_CV, paired_exam
 
@@ -22,6 +25,29 @@ def test_independent_items_need_what_the_textbook_says() -> None:
     """(z(0.975) + z(0.8))^2 (d - delta^2) / delta^2 = 7.849 * 0.1991 / 0.0009 = 1,736 pairs."""
     needed = clusters_needed(0.03, Disagreement(discordance=0.2, icc=0), 1)
     assert needed == pytest.approx(1736, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("items", "delta", "discordance", "icc"),
+    [(1, 0.1, 0.2, 0.1), (4, 0.09, 0.1, 0.3), (5, -0.1, 0.3, 0.1), (3, 0, 0.2, 0)],
+)
+def test_skewness_and_kurtosis_are_those_of_all_outcomes(
+    items: int, delta: float, discordance: float, icc: float
+) -> None:
+    chances = np.array([(discordance + delta) / 2, (discordance - delta) / 2, 1 - discordance])
+    outcomes = [(a, b, items - a - b) for a in range(items + 1) for b in range(items + 1 - a)]
+    if icc:
+        weights = [stats.dirichlet_multinomial.pmf(one, chances * (1 - icc) / icc, items) for one in outcomes]
+    else:
+        weights = [stats.multinomial.pmf(one, items, chances) for one in outcomes]
+    values = np.array([a - b for a, b, _ in outcomes], dtype=np.float64)
+    central = values - np.average(values, weights=weights)
+    variance = np.average(central**2, weights=weights)
+    expected = (
+        np.average(central**3, weights=weights) / variance**1.5,
+        np.average(central**4, weights=weights) / variance**2,
+    )
+    assert skewness_and_kurtosis(items, delta, discordance, icc) == pytest.approx(expected, abs=1e-9)
 
 
 def test_longhealth_sees_large_differences_only() -> None:
@@ -39,6 +65,7 @@ def test_longhealth_sees_large_differences_only() -> None:
 def test_more_difference_and_less_correlation_mean_more_power(
     disagreement: Disagreement, exam: Design, share: float
 ) -> None:
+    assume(exam.items * disagreement.discordance >= FEWEST_TOLD)
     delta = disagreement.discordance * share * 0.9
     found = power(delta, disagreement, exam)
     assert power(delta * 1.1, disagreement, exam) >= found - 1e-9

@@ -24,6 +24,10 @@ LONGHEALTH = ("LongHealth", Design(clusters=20, per_cluster=20))
 """Adams et al. (2024), arXiv 2401.14490: 20 patients with 20 questions each."""
 
 
+FEWEST_TOLD = 8
+"""Items answered differently below which the power formula promises too much: seen 27 % for 38 % at four."""
+
+
 class Need(Record):
     """The smallest exam that sees the wanted difference between two such models, in ``clusters`` of ``per_cluster``
     items (Books, documents, patients).
@@ -103,6 +107,18 @@ def _sight(name: str, design: Design, models: Disagreement, delta: float, wanted
     )
 
 
+def _sparse(sights: Sequence[Sight], needs: Sequence[Need]) -> tuple[str, ...]:
+    """A warning where so few items tell the models apart that no formula holds."""
+    told = [one.design.items * one.models.discordance for one in sights]
+    told += [one.items * one.models.discordance for one in needs]
+    if not told or min(told) >= FEWEST_TOLD:
+        return ()
+    return (
+        f"Where fewer than {FEWEST_TOLD} items are answered differently, an exam sees less than is said here: five of "
+        "five are no finding yet.",
+    )
+
+
 def _assumptions(models: Sequence[Disagreement], source: str, wanted: float) -> tuple[str, ...]:
     discordance = " and ".join(dict.fromkeys(f"{one.discordance:.1%}" for one in models))
     icc = ", ".join(dict.fromkeys(f"{one.icc:.2f}" for one in models))
@@ -127,12 +143,14 @@ def assumed(
     """From stated values; ``exam`` is the one in question (nothing: LongHealth, as an example)."""
     models = [Disagreement(discordance=discordance, icc=icc) for icc in correlations]
     name, design = LONGHEALTH if exam is None else ("this exam", exam)
+    needs = tuple(_needs(delta, wanted, models, per_cluster))
+    sights = tuple(_sight(name, design, one, delta, wanted) for one in models)
     return ExamSize(
         delta=delta,
         wanted=wanted,
-        assumptions=_assumptions(models, "assumed", wanted),
-        needs=tuple(_needs(delta, wanted, models, per_cluster)),
-        sights=tuple(_sight(name, design, one, delta, wanted) for one in models),
+        assumptions=(*_assumptions(models, "assumed", wanted), *_sparse(sights, needs)),
+        needs=needs,
+        sights=sights,
     )
 
 
@@ -150,7 +168,7 @@ def from_runs(delta: float, wanted: float, found: Sequence[Measured], exam: Desi
     return ExamSize(
         delta=delta,
         wanted=wanted,
-        assumptions=(*_assumptions([one.models for one in found], "measured", wanted), *alike),
+        assumptions=(*_assumptions([one.models for one in found], "measured", wanted), *alike, *_sparse(sights, needs)),
         needs=tuple(needs),
         sights=tuple(sights),
     )

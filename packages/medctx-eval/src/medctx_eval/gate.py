@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from medctx.records import Record
 from medctx_eval.front import Place, balanced, places
 from medctx_eval.stats import Difference
-from medctx_eval.stats.words import difference_interval, percent, points
+from medctx_eval.stats.words import difference_interval, p_value, percent, points
 
 if TYPE_CHECKING:  # the report writes its headline with this module
     from medctx_eval.report.model import Check, Report
@@ -30,10 +30,14 @@ class Decision(Record):
 
 
 class _Candidate(Record):
-    """``base``: what it is compared with; ``unreadable``: share of answers that say nothing; both axes count alike."""
+    """``base``: what it is compared with; ``unreadable``: share of answers that say nothing; both axes count alike.
+
+    ``doubt`` is the gain's p after Holm where the gain is none when the whole family is looked at.
+    """
 
     name: str
     base: str
+    doubt: float | None
     knowledge: Difference
     reading: Difference
     unreadable: float
@@ -58,6 +62,7 @@ def _candidates(report: Report) -> list[_Candidate]:
                 _Candidate(
                     name=cell.name,
                     base=report.base_of(cell.name),
+                    doubt=knowledge.p_holm if knowledge.doubtful else None,
                     knowledge=knowledge.difference,
                     reading=reading.difference,
                     unreadable=unreadable_share(report, cell.name),
@@ -207,6 +212,11 @@ def decide(report: Report, margin: float) -> Decision:
     best = passed[0]
     others = [cell.name for cell in report.tuned if cell.name in {one.name for one in passed[1:]}]
     rest = f" The gate is also passed by {', '.join(others)}." if others else ""
+    if best.doubt is not None:
+        rest += (
+            f" Looked at together with the other {len(report.family('headline')) - 1} comparisons, the gain is not "
+            f"certain (p {p_value(best.doubt)} after Holm)."
+        )
     reason = f"{_sentence(best)}, inside the margin of {points(-margin)} points.{rest}"
     names = {one.name for one in passed}
     return empty.model_copy(

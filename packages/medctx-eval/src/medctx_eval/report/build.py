@@ -13,13 +13,12 @@ from medctx.records import ExamItem
 from medctx_eval.gate import checks, decide
 from medctx_eval.report import browser, figures, html, markdown
 from medctx_eval.report.collect import Collected, collect
-from medctx_eval.report.compute import compute
+from medctx_eval.report.compute import compute, sheets_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.figures import style
 from medctx_eval.report.model import Report
 from medctx_eval.report.papers import book_facts, items_of
 from medctx_eval.report.published import published
-from medctx_eval.report.sheet import sheet
 
 HTML, MARKDOWN, JSON, FIGURES = "report.html", "report.md", "report.json", "figures"
 RUN_CONFIG = "config.yaml"
@@ -67,7 +66,7 @@ def publish(
         _write_bytes(out / FIGURES / f"{name}.png", style.png(picture.figure))
         write_text(out / FIGURES / f"{name}.svg", style.svg(picture.figure))
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    shown = browser.contents(collected, sheet(collected, report.mode, report.cells), bases, items, config.items)
+    shown = browser.contents(collected, sheets_of(collected, report), bases, items, config.items)
     write_text(out / MARKDOWN, markdown.page(report, pictures))
     write_text(out / HTML, html.page(report, pictures, decision.champion, shown))
     write_record(out / JSON, report)

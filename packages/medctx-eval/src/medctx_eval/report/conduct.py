@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from medctx.records import ExamItem, Verdict
 from medctx_eval.report.aligned import VERDICTS, Aligned
+from medctx_eval.report.compared import pairs_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.model import Cell, Conduct, Losses
 from medctx_eval.report.papers import BookFacts
 from medctx_eval.report.sheet import Sheet
 from medctx_eval.stats.answers import UNKNOWN, Answers
-from medctx_eval.stats.attribution import attribute
-from medctx_eval.stats.behaviour import behaviour
+from medctx_eval.stats.attribution import attributions
+from medctx_eval.stats.behaviour import behaviours
 from medctx_eval.stats.clusters import BoolArray
 
 DRAWS = 2000
@@ -66,23 +67,21 @@ def answers(aligned: Aligned, items: Mapping[str, ExamItem], books: Mapping[str,
 
 def conduct(sheet: Sheet, asked: Answers, config: ReportConfig) -> Iterator[Conduct]:
     """Every cell: knows, reads, trusts memory, invents, and what Books add."""
-    for cell, rows in sheet.rows.items():
-        found = behaviour(asked.runs(rows), draws=config.draws, seed=config.seed)
-        yield Conduct(cell=cell, behaviour=found)
+    found = behaviours(
+        asked, list(sheet.rows.values()), untrained=sheet.untrained, draws=config.draws, seed=config.seed
+    )
+    for cell, own in zip(sheet.rows, found, strict=True):
+        yield Conduct(cell=cell, behaviour=own)
 
 
 def losses(sheet: Sheet, asked: Answers, cells: Sequence[Cell], config: ReportConfig) -> Iterator[Losses]:
     """Every tuned cell's difference to its base, taken apart."""
-    for cell in cells:
-        base = cell.recipe.base
-        if cell.base or cell.name not in sheet.rows or base not in sheet.rows:
-            continue
-        found = attribute(
-            asked,
-            sheet.rows[cell.name],
-            sheet.rows[base],
-            draws=min(config.draws, DRAWS),
-            seed=config.seed,
-            untrained=set(sheet.rows[base]) <= sheet.untrained,
-        )
-        yield Losses(cell=cell.name, attribution=found)
+    pairs, _ = pairs_of(cells, sheet.cells)
+    found = attributions(
+        asked,
+        [(sheet.rows[cell], sheet.rows[base]) for cell, base in pairs],
+        untrained=sheet.untrained,
+        draws=min(config.draws, DRAWS),
+    )
+    for (cell, _), own in zip(pairs, found, strict=True):
+        yield Losses(cell=cell, attribution=own)

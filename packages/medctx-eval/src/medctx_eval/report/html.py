@@ -20,7 +20,7 @@ from medctx_eval.report.figures import Picture, style
 from medctx_eval.report.figures.heat import grid
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
 from medctx_eval.report.published import agreement
-from medctx_eval.stats import FEWEST, words
+from medctx_eval.stats import FEW, FEWEST, words
 
 _SECTIONS = (
     ("gate", "Gate"),
@@ -91,9 +91,12 @@ def _sees(report: Report) -> dict[str, float]:
 
 
 def _headline(report: Report) -> tuple[str, str]:
-    """The finding, and where the sentence goes on behind a colon what it rests on."""
-    finding, colon, rest = report.headline.partition(": ")
-    return (f"{finding}.", rest[:1].upper() + rest[1:]) if colon else (finding, "")
+    """The finding, and what the sentence says behind a colon, or the sentences after it: what it rests on."""
+    first, stop, others = report.headline.partition(". ")
+    finding, colon, rest = first.partition(": ")
+    if not colon:
+        return first + ("." if stop else ""), others
+    return f"{finding}.", rest[:1].upper() + rest[1:] + stop + others
 
 
 def _version_sets(report: Report) -> list[tuple[list[str], dict[str, str]]]:
@@ -150,6 +153,7 @@ def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser
             agreed=agreement(report.published) if report.published else None,
             untaught=UNTAUGHT,
             fewest=FEWEST,
+            few=FEW,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.order),
             letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
             depths=grid(report)[1],

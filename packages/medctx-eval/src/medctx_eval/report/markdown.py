@@ -9,7 +9,7 @@ from medctx.records import Mode, Verdict
 from medctx_eval.report import parts
 from medctx_eval.report.figures import Picture
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Check, Report
-from medctx_eval.report.tables import FEW_NOTE, HEADER, rows
+from medctx_eval.report.tables import DOUBT_NOTE, FEW_NOTE, HEADER, rows
 from medctx_eval.stats import FEWEST, Accuracy, Difference
 from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points, verb
 
@@ -161,7 +161,8 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += [
         f"Accuracy is correct / N in {mode} mode; intervals are 95 %, clustered by document; differences are paired on "
         f"items. A tie is an interval that contains 0, or fewer than {FEWEST} clusters; the margin on reading is "
-        f"{points(-report.margin)} points. {escape(FEW_NOTE)}.",
+        f"{points(-report.margin)} points. {escape(FEW_NOTE)}; {escape(DOUBT_NOTE)}: not sure when all comparisons of "
+        "the table are looked at together.",
         "",
     ]
     for name, picture in pictures.items():

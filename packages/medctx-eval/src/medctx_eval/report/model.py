@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from medctx.records import Mode, Record, Verdict
 from medctx_eval.report.recipe import Recipe
 from medctx_eval.run_folder import Manifest
-from medctx_eval.stats import Accuracy, Difference, Noise, Word
+from medctx_eval.stats import LEVEL, Accuracy, Difference, Noise, Word
 from medctx_eval.stats.attribution import Attribution
 from medctx_eval.stats.behaviour import Behaviour
 
@@ -94,6 +94,11 @@ class Comparison(Record):
     dropped: int = Field(ge=0)
     p_holm: float = Field(ge=0, le=1)
     p_mcnemar_holm: float = Field(ge=0, le=1)
+
+    @property
+    def doubtful(self) -> bool:
+        """A gain or loss that is none any more when its whole family is looked at together."""
+        return self.word != "ties with" and self.p_holm > 1 - LEVEL
 
 
 class Orders(Record):

@@ -14,6 +14,8 @@ from medctx_eval.stats import FEW
 from medctx_eval.stats.words import accuracy_interval, difference_interval, percent, points
 
 FEW_MARK = "*"
+DOUBT_MARK = "?"
+DOUBT_NOTE = f"{DOUBT_MARK} not after Holm"
 FEW_NOTE = f"{FEW_MARK} fewer than {FEW} clusters"
 HEADER = ("cell", "knowledge %", "to base", "reading %", "to base", "readable %", "N")
 
@@ -52,7 +54,8 @@ def _to_base(report: Report, cell: Cell, part: str) -> str:
         return ""
     word = {"gains": "gains", "loses": "loses", "ties with": "tie"}[comparison.word]
     found = comparison.difference
-    return f"{word} {points(found.value)} [{difference_interval(found)}]"
+    doubt = DOUBT_MARK if comparison.doubtful else ""
+    return f"{word} {points(found.value)}{doubt} [{difference_interval(found)}]"
 
 
 def rows(report: Report) -> tuple[Row, ...]:
@@ -78,7 +81,9 @@ def _notes(report: Report, found: Sequence[Row]) -> list[str]:
     """What is the same for every row, or explains a mark."""
     few = any(score.accuracy.few_clusters for score in report.scores if score.part in (KNOWLEDGE, READING))
     counts = {row.n for row in found}
-    return [*([f"N {counts.pop()}"] if len(counts) == 1 else []), *([FEW_NOTE] if few else [])]
+    doubtful = any(one.doubtful for one in report.family("headline"))
+    notes = [*([f"N {counts.pop()}"] if len(counts) == 1 else []), *([FEW_NOTE] if few else [])]
+    return [*notes, *([DOUBT_NOTE] if doubtful else [])]
 
 
 def main_table(report: Report) -> Table:

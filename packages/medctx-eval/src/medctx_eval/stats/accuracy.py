@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from pydantic import Field
-from scipy import stats
+from scipy import special
 
 from medctx.records import Record
 from medctx_eval.stats.clusters import FEW, LEVEL, Clusters, Labels, Values, as_rows, clusters_of
@@ -36,7 +36,7 @@ def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:
 
     Wilson (1927), J. Am. Stat. Assoc. 22:209-212.
     """
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(special.ndtri((1 + level) / 2))
     centre = (value + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
@@ -48,7 +48,7 @@ def _interval(value: float, spread: Spread, clusters: Clusters, runs: int, level
     reach = spread.reach((1 + level) / 2)
     effective: float = clusters.count
     if 0 < value < 1 and reach > 0:
-        z = float(stats.norm.ppf((1 + level) / 2))
+        z = float(special.ndtri((1 + level) / 2))
         effective = min(clusters.items * runs, value * (1 - value) * (z / reach) ** 2)
     low, high = wilson(value, effective, level)
     # Rounding must not put the value outside its own interval.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -10,12 +10,9 @@ from medctx.records import Record
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray
 from medctx_eval.stats.collapse import per_item
-from medctx_eval.stats.paired import Difference, differences
+from medctx_eval.stats.paired import Difference, Pair, differences
 from medctx_eval.stats.seeds import Rows, rows_of
 from medctx_eval.stats.trend import Trend, trend
-
-Sides = tuple[tuple[tuple[int, ...], tuple[int, ...]], bool]
-"""The runs of a cell and of base, and whether base has no training seed."""
 
 
 class Loss(Record):
@@ -31,7 +28,7 @@ class Loss(Record):
 
 
 class Attribution(Record):
-    """A difference to base taken apart, every part with its items and interval; ``cells`` by all three at once.
+    """A difference to base taken apart, every part with its items and interval; ``crossed`` by all three at once.
 
     ``by_distractors`` is empty where the Books are not at hand. ``trend`` puts length and depth into one model.
     """
@@ -40,7 +37,7 @@ class Attribution(Record):
     by_depth: tuple[Loss, ...] = ()
     by_distractors: tuple[Loss, ...] = ()
     by_tokens_and_depth: tuple[Loss, ...] = ()
-    cells: tuple[Loss, ...] = ()
+    crossed: tuple[Loss, ...] = ()
     trend: Trend | None = None
 
 
@@ -66,54 +63,81 @@ def _spots(answers: Answers) -> FloatArray:
     return np.column_stack([known[answers.condition], fewest])
 
 
-def _loss(answers: Answers, spot: Sequence[float], rows: IntArray, pair: Sides, draws: int, seed: int) -> Loss:
-    (first, base), untrained = pair
-    values = per_item(answers.correct[[*first, *base]][:, rows], answers.items[rows], answers.clusters[rows])
-    sides = tuple(range(len(first))), tuple(range(len(first), len(first) + len(base)))
-    found = differences(
-        values.values, values.clusters, [sides], draws=draws, seed=seed, untrained=sides[1] if untrained else ()
-    )
+def _losses(
+    answers: Answers,
+    spot: Sequence[float],
+    rows: IntArray,
+    pairs: Sequence[Pair],
+    untrained: Collection[int],
+    draws: int,
+) -> list[Loss]:
+    """Every pair on some rows of the answers; one variance of seeds is taken for all."""
+    per = per_item(answers.correct[:, rows], answers.items[rows], answers.clusters[rows])
     tokens, depth, fewest = (None if one == UNKNOWN else one for one in spot)
-    return Loss(
-        tokens=None if tokens is None else int(tokens),
-        depth=depth,
-        distractors=None if fewest is None else band(int(fewest)),
-        difference=found[0],
-    )
+    return [
+        Loss(
+            tokens=None if tokens is None else int(tokens),
+            depth=depth,
+            distractors=None if fewest is None else band(int(fewest)),
+            difference=found,
+        )
+        for found in differences(per.values, per.clusters, pairs, draws=draws, untrained=untrained)
+    ]
 
 
-def attribute(
-    answers: Answers, first: Rows, base: Rows, *, draws: int = 1000, seed: int = 0, untrained: bool = True
-) -> Attribution:
-    """Take the difference between the runs ``first`` of a cell and ``base`` apart, on what both read (gold and open).
+def attributions(
+    answers: Answers, pairs: Sequence[Pair], *, untrained: Collection[int] = (), draws: int = 1000
+) -> list[Attribution]:
+    """Take the difference between the two cells of every pair apart, on what both read (gold and open).
 
-    ``untrained``: base has no training seed.
+    A cell is a row of ``answers``, or a tuple of the rows of its training seeds; the second of a pair is its base.
+    ``untrained`` names rows without a training seed.
     """
     asked = answers.of("gold", "open")
     if not asked.any():
-        return Attribution()
+        return [Attribution() for _ in pairs]
     spots = _spots(answers)
     opened = answers.of("open")
-    pair: Sides = ((rows_of(first), rows_of(base)), untrained)
 
-    def losses(mask: BoolArray, *by: int) -> tuple[Loss, ...]:
-        """By some of the three columns of ``spots``, the others taken together."""
+    def losses(mask: BoolArray, *by: int) -> list[tuple[Loss, ...]]:
+        """By some of the three columns of ``spots``, the others taken together; for every pair."""
         rows = np.flatnonzero(mask)
         own = np.full((len(rows), 3), float(UNKNOWN))
         own[:, by] = spots[rows][:, by]
         kinds, index = np.unique(own, axis=0, return_inverse=True)
         order = np.argsort(index, kind="stable")
         groups = np.split(rows[order], np.cumsum(np.bincount(index))[:-1])
-        return tuple(
-            _loss(answers, spot, group, pair, draws, seed) for spot, group in zip(kinds.tolist(), groups, strict=True)
-        )
+        if not len(rows):
+            return [() for _ in pairs]
+        found = [
+            _losses(answers, spot, group, pairs, untrained, draws)
+            for spot, group in zip(kinds.tolist(), groups, strict=True)
+        ]
+        return list(zip(*found, strict=True))
 
     counted = answers.distractors is not None and bool((answers.distractors[asked] != UNKNOWN).all())
-    return Attribution(
-        by_tokens=losses(asked, 0),
-        by_depth=losses(opened, 1),
-        by_distractors=losses(asked, 2) if counted else (),
-        by_tokens_and_depth=losses(opened, 0, 1),
-        cells=losses(asked, 0, 1, 2) if counted else (),
-        trend=trend(answers, *pair[0]),
+    nothing: list[tuple[Loss, ...]] = [() for _ in pairs]
+    tables = (
+        losses(asked, 0),
+        losses(opened, 1),
+        losses(asked, 2) if counted else nothing,
+        losses(opened, 0, 1),
+        losses(asked, 0, 1, 2) if counted else nothing,
     )
+    return [
+        Attribution(
+            by_tokens=by_tokens,
+            by_depth=by_depth,
+            by_distractors=by_distractors,
+            by_tokens_and_depth=by_both,
+            crossed=crossed,
+            trend=trend(answers, rows_of(pair[0]), rows_of(pair[1])),
+        )
+        for pair, by_tokens, by_depth, by_distractors, by_both, crossed in zip(pairs, *tables, strict=True)
+    ]
+
+
+def attribute(answers: Answers, first: Rows, base: Rows, *, untrained: bool = True, draws: int = 1000) -> Attribution:
+    """:func:`attributions` of one pair; ``untrained``: base has no training seed."""
+    rows = rows_of(base) if untrained else ()
+    return attributions(answers, [(first, base)], untrained=rows, draws=draws)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from medctx_eval.stats.answers import Answers
 from medctx_eval.stats.clusters import BoolArray
 from medctx_eval.stats.collapse import per_item
 from medctx_eval.stats.paired import Difference, differences
+from medctx_eval.stats.seeds import Rows, rows_of
 
 READING = ("gold", "open")
 
@@ -31,8 +32,8 @@ class Behaviour(Record):
     depths taken together. ``trusts_memory``: of the items it knows, answered from memory although the page says
     otherwise. ``invents``: of the readable answers to questions whose evidence was removed, those that are an answer.
 
-    Several runs (training seeds) are averaged; the interval of ``knows`` and ``reads`` holds their variance, the
-    others speak of these runs.
+    Several runs (training seeds) are averaged; the interval of ``knows`` and ``reads`` holds their variance (one for
+    all cells), the others speak of these runs.
     """
 
     knows: Accuracy | None = None
@@ -43,11 +44,14 @@ class Behaviour(Record):
     invents: Accuracy | None = None
 
 
-def _right(cell: Answers, mask: BoolArray) -> Accuracy | None:
+def _right(
+    every: Answers, mask: BoolArray, cells: Sequence[Rows], untrained: Collection[int]
+) -> list[Accuracy] | list[None]:
+    """Every cell on some rows of the answers; one variance of seeds is taken for all."""
     if not mask.any():
-        return None
-    per = per_item(cell.correct[:, mask], cell.items[mask], cell.clusters[mask])
-    return accuracies(per.values, per.clusters, [tuple(range(len(per.values)))])[0]
+        return [None] * len(cells)
+    per = per_item(every.correct[:, mask], every.items[mask], every.clusters[mask])
+    return accuracies(per.values, per.clusters, cells, untrained=untrained)
 
 
 def _share(cell: Answers, counted: BoolArray, among: BoolArray) -> Accuracy | None:
@@ -101,18 +105,36 @@ def _without_depth(cell: Answers) -> dict[str, list[int]]:
     return codes
 
 
-def behaviour(cell: Answers, *, draws: int = 10_000, seed: int = 0) -> Behaviour:
-    """The behaviour of one cell, whose runs differ in their training seed alone."""
+def _behaviour(cell: Answers, knows: Accuracy | None, reads: Accuracy | None, draws: int, seed: int) -> Behaviour:
     closed, reading = cell.of("closed"), cell.of(*READING)
     altered, removed = cell.of("counterfactual"), cell.of("distractor")
     by_condition = {name: reading & np.isin(cell.condition, codes) for name, codes in _without_depth(cell).items()}
     gains = _gains(cell, closed, {"": reading, **by_condition}, draws, seed)
     readable = cell.correct | cell.wrong | cell.abstained
     return Behaviour(
-        knows=_right(cell, closed & cell.taught),
-        reads=_right(cell, reading),
+        knows=knows,
+        reads=reads,
         context_gain=gains.get(""),
         gains=tuple(Gain(condition=name, difference=gains[name]) for name in by_condition if name in gains),
         trusts_memory=_share(cell, cell.remembered, _known(cell, closed) & altered),
         invents=_share(cell, cell.wrong, readable & removed),
     )
+
+
+def behaviours(
+    every: Answers, cells: Sequence[Rows], *, untrained: Collection[int] = (), draws: int = 10_000, seed: int = 0
+) -> list[Behaviour]:
+    """The behaviour of cells: each a row of ``every``, or the rows of its training seeds; ``untrained`` names rows
+    without one.
+    """
+    knows = _right(every, every.of("closed") & every.taught, cells, untrained)
+    reads = _right(every, every.of(*READING), cells, untrained)
+    return [
+        _behaviour(every.runs(rows_of(rows)), known, read, draws, seed)
+        for rows, known, read in zip(cells, knows, reads, strict=True)
+    ]
+
+
+def behaviour(cell: Answers, *, draws: int = 10_000, seed: int = 0) -> Behaviour:
+    """:func:`behaviours` of one cell, whose runs differ in their training seed alone."""
+    return behaviours(cell, [tuple(range(len(cell.correct)))], draws=draws, seed=seed)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from medctx_eval.stats.clusters import Clusters, FloatArray
 
@@ -70,7 +70,7 @@ def intervals(means: FloatArray, clusters: int, level: float) -> tuple[FloatArra
     The percentile interval is expanded for few clusters by reading it at the tail Phi(-sqrt(G / (G - 1)) t(G - 1)):
     Hesterberg (2015), The American Statistician 69:371-386, section 5.4.
     """
-    reach = np.sqrt(clusters / (clusters - 1)) * stats.t.ppf((1 + level) / 2, clusters - 1)
-    tail = float(stats.norm.cdf(-reach))
+    reach = np.sqrt(clusters / (clusters - 1)) * special.stdtrit(clusters - 1, (1 + level) / 2)
+    tail = float(special.ndtr(-reach))
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return low, high

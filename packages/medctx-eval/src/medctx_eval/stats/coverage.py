@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from pydantic import Field
 
 from medctx.records import Record
-from medctx_eval.stats.accuracy import accuracies
+from medctx_eval.stats.accuracy import Accuracy, accuracies
 from medctx_eval.stats.paired import Difference, differences
 from medctx_eval.stats.power import Design, Disagreement, detectable, power
 from medctx_eval.stats.simulate import MEAN_SIZE, SIZE_CV, paired_exam, seeded_exam
@@ -18,7 +19,8 @@ CLUSTERS = (20, 60, 200)
 CORRELATIONS = (0.0, 0.1, 0.3)
 SEEDS = ((2, 0.0), (2, 0.02), (3, 0.02), (3, 0.05))
 """Training seeds per cell, and the standard deviation of accuracy between them."""
-CHURN = 0.3
+CHURN, SPARSE = 0.3, 0.1
+"""Share of items that two models answer differently: usual, and so small that few items tell them apart."""
 COVERED = (0.93, 0.97)
 ALARMS = 0.06
 POWER_OFF = 0.05
@@ -48,14 +50,16 @@ class Limits(Record):
 class Row(Record):
     """One setting. ``effect`` is the true difference of its second half in [0, 1]; shares are of ``exams``.
 
+    ``churn``: the share of items that two runs answer differently (nothing where it follows from the seeds).
     ``cover_accuracy``, ``cover_null``, ``cover_effect``: intervals that hold the truth. ``alarm``: differences called
     without there being one, by interval; ``alarm_p``: by p < 0.05 of the test that belongs to it; ``alarm_mcnemar``: by
-    McNemar's, which takes items for independent and is shown, not held to anything. ``power`` beside what the plan
-    ``predicted``.
+    McNemar's, which takes items for independent. ``cover_bootstrap``: as ``cover_effect``, of the cluster bootstrap
+    alone. These two are shown and held to nothing. ``power`` beside what the plan ``predicted``.
     """
 
     clusters: int
     icc: float
+    churn: float | None = None
     seeds: int = 1
     seed_deviation: float = 0.0
     exams: int
@@ -63,6 +67,7 @@ class Row(Record):
     cover_accuracy: float
     cover_null: float
     cover_effect: float
+    cover_bootstrap: float
     alarm: float
     alarm_p: float
     alarm_mcnemar: float
@@ -82,13 +87,39 @@ class Row(Record):
         return tuple(name for name, holds in held.items() if not holds)
 
 
-def _holds(found: Difference, truth: float) -> bool:
-    return found.low <= truth <= found.high
+def _holds(ends: tuple[float, float], truth: float) -> bool:
+    return ends[0] <= truth <= ends[1]
+
+
+def _seen(right: Accuracy, nothing: Difference, gain: Difference, accuracy: float, effect: float) -> tuple[bool, ...]:
+    """What one pair of exams shows, in the order of ``_SHARES``."""
+    return (
+        _holds((right.low, right.high), accuracy),
+        _holds((nothing.low, nothing.high), 0.0),
+        _holds((gain.low, gain.high), effect),
+        _holds(gain.bootstrap, effect),
+        nothing.word != "ties with",
+        nothing.p < 0.05,
+        nothing.p_mcnemar < 0.05,
+        gain.word == "gains",
+    )
+
+
+_SHARES = (
+    "cover_accuracy",
+    "cover_null",
+    "cover_effect",
+    "cover_bootstrap",
+    "alarm",
+    "alarm_p",
+    "alarm_mcnemar",
+    "power",
+)
 
 
 def single(clusters: int, icc: float, exams: int, draws: int, churn: float = CHURN) -> Row:
     """Two models of one run each: exams without a difference, and with one that the plan finds in four of five."""
-    rng = np.random.default_rng([clusters, round(100 * icc)])
+    rng = np.random.default_rng([clusters, round(100 * icc), round(100 * churn)])
     models = Disagreement(discordance=churn, icc=icc)
     exam = Design(clusters=clusters, per_cluster=MEAN_SIZE, size_cv=SIZE_CV)
     effect = min(detectable(models, exam) or 1.0, 0.9 * churn)
@@ -99,27 +130,17 @@ def single(clusters: int, icc: float, exams: int, draws: int, churn: float = CHU
         right = accuracies(real.correct[:1], real.clusters)[0]
         (nothing,) = differences(null.correct, null.clusters, [(0, 1)], draws=draws, seed=int(rng.integers(2**31)))
         (gain,) = differences(real.correct, real.clusters, [(0, 1)], draws=draws, seed=int(rng.integers(2**31)))
-        seen.append(
-            (
-                right.low <= 0.45 + effect <= right.high,
-                _holds(nothing, 0.0),
-                _holds(gain, effect),
-                nothing.word != "ties with",
-                nothing.p < 0.05,
-                nothing.p_mcnemar < 0.05,
-                gain.word == "gains",
-            )
-        )
-    shares = np.mean(seen, axis=0).tolist()
-    names = ("cover_accuracy", "cover_null", "cover_effect", "alarm", "alarm_p", "alarm_mcnemar", "power")
+        seen.append(_seen(right, nothing, gain, 0.45 + effect, effect))
+    shares = dict(zip(_SHARES, np.mean(seen, axis=0).tolist(), strict=True))
     predicted = power(effect, models, exam)
     return Row(
         clusters=clusters,
         icc=icc,
+        churn=churn,
         exams=exams,
         effect=effect,
         predicted=predicted,
-        **dict(zip(names, shares, strict=True)),
+        **shares,
     )
 
 
@@ -143,26 +164,34 @@ def seeded(clusters: int, seeds: int, deviation: float, exams: int, draws: int, 
             seed=int(rng.integers(2**31)),
             untrained=[0],
         )
-        seen.append(
-            (
-                right.low <= base + effect <= right.high,
-                _holds(nothing, 0.0),
-                _holds(gain, effect),
-                nothing.word != "ties with",
-                nothing.p < 0.05,
-                nothing.p_mcnemar < 0.05,
-            )
-        )
-    names = ("cover_accuracy", "cover_null", "cover_effect", "alarm", "alarm_p", "alarm_mcnemar")
-    shares = dict(zip(names, np.mean(seen, axis=0).tolist(), strict=True))
+        seen.append(_seen(right, nothing, gain, base + effect, effect))
+    shares = dict(zip(_SHARES, np.mean(seen, axis=0).tolist(), strict=True))
+    del shares["power"]  # nothing is predicted: the plan does not know how seeds vary
     return Row(clusters=clusters, icc=icc, seeds=seeds, seed_deviation=deviation, exams=exams, effect=effect, **shares)
 
 
-def grid(exams: int, draws: int, churn: float = CHURN, sizes: Sequence[int] = CLUSTERS) -> Iterator[Row]:
-    """Every setting of exams with so many clusters, one run per model first; ``churn`` is the share of items those two
-    answer differently.
-    """
-    for clusters, icc in product(sizes, CORRELATIONS):
-        yield single(clusters, icc, exams, draws, churn)
-    for clusters, (seeds, deviation) in product(sizes, SEEDS):
-        yield seeded(clusters, seeds, deviation, exams, draws)
+@dataclass(frozen=True)
+class Setting:
+    """One row that can be measured: models of one run each, or of several training ``seeds``."""
+
+    clusters: int
+    icc: float = 0.1
+    churn: float = CHURN
+    seeds: int = 1
+    deviation: float = 0.0
+
+    def measure(self, exams: int, draws: int) -> Row:
+        """Simulate ``exams`` exams, with ``draws`` of the bootstrap in each."""
+        if self.seeds > 1:
+            return seeded(self.clusters, self.seeds, self.deviation, exams, draws, self.icc)
+        return single(self.clusters, self.icc, exams, draws, self.churn)
+
+
+def grid(sizes: Sequence[int] = CLUSTERS) -> list[Setting]:
+    """Exams with so many clusters: models of one run that differ usually and rarely, then models of several seeds."""
+    alone = product((CHURN, SPARSE), sizes, CORRELATIONS)
+    several = product(sizes, SEEDS)
+    return [
+        *(Setting(clusters, icc, churn) for churn, clusters, icc in alone),
+        *(Setting(clusters, seeds=seeds, deviation=deviation) for clusters, (seeds, deviation) in several),
+    ]

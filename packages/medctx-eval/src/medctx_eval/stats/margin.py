@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from medctx.records import Record
+from medctx_eval.stats.clusters import LEVEL
 from medctx_eval.stats.paired import Difference
 
 
@@ -29,12 +30,20 @@ class Equivalence(Record):
         return max(self.p_not_worse, self.p_not_better)
 
 
+def _p(found: Difference, distance: float, reach: float) -> float:
+    """One-sided p of lying ``distance`` from the margin, scaled so that it is 2.5 % where the shown end, ``reach``
+    away, touches the margin.
+    """
+    return found.spread.p(distance * found.spread.reach((1 + LEVEL) / 2) / max(reach, 1e-9))
+
+
 def tost(found: Difference, margin: float) -> Equivalence:
     """Test a difference against a margin in (0, 1); fewer than ten clusters prove nothing."""
+    known = found.clusters > 1
     return Equivalence(
         margin=margin,
-        p_not_worse=found.spread.p(margin + found.value) if found.clusters > 1 else 1.0,
-        p_not_better=found.spread.p(margin - found.value) if found.clusters > 1 else 1.0,
+        p_not_worse=_p(found, margin + found.value, found.value - found.low) if known else 1.0,
+        p_not_better=_p(found, margin - found.value, found.high - found.value) if known else 1.0,
         not_worse=found.not_worse(margin),
         equivalent=found.not_worse(margin) and found.high < margin,
     )

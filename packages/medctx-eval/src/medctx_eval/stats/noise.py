@@ -7,7 +7,7 @@ from pydantic import Field
 
 from medctx.records import Record
 from medctx_eval.stats.accuracy import Accuracy, accuracy
-from medctx_eval.stats.clusters import LEVEL, BoolArray, Labels, Values
+from medctx_eval.stats.clusters import BoolArray, Labels, Values
 from medctx_eval.stats.paired import Difference, difference
 
 
@@ -34,5 +34,5 @@ def noise(
         verdicts=accuracy(np.abs(np.subtract(second, first, dtype=np.float64)), clusters),
         answers=accuracy(changed, clusters),
         difference=found,
-        floor=min(1.0, found.spread.items_reach((1 + LEVEL) / 2)) if found.clusters > 1 else 1.0,
+        floor=min(1.0, max(found.value - found.low, found.high - found.value)) if found.clusters > 1 else 1.0,
     )

@@ -7,13 +7,15 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from scipy import stats
+from scipy import special
 
 from medctx.records import Record
 from medctx_eval.stats.bootstrap import intervals, resampled_means
 from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, Clusters, FloatArray, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.ends import Ends, agreeing, joined, least
 from medctx_eval.stats.exact import SwapTest, mcnemar, swap_tests
 from medctx_eval.stats.seeds import Rows, SeedVariance, Spread, rows_of, seed_variance, share_of_seeds
+from medctx_eval.stats.tango import score_intervals
 
 Word = Literal["gains", "loses", "ties with"]
 Pair = tuple[Rows, Rows]
@@ -28,9 +30,10 @@ class Difference(Record):
     training seeds, counts once with its mean. ``value`` and its 95 % interval [``low``, ``high``] are in [-1, 1]
     (accuracy points / 100). ``only_first`` / ``only_second``: items that the one or the other did better on (with one
     order and seed: that only it got right). ``p_mcnemar`` takes these items for independent, ``p_swap`` only clusters;
-    both are exact and speak of these runs. ``p`` belongs to the interval: the mid-p of the swap test, or where seeds
-    were repeated a t test that counts their variance too. ``detectable``: the smallest true difference (absolute) that
-    an exam of this noise finds with 80 % power, at most 1.
+    both are exact and speak of these runs. ``p`` belongs to the interval, which excludes 0 where it is at most 0.05 and
+    nowhere else: the mid-p of the swap test, and where seeds were repeated no less than a t test's that counts their
+    variance too. ``bootstrap`` holds the ends of the cluster bootstrap alone. ``detectable``: the smallest true
+    difference (absolute) that an exam of this noise finds with 80 % power, at most 1.
 
     ``error`` is the standard error that items bring, ``seed_error`` that of training seeds (nothing where no cell
     was trained twice: the interval then speaks of these runs alone), known with ``seed_df`` degrees of freedom;
@@ -42,6 +45,7 @@ class Difference(Record):
     value: float = Field(ge=-1, le=1)
     low: float = Field(ge=-1, le=1)
     high: float = Field(ge=-1, le=1)
+    bootstrap: tuple[float, float]
     only_first: int = Field(ge=0)
     only_second: int = Field(ge=0)
     p: float = Field(ge=0, le=1)
@@ -75,25 +79,6 @@ class Difference(Record):
         return self.clusters >= FEWEST and self.low > -margin
 
 
-def _floor(items: int, level: float) -> float:
-    """Half-width below which no interval over N items goes: models that agree on every one of them may still differ
-    on a share 1 - (alpha / 2)^(1 / N) of others (Clopper and Pearson 1934, Biometrika 26:404-413, at zero events).
-    """
-    return float(1 - ((1 - level) / 2) ** (1 / items))
-
-
-def _ends(value: float, ends: tuple[float, float], spread: Spread, level: float) -> tuple[float, float]:
-    """The bootstrap's ends, widened by the variance of seeds; at least as far as the t interval of items reaches.
-
-    Where few clusters hold a difference the bootstrap alone is short on the side of 0.
-    """
-    tail = (1 + level) / 2
-    items, seeds = spread.items_reach(tail), spread.seeds_reach(tail)
-    below = max(items, float(np.hypot(max(0.0, value - ends[0]), seeds)))
-    above = max(items, float(np.hypot(max(0.0, ends[1] - value), seeds)))
-    return max(-1.0, value - below), min(1.0, value + above)
-
-
 def _seeds_of(pair: Pair, untrained: Collection[int]) -> int:
     """Runs of the trained side that has fewest."""
     sides = [rows_of(side) for side in pair]
@@ -107,14 +92,20 @@ def _spread(
     """Standard errors of a pair; that of items is such that no interval is narrower than its least width."""
     df = clusters.count - 1
     if df:
-        error = max(error, _floor(clusters.items, level) / float(stats.t.ppf((1 + level) / 2, df)))
+        error = max(error, least(clusters.items, level) / float(special.stdtrit(df, (1 + level) / 2)))
     shares = sum(share_of_seeds(side, untrained) for side in pair)
     return Spread(error, df, float(np.sqrt(between.value * shares)), between.df)
 
 
+def _p(value: float, swap: SwapTest, spread: Spread) -> float:
+    """Where seeds were repeated, the larger p of swapping names and of the t test that counts their variance."""
+    return max(swap.mid, min(1.0, 2 * spread.p(abs(value)))) if spread.seed_df else swap.mid
+
+
 def _difference(
     by_item: FloatArray,
-    ends: tuple[float, float],
+    score: Ends,
+    bootstrap: Ends,
     spread: Spread,
     clusters: Clusters,
     swap: SwapTest,
@@ -124,19 +115,19 @@ def _difference(
     value = float(by_item.mean())
     only_first, only_second = int((by_item > 0).sum()), int((by_item < 0).sum())
     known = clusters.count > 1
-    low, high = _ends(value, ends, spread, level) if known else (-1.0, 1.0)
-    p = swap.mid if known else 1.0
-    if spread.seed_df and known:
-        p = min(1.0, 2 * spread.p(abs(value)))
-    elif p > 1 - level:
-        # A few discordant clusters can pull the interval off 0 where swapping names would often do the same.
-        low, high = min(low, 0.0), max(high, 0.0)
+    low, high, p = -1.0, 1.0, 1.0
+    if known:
+        p = _p(value, swap, spread)
+        floor = least(clusters.items, level)
+        score = min(score[0], value - floor), max(score[1], value + floor)
+        low, high = agreeing(value, joined(value, score, bootstrap, spread, level), p, clusters.items, level)
     return Difference(
         n=clusters.items,
         clusters=clusters.count,
         value=value,
         low=low,
         high=high,
+        bootstrap=bootstrap if known else (-1.0, 1.0),
         only_first=only_first,
         only_second=only_second,
         p=p,
@@ -165,10 +156,11 @@ def differences(
 
     ``correct`` (R, N) holds a row per run, values in [0, 1]; a cell is a row, or a tuple of the rows of its training
     seeds; ``untrained`` names rows without a seed (the base). The interval is that of
-    :mod:`~medctx_eval.stats.bootstrap`, joined with the variance of seeds as
-    :class:`~medctx_eval.stats.seeds.Spread` says, and has a least width. ``detectable`` is
-    (t(1 - alpha / 2) + t(power)) standard errors with G - 1 degrees of freedom: Bloom (1995), Evaluation Review
-    19:547-556.
+    :mod:`~medctx_eval.stats.tango`, from 30 clusters on not shorter than that of
+    :mod:`~medctx_eval.stats.bootstrap`; it is joined with the variance of seeds as
+    :class:`~medctx_eval.stats.seeds.Spread` says, has a least width, and holds 0 exactly where ``p`` does not reject
+    it. ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors with G - 1 degrees of freedom: Bloom (1995),
+    Evaluation Review 19:547-556.
     """
     known = clusters_of(clusters)
     rows = as_rows(correct, known)
@@ -177,13 +169,17 @@ def differences(
     by_item = np.array([rows[list(rows_of(a))].mean(axis=0) - rows[list(rows_of(b))].mean(axis=0) for a, b in pairs])
     totals = known.totals(by_item)
     between = seed_variance(known.totals(rows), known, [side for pair in pairs for side in pair])
-    low = high = np.zeros(len(pairs))
+    errors = known.errors(totals)
+    nothing = np.zeros(len(pairs))
+    score = bootstrap = nothing, nothing
     if known.count > 1:
-        low, high = intervals(resampled_means(totals, known, draws, seed), known.count, level)
+        score = score_intervals(by_item, errors, known, level)
+        bootstrap = intervals(resampled_means(totals, known, draws, seed), known.count, level)
     return [
         _difference(
             by_item[place],
-            (float(low[place]), float(high[place])),
+            (float(score[0][place]), float(score[1][place])),
+            (float(bootstrap[0][place]), float(bootstrap[1][place])),
             _spread(error, known, pair, between, untrained, level),
             known,
             swap,
@@ -191,7 +187,7 @@ def differences(
             level,
         )
         for place, (pair, error, swap) in enumerate(
-            zip(pairs, known.errors(totals).tolist(), swap_tests(totals, draws=draws, seed=seed), strict=True)
+            zip(pairs, errors.tolist(), swap_tests(totals, draws=draws, seed=seed), strict=True)
         )
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from medctx_eval.stats.clusters import Clusters, FloatArray
 
@@ -44,6 +44,10 @@ def seed_variance(totals: FloatArray, clusters: Clusters, cells: Iterable[Rows])
     second part, which the interval over items holds too, is measured within clusters and subtracted, as in two-way
     clustering (Cameron, Gelbach and Miller 2011, J. Business and Economic Statistics 29:238-249). Cells have few
     runs, so one variance is taken for all of them, as analysis of variance does.
+
+    What is subtracted is scaled to the median of a variance known with ``df`` degrees of freedom: where seeds bring
+    nothing, nothing comes out in half of the exams. Subtracting the mean instead gives nothing in 61 % of them (``df``
+    3), also where seeds do bring something, and then alarms in 5.8 % of exams without a difference, not 5.2 %.
     """
     if clusters.count < 2:
         return SeedVariance()
@@ -56,7 +60,10 @@ def seed_variance(totals: FloatArray, clusters: Clusters, cells: Iterable[Rows])
         between += float(np.square(means - means.mean()).sum())
         within += clusters.factor * float(np.square(residuals).sum()) / clusters.items**2
         df += len(rows) - 1
-    return SeedVariance(max(0.0, (between - within) / df), df) if df else SeedVariance()
+    if not df:
+        return SeedVariance()
+    median = float(special.chdtri(df, 0.5)) / df
+    return SeedVariance(max(0.0, (between - median * within) / df), df)
 
 
 def share_of_seeds(cell: Rows, untrained: Collection[int]) -> float:
@@ -80,11 +87,11 @@ class Spread:
 
     def items_reach(self, *probabilities: float) -> float:
         """As :meth:`reach`, of items alone."""
-        return float(sum(stats.t.ppf(probabilities, self.df))) * self.error if self.df else float("inf")
+        return float(special.stdtrit(self.df, probabilities).sum()) * self.error if self.df else float("inf")
 
     def seeds_reach(self, *probabilities: float) -> float:
         """As :meth:`reach`, of seeds alone."""
-        return float(sum(stats.t.ppf(probabilities, self.seed_df))) * self.seed_error if self.seed_df else 0.0
+        return float(special.stdtrit(self.seed_df, probabilities).sum()) * self.seed_error if self.seed_df else 0.0
 
     def reach(self, *probabilities: float) -> float:
         """Half-width of the interval whose upper tail begins at a probability in (0.5, 1); several are added up."""

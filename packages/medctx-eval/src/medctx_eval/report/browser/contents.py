@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medctx.records import ExamItem
+from medctx.records import ExamItem, Mode
 from medctx_eval.report import parts
 from medctx_eval.report.aligned import VERDICTS, Aligned
-from medctx_eval.report.browser.choice import Changes, chosen
+from medctx_eval.report.browser.choice import Changes, chosen, turned
 from medctx_eval.report.browser.sources import Place, excerpt, replies_of
 from medctx_eval.report.collect import Collected, Run
 from medctx_eval.report.papers import books_of
@@ -26,12 +26,16 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Contents:
-    """``document``: the JSON text, safe inside a script element; ``shown`` of ``asked`` items, by ``rule``."""
+    """``document``: the JSON text, safe inside a script element; ``shown`` of ``asked`` items, by ``rule``.
+
+    ``turned`` is the mode that flips are read from, nothing where no options changed places.
+    """
 
     document: str
     shown: int
     asked: int
     rule: str
+    turned: Mode | None
 
 
 @dataclass(frozen=True)
@@ -158,21 +162,23 @@ def _within(
 
 def contents(
     collected: Collected,
-    sheet: Sheet,
+    sheets: Sequence[Sheet],
     bases: Mapping[str, str],
     items: Mapping[str, ExamItem],
     limit: int,
     *,
     budget: int = BUDGET,
 ) -> Contents | None:
-    """The browser of the headline mode's sheet, at most ``budget`` bytes; nothing where no item is wanted.
+    """The browser of the first sheet, the headline mode's, at most ``budget`` bytes; nothing where no item is wanted.
 
     ``bases`` names the cell that every other is compared with.
     """
     if not limit:
         return None
+    sheet = sheets[0]
     aligned = sheet.aligned
-    taken, found = chosen(sheet, bases, limit)
+    taken, found = chosen(sheets, bases, limit)
+    orders = turned(sheets)
     names = {aligned.items[code] for code in taken}
     runs = {row: collected.runs[place] for place, row in aligned.rows.items()}
     known = _Known(
@@ -194,4 +200,4 @@ def contents(
     )
     if len(entries) < len(taken):
         rule += f"; {len(taken) - len(entries)} that would have made the page too large are left out"
-    return Contents(_safe(document), len(entries), len(aligned.items), rule)
+    return Contents(_safe(document), len(entries), len(aligned.items), rule, orders.mode if orders else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from medctx_eval.report.figures import bars, beside, curves, heat, plane, style
+from medctx_eval.report.figures import bars, beside, curves, heat, panels, plane, style
 from medctx_eval.report.figures.style import Picture
 from medctx_eval.report.model import Report
 
@@ -18,6 +18,7 @@ _DRAWN: tuple[Callable[[Report], Iterable[Picture]], ...] = (
     beside.published,
     bars.conditions,
     heat.losses,
+    panels.conduct,
     bars.verdicts,
     curves.training,
 )

@@ -25,6 +25,10 @@ SMOOTHED = 9
 """Points of a training curve that its bold line averages."""
 
 
+ASIDE = 0.006
+"""By how much of the width the points of the two axes stand apart."""
+
+
 class Point(NamedTuple):
     """A cell's score at its place on the horizontal axis; ``tie``: no sure difference to the base."""
 
@@ -40,6 +44,17 @@ def _points(report: Report, cells: Sequence[tuple[float, Cell]], axis: str) -> l
         if score is not None:
             found.append(Point(at, score, gain is not None and gain.word == "ties with"))
     return found
+
+
+def _aside(points: Sequence[Point], axis: str, logarithmic: bool) -> list[Point]:
+    """Points moved a little to the left (knowledge) or right, so that equal values do not cover one another."""
+    places = [point.at for point in points]
+    side = -ASIDE if axis == KNOWLEDGE else ASIDE
+    if logarithmic:
+        factor = (max(places) / min(places)) ** side
+        return [point._replace(at=point.at * factor) for point in points]
+    shift = side * (max(places) - min(places))
+    return [point._replace(at=point.at + shift) for point in points]
 
 
 def _base_line(axes: Axes, report: Report, base: str, axis: str, colour: str) -> None:
@@ -79,12 +94,16 @@ def _line(axes: Axes, points: Sequence[Point], colour: str, marker: str, line: L
             axes.plot([point.at] * len(point.score.seeds), point.score.seeds, "_", color=colour, markersize=9)
 
 
-def _both_axes(figure: Figure, axes: Axes, report: Report, cells: Sequence[tuple[float, Cell]]) -> None:
+def _both_axes(
+    figure: Figure, axes: Axes, report: Report, cells: Sequence[tuple[float, Cell]], *, logarithmic: bool = False
+) -> None:
+    if logarithmic:
+        axes.set_xscale("log")
     drawn = []
     for axis, colour, marker, line in AXIS_LOOK:
         points = _points(report, cells, axis)
         if points:
-            _line(axes, points, colour, marker, line)
+            _line(axes, _aside(points, axis, logarithmic), colour, marker, line)
             _base_line(axes, report, cells[0][1].recipe.base, axis, colour)
             drawn.append(Line2D([], [], color=colour, marker=marker, linestyle=line, label=axis))
     if any(point.tie for axis, *_ in AXIS_LOOK for point in _points(report, cells, axis)):
@@ -139,8 +158,7 @@ def amount(report: Report) -> Iterator[Picture]:
     for number, own in enumerate(several, start=1):
         cells = [(float(tokens), cell) for cell in own if (tokens := cell.recipe.amount) is not None]
         figure, axes = style.axes(height=3.6)
-        _both_axes(figure, axes, report, cells)
-        axes.set_xscale("log")
+        _both_axes(figure, axes, report, cells, logarithmic=True)
         places = sorted({at for at, _ in cells})
         axes.set_xticks(places, labels=[f"{at:,.0f}" for at in places])
         axes.set_xticks([], minor=True)

@@ -16,6 +16,17 @@ WIDE_ENOUGH = 0.45
 """Of the picture's width, for the words in the corner that is wanted."""
 
 
+def _front(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The places that no other beats along both axes, from left to right."""
+    return sorted(
+        {
+            one
+            for one in places
+            if not any(other != one and other[0] >= one[0] and other[1] >= one[1] for other in places)
+        }
+    )
+
+
 def _plane(report: Report, cells: Sequence[tuple[int, Cell]]) -> Figure | None:
     """One base and the cells made from it; nothing where none has both scores."""
     both = [
@@ -31,6 +42,9 @@ def _plane(report: Report, cells: Sequence[tuple[int, Cell]]) -> Figure | None:
             [x.value], [y.value], xerr=style.reach(x), yerr=style.reach(y), fmt=style.marker(number),
             color=style.colour(number), capsize=3, markersize=7, elinewidth=1,
         )  # fmt: skip
+    front = _front([(x.value, y.value) for _, _, x, y in both])
+    if len(front) > 1:
+        axes.plot(*zip(*front, strict=True), color=style.FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     axes.margins(0.1)
     base = next(((x, y) for _, cell, x, y in both if cell.base), None)
     if base is not None and len(both) > 1:
@@ -72,5 +86,6 @@ def pareto(report: Report) -> Iterator[Picture]:
             figure,
             "Every cell at its knowledge and its reading, with 95 % intervals. The shaded corner knows more than the "
             f"base and reads no worse than {100 * report.margin:g} points below it; whether a cell is surely inside is "
-            "said by the paired differences, not by these intervals.",
+            "said by the paired differences, not by these intervals. The broken line joins the cells that none beats "
+            "on both axes.",
         )
