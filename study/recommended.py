@@ -11,6 +11,7 @@ from medctx import digest, tracking
 from medctx.jsonl import read_record
 from medctx.progress import say
 from study import parent
+from study.cells import general_share
 from study.config import StudyConfig
 from study.law import publish
 from study.law.check import Check
@@ -71,8 +72,9 @@ def run_recommended(config: StudyConfig) -> Recommended:
         found = publish.recommend(evidence, options, folder, anew=True, config=told)
     say(found.sentence)
     checked = None
-    if found.repeats:
-        say(f"The study has this composition already (cell {found.repeats}); law.md tells how well it was foretold.")
+    # At another amount or by another method it may be a cell that the law was not fitted to; it is not added twice.
+    if general_share(found.ratio) in {general_share(ratio) for ratio in config.ratios}:
+        say(f"The study has the composition {found.ratio} already; law.md tells how well its cells were foretold.")
         outcome = outcome or run(config)
     else:
         outcome = run(config.model_copy(update={"ratios": (*config.ratios, found.ratio)}))

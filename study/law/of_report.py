@@ -19,7 +19,7 @@ from study.law.files import AccuracyPart, CellPart, ReportFile, StudyFile
 from study.law.names import size_in
 from study.law.points import ItemNoise, Measured, Place, Run
 
-ALIKE = 1.1
+ALIKE = 1.25
 """Amounts whose ratio is at most this are one amount: mixes end a few tokens short of what was asked."""
 
 

@@ -4,6 +4,7 @@ form."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,18 @@ def test_another_study_of_the_same_name_makes_its_own_forecast(
     again = run_recommended(config.model_copy(update={"ratios": FEW[1:]})).recommendation
     assert runs.asked[0] == FEW[1:]
     assert again.config != first.config
+
+
+def test_a_composition_that_is_a_cell_already_is_not_added_again(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the cell stands at an amount that the recommendation is not for, and so repeats none."""
+    real = recommended.publish.recommend
+
+    def recommend(*given: Any, **options: Any) -> Recommendation:
+        return real(*given, **options).model_copy(update={"ratio": "2:8", "repeats": ""})
+
+    monkeypatch.setattr(recommended.publish, "recommend", recommend)
+    runs = use(Runs(), monkeypatch)
+    assert run_recommended(config).check is None
+    assert runs.asked == [FEW]
