@@ -1,6 +1,6 @@
 """How often a Book is prefilled, counted by the server: 400 questions on 20 Books.
 
-    python bench/book_reuse.py --model FOLDER
+    python bench/book_reuse.py --model FOLDER [--books 20]
 
 Every question is scored by its options' texts and by its letters. Beside what the server says it computed stands what
 asking each prompt by itself without a prefix cache would take, in tokens.
@@ -20,16 +20,17 @@ from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.needle import NeedleConfig, generate
 
-BOOKS, QUESTIONS = 20, 20
+QUESTIONS = 20
+"""On each Book."""
 
 
-def exam_file(folder: Path) -> Path:
+def exam_file(folder: Path, books: int) -> Path:
     """Twenty needle Passages bound into each Book, each of them asked about once."""
-    exam = generate(NeedleConfig(keys=BOOKS * QUESTIONS, items=BOOKS * QUESTIONS), 0)
+    exam = generate(NeedleConfig(keys=books * QUESTIONS, items=books * QUESTIONS), 0)
     items = list(exam.items)
     Random(0).shuffle(items)
     rows = []
-    for number in range(BOOKS):
+    for number in range(books):
         several = items[number * QUESTIONS : (number + 1) * QUESTIONS]
         text = "\n\n".join(exam.by_id[item.evidence[0]].text for item in several)
         rows += [
@@ -50,11 +51,12 @@ def exam_file(folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--books", type=int, default=20)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         config = RunConfig(
             models=(ModelConfig(name="base", folder=given.model),),
-            exams=(ExamConfig(exam="file", items=exam_file(Path(scratch)), conditions=("gold",)),),
+            exams=(ExamConfig(exam="file", items=exam_file(Path(scratch), given.books), conditions=("gold",)),),
             engine="vllm",
             vllm=VllmConfig(max_model_len=8192),
         )
