@@ -81,8 +81,9 @@ class StudyConfig(Config):
     ``curriculum``: which embedded facts are taught and which are only read, the same for Dialogues and exam. ``mix``,
     ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``, ``medctx-train sft``, ``medctx-eval run`` and
     ``medctx-eval report``. ``registered_model``: the name adapters are registered under, nothing to register none.
-    ``ledger``: whether every mix is held against every exam. ``work``: the folder of finished steps, shared by all
-    studies.
+    ``ledger``: whether every mix is held against every exam. ``twice``: whether untouched models are examined a second
+    time, which is the noise floor of the report (not behind a server, where a model has one name). ``work``: the folder
+    of finished steps, shared by all studies.
     """
 
     name: str = Field(min_length=1)
@@ -113,6 +114,7 @@ class StudyConfig(Config):
     exam: Section = Field(default_factory=dict)
     report: Section = Field(default_factory=dict)
     ledger: bool = True
+    twice: bool = False
     registered_model: str = ""
     executor: ExecutorConfig = ExecutorConfig()
     work: Path = Path("work")

@@ -18,6 +18,9 @@ from study.manifests import Weights
 from study.sections import file_digests, laid_over, section
 from study.steps import Step
 
+AGAIN = " again"
+"""Ends the name of a model that is examined a second time."""
+
 
 def _folder(base: Base) -> Path:
     if base.folder is None:
@@ -114,6 +117,11 @@ def examined(cell: Cell, base: Base, weights: Weights | None, merged: Path | Non
     if merged is not None:
         return {**tuned, "folder": str(merged)}
     return {**tuned, "folder": str(base.folder), "adapter": str(weights.folder)}
+
+
+def again(model: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same entry for a second examination of the model, under a name of its own."""
+    return {**model, "name": f"{model['name']}{AGAIN}"}
 
 
 def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mapping[str, JsonValue]]) -> Step:

@@ -15,6 +15,7 @@ from study.commands import SILENT, call
 from study.config import Section, StudyConfig
 from study.examined import Examined
 from study.grid import untouched
+from study.plan import AGAIN
 from study.sections import laid_over, section
 from study.summary import CellResult
 
@@ -83,5 +84,6 @@ def write(
     """Make the report in ``out``; returns its table."""
     file = out / "report.yaml"
     write_text(file, yaml.safe_dump(settings(config, cells, ledgers), sort_keys=False, allow_unicode=True))
-    runs = [str(exams[one.cell.name].run) for one in cells if one.cell.name in exams]
+    names = [name for one in cells for name in (one.cell.name, one.cell.name + AGAIN)]
+    runs = [str(exams[name].run) for name in names if name in exams]
     return call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)], {**SILENT, **WIDTH})

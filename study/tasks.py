@@ -133,11 +133,19 @@ class _Maker:
         def examine(done: Folders) -> Step:
             if self._alone and trained and not any(weights_of(cell) in done for cell in trained):
                 raise MedctxError("No cell was trained, so there is nothing to compare with the base.")
-            models = [found for cell in exam.cells if (found := model(cell, done)) is not None]
+            models = [
+                one
+                for cell in exam.cells
+                if (found := model(cell, done)) is not None
+                for one in ([found, plan.again(found)] if self._twice(cell, by_label[cell.base]) else [found])
+            ]
             step = plan.exam_step(self._config, exam.bases, models)
             return replace(step, memory=exam_memory(self._config, exam.bases[0].label))
 
         return Task(exam.name, examine, (*map(weights_of, trained), *merged), lenient=True)
+
+    def _twice(self, cell: Cell, base: Base) -> bool:
+        return self._config.twice and not cell.trained and base.folder is not None
 
     def tasks(self) -> Iterator[Task]:
         """In the order of the cells, each as far as its exam; then the exams."""

@@ -16,7 +16,7 @@ for needed in ("torch", "peft", "mlflow", "medctx_train", "medctx_eval", "medctx
 ROOT = Path(__file__).parents[2]
 
 
-def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+def called(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
@@ -24,10 +24,14 @@ def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     environment.pop("MLFLOW_RUN_ID", None)
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+
+
+def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={folder / 'work'}"]
     for override in ("exam.engine=transformers", "tokens=2000", *extra):
         command += ["--set", override]
-    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    return called(folder, command)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,42 @@ def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, s
     page = (folder / "work/studies/smoke/report.html").read_text()
     assert "generated" in page
     assert "Human Phenotype Ontology" in page
+
+
+def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    floors = {one["part"]: one for one in report["repeated"]}
+    assert {"knowledge", "reading"} <= set(floors)
+    for one in floors.values():
+        assert (one["cell"], one["runs"]) == ("base", ["base", "base again"])
+        assert one["noise"]["verdicts"]["n"] > 0
+
+
+def compared(folder: Path, *sources: str) -> dict[str, object]:
+    found = called(folder, ["medctx-eval", "compare", *sources, "--draws", "200", "--json"])
+    assert found.returncode == 0, found.stderr
+    told: dict[str, object] = json.loads(found.stdout)
+    return told
+
+
+def test_runs_are_compared_by_folder_by_run_and_by_registered_version_alike(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    versions = {str(version.version): version.tags for version in client.search_model_versions("name = 'medctx-smoke'")}
+    tags = versions["1"]
+    by_version = compared(folder, "models:/medctx-smoke/1", "models:/medctx-smoke/2")
+    by_run = compared(
+        folder, *(f"runs:/{versions[n]['medctx.exam_run']}/{versions[n]['medctx.exam_folder']}" for n in "12")
+    )
+    (place,) = (folder / "work/steps").glob(f"exam-*/{tags['medctx.exam_folder']}")
+    (other,) = (folder / "work/steps").glob(f"exam-*/{versions['2']['medctx.exam_folder']}")
+    by_folder = compared(folder, str(place), str(other))
+    assert by_version["differences"] == by_run["differences"] == by_folder["differences"] != []
+    everything = compared(folder, f"runs:/{tags['medctx.exam_run']}", "--base", "base")
+    assert everything["noise"]
 
 
 def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str]) -> None:
