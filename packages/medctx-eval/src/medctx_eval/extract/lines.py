@@ -62,6 +62,8 @@ def without_echo(page: Plain, options: Options) -> tuple[Plain, bool]:
 
 
 def _labelled_texts(page: Plain, options: Options, letter: str) -> list[tuple[int, int, str]]:
+    if options.keys[letter] not in page.folded:
+        return []  # spares the making of a pattern, which takes longer than an answer has words to look at
     pattern = rf"(?<![a-z0-9])[\"'(\[]*{letter.lower()}[\"')\]]*\s*[.:、,)-]*\s*[\"']*(?:(?:the|an?) )?"
     text = re.escape(options.keys[letter])
     found = re.finditer(rf"{pattern}{text}(?![a-z0-9])[\"')\]]*", page.folded)
