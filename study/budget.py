@@ -53,7 +53,7 @@ def _rate(config: StudyConfig, label: str, measured: Mapping[str, float]) -> flo
             f"sizes under models.{label}, or tokens instead of hours."
         )
     flops = gpu_flops() if config.executor.gpus else CPU_FLOPS
-    return flops / training_flop(size, training_of(config, config.methods[0] if config.methods else ""), 1)
+    return flops / training_flop(size, training_of(config, config.methods[0] if config.methods else "", size), 1)
 
 
 def work_out(config: StudyConfig, trained: Sequence[Cell], measured: Mapping[str, float]) -> Budget:

@@ -7,21 +7,14 @@ from collections.abc import Sequence
 
 from pydantic import Field, JsonValue
 
+from medctx.decoder import Size
 from medctx.records import Record
+from medctx.training_memory import Training, linear_layers, training_memory
 from study.cells import Cell
 from study.config import StudyConfig
 from study.plan import recipe
 from study.sections import section
-from study.sizes import (
-    Size,
-    Training,
-    answering_bytes,
-    answering_flop,
-    size_of,
-    trained_parameters,
-    training_bytes,
-    training_flop,
-)
+from study.sizes import answering_bytes, answering_flop, size_of, training_flop
 
 GPU_NAME, GPU_FLOPS, GPU_UTILISATION = "A100", 312e12, 0.35
 """A GPU hours are told in: its peak in bfloat16 and the share of it that training and prefill are taken to reach."""
@@ -68,30 +61,35 @@ def tokens_of(config: StudyConfig, cell: Cell) -> int:
     return cell.amount * cell.epochs * _count(epochs, 1) * (TOKENS_AN_EXAMPLE if by_examples else 1)
 
 
-def training_of(config: StudyConfig, method: str) -> Training:
-    """How a method trains, as far as memory and arithmetic follow from it; defaults are the trainer's."""
+def training_of(config: StudyConfig, method: str, size: Size) -> Training:
+    """How a method trains a model, as far as memory and arithmetic follow from it; defaults are the trainer's."""
     told = recipe(config, method)
     lora = told.get("lora")
     settings = lora if isinstance(lora, dict) else {}
     rank, rows, kind = settings.get("rank", 16), told.get("row_tokens", 512), told.get("method", "lora")
+    adapters = 0 if kind == "full" else _count(rank, 16)
+    row_tokens = _count(rows, 512)
     return Training(
-        rank=0 if kind == "full" else rank if isinstance(rank, int) else 16,
+        trained=linear_layers(size, adapters, every=settings.get("targets", "all-linear") == "all-linear"),
+        rank=adapters,
         quantised=kind == "qlora",
-        every_linear=settings.get("targets", "all-linear") == "all-linear",
+        dora=bool(settings.get("use_dora", False)),
+        dropout=bool(settings.get("dropout", 0)),
         recomputed=bool(told.get("gradient_checkpointing", False)),
-        row_tokens=rows if isinstance(rows, int) else 512,
+        row_tokens=row_tokens,
+        loss_tokens=row_tokens,
     )
 
 
 def cell_cost(config: StudyConfig, cell: Cell, size: Size) -> CellCost:
     """What training one cell takes."""
-    training, tokens = training_of(config, cell.method), tokens_of(config, cell)
+    training, tokens = training_of(config, cell.method, size), tokens_of(config, cell)
     return CellCost(
         name=cell.name,
         base=cell.base,
         tokens=tokens,
-        trained=trained_parameters(size, training),
-        memory=training_bytes(size, training),
+        trained=training.trained.parameters,
+        memory=training_memory(size, training).total,
         flop=training_flop(size, training, tokens),
     )
 
@@ -135,7 +133,7 @@ def longest(exams: Sequence[JsonValue]) -> int:
 def memory_of(config: StudyConfig, cell: Cell) -> int:
     """Bytes that training a cell is thought to need; 0 where the model's sizes are not known."""
     size = size_of(config.model(cell.base))
-    return training_bytes(size, training_of(config, cell.method)) if size else 0
+    return training_memory(size, training_of(config, cell.method, size)).total if size else 0
 
 
 def exam_memory(config: StudyConfig, label: str) -> int:

@@ -13,6 +13,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from medctx.decoder import Size
+from medctx.training_memory import GIB
 from study import cost
 from study.budget import within
 from study.cells import Cell, short
@@ -21,7 +23,7 @@ from study.config import StudyConfig
 from study.cost import CellCost, ExamCost
 from study.grid import cells as cells_of
 from study.sections import section
-from study.sizes import BYTES_FLOAT32, GIB, Size, answering_flop, size_of
+from study.sizes import BYTES_FLOAT32, answering_flop, size_of
 
 UNKNOWN = "?"
 _ITEMS = re.compile(r"^items: (\d+)$", re.MULTILINE)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from medctx import tracking
+from medctx import logged_adapter, tracking
 from medctx.errors import MedctxError
+from medctx.logged_adapter import DIGEST_TAG, AdapterCard
 from medctx.progress import say
 from medctx.records import Record
 from study.config import StudyConfig
@@ -25,11 +26,8 @@ from study.summary import CellResult
 if TYPE_CHECKING:
     from types import ModuleType
 
-SERVED = Path(__file__).parent / "served_model.py"
-DIGEST_TAG = "medctx.adapter_digest"
 STUDY_TAG = "medctx.study"
 EXAM_RUN_TAG, EXAM_FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
-QUESTION = "What is a typical finding in Marfan syndrome?"
 ALIASES = ("champion", "best-knowledge", "best-reading", "balanced")
 MAX_TAG_CHARS = 4_900
 """MLflow keeps 5,000 characters of a version's tag."""
@@ -100,23 +98,23 @@ def _description(config: StudyConfig, card: Card, one: CellResult) -> str:
     )
 
 
-def _log(mlflow: ModuleType, config: StudyConfig, one: CellResult, card: Card, base_digest: str) -> str:
-    """Log the adapter as a model of the current run with its metrics tied to it; returns its URI."""
-    info = mlflow.pyfunc.log_model(
-        name=f"adapter-{card.cell.replace(':', '-').replace(' ', '-')}",
-        python_model=str(SERVED),
-        artifacts={"adapter": str(one.weights)},
-        metadata={
-            "base": config.model(one.cell.base).id,
-            "base_digest": base_digest,
-            "adapter_digest": one.weights_digest,
-        },
-        pip_requirements=["torch", "transformers", "peft"],
-        signature=mlflow.models.infer_signature([QUESTION], ["Tall stature."]),
-        params={**one.cell.axes, "tokens": one.tokens},
-    )
-    mlflow.log_metrics(card.metrics, model_id=info.model_id)
-    return str(info.model_uri)
+def _model(mlflow: ModuleType, config: StudyConfig, one: CellResult, card: Card, made_in: str, base_digest: str) -> str:
+    """The URI of the adapter as a model, with the cell's metrics tied to it: the one that the step which made it has
+    logged in the run ``made_in``, else one logged here (a step that another study ran has its run there).
+    """
+    model_id = logged_adapter.find(mlflow, made_in, one.weights_digest)
+    if not model_id:
+        assert one.weights is not None
+        told = AdapterCard(
+            base=config.model(one.cell.base).id,
+            base_digest=base_digest,
+            adapter_digest=one.weights_digest,
+            mix_digest=one.mix_digest,
+        )
+        params = {**one.cell.axes, "tokens": one.tokens}
+        model_id = logged_adapter.log(mlflow, f"adapter-{card.cell}", one.weights, told, params)
+    mlflow.log_metrics(card.metrics, model_id=model_id)
+    return f"models:/{model_id}"
 
 
 def _known(client: object, name: str) -> dict[str, str]:
@@ -170,7 +168,8 @@ def register(
         card = cards[one.cell.group]
         version = known.get(one.weights_digest)
         if version is None:
-            uri = _log(mlflow, config, one, card, base_digests.get(one.cell.base, ""))
+            made_in = lineage.run_of(one.trained) if one.trained else ""
+            uri = _model(mlflow, config, one, card, made_in, base_digests.get(one.cell.base, ""))
             tags = {DIGEST_TAG: one.weights_digest, STUDY_TAG: config.name, "medctx.cell": card.cell}
             version = str(mlflow.register_model(uri, config.registered_model, tags=tags).version)
             known[one.weights_digest] = version

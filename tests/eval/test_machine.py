@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medctx_eval.engines import machine
+from medctx import processor
+from medctx_eval.engines.machine import in_float32
 
 LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npower management:\n"
 
@@ -22,12 +23,12 @@ LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npowe
     ids=["AVX2", "AVX-512", "with bfloat16", "ARM", "ARM with bfloat16", "says nothing"],
 )
 def test_a_processor_is_known_by_its_flags(cpuinfo: str, knows: bool) -> None:
-    assert machine.knows_halves(cpuinfo) is knows
+    assert processor.knows_halves(cpuinfo) is knows
 
 
 @pytest.mark.parametrize("slow", [True, False])
 def test_auto_is_float32_only_where_halves_are_slow(monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
-    monkeypatch.setattr(machine, "_slow_at_halves", lambda: slow)
-    assert machine.in_float32("auto") is slow
-    assert machine.in_float32("float32")
-    assert not machine.in_float32("stored")
+    monkeypatch.setattr(processor, "slow_at_halves", lambda: slow)
+    assert in_float32("auto") is slow
+    assert in_float32("float32")
+    assert not in_float32("stored")

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import types
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -52,13 +53,15 @@ def _die_at(place: str) -> None:
     from medctx_train.observer import Observer
     from medctx_train.run_log import RunLog
 
+    # A module of its own: the real os.replace also ends every other file that is written.
+    checkpoint.os = renaming = types.SimpleNamespace(replace=os.replace)  # type: ignore[assignment]
     name, _, number = place.partition(":")
     cases: dict[str, tuple[object, str, bool]] = {
         "step": (RunLog, "step", False),
         "probe": (RunLog, "probe", False),
         "inside a checkpoint's file": (files, "_write_item", False),
-        "before a checkpoint's name": (checkpoint.os, "replace", True),
-        "after a checkpoint's name": (checkpoint.os, "replace", False),
+        "before a checkpoint's name": (renaming, "replace", True),
+        "after a checkpoint's name": (renaming, "replace", False),
         "before dropping kept states": (keep, "drop_others", True),
         "while observing": (Observer, "after", False),
         "inside the weights": (weights, "_gathered", False),

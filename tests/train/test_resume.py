@@ -30,7 +30,7 @@ def config(tiny: Path, mix: Path, tmp_path_factory: pytest.TempPathFactory) -> S
     return settings(
         tiny,
         mix,
-        epochs=2,
+        epochs=3,
         rows_per_step=2,
         checkpoint_every=3,
         probe={"every": 2, "items": items},
@@ -75,7 +75,7 @@ def told(out: Path) -> dict[str, object]:
         "before dropping kept states:3",
         "while observing:5",
         "inside the weights:2",
-        "before the manifest:3",
+        "before the manifest:1",
     ],
 )
 def test_a_run_killed_anywhere_and_continued_is_the_straight_run(

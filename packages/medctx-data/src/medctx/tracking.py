@@ -14,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx import logged_adapter
 from medctx.jsonl import write_text
+from medctx.logged_adapter import AdapterCard
 from medctx.watcher import OWNER_TAG, watched
 
 if TYPE_CHECKING:
@@ -87,6 +89,22 @@ class Run:
             self._mlflow.log_artifacts(str(path), folder or path.name)
         else:
             self._mlflow.log_artifact(str(path), folder)
+
+    def adapter(self, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object]) -> str:
+        """Log an adapter as a model of the run, the run's last metrics tied to it; returns its id, "" without MLflow.
+
+        See :mod:`medctx.logged_adapter`.
+        """
+        if not self._mlflow:
+            return ""
+        model_id = logged_adapter.log(self._mlflow, name, folder, card, params)
+        own = {
+            key: value
+            for key, value in self._mlflow.get_run(self.id).data.metrics.items()
+            if key.startswith(f"{self._prefix}.")
+        }
+        self._mlflow.log_metrics(own, model_id=model_id)
+        return model_id
 
     def dataset(self, path: Path, name: str, digest: str, context: str) -> None:
         """Log a data set by its file, name and digest (MLflow keeps 36 characters of it)."""

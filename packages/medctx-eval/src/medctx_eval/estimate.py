@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from medctx.answering import shared_prefix
+from medctx.processor import on_cpu
 from medctx.records import Record
-from medctx_eval.engines.machine import on_cpu
 from medctx_eval.engines.reading import wanted_tokens
 from medctx_eval.paper import Paper
 from medctx_eval.prompt import Ask, Writing

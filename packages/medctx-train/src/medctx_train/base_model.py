@@ -91,6 +91,38 @@ def _build(name: str, folder: Path) -> BaseCard:
     return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=digest.of_weights(folder))
 
 
+def _folder(name: str) -> Path | None:
+    """The folder a name means, nothing where it is a hub id."""
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or name.startswith("."):
+        raise MedctxError(f"The model folder {name} does not exist; give a folder, a hub id, or {EMBEDDED!r}.")
+    return None
+
+
+def _from_hub(name: str, *patterns: str) -> Path:
+    """The folder of a hub model with the files that match, fetched where they are not at hand."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.model", "*.jinja", *patterns]))
+    except Exception as error:
+        raise MedctxError(
+            f"The model {name!r} is no folder and could not be fetched from the hub "
+            f"({type(error).__name__}); check the name and the network, or use {EMBEDDED!r}."
+        ) from error
+
+
+def outlined(name: str) -> Path:
+    """A folder with the config and the tokenizer of a base model: weights of a hub model are not fetched."""
+    if name in {EMBEDDED, TINY}:
+        return prepare(name)[0]
+    folder = _folder(name) or _from_hub(name)
+    require_tokenizer(folder)
+    return folder
+
+
 def prepare(name: str) -> tuple[Path, BaseCard]:
     """The folder of a base model, made on first use, and its card.
 
@@ -112,19 +144,7 @@ def prepare(name: str) -> tuple[Path, BaseCard]:
             write_record(fresh / "base.json", card)
             fresh.rename(folder)
         return folder, card
-    folder = Path(name)
-    if not folder.is_dir():
-        if folder.is_absolute() or name.startswith("."):
-            raise MedctxError(f"The model folder {name} does not exist; give a folder, a hub id, or {EMBEDDED!r}.")
-        from huggingface_hub import snapshot_download
-
-        try:
-            folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.jinja"]))
-        except Exception as error:
-            raise MedctxError(
-                f"The model {name!r} is no folder and could not be fetched from the hub "
-                f"({type(error).__name__}); check the name and the network, or use {EMBEDDED!r}."
-            ) from error
+    folder = _folder(name) or _from_hub(name, "*.safetensors")
     require_tokenizer(folder)
     return folder, BaseCard(
         name=name, source=name, licence="see the model card", weights_digest=digest.of_weights(folder)

@@ -26,13 +26,34 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
     if dry_run:
-        from medctx_train.plan import plan
+        from medctx_train.plan import plan as foretell
 
-        click.echo(plan(resolved).model_dump_json(indent=2))
+        click.echo(foretell(resolved).model_dump_json(indent=2))
         return
     manifest = train(resolved, required(out))
     if is_main():
         click.echo(manifest.model_dump_json(indent=2))
+
+
+@main.command()
+@click.option("--config", default="", help="A config of sft by name, or the path of a YAML file.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
+)
+@click.option(
+    "--flops",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="FLOP/s to go by, for example 4e14; else an earlier run's on this machine, else its matrix products'.",
+)
+@one_sentence
+def plan(config: str, overrides: tuple[str, ...], flops: float | None) -> None:
+    """Say tokens, steps, memory and time of a run before any weights are loaded."""
+    from medctx_train.config import SftConfig
+    from medctx_train.plan import plan as foretell
+
+    resolved = configs.load(SftConfig, config_path(config), overrides)
+    click.echo(foretell(resolved, flops).model_dump_json(indent=2))
 
 
 @main.command()
@@ -86,12 +107,11 @@ def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bo
 @one_sentence
 def repair(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
     """Mend a tuned model without training: arm=scale, interpolate, combine or restore-qk."""
+    from medctx_train.repair import run as repairs
     from medctx_train.repair.config import ARMS
-    from medctx_train.repair.run import plan
-    from medctx_train.repair.run import repair as run
 
     resolved = configs.load_one_of(ARMS, "arm", config_path(config), overrides)
-    done = plan(resolved) if dry_run else run(resolved, required(out))
+    done = repairs.plan(resolved) if dry_run else repairs.repair(resolved, required(out))
     click.echo(done.model_dump_json(indent=2))
 
 

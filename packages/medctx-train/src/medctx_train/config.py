@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config import Config
+from medctx_train.arithmetic import Autocast
 from medctx_train.attention import Attention
 from medctx_train.base_model import EMBEDDED
 from medctx_train.lengths import TooLong
@@ -28,8 +29,8 @@ class SftConfig(Config):
     stopped. ``checkpoint_every``: steps between points a killed run resumes from. ``loss_chunk``: loss tokens whose
     logits are held at a time. ``neftune_alpha``: noise on the embeddings while training (arXiv 2310.05914), 0 for none.
     ``start_adapter``: an adapter on ``base`` whose training is continued, with its rank and modules, in place of a
-    fresh one as ``lora`` describes it. ``liger``: Triton kernels for norms, rotary positions and MLPs where the package
-    and a GPU are.
+    fresh one as ``lora`` describes it. ``autocast``: see :mod:`medctx_train.arithmetic`. ``liger``: Triton kernels for
+    norms, rotary positions and MLPs where the package and a GPU are.
     """
 
     base: str = EMBEDDED
@@ -49,7 +50,7 @@ class SftConfig(Config):
     warmup: float = Field(0.05, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    autocast: Literal["bf16", "no"] = "bf16"
+    autocast: Autocast = "auto"
     attention: Attention = "auto"
     loss_weighting: Weighting = "token"
     loss_chunk: int = Field(1024, ge=1)

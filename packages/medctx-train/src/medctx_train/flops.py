@@ -65,6 +65,18 @@ class Work:
         layers = (4.0 * self.frozen + 6.0 * self.trained) * tokens
         return layers + (6.0 if self.head_trained else 4.0) * self.head * heads + 12.0 * self.attention * pairs
 
+    def spent(self, rows: Sequence[Row], *, recomputed: bool) -> float:
+        """Operations that are done for it: those, and what is computed again in the backward pass, the logits of the
+        loss always, the layers where activations are not kept (``recomputed``).
+        """
+        tokens = sum(row.tokens for row in rows)
+        members = [member for row in rows for member in row.members]
+        again = 2.0 * self.head * sum(member.loss_tokens for member in members)
+        if recomputed:
+            pairs = sum(len(member.ids) * (len(member.ids) + 1) // 2 for member in members)
+            again += 2.0 * (self.frozen + self.trained) * tokens + 4.0 * self.attention * pairs
+        return self.of(rows) + again
+
 
 def _size(weight: torch.nn.Parameter) -> int:
     """Numbers in a weight; a packed 4-bit one knows what it was."""
@@ -93,10 +105,11 @@ class Meter:
     """Tells the share of the peak at which steps are done, where the peak is known."""
 
     def __init__(self, work: Work, peak: float | None, processes: int) -> None:
-        self._work, self._peak, self._processes = work, peak, processes
+        self.work = work
+        self._peak, self._processes = peak, processes
 
     def share(self, rows: Sequence[Row], seconds: float) -> float | None:
         """Model FLOPs utilisation of a step on these rows, in [0, 1]."""
         if self._peak is None:
             return None
-        return self._work.of(rows) / (seconds * self._peak * self._processes)
+        return self.work.of(rows) / (seconds * self._peak * self._processes)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from medctx.errors import MedctxError
 from medctx.progress import console
+from medctx_train.arithmetic import autocasts
 from medctx_train.flops import Meter, peak_flops, work_of
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def start(config: SftConfig) -> Accelerator:
 
     console.quiet = not is_main()
     _require_processes()
-    accelerator = Accelerator(mixed_precision=config.autocast, cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(mixed_precision="bf16" if autocasts(config) else "no", cpu=not torch.cuda.is_available())
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
         # Rows are handed over one by one and accumulated by the steps themselves; DeepSpeed clips by its own config.
         settings = accelerator.state.deepspeed_plugin.deepspeed_config

@@ -52,7 +52,8 @@ class SftManifest(Record):
 
     ``tokens``: all tokens the model saw; ``loss_tokens``: those it was trained to produce; ``packing_gap``: see
     :func:`medctx_train.attention.packing_gap`; ``weights``: the folder of the adapter or checkpoint; ``replay_share``:
-    the realised share of replayed tokens.
+    the realised share of replayed tokens; ``flop_per_second``: what all processes reached together, with what was
+    computed again (:meth:`medctx_train.flops.Work.spent`).
     """
 
     name: str
@@ -77,5 +78,6 @@ class SftManifest(Record):
     last_loss: float
     seconds: float
     tokens_per_second: float
+    flop_per_second: float
     peak_memory: int
     versions: dict[str, str]

@@ -9,6 +9,7 @@ from pathlib import Path
 from medctx import tracking
 from medctx.dialogues import files_of
 from medctx.journal import Journal
+from medctx.logged_adapter import AdapterCard
 from medctx.progress import Advance, say, track
 from medctx_train.config import SftConfig
 from medctx_train.data import Data
@@ -76,6 +77,20 @@ class RunLog:
         self._run.metrics({**totals, **shares, **_source_metrics(manifest.sources)})
         self._run.artifact(out / MANIFEST, "train")
         self._run.artifact(out / LOG, "train")
+        if manifest.method != "full":
+            card = AdapterCard(
+                base=manifest.base.name,
+                base_digest=manifest.base.weights_digest,
+                adapter_digest=manifest.weights_digest,
+                mix_digest=manifest.mix_digest,
+            )
+            told = {
+                "method": manifest.method,
+                "seed": manifest.seed,
+                "tokens": manifest.tokens,
+                "steps": manifest.steps,
+            }
+            self._run.adapter(f"adapter-{manifest.name}", out / manifest.weights, card, told)
 
 
 def _parameters(config: SftConfig) -> dict[str, object]:

@@ -13,7 +13,7 @@ from medctx import config as configs
 from medctx import tokenizer
 from medctx.jsonl import read_record, require_space, write_record
 from medctx.progress import say
-from medctx_train import checkpoint, launch, start, weights
+from medctx_train import checkpoint, launch, rates, start, weights
 from medctx_train.base_model import prepare
 from medctx_train.config import SftConfig
 from medctx_train.data import load_data
@@ -87,9 +87,19 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             write_positions(config, folder, written)
             processes = accelerator.num_processes
             manifest = summarise(
-                config, name, base, data, plan, log.records, gap=gap, processes=processes, weights=written
+                config,
+                name,
+                base,
+                data,
+                plan,
+                log.records,
+                gap=gap,
+                work=meter.work,
+                processes=processes,
+                weights=written,
             )
             write_record(out / MANIFEST, manifest)
+            rates.remember(config, manifest)
             checkpoint.remove(out)
             log.finish(out, manifest)
     accelerator.wait_for_everyone()

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def _empty(folder: Path) -> PreTrainedModel:
+def empty(folder: Path) -> PreTrainedModel:
+    """The model of a folder on the device that holds nothing."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -24,7 +25,7 @@ def hollow(folder: Path) -> PreTrainedModel:
     """
     import torch
 
-    model = _empty(folder)
+    model = empty(folder)
     for name, weight in list(model.named_parameters(remove_duplicate=False)):
         place, _, leaf = name.rpartition(".")
         zeros = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
@@ -37,9 +38,9 @@ def plain_modules(folder: Path) -> set[str]:
     import torch
 
     kinds = (torch.nn.Linear, torch.nn.Embedding)
-    return {name for name, module in _empty(folder).named_modules() if isinstance(module, kinds)}
+    return {name for name, module in empty(folder).named_modules() if isinstance(module, kinds)}
 
 
 def tied(folder: Path) -> dict[str, str]:
     """Tensors of a model that are another one of its tensors (the head that is the embedding), by the name of that."""
-    return dict(_empty(folder).all_tied_weights_keys)
+    return dict(empty(folder).all_tied_weights_keys)

@@ -9,6 +9,7 @@ from medctx import digest
 from medctx_train.base_model import BaseCard
 from medctx_train.config import SftConfig
 from medctx_train.data import Data
+from medctx_train.flops import Work
 from medctx_train.manifest import SftManifest, StepLog
 from medctx_train.pack import Row, fill
 from medctx_train.steps import loss_tokens
@@ -30,11 +31,15 @@ def summarise(
     log: Sequence[StepLog],
     *,
     gap: float,
+    work: Work,
     processes: int,
     weights: Path,
 ) -> SftManifest:
-    """The manifest of the steps in ``log``, of those in ``plan``, which left their weights in ``weights``."""
+    """The manifest of the steps in ``log``, of those in ``plan``, which left their weights in ``weights``; ``work``:
+    what the model costs.
+    """
     seconds = sum(seconds_of(log))
+    spent = sum(work.spent(rows, recomputed=config.gradient_checkpointing) for rows in plan[: len(log)])
     return SftManifest(
         name=name,
         method=config.method,
@@ -58,6 +63,7 @@ def summarise(
         last_loss=log[-1].loss,
         seconds=seconds,
         tokens_per_second=log[-1].tokens / seconds,
+        flop_per_second=spent / seconds,
         peak_memory=max(entry.peak_memory for entry in log),
         versions=versions(),
     )

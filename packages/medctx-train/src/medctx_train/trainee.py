@@ -14,12 +14,13 @@ from medctx.errors import MedctxError
 from medctx.jsonl import write_record
 from medctx.progress import say
 from medctx_train import adapter as adapters
+from medctx_train.arithmetic import precision
 from medctx_train.attention import implementation, self_test, spread_rows
 from medctx_train.config import SftConfig
 from medctx_train.liger import use_liger
 from medctx_train.lora import add_lora
 from medctx_train.loss import chunk_losses, chunking_gap, keep_whole_losses
-from medctx_train.model import Precision, load_config, load_model
+from medctx_train.model import load_config, load_model
 from medctx_train.noise import add_noise
 
 if TYPE_CHECKING:
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
     from medctx_train.pack import Row
 
 _MAX_CHUNKING_GAP = 0.05
-
-
-def precision(config: SftConfig) -> Precision:
-    """How the base's weights are held: NF4 under QLoRA, float32 where they are trained (bfloat16 would round most
-    updates away; matrix products are still in bfloat16 under autocast), else as stored.
-    """
-    return {"lora": "auto", "qlora": "nf4", "full": "fp32"}[config.method]  # type: ignore[return-value]
 
 
 def base_model(config: SftConfig, folder: Path, rows: Sequence[Row]) -> PreTrainedModel:

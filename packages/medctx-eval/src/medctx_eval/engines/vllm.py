@@ -20,8 +20,8 @@ from pydantic import Field, JsonValue, field_validator
 from medctx import positions, tether
 from medctx.config import Config
 from medctx.errors import MedctxError
+from medctx.processor import on_cpu
 from medctx.progress import say, track
-from medctx_eval.engines.machine import on_cpu
 
 BASE = "base"
 _NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"

@@ -11,6 +11,7 @@ from medctx import config as configs
 from medctx import digest, tracking
 from medctx.errors import MedctxError
 from medctx.jsonl import read_record, write_record
+from medctx.logged_adapter import AdapterCard
 from medctx.progress import say
 from medctx_train.merge import fresh
 from medctx_train.repair import combine, interpolate, restore, scale
@@ -72,4 +73,11 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         run.params({"weights_digest": manifest.weights_digest, "base_digest": manifest.base.weights_digest})
         run.metrics({"seconds": manifest.seconds, "changed": float(changed)})
         run.artifact(out / MANIFEST, "repair")
+        if manifest.weights == "adapter":
+            card = AdapterCard(
+                base=manifest.base.name,
+                base_digest=manifest.base.weights_digest,
+                adapter_digest=manifest.weights_digest,
+            )
+            run.adapter(f"adapter-{config.arm}-{out.name}", out / manifest.weights, card, {"arm": config.arm})
     return manifest

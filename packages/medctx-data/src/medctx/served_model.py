@@ -1,6 +1,6 @@
 """How MLflow serves a registered adapter: its base is prepared by name, the adapter put on it, questions answered.
 
-This file travels with the version as its code; it imports nothing of medctx but the base model's preparation.
+This file travels with the model as its code; it imports nothing of medctx.
 """
 
 from __future__ import annotations
