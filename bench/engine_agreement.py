@@ -91,6 +91,16 @@ def agreement(one: Letters, other: Letters) -> Agreement:
     return Agreement(statistics.mean(gaps), max(gaps), sum(same) / len(same))
 
 
+def decided(one: Letters, other: Letters) -> tuple[int, int]:
+    """Items whose best letter is ahead by more than rounding in both, and how many of them have the same."""
+    both = [
+        (mine.index(max(mine)), theirs.index(max(theirs)))
+        for mine, theirs in zip(one, other, strict=True)
+        if min(sorted(mine)[-1] - sorted(mine)[-2], sorted(theirs)[-1] - sorted(theirs)[-2]) >= CLOSE_NATS
+    ]
+    return len(both), sum(mine == theirs for mine, theirs in both)
+
+
 def show(name: str, found: Agreement) -> None:
     print(f"{name:<34} {found.mean:.4f} nats, largest {found.largest:.4f}, same answer {100 * found.same:.1f} %")
 
@@ -121,6 +131,8 @@ def main() -> int:
     computed = "in float32" if float32 else "as stored"
     print(f"{len(asked.asks)} items, computed {computed}; wanted: {MOST_NATS} nats, {LEAST_AGREEMENT:.0%} the same")
     show("vLLM - transformers", between)
+    count, same = decided(found, reference)
+    print(f"{'  of items decided in both':<34} {same} of {count} the same answer")
     if exact is not None:
         show("vLLM - float32 throughout", agreement(found, exact))
         show("transformers - float32 throughout", agreement(reference, exact))
