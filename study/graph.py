@@ -141,7 +141,8 @@ class _Carrying:
             try:
                 ended = future.result()
             except Exception as error:  # whatever happened to the worker is the failure of this step alone
-                ended = Ended(code=-1, reason=f"its worker was lost ({type(error).__name__}: {error})")
+                told = str(error).splitlines()[0] if str(error) else type(error).__name__
+                ended = Ended(code=-1, reason=f"its worker was lost ({told}); the same command goes on with it")
             for task, step in same:
                 self.results.outputs[task.name] = ended.output
                 if ended.code == 0:

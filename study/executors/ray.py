@@ -55,10 +55,9 @@ def _most(nodes: list[dict[str, Any]], resource: str) -> float:
     return max((node["Resources"].get(resource, 0.0) for node in nodes if node["Alive"]), default=0.0)
 
 
-def _unreachable(address: str, error: Exception) -> MedctxError:
-    return MedctxError(
-        f"The Ray cluster at {address} cannot be reached ({error}); give executor.address, or none to start one here."
-    )
+def _said(error: Exception) -> str:
+    """The first line of an error; Ray's go on for pages."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _join(ray: ModuleType, address: str, told: dict[str, object]) -> None:
@@ -69,11 +68,14 @@ def _join(ray: ModuleType, address: str, told: dict[str, object]) -> None:
             socket.create_connection((place[1], int(place[2])), KNOCK_S).close()
         ray.init(address=address, **told)
     except (OSError, ValueError, RuntimeError) as error:
-        raise _unreachable(address, error) from None
+        raise MedctxError(
+            f"The Ray cluster at {address} cannot be reached ({_said(error)}); give executor.address, or none to start "
+            "one here."
+        ) from None
 
 
-def _start(ray: ModuleType, cpus: int, told: dict[str, object]) -> None:
-    """Start a cluster on this machine."""
+def start(ray: ModuleType, cpus: int, told: dict[str, object]) -> None:
+    """Start a cluster on this machine; raises MedctxError where Ray is late every time."""
     for left in reversed(range(STARTS)):
         try:
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **told)
@@ -82,8 +84,8 @@ def _start(ray: ModuleType, cpus: int, told: dict[str, object]) -> None:
             ray.shutdown()
             if not left:
                 raise MedctxError(
-                    f"Ray cannot be started on this machine ({str(error).splitlines()[0]}); close what keeps it busy, "
-                    "or choose executor.kind=local."
+                    f"Ray cannot be started on this machine ({_said(error)}); close what keeps it busy, or choose "
+                    "executor.kind=local."
                 ) from None
             say(f"Ray did not start in time on this machine; tried again ({left} more).")
 
@@ -99,7 +101,7 @@ class RayExecutor:
         if config.address:
             _join(self._ray, config.address, told)
         else:
-            _start(self._ray, max(1, math.ceil(config.cpus)) * config.workers, told)
+            start(self._ray, max(1, math.ceil(config.cpus)) * config.workers, told)
         nodes = self._ray.nodes()
         self._memory = int(_most(nodes, "memory"))
         for resource, wanted in (("CPU", config.cpus), ("GPU", config.gpus)):

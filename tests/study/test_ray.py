@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from medctx.errors import MedctxError
 from study.config import ExecutorConfig
-from study.executors.ray import RayExecutor
+from study.executors.ray import STARTS, RayExecutor, start
 from study.graph import Results, Run, Task, carry_out
 from study.job import ATTEMPTS
 from study.lineage import Lineage
@@ -109,6 +110,36 @@ def test_a_lost_step_is_named_at_the_end_and_only_it_is_done_by_the_next_run(log
     assert not again.failed
     assert_counted_once(again.done["long"].folder, 40)
     assert len(attempts(again.done["other"].folder)) == 1, "what was done is not done again"
+
+
+class LateRay(ModuleType):
+    """Ray on a busy machine: its first starts come to nothing."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__("ray")
+        self.late, self.calls = late, list[str]()
+
+    def init(self, **told: object) -> None:
+        self.calls.append("init")
+        if self.calls.count("init") <= self.late:
+            raise Exception("The current node timed out during startup.\nMore.")  # as Ray raises it
+
+    def shutdown(self) -> None:
+        self.calls.append("shutdown")
+
+
+@pytest.mark.parametrize("late", range(STARTS))
+def test_a_ray_that_is_late_is_started_again(late: int) -> None:
+    ray = LateRay(late)
+    start(ray, 2, {})
+    assert ray.calls == ["init", "shutdown"] * late + ["init"]
+
+
+def test_a_ray_that_never_starts_is_one_sentence() -> None:
+    with pytest.raises(
+        MedctxError, match=r"cannot be started on this machine \(The current node timed out .*\); close"
+    ):
+        start(LateRay(STARTS), 2, {})
 
 
 @pytest.mark.slow
