@@ -76,6 +76,7 @@ class _Carrying:
         self._total = len(self._waiting)
         self._run = run
         self._running: dict[Future[Ended], list[tuple[Task, Step]]] = {}
+        self._lost: dict[str, str] = {}
         self.results = Results()
 
     def _say(self, name: str, word: str) -> None:
@@ -103,6 +104,10 @@ class _Carrying:
             return
         if step.done(self._run.work):
             self._finish(task, step, Ended(before=True))
+            return
+        if step.key in self._lost:
+            # Another cell's step came to nothing, and this is the same one.
+            self._fail(task.name, self._lost[step.key])
             return
         folder = step.folder(self._run.work)
         for future, same in self._running.items():
@@ -148,6 +153,7 @@ class _Carrying:
                 if ended.code == 0:
                     self._finish(task, step, ended)
                 else:
+                    self._lost[step.key] = ended.reason
                     self._run.lineage.failed(step.folder(self._run.work))
                     self._fail(task.name, ended.reason)
 
