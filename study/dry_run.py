@@ -114,6 +114,8 @@ def _exam_lines(config: StudyConfig, told: Section, asked: ExamCost) -> Iterator
         yield f"exam        {exam.get('exam')}: {names}"
     if asked.items:
         yield f"            {asked.items:,} questions and about {_round(asked.tokens)} tokens to compute for each cell"
+    if config.twice:
+        yield "            untouched models are examined twice, which shows the noise of the exam itself"
     servers = sum(bool(config.model(label).urls) for label in config.labels)
     if asked.items and servers:
         yield (
@@ -164,7 +166,11 @@ def describe(config: StudyConfig) -> str:
     told = section(config, "exam")
     asked = exam_cost(told, _items(told))
     computed = asked.tokens + asked.written
-    reading = sum(answering_flop(size, computed) for cell in every if (size := sizes[cell.base]) is not None)
+    reading = sum(
+        answering_flop(size, computed) * (2 if config.twice and not cell.trained else 1)
+        for cell in every
+        if (size := sizes[cell.base]) is not None
+    )
     local = [label for label in config.labels if not config.model(label).urls]
     output = StringIO()
     console = Console(file=output, width=WIDTH, highlight=False)
