@@ -73,7 +73,7 @@ def test_a_study_outlives_a_killed_worker(retries: int, tmp_path: Path) -> None:
         return
     assert first.returncode == 1, "a study that lacks cells says so by its exit code"
     assert sorted(status.values()) == ["done", "done", "failed"], "the others went on"
-    assert "1 of 3 cells are missing from the report" in first.stderr
+    assert "1 of 3 cells is missing from the report" in first.stderr
     assert "its worker was lost" in first.stderr
     assert not (folder / manifests.TRAIN).exists()
     before = finished(work)
