@@ -14,7 +14,7 @@ from study.grid import cells
 from study.law import publish
 from study.law.cli import law, recommend
 from study.pipeline import Outcome, run
-from study.recommended import run_recommended
+from study.recommended import require_recommendable, run_recommended
 from study.told import STUDIES, load
 
 INCOMPLETE = 1
@@ -50,6 +50,8 @@ def run_study(
 ) -> None:
     """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
     config = load(name, overlays, overrides)
+    if recommending:
+        require_recommendable(config)
     if dry_run:
         click.echo(describe(config))
         if recommending:

@@ -5,10 +5,10 @@ fetched and nothing is run but the exams' own cards.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
+from textwrap import fill
 
-from pydantic import JsonValue
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -19,32 +19,30 @@ from study import cost
 from study.budget import within
 from study.cells import Cell, short
 from study.commands import SILENT, call
-from study.config import StudyConfig
-from study.cost import CellCost, ExamCost
+from study.config import Section, StudyConfig
+from study.cost import CellCost
+from study.exam_cost import ExamCost, exam_cost, exam_memory, exams
 from study.grid import cells as cells_of
 from study.sections import section
 from study.sizes import BYTES_FLOAT32, answering_flop, size_of
 
 UNKNOWN = "?"
 _ITEMS = re.compile(r"^items: (\d+)$", re.MULTILINE)
+_GPU = f"on one {cost.GPU_NAME}"
 WIDTH = 118
-FEW_CELLS = 16
+MOST_NAMES = 40
+INDENT = " " * 12
 CPU_HOURS_SHOWN = 72
 
 
-def _exams(config: StudyConfig) -> list[JsonValue]:
-    exams = section(config, "exam").get("exams")
-    return list(exams) if isinstance(exams, list) else []
-
-
-def _items(exams: Iterable[JsonValue]) -> dict[str, int]:
+def _items(told: Section) -> dict[str, int]:
     """How many items each exam without a limit of its own has, by its card; 0 for those that are built from files."""
     found: dict[str, int] = {}
-    for exam in exams:
-        if isinstance(exam, dict) and not exam.get("limit"):
+    for exam in exams(told):
+        if not exam.get("limit"):
             name = str(exam.get("exam"))
-            told = _ITEMS.search(call(["medctx-eval", "exams", "show", name], SILENT))
-            found[name] = int(told[1]) if told else 0
+            card = _ITEMS.search(call(["medctx-eval", "exams", "show", name], SILENT))
+            found[name] = int(card[1]) if card else 0
     return found
 
 
@@ -52,6 +50,11 @@ def _hours(value: float) -> str:
     if value < 1 / 60:
         return "under 1 min"
     return f"{value:,.0f} h" if value >= 10 else f"{value:.1f} h" if value >= 1 else f"{value * 60:.0f} min"
+
+
+def _round(tokens: int) -> str:
+    """15,250,011 as ``15.3 million``."""
+    return f"{tokens / 1e6:,.1f} million" if tokens >= 1e6 else f"{tokens:,}"
 
 
 def _gib(value: float) -> str:
@@ -64,8 +67,9 @@ def _billions(parameters: int) -> str:
 
 def _models(config: StudyConfig, sizes: dict[str, Size | None]) -> Table:
     table = Table(box=SIMPLE_HEAD, title="models", title_justify="left", show_edge=False, pad_edge=False)
-    for name in ("label", "id", "parameters", "notes"):
-        table.add_column(name, justify="right" if name == "parameters" else "left", overflow="fold")
+    for name in ("label", "id", "parameters", "exam's memory", "notes"):
+        numbers = name in {"parameters", "exam's memory"}
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for label in config.labels:
         model, size = config.model(label), sizes[label]
         notes = [
@@ -74,14 +78,16 @@ def _models(config: StudyConfig, sizes: dict[str, Size | None]) -> Table:
             model.note,
         ]
         known = _billions(size.parameters) if size else "elsewhere" if model.urls else UNKNOWN
-        table.add_row(label, model.id, known, "; ".join(note for note in notes if note))
+        needed = exam_memory(config, label)
+        memory = _gib(needed) if needed else "" if model.urls else UNKNOWN
+        table.add_row(label, model.id, known, memory, "; ".join(note for note in notes if note))
     return table
 
 
 def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, Size | None]) -> Table:
     """One line for each base: cells of the same base differ little but in their tokens."""
     table = Table(box=SIMPLE_HEAD, title="training", title_justify="left", show_edge=False, pad_edge=False)
-    for name in ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", "on a GPU", "disk"):
+    for name in ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", _GPU, "disk"):
         table.add_column(name, justify="left" if name == "base" else "right")
     for label in dict.fromkeys(one.base for one in costs):
         own = [one for one in costs if one.base == label]
@@ -101,31 +107,47 @@ def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, S
     return table
 
 
-def _exam_lines(config: StudyConfig, asked: ExamCost) -> Iterator[str]:
-    for exam in _exams(config):
-        if isinstance(exam, dict):
-            conditions = exam.get("conditions")
-            names = ", ".join(map(str, conditions)) if isinstance(conditions, list) else "closed"
-            yield f"exam        {exam.get('exam')}: {names}"
+def _exam_lines(config: StudyConfig, told: Section, asked: ExamCost) -> Iterator[str]:
+    for exam in exams(told):
+        conditions = exam.get("conditions")
+        names = ", ".join(map(str, conditions)) if isinstance(conditions, list) else "closed"
+        yield f"exam        {exam.get('exam')}: {names}"
     if asked.items:
-        yield f"            {asked.items:,} questions and about {asked.tokens:,} tokens to compute for each cell"
+        yield f"            {asked.items:,} questions and about {_round(asked.tokens)} tokens to compute for each cell"
+    if config.twice:
+        yield "            untouched models are examined twice, which shows the noise of the exam itself"
+    servers = sum(bool(config.model(label).urls) for label in config.labels)
+    if asked.items and servers:
+        yield (
+            f"            to each of {servers} servers about {_round(asked.sent)} tokens are sent, and up to "
+            f"{_round(asked.written)} are written: that is what they charge for"
+        )
 
 
-def _cell_names(found: Sequence[Cell]) -> str:
-    names = [cell.name for cell in found]
-    if len(names) <= FEW_CELLS:
-        return ", ".join(names)
-    return f"{', '.join(names[: FEW_CELLS - 2])}, ... {names[-1]}"
+def _cell_names(config: StudyConfig, found: Sequence[Cell]) -> str:
+    """What is compared, seeds together, folded under each other."""
+    names = list(dict.fromkeys(cell.group for cell in found))
+    if len(names) > MOST_NAMES:
+        names = [*names[: MOST_NAMES - 1], f"... {names[-1]}"]
+    told = ", ".join(names)
+    if len(config.seeds) > 1 and any(cell.trained for cell in found):
+        told += f"; each trained with seeds {', '.join(map(str, config.seeds))}"
+    return fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
-def _total(config: StudyConfig, flop: float, known: bool) -> str:
+def _total(training: float, reading: float, known: bool) -> str:
+    """Hours of so much arithmetic. ``known``: whether it is all there is."""
+    flop = training + reading
     if not flop:
         return "nothing is computed here" if known else "not known: the models' sizes are not"
     gpu, cpu = cost.hours(flop, cost.gpu_flops()), cost.hours(flop, cost.CPU_FLOPS)
     at_least = "" if known else "at least "
     told = f"{at_least}{_hours(gpu)} of one {cost.GPU_NAME} at {cost.GPU_UTILISATION:.0%} of its peak"
+    if training and reading and gpu >= 1:
+        parts = [_hours(cost.hours(part, cost.gpu_flops())) for part in (training, reading)]
+        told += f" ({parts[0]} of training, {parts[1]} of exams)"
     if cpu <= CPU_HOURS_SHOWN:
-        told += f"; about {_hours(cpu)} of computing on two cores"
+        told += f"; {_hours(cpu)} of computing on two cores"
     return told
 
 
@@ -141,10 +163,14 @@ def describe(config: StudyConfig) -> str:
         else CellCost(name=cell.name, base=cell.base, tokens=cost.tokens_of(config, cell), trained=0, memory=0, flop=0)
         for cell in trained
     ]
-    exams = _exams(config)
-    modes = section(config, "exam").get("modes")
-    asked = cost.exam_cost(exams, _items(exams), modes=1 + len(modes) if isinstance(modes, list) else 1)
-    reading = sum(answering_flop(size, asked.tokens) for cell in every if (size := sizes[cell.base]) is not None)
+    told = section(config, "exam")
+    asked = exam_cost(told, _items(told))
+    computed = asked.tokens + asked.written
+    reading = sum(
+        answering_flop(size, computed) * (2 if config.twice and not cell.trained else 1)
+        for cell in every
+        if (size := sizes[cell.base]) is not None
+    )
     local = [label for label in config.labels if not config.model(label).urls]
     output = StringIO()
     console = Console(file=output, width=WIDTH, highlight=False)
@@ -161,15 +187,15 @@ def describe(config: StudyConfig) -> str:
         + (f", {repaired} repaired" if repaired else "")
         + (f" ({config.design} design)" if config.design != "grid" else "")
     )
-    say(f"            {_cell_names(every)}")
+    say(_cell_names(config, every))
     if config.hours is not None:
         say(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
-    for line in _exam_lines(config, asked):
+    for line in _exam_lines(config, told, asked):
         say(line)
     console.print(_models(config, sizes))
     if costs:
         console.print(_training(config, costs, sizes))
-    say(f"total       {_total(config, sum(one.flop for one in costs) + reading, all(sizes[name] for name in local))}")
+    say(f"total       {_total(sum(one.flop for one in costs), reading, all(sizes[name] for name in local))}")
     done = sorted(folder.name for folder in (config.work / "steps").glob("*-*")) if config.work.is_dir() else []
     say(f"work        {config.work} ({len(done)} step folders; finished steps are not done again)")
     return output.getvalue().rstrip()

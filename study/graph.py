@@ -76,6 +76,7 @@ class _Carrying:
         self._total = len(self._waiting)
         self._run = run
         self._running: dict[Future[Ended], list[tuple[Task, Step]]] = {}
+        self._lost: dict[str, str] = {}
         self.results = Results()
 
     def _say(self, name: str, word: str) -> None:
@@ -103,6 +104,10 @@ class _Carrying:
             return
         if step.done(self._run.work):
             self._finish(task, step, Ended(before=True))
+            return
+        if step.key in self._lost:
+            # Another cell's step came to nothing, and this is the same one.
+            self._fail(task.name, self._lost[step.key])
             return
         folder = step.folder(self._run.work)
         for future, same in self._running.items():
@@ -141,12 +146,14 @@ class _Carrying:
             try:
                 ended = future.result()
             except Exception as error:  # whatever happened to the worker is the failure of this step alone
-                ended = Ended(code=-1, reason=f"its worker was lost ({type(error).__name__}: {error})")
+                told = str(error).splitlines()[0] if str(error) else type(error).__name__
+                ended = Ended(code=-1, reason=f"its worker was lost ({told}); the same command goes on with it")
             for task, step in same:
                 self.results.outputs[task.name] = ended.output
                 if ended.code == 0:
                     self._finish(task, step, ended)
                 else:
+                    self._lost[step.key] = ended.reason
                     self._run.lineage.failed(step.folder(self._run.work))
                     self._fail(task.name, ended.reason)
 

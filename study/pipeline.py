@@ -68,7 +68,8 @@ def only_one(folder: Path, name: str) -> Iterator[None]:
     """Hold a study: started twice it would write its report twice. Different studies share steps and may run side by
     side.
     """
-    with (folder / ".lock").open("w") as lock:
+    # Beside the folder, which goes to the tracker as it is.
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -82,7 +83,8 @@ def only_one(folder: Path, name: str) -> Iterator[None]:
 def _say_missing(found: Summary) -> None:
     missing = found.missing
     if missing:
-        say(f"{len(missing)} of {len(found.cells)} cells are missing from the report:")
+        are = "is" if len(missing) == 1 else "are"
+        say(f"{len(missing)} of {len(found.cells)} cells {are} missing from the report:")
         for one in missing:
             say(f"  {one.cell.name}: {one.reason}")
 

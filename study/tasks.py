@@ -14,7 +14,8 @@ from study import plan, repairs
 from study.bases import Base, groups
 from study.cells import Cell
 from study.config import StudyConfig
-from study.cost import exam_memory, memory_of
+from study.cost import memory_of
+from study.exam_cost import exam_memory
 from study.graph import Done, Folders, Task
 from study.manifests import Weights
 from study.steps import Step

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
+import socket
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,15 @@ from study.job import Ended, Job, run
 if TYPE_CHECKING:
     from types import ModuleType
 
+STARTS = 3
+"""How often a Ray of this machine is started: its processes import for longer than Ray waits where the machine is busy
+(30 s, which cannot be told otherwise), and find everything in the page cache the next time.
+"""
+AGENT_WAIT_MS = 180_000
+KNOCK_S = 10.0
+"""How long a cluster's address may take to answer. Ray itself tries for minutes."""
+_HOST_AND_PORT = re.compile(r"(?:ray://)?([^/:]+):(\d+)")
+
 
 def _ray() -> ModuleType:
     # Ray would give every task a fresh uv environment where the driver was started by uv.
@@ -29,6 +40,7 @@ def _ray() -> ModuleType:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A task without GPUs leaves CUDA_VISIBLE_DEVICES as it is: a light step need not hide them.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", str(AGENT_WAIT_MS))
     try:
         import ray
     except ImportError:
@@ -43,6 +55,41 @@ def _most(nodes: list[dict[str, Any]], resource: str) -> float:
     return max((node["Resources"].get(resource, 0.0) for node in nodes if node["Alive"]), default=0.0)
 
 
+def _said(error: Exception) -> str:
+    """The first line of an error; Ray's go on for pages."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _join(ray: ModuleType, address: str, told: dict[str, object]) -> None:
+    """Join the cluster at an address. One that names host and port is knocked at first."""
+    place = _HOST_AND_PORT.fullmatch(address)
+    try:
+        if place:
+            socket.create_connection((place[1], int(place[2])), KNOCK_S).close()
+        ray.init(address=address, **told)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise MedctxError(
+            f"The Ray cluster at {address} cannot be reached ({_said(error)}); give executor.address, or none to start "
+            "one here."
+        ) from None
+
+
+def start(ray: ModuleType, cpus: int, told: dict[str, object]) -> None:
+    """Start a cluster on this machine; raises MedctxError where Ray is late every time."""
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **told)
+            return
+        except Exception as error:  # Ray raises nothing narrower where its processes are late
+            ray.shutdown()
+            if not left:
+                raise MedctxError(
+                    f"Ray cannot be started on this machine ({_said(error)}); close what keeps it busy, or choose "
+                    "executor.kind=local."
+                ) from None
+            say(f"Ray did not start in time on this machine; tried again ({left} more).")
+
+
 class RayExecutor:
     """Queues every job with Ray; what runs at once is what the cluster has room for."""
 
@@ -52,17 +99,9 @@ class RayExecutor:
         self._config, self._ray = config, _ray()
         told: dict[str, object] = {"logging_level": logging.WARNING, "log_to_driver": True}
         if config.address:
-            told["address"] = config.address
+            _join(self._ray, config.address, told)
         else:
-            cpus = max(1, math.ceil(config.cpus)) * config.workers
-            told |= {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-        try:
-            self._ray.init(**told)
-        except (ConnectionError, ValueError) as error:
-            raise MedctxError(
-                f"The Ray cluster at {config.address or 'this machine'} cannot be reached ({error}); give "
-                "executor.address, or none to start one here."
-            ) from None
+            start(self._ray, max(1, math.ceil(config.cpus)) * config.workers, told)
         nodes = self._ray.nodes()
         self._memory = int(_most(nodes, "memory"))
         for resource, wanted in (("CPU", config.cpus), ("GPU", config.gpus)):

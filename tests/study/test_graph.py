@@ -69,6 +69,15 @@ def test_tasks_that_come_to_the_same_step_do_it_once(command: Path, tmp_path: Pa
     assert len({done.folder for done in found.done.values()}) == 1 and len(found.done) == 3
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_that_come_to_the_same_failing_step_fail_together(command: Path, tmp_path: Path, workers: int) -> None:
+    same = [Task(name, lambda done: step(command, "shared", fails=True), ()) for name in ("a", "b")]
+    late = Task("c", lambda done: step(command, "shared", fails=True), ("first",))
+    found = carried(tmp_path, [*same, task(command, "first", seconds=0.5), late], workers=workers)
+    assert found.failed == dict.fromkeys("abc", "The step was told to fail.")
+    assert lines(command).count("shared") == 1
+
+
 def test_a_failure_stops_only_what_needs_it_and_keeps_its_own_sentence(command: Path, tmp_path: Path) -> None:
     tasks = [
         task(command, "bad", fails=True),

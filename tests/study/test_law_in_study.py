@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from medctx.errors import MedctxError
 from study import recommended
 from study.config import StudyConfig
 from study.law.check import Check
@@ -100,3 +101,21 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
     runs = use(Runs(), monkeypatch)
     assert run_recommended(config).check is None
     assert runs.asked == [FEW]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"ratios": ("1:0", "0:1")}, r"trains 2 compositions and a recommendation needs 3; give more ratios"),
+        ({"ratios": ("1:1", "2:2", "0:1")}, r"trains 2 compositions"),
+        ({"ratios": ()}, r"trains 0 compositions"),
+        ({"design": "space-filling", "cells": 3}, r"would choose other cells once the recommended ratio is added"),
+    ],
+)
+def test_what_cannot_be_recommended_from_is_said_before_anything_runs(
+    keys: dict[str, object], sentence: str, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = use(Runs(), monkeypatch)
+    with pytest.raises(MedctxError, match=sentence):
+        run_recommended(config.model_copy(update=keys))
+    assert runs.asked == []

@@ -68,6 +68,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_paper_study_runs_from_end_to_end(name: str, shared: Path) -> None:
     overrides, overlay = SMALL[name]
