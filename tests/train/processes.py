@@ -10,13 +10,14 @@ import os
 import signal
 import socket
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from medctx_train.config import SftConfig
 
 PATIENCE_S = 500
+DDP: Mapping[str, str] = {}
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     ["torch", "transformers.models.llama.modeling_llama", "peft", "accelerate", "medctx_train.sft"]
@@ -71,6 +72,17 @@ def _die_at(place: str) -> None:
     setattr(where, attribute, _dying(getattr(where, attribute), int(number), before=before))
 
 
+def _shard_on_the_processor() -> None:
+    """Let accelerate shard (FSDP2) without a GPU: it asks for one, though torch's own sharding and gloo do without."""
+    import torch
+    from accelerate.state import PartialState
+    from accelerate.utils import DistributedType
+
+    torch.distributed.init_process_group("gloo")
+    PartialState._prepare_backend = lambda self, *_, **__: ("gloo", DistributedType.MULTI_GPU)
+    PartialState.set_device = lambda self: setattr(self, "device", torch.device("cpu"))
+
+
 def _train(config: SftConfig, out: Path, environment: dict[str, str], die_at: str) -> None:
     os.environ.update({"MEDCTX_TRACKING": "off", **environment})
     import torch
@@ -78,6 +90,8 @@ def _train(config: SftConfig, out: Path, environment: dict[str, str], die_at: st
     from medctx_train.sft import train
 
     torch.set_num_threads(1)
+    if environment.get("ACCELERATE_USE_FSDP") == "true":
+        _shard_on_the_processor()
     if die_at:
         _die_at(die_at)
     train(config, out)
@@ -96,14 +110,16 @@ def run(config: SftConfig, out: Path, die_at: str = "") -> int | None:
     return process.exitcode
 
 
-def run_together(config: SftConfig, out: Path, processes: int, die_at: str = "") -> Sequence[int | None]:
+def run_together(
+    config: SftConfig, out: Path, processes: int, die_at: str = "", strategy: Mapping[str, str] = DDP
+) -> Sequence[int | None]:
     """Train in several processes of one launch; ``die_at``: where the last of them dies, upon which all are killed as
-    a launcher does.
+    a launcher does; ``strategy``: the variables that a launch config comes to.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes), **strategy}
     started = []
     for rank in range(processes):
         environment = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(processes)}

@@ -17,6 +17,7 @@ from medctx_train.pack import Row
 from medctx_train.steps import optimize
 from medctx_train.trainee import load_trainee, trained
 from tests.train.conftest import settings
+from tests.train.launch_variables import variables
 from tests.train.processes import run, run_together
 
 KILLED = -9
@@ -74,6 +75,18 @@ def test_a_launch_of_two_that_is_killed_goes_on_in_any_number(
     ended = run_together(config, tmp_path, after) if after > 1 else [run(config, tmp_path)]
     assert set(ended) == {0}
     assert [one.loss for one in steps(tmp_path)] == pytest.approx([one.loss for one in steps(alone)], abs=NATS)
+    same_weights(alone, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
+    """FSDP2 by the shipped config, killed and continued: weights, gradients and checkpoints in shards."""
+    sharded = variables("fsdp2")
+    assert KILLED in run_together(config, tmp_path, 2, die_at="while observing:3", strategy=sharded)
+    assert set(run_together(config, tmp_path, 2, strategy=sharded)) == {0}
+    for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
     same_weights(alone, tmp_path)
 
 
