@@ -11,10 +11,9 @@ from medctx.progress import say
 from study.config import StudyConfig
 from study.dry_run import describe
 from study.grid import cells
-from study.law import publish
 from study.law.cli import law, recommend
 from study.pipeline import Outcome, run
-from study.recommended import require_recommendable, run_recommended
+from study.recommendable import require_recommendable
 from study.told import STUDIES, load
 
 INCOMPLETE = 1
@@ -62,6 +61,10 @@ def run_study(
     trained = [cell for cell in cells(config) if cell.trained]
     say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
     if recommending:
+        # The law's libraries take seconds to import: only commands that fit one wait for them.
+        from study.law import publish
+        from study.recommended import run_recommended
+
         found = run_recommended(config)
         outcome = found.outcome
         _show(outcome)

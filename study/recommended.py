@@ -8,20 +8,16 @@ from pathlib import Path
 
 from medctx import config as configs
 from medctx import digest, tracking
-from medctx.errors import MedctxError
 from medctx.jsonl import read_record
 from medctx.progress import say
 from study import parent
 from study.cells import general_share
 from study.config import StudyConfig
-from study.grid import cells
 from study.law import publish
 from study.law.check import Check
 from study.law.recommend import Options, Recommendation
 from study.pipeline import Outcome, run
-
-FEWEST = 3
-"""Compositions that a recommendation needs."""
+from study.recommendable import require_recommendable
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +56,6 @@ def _log(outcome: Outcome, found: Recommendation, checked: Check | None) -> None
             os.environ.pop(parent.RUN, None)
         else:
             os.environ[parent.RUN] = before
-
-
-def require_recommendable(config: StudyConfig) -> None:
-    """Refuse, before anything is trained, a study that a composition could not be recommended from or added to."""
-    shares = {cell.general_share for cell in cells(config) if cell.trained}
-    if len(shares) < FEWEST:
-        raise MedctxError(
-            f"The study {config.name} trains {len(shares)} compositions and a recommendation needs {FEWEST}; give more "
-            "ratios, for example ratios=['1:0','1:1','0:1']."
-        )
-    if config.design == "space-filling":
-        raise MedctxError(
-            "A space-filling design would choose other cells once the recommended ratio is added; take design=grid or "
-            "one-at-a-time, or recommend from the finished study with: python -m study recommend."
-        )
 
 
 def run_recommended(config: StudyConfig) -> Recommended:

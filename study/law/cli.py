@@ -1,4 +1,6 @@
-"""``python -m study law`` and ``python -m study recommend``."""
+"""``python -m study law`` and ``python -m study recommend``. What they compute with is imported when they are called:
+it takes seconds, and every command of the study would wait for it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,7 @@ import click
 from medctx.cli import one_sentence
 from medctx.errors import MedctxError
 from medctx.progress import say
-from study.law import publish
-from study.law.recommend import CONFIDENCE, Options
-from study.law.utility import DEFAULT
+from study.law.defaults import CONFIDENCE, UTILITY
 
 OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for law.json, law.md and pictures."
@@ -32,6 +32,8 @@ def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None
     ratio, amount, size, seed, items, knowledge, reading (the last two in per cent; ratio "base" for the untouched
     model). Several are taken together. Nothing is written without --out.
     """
+    from study.law import publish
+
     found = publish.law(paths, margin)
     publish.show_law(found.record)
     if out is not None:
@@ -42,7 +44,7 @@ def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None
 @click.command("recommend")
 @PATHS
 @OUT
-@click.option("--utility", default=DEFAULT, show_default=True, help="To maximise, such as 0.5*knowledge + 0.5*reading.")
+@click.option("--utility", default=UTILITY, show_default=True, help="To maximise, such as 0.5*knowledge + 0.5*reading.")
 @click.option("--margin", type=POSITIVE_SHARE, help="Loss of reading that counts as none [the report's].")
 @click.option("--no-margin", is_flag=True, help="Reading may fall as it likes.")
 @click.option(
@@ -78,6 +80,9 @@ def recommend(
     Writes a frozen recommendation.json, a picture and a study YAML that runs the composition beside the report (or into
     --out). After that run, --check sets prediction beside measurement.
     """
+    from study.law import publish
+    from study.law.recommend import Options
+
     if margin is not None and no_margin:
         raise MedctxError("--margin and --no-margin exclude each other; give one of them.")
     folder = publish.folder_of(paths, out)

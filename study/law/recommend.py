@@ -11,14 +11,14 @@ from scipy import special, stats
 import medctx
 from medctx.records import Record
 from study.law.curves import Curves, Laws, curves_of, laws_of
+from study.law.defaults import CONFIDENCE, UTILITY
 from study.law.evidence import Evidence
 from study.law.fit import Law, Mixture
 from study.law.names import ratio_of
 from study.law.next_cells import NextCell, next_cells
 from study.law.points import FloatArray, inside
-from study.law.utility import DEFAULT, Utility
+from study.law.utility import Utility
 
-CONFIDENCE = 0.9
 Word = Literal["recommended", "not sure", "none", "cannot tell"]
 
 
@@ -36,7 +36,7 @@ class Options(Record):
     data; ``seeds``: runs that the composition will be trained; ``batch``: how many next cells.
     """
 
-    utility: str = DEFAULT
+    utility: str = UTILITY
     margin: float | None = Field(0.05, gt=0, lt=1)
     confidence: float = Field(CONFIDENCE, gt=0, lt=1)
     amount: float | None = Field(None, gt=0)
@@ -205,7 +205,7 @@ def points(value: float) -> str:
 def _sentence(found: Recommendation) -> str:
     options, improvement = found.options, found.improvement
     gain = f"{points(improvement.value)} [{points(improvement.low)}, {points(improvement.high)}]"
-    what = "knowledge" if options.utility == DEFAULT else f"the utility {options.utility}"
+    what = "knowledge" if options.utility == UTILITY else f"the utility {options.utility}"
     kept = (
         f", with a probability of {found.holds:.0%} that reading stays within {100 * options.margin:g} points of base"
         if options.margin is not None

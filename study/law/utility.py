@@ -13,7 +13,6 @@ from study.law.points import FloatArray
 
 NAMES = ("knowledge", "reading", "base_knowledge", "base_reading")
 """What a formula may name: accuracies in [0, 1] of the composition and of the untouched model."""
-DEFAULT = "knowledge"
 
 _BINARY: Mapping[type[ast.operator], Callable[[FloatArray, FloatArray], FloatArray]] = {
     ast.Add: operator.add,

@@ -46,3 +46,10 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
     assert "base, 1:0, 1:1, 0:1" in found.stdout
     assert not (tmp_path / "work").exists()
+
+
+def test_commands_that_fit_no_law_do_not_wait_for_its_libraries() -> None:
+    heavy = ("matplotlib", "scipy", "sklearn", "statsmodels", "torch", "mlflow", "ray")
+    code = f"import sys, study.cli; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert found.stdout.strip() == "[]"
