@@ -1,10 +1,13 @@
 """Useful tokens per second of LoRA training on MedQuAD and Alpaca, 1:1 by tokens: packed against padded.
 
-    python bench/train_throughput.py --data FOLDER --model FOLDER [--dialogues 480] [--slices 4]
+    python bench/train_throughput.py --data FOLDER --model FOLDER [--dialogues 64] [--slices 8] [--minutes 8]
 
-Every arm trains the same Dialogues from the same model (bfloat16, LoRA r=16 on all linear layers, float32 adapters,
-AdamW, loss on answers), each in a process of its own; the arms take turns, slice by slice, in an order that rotates, so
-that what else the machine does falls on all of them. A useful token is one of a Dialogue, padding is none.
+Every arm trains the same Dialogues from the same model (bfloat16, or float32 throughout where the processor knows no
+half precision; LoRA r=16 on all linear layers, float32 adapters, AdamW, loss on answers), each in a process of its own;
+the arms take turns, slice by slice, in an order that rotates, so that what else the machine does falls on all of them.
+After `--minutes` no further round is begun. A useful token is one of a Dialogue, padding is none. Rates are told by the
+clock and by the processor's time; with `--threads 1` the second does not hang on what else the machine does (threads
+that wait for each other on a busy machine spend time as well).
 
 - medctx: as `medctx-train sft` trains.
 - padded: TRL's SFTTrainer with its collator, 8 Dialogues a batch as its default is; gradient checkpointing, which TRL
@@ -13,8 +16,9 @@ that what else the machine does falls on all of them. A useful token is one of a
 - trl-packed: the same with TRL's packing (best fit), one row at a time.
 - default: padded with every default of TRL, gradient checkpointing too.
 
-Printed: tokens/s (all slices), the ratio to `padded` with its spread over the slices, share of computed positions that
-hold a token, peak resident memory while training, and the loss of the last slice.
+Printed: tokens/s by both (all slices), the ratio to `padded` by the processor's time (geometric mean over the slices,
+and their range), share of computed positions that hold a token, peak resident memory while training, and the loss of
+the last slice.
 """
 
 from __future__ import annotations
@@ -45,6 +49,7 @@ class Slice(TypedDict):
     """What one arm did in one slice."""
 
     seconds: float
+    cpu_seconds: float
     useful: int
     positions: int
     loss: float
@@ -78,7 +83,7 @@ class Turns:
     def _wait(self) -> None:
         if not sys.stdin.readline():
             raise SystemExit("nobody waits for this arm any more")
-        self._begun = time.monotonic()
+        self._begun, self._cpu = time.monotonic(), time.process_time()
 
     def step(self, useful: int, positions: int, loss: float) -> None:
         """A step was done: its useful tokens, the positions computed for them, its loss."""
@@ -91,6 +96,7 @@ class Turns:
             say(
                 Slice(
                     seconds=seconds,
+                    cpu_seconds=time.process_time() - self._cpu,
                     useful=self._useful,
                     positions=self._positions,
                     loss=statistics.mean(self._losses),
@@ -140,10 +146,15 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
+    from medctx import processor
+
+    half = not processor.slow_at_halves()
     asked = yaml.safe_load(config.read_text())
     rows = [json.loads(line)["turns"] for line in dialogues.read_text().splitlines()]
     data = Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in rows])
-    model = AutoModelForCausalLM.from_pretrained(asked["base"], dtype=torch.bfloat16, attn_implementation="sdpa")
+    model = AutoModelForCausalLM.from_pretrained(
+        asked["base"], dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
+    )
     packed = arm == "trl-packed"
     options = {
         "padded": {"gradient_checkpointing": False},
@@ -167,7 +178,7 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
                 max_length=asked["row_tokens"],
                 learning_rate=asked["learning_rate"],
                 num_train_epochs=1,
-                bf16=True,
+                bf16=half,
                 use_cpu=True,
                 report_to="none",
                 save_strategy="no",
@@ -207,7 +218,9 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
         trainer.train()
 
 
-def workers(arms: list[str], arguments: list[str], logs: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def workers(
+    arms: list[str], arguments: list[str], logs: Path, threads: dict[str, str]
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """One process per arm, loaded one after the other and waiting for its first turn."""
     for arm in arms:
         with (logs / f"{arm}.log").open("w") as log:
@@ -217,7 +230,7 @@ def workers(arms: list[str], arguments: list[str], logs: Path) -> Iterator[tuple
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "MEDCTX_TRACKING": "off", "HF_HUB_OFFLINE": "1"},
+                env={**os.environ, "MEDCTX_TRACKING": "off", "HF_HUB_OFFLINE": "1", **threads},
             )
         answer(process, logs / f"{arm}.log")
         yield arm, process
@@ -238,9 +251,12 @@ def run(given: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float
     config, dialogues = train_mix.prepare(given, work)
     arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
     arguments = ["--slices", str(given.slices), "--config", str(config), "--dialogues-file", str(dialogues)]
-    processes = dict(workers(arms, arguments, work))
+    processes = dict(workers(arms, arguments, work, {"OMP_NUM_THREADS": str(given.threads)} if given.threads else {}))
     slices: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
+    begun = time.monotonic()
     for number in range(given.slices):
+        if time.monotonic() - begun > 60 * given.minutes:
+            break
         turn = number % len(arms)
         for arm in arms[turn:] + arms[:turn]:
             process = processes[arm]
@@ -250,22 +266,28 @@ def run(given: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float
             slices[arm].append(answer(process, work / f"{arm}.log"))
             print(f"slice {number + 1} {arm}: {slices[arm][-1]}", file=sys.stderr, flush=True)
     for process in processes.values():
+        # An arm that is not asked for its next slice ends.
         process.communicate()
     return slices
 
 
 def show(slices: dict[str, list[dict[str, float]]]) -> None:
     """The table."""
-    rates = {arm: [one["useful"] / one["seconds"] for one in found] for arm, found in slices.items()}
-    print(f"{'arm':>11} {'tokens/s':>9} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} {'useful':>8}")
+    rates = {arm: [one["useful"] / one["cpu_seconds"] for one in found] for arm, found in slices.items()}
+    print(
+        f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} "
+        f"{'useful':>8}"
+    )
     for arm, found in slices.items():
         useful, seconds = sum(one["useful"] for one in found), sum(one["seconds"] for one in found)
         against = ""
         if "padded" in rates:
             ratios = [mine / theirs for mine, theirs in zip(rates[arm], rates["padded"], strict=True)]
             against = f"{statistics.geometric_mean(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
+        by_cpu = useful / sum(one["cpu_seconds"] for one in found)
+        filled = useful / sum(one["positions"] for one in found)
         print(
-            f"{arm:>11} {useful / seconds:9.1f} {against:>24} {useful / sum(one['positions'] for one in found):6.3f} "
+            f"{arm:>11} {useful / seconds:9.1f} {by_cpu:7.1f} {against:>24} {filled:6.3f} "
             f"{max(one['peak_mib'] for one in found):9.0f} {found[-1]['loss']:6.3f} {useful:8,}"
         )
 
@@ -274,7 +296,10 @@ def main() -> None:
     """Run the arms and print the table; with ``--arm`` be one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     train_mix.add_options(parser)
-    parser.add_argument("--slices", type=int, default=5)
+    parser.set_defaults(dialogues=64, row_tokens=256, rows_per_step=4)
+    parser.add_argument("--slices", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=0, help="Threads of each arm; 0: as many as there are cores.")
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     for hidden in ("--arm", "--config", "--dialogues-file"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
@@ -300,8 +325,9 @@ def main() -> None:
             slices = run(given, Path(scratch))
         show(slices)
         print(
-            f"{given.dialogues} Dialogues, {given.slices} slices, rows of {given.row_tokens}, {os.cpu_count()} cores, "
-            f"load {begun:.1f} at the start; {', '.join(found)}"
+            f"n = {len(next(iter(slices.values())))} slices of {given.dialogues / given.slices:.0f} Dialogues, "
+            f"rows of {given.row_tokens}, {given.threads or os.cpu_count()} threads, load {begun:.1f} at the start and "
+            f"{os.getloadavg()[0]:.1f} at the end; {', '.join(found)}"
         )
 
 

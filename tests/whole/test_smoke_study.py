@@ -116,6 +116,11 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     assert dataset.dataset.digest
     versions = client.search_model_versions("name = 'medctx-smoke'")
     assert len(versions) == 2
+    models = client.search_logged_models([experiment.experiment_id])
+    assert {f"models:/{model.model_id}" for model in models} == {version.source for version in versions}
+    by_run = {run.info.run_id: run.data.tags.get("medctx.step") for run in runs}
+    assert [by_run[model.source_run_id] for model in models] == ["train", "train"], "logged where they were made"
+    assert all({"knowledge.gain", "train.last_loss"} <= {one.key for one in model.metrics} for model in models)
     assert all("general : medical" in version.description for version in versions)
 
 

@@ -90,20 +90,25 @@ class Run:
         else:
             self._mlflow.log_artifact(str(path), folder)
 
-    def adapter(self, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object]) -> str:
-        """Log an adapter as a model of the run, the run's last metrics tied to it; returns its id, "" without MLflow.
+    def adapter(
+        self,
+        name: str,
+        folder: Path,
+        card: AdapterCard,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float] | None = None,
+    ) -> str:
+        """Log an adapter as a model of the run, ``metrics`` (``prefix.key``) tied to it; returns its id, or "".
 
-        See :mod:`medctx.logged_adapter`.
+        MLflow gives such metrics to the run as well: they must not be the names of a curve. See
+        :mod:`medctx.logged_adapter`.
         """
         if not self._mlflow:
             return ""
         model_id = logged_adapter.log(self._mlflow, name, folder, card, params)
-        own = {
-            key: value
-            for key, value in self._mlflow.get_run(self.id).data.metrics.items()
-            if key.startswith(f"{self._prefix}.")
-        }
-        self._mlflow.log_metrics(own, model_id=model_id)
+        own = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
+        if own:
+            self._mlflow.log_metrics(own, model_id=model_id)
         return model_id
 
     def dataset(self, path: Path, name: str, digest: str, context: str) -> None:

@@ -84,13 +84,15 @@ class RunLog:
                 adapter_digest=manifest.weights_digest,
                 mix_digest=manifest.mix_digest,
             )
+            ends = {"first_loss": manifest.first_loss, "last_loss": manifest.last_loss}
+            ends |= {"loss_tokens": float(manifest.loss_tokens), "seconds": manifest.seconds}
             told = {
                 "method": manifest.method,
                 "seed": manifest.seed,
                 "tokens": manifest.tokens,
                 "steps": manifest.steps,
             }
-            self._run.adapter(f"adapter-{manifest.name}", out / manifest.weights, card, told)
+            self._run.adapter(f"adapter-{manifest.name}", out / manifest.weights, card, told, ends)
 
 
 def _parameters(config: SftConfig) -> dict[str, object]:
