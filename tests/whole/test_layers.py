@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 import medctx
+from medctx import logged_adapter
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("medctx-data", "medctx-train", "medctx-eval")
@@ -38,10 +40,15 @@ def declared(package: str) -> set[str]:
     return {bare(one) for one in asked} | (declared("medctx-data") if hook else set())
 
 
-def imported(package: str) -> set[str]:
-    """Every top-level module a package's code imports, wherever in the file."""
+def sources(package: str) -> list[Path]:
+    """Its code but what runs elsewhere: a file that travels with a registered adapter."""
+    return [path for path in (ROOT / "packages" / package / "src").rglob("*.py") if path != logged_adapter.SERVED]
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """Every top-level module that code imports, wherever in the file."""
     found: set[str] = set()
-    for path in (ROOT / "packages" / package / "src").rglob("*.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
@@ -59,8 +66,14 @@ def test_the_layers_hold() -> None:
 def test_what_is_imported_is_asked_for(package: str) -> None:
     providers = packages_distributions()
     asked = declared(package)
-    missing = {name for name in imported(package) if not {bare(one) for one in providers.get(name, [name])} & asked}
+    missing = {
+        name for name in imported(sources(package)) if not {bare(one) for one in providers.get(name, [name])} & asked
+    }
     assert not missing
+
+
+def test_what_travels_with_an_adapter_asks_for_what_it_imports() -> None:
+    assert imported([logged_adapter.SERVED]) <= {"mlflow", *logged_adapter.REQUIREMENTS}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 SERVED = Path(__file__).parent / "served_model.py"
+REQUIREMENTS = ("torch", "transformers", "peft")
+"""What a logged adapter needs where it is served, beside MLflow."""
 DIGEST_TAG = "medctx.adapter_digest"
 QUESTION, ANSWER = "What is a typical finding in Marfan syndrome?", "Tall stature."
 """What the signature is made from: a list of questions in, a list of answers out."""
@@ -46,7 +48,7 @@ def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: 
         python_model=str(SERVED),
         artifacts={"adapter": str(folder)},
         metadata=card.model_dump(),
-        pip_requirements=["torch", "transformers", "peft"],
+        pip_requirements=list(REQUIREMENTS),
         signature=mlflow.models.infer_signature([QUESTION], [ANSWER]),
         params=dict(params),
         tags={f"medctx.{key}": value for key, value in card.model_dump().items()},
