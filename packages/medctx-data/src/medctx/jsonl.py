@@ -25,23 +25,31 @@ def _open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8")
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield ``(line number, row)`` of a (gzipped) JSON-lines file; blank lines are skipped."""
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.is_file():
         raise MedctxError(f"The file {path} does not exist; give the path of a .jsonl or .jsonl.gz file.")
     with _open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise MedctxError(
-                    f"{path}:{number} is not JSON ({error.msg} at column {error.colno}); mend or remove that line."
-                ) from None
-            if not isinstance(row, dict):
-                raise MedctxError(f"{path}:{number} holds a {type(row).__name__}, not an object; mend that line.")
-            yield number, row
+            if line.strip():
+                yield number, line
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, object]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise MedctxError(
+            f"{path}:{number} is not JSON ({error.msg} at column {error.colno}); mend or remove that line."
+        ) from None
+    if not isinstance(row, dict):
+        raise MedctxError(f"{path}:{number} holds a {type(row).__name__}, not an object; mend that line.")
+    return row
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield ``(line number, row)`` of a (gzipped) JSON-lines file; blank lines are skipped."""
+    for number, line in _lines(path):
+        yield number, _row(path, number, line)
 
 
 def describe(error: ValidationError) -> str:
@@ -54,10 +62,11 @@ def describe(error: ValidationError) -> str:
 
 def read_records(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
     """Yield every line of ``path`` as a ``kind`` record."""
-    for number, row in read_rows(path):
+    for number, line in _lines(path):
         try:
-            yield kind.model_validate(row)
+            yield kind.model_validate_json(line)
         except ValidationError as error:
+            _row(path, number, line)  # says it better where the line is no JSON object at all
             raise MedctxError(
                 f"{path}:{number} is no {kind.__name__} ({describe(error)}); mend or remove that line."
             ) from None
