@@ -22,7 +22,7 @@ CONDITIONS = ("closed", "gold", "open:2048", "open:8192", "distractor", "counter
 class DemoConfig(Config):
     """``items`` questions of the exam ``needle`` under ``conditions``, lengths in bytes."""
 
-    items: int = 48
+    items: int = 24
     conditions: tuple[str, ...] = CONDITIONS
     orders: int = 2
     draws: int = 10_000
