@@ -9,7 +9,7 @@ from medctx.config import Config
 from medctx_eval import examination
 from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
 from medctx_eval.demo.minds import reader
-from medctx_eval.demo.server import serve
+from medctx_eval.demo.server import serve_apart
 from medctx_eval.exams import registry
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CONDITIONS = ("closed", "gold", "open:2048", "open:8192", "distractor", "counter
 class DemoConfig(Config):
     """``items`` questions of the exam ``needle`` under ``conditions``, lengths in bytes."""
 
-    items: int = 24
+    items: int = 40
     conditions: tuple[str, ...] = CONDITIONS
     orders: int = 2
     draws: int = 10_000
@@ -53,8 +53,8 @@ def demo(config: DemoConfig, out: Path) -> Report:
     asked = ExamConfig(exam="needle", limit=config.items)
     exam = registry.build(asked, RunConfig().curriculum, config.seed)
     found = reader(exam)
-    with serve(found) as server:
-        folders = examination.run(run_config(config, server.url, tuple(found.minds)), out / "runs")
+    with serve_apart(found) as url:
+        folders = examination.run(run_config(config, url, tuple(found.minds)), out / "runs")
     settings = ReportConfig(title="Built-in models", base=BASE, draws=config.draws)
     report = build(folders, out / "report", settings)
     decision.write(report, out / "report")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 from typing import Annotated, cast
 
 from pydantic import ConfigDict, Field
@@ -151,3 +154,27 @@ def serve(reader: Reader) -> Iterator[DemoServer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _serve_until_killed(reader: Reader, address: Connection) -> None:
+    with DemoServer(reader) as server:
+        address.send(server.url)
+        server.serve_forever()
+
+
+@contextmanager
+def serve_apart(reader: Reader) -> Iterator[str]:
+    """A running server's address; in a process of its own where one can be forked, so that it takes another core."""
+    if sys.platform != "linux":
+        with serve(reader) as server:
+            yield server.url
+        return
+    context = multiprocessing.get_context("fork")
+    there, here = context.Pipe()
+    process = context.Process(target=_serve_until_killed, args=(reader, there), daemon=True)
+    process.start()
+    try:
+        yield str(here.recv())
+    finally:
+        process.kill()
+        process.join()
