@@ -24,7 +24,7 @@ from medctx_eval.identity import identity, shortest, versions, with_digests
 from medctx_eval.paper import Paper, build_exams
 from medctx_eval.prompt import Tokenizer
 from medctx_eval.questions import Asker
-from medctx_eval.run_folder import Cost, Manifest
+from medctx_eval.run_folder import Cost, Manifest, RunFolder
 from medctx_eval.runner import examine
 from medctx_eval.session import Session, engine_kind, slug
 from medctx_eval.verdict_table import cost_line, verdict_table
@@ -180,9 +180,8 @@ def _opened(config: RunConfig, out: Path) -> Iterator[Examination]:
         examination.close()
 
 
-def _track(tracked: tracking.Run, folder: Path, mode: Mode) -> None:
+def _track(tracked: tracking.Run, folder: Path, found: RunFolder, mode: Mode) -> None:
     """Headline numbers, costs and the result files of one model."""
-    found = run_folder.read(folder)
     name = slug(found.manifest.model)
     tracked.metrics({f"{name}.{axis}": value for axis, value in headline(found.judged, mode)})
     spent = found.manifest.cost.model_dump().items()
@@ -191,9 +190,8 @@ def _track(tracked: tracking.Run, folder: Path, mode: Mode) -> None:
         tracked.artifact(folder / file, f"exam/{folder.name}")
 
 
-def _show(folder: Path) -> None:
+def _show(found: RunFolder) -> None:
     """The verdicts counted and the cost, for whoever watches."""
-    found = run_folder.read(folder)
     console.print(verdict_table(found.manifest.model, found.judged))
     say(cost_line(found.manifest.cost))
 
@@ -238,9 +236,10 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
             finished(folder)
             if not new:
                 say(f"{model.name} is examined already ({folder}).")
-            _show(folder)
+            found = run_folder.read(folder)
+            _show(found)
             # Also where another run examined it: what a run is asked for can be found in it.
-            _track(tracked, folder, config.mode)
+            _track(tracked, folder, found, config.mode)
         if failed:
             raise _those_that_failed(failed, len(examination.models))
     return folders

@@ -14,7 +14,7 @@ from medctx.records import Book, Form
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
 from medctx_eval.prompt import Ask, Writing
-from medctx_eval.receipt import Receipt
+from medctx_eval.receipt import Receipt, total
 
 if TYPE_CHECKING:
     import torch
@@ -132,14 +132,14 @@ class TransformersEngine:
         prefills: int = 0,
         seconds: float = 0,
     ) -> None:
-        so_far = self.receipt
-        self.receipt = Receipt(
-            requests=so_far.requests + requests,
-            prompt_tokens=so_far.prompt_tokens + prompt_tokens,
-            computed_tokens=(so_far.computed_tokens or 0) + computed_tokens,
-            book_prefills=(so_far.book_prefills or 0.0) + prefills,
-            seconds=so_far.seconds + seconds,
+        spent = Receipt(
+            requests=requests,
+            prompt_tokens=prompt_tokens,
+            computed_tokens=computed_tokens,
+            book_prefills=prefills,
+            seconds=seconds,
         )
+        self.receipt = total((self.receipt, spent))
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[DynamicCache, int]:
         """The keys and values of what prompts share, and how many tokens that is."""
