@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from medctx_eval.front import places
 from medctx_eval.report.figures import style
 from medctx_eval.report.figures.labels import place_labels
 from medctx_eval.report.figures.style import Picture
@@ -16,14 +17,11 @@ WIDE_ENOUGH = 0.45
 """Of the picture's width, for the words in the corner that is wanted."""
 
 
-def _front(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The places that no other beats along both axes, from left to right."""
+def _front(report: Report, cells: Sequence[tuple[int, Cell]]) -> list[tuple[float, float]]:
+    """Where those of the cells stand that no other of their base beats, from left to right."""
+    names = {cell.name for _, cell in cells}
     return sorted(
-        {
-            one
-            for one in places
-            if not any(other != one and other[0] >= one[0] and other[1] >= one[1] for other in places)
-        }
+        {(one.knowledge, one.reading) for one in places(report) if one.standing == "front" and one.cell in names}
     )
 
 
@@ -42,7 +40,7 @@ def _plane(report: Report, cells: Sequence[tuple[int, Cell]]) -> Figure | None:
             [x.value], [y.value], xerr=style.reach(x), yerr=style.reach(y), fmt=style.marker(number),
             color=style.colour(number), capsize=3, markersize=7, elinewidth=1,
         )  # fmt: skip
-    front = _front([(x.value, y.value) for _, _, x, y in both])
+    front = _front(report, cells)
     if len(front) > 1:
         axes.plot(*zip(*front, strict=True), color=style.FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     axes.margins(0.1)
