@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from medctx import logged_adapter, tracking
 from medctx.errors import MedctxError
+from medctx.front import FrontPlace
 from medctx.logged_adapter import DIGEST_TAG, AdapterCard
 from medctx.progress import say
 from medctx.records import Record
@@ -41,20 +42,6 @@ class Card(Record):
     metrics: dict[str, float]
 
 
-class Place(Record):
-    """Where a cell stands among the others: on the front of knowledge and reading, or behind whom; with intervals."""
-
-    cell: str
-    standing: str
-    beaten_by: tuple[str, ...] = ()
-    knowledge: float
-    knowledge_low: float
-    knowledge_high: float
-    reading: float
-    reading_low: float
-    reading_high: float
-
-
 class Verdict(Record):
     """The gate's decision as ``medctx-eval report`` writes it: cells by alias, and the reason in words."""
 
@@ -64,7 +51,7 @@ class Verdict(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
-    front: tuple[Place, ...] = ()
+    front: tuple[FrontPlace, ...] = ()
     cards: tuple[Card, ...] = ()
 
 
@@ -130,8 +117,6 @@ def decision_of(decision: Verdict, cell: str) -> str:
     told = decision.model_dump(mode="json", exclude={"cards", "front"})
     told["place"] = next((one.model_dump(mode="json") for one in decision.front if one.cell == cell), None)
     content = json.dumps(told)
-    if len(content) <= MAX_TAG_CHARS:
-        return content
     # Escapes count: the reason is halved until all fits.
     while len(content) > MAX_TAG_CHARS and told["reason"]:
         told["reason"] = told["reason"][: len(told["reason"]) // 2]

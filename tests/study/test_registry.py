@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from study.registry import MAX_TAG_CHARS, Place, Verdict, decision_of
+from medctx.front import FrontPlace
+from study.registry import MAX_TAG_CHARS, Verdict, decision_of
 
 
 def verdict(reason: str) -> Verdict:
     span = {"knowledge": 0.5, "knowledge_low": 0.4, "knowledge_high": 0.6}
     span |= {"reading": 0.5, "reading_low": 0.4, "reading_high": 0.6}
-    places = tuple(Place(cell=f"{n}:1", standing="front", **span) for n in range(40))
+    places = tuple(FrontPlace(cell=f"{n}:1", standing="front", **span) for n in range(40))
     return Verdict(champion="1:1", reason=reason, balanced="1:1", front=places)
 
 

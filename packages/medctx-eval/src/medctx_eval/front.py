@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from medctx.records import Record
+from medctx.front import FrontPlace
 
 if TYPE_CHECKING:  # the report writes its headline with the gate, which uses this module
     from medctx_eval.report.model import Report
 
-Standing = Literal["front", "perhaps behind", "behind"]
 AXES = ("knowledge", "reading")
-
-
-class Place(Record):
-    """Where one cell stands among the cells of its base, the base too.
-
-    ``front``: no other has both accuracies at least as high and one higher. ``behind``: some ``beaten_by`` is surely
-    better on one axis (its interval excludes 0) and not lower on the other; ``perhaps behind``: only the values say so.
-    Accuracies in [0, 1], with their 95 % intervals.
-    """
-
-    cell: str
-    standing: Standing
-    beaten_by: tuple[str, ...] = ()
-    knowledge: float
-    knowledge_low: float
-    knowledge_high: float
-    reading: float
-    reading_low: float
-    reading_high: float
 
 
 def _surely(report: Report, better: str, worse: str) -> bool:
@@ -42,7 +22,7 @@ def _surely(report: Report, better: str, worse: str) -> bool:
     )
 
 
-def places(report: Report) -> tuple[Place, ...]:
+def places(report: Report) -> tuple[FrontPlace, ...]:
     """Every cell that was asked for both axes."""
     scored = {}
     for cell in report.cells:
@@ -62,7 +42,7 @@ def places(report: Report) -> tuple[Place, ...]:
         ]
         sure = tuple(other for other in above if _surely(report, other, name))
         found.append(
-            Place(
+            FrontPlace(
                 cell=name,
                 standing="behind" if sure else "perhaps behind" if above else "front",
                 beaten_by=sure or tuple(above),

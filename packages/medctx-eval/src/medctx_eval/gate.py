@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medctx.front import FrontPlace
 from medctx.records import Record
-from medctx_eval.front import Place, balanced, places
+from medctx_eval.front import balanced, places
 from medctx_eval.stats import Difference
 from medctx_eval.stats.words import difference_interval, p_value, percent, points
 
@@ -26,7 +27,7 @@ class Decision(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
-    front: tuple[Place, ...] = ()
+    front: tuple[FrontPlace, ...] = ()
 
 
 class _Candidate(Record):
