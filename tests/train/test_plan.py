@@ -176,6 +176,26 @@ def test_a_rate_torn_by_a_kill_is_passed_over(tiny: Path, mix: Path, cache: Path
     assert rates.recalled(settings(tiny, mix)) is None
 
 
+def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: Path, cache: Path) -> None:
+    config = settings(tiny, mix)
+    long = config.row_tokens * 2
+    runs = [("first", config.row_tokens), ("second", config.row_tokens), ("third", long), ("fourth", long)]
+    (cache / "cache").mkdir()
+    lines = [
+        rates.Rate(
+            machine=rates.machine(), base=config.base, method=config.method, row_tokens=row_tokens, run=run,
+            seconds=60.0, flop_per_second=1e9,
+        ).model_dump_json()
+        for run, row_tokens in runs
+    ]  # fmt: skip
+    (cache / "cache" / "training-rates.jsonl").write_text("\n".join(lines) + "\n")
+    asked = {tokens: rates.recalled(settings(tiny, mix, row_tokens=tokens)) for tokens in (config.row_tokens, 8)}
+    assert {tokens: found.run if found else "" for tokens, found in asked.items()} == {
+        config.row_tokens: "second",
+        8: "fourth",
+    }
+
+
 def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,7 +90,8 @@ def recalled(config: SftConfig) -> Rate | None:
                 known.append(Rate.model_validate_json(line))
     here = machine()
     same = [one for one in known if (one.machine, one.base, one.method) == (here, config.base, config.method)]
-    return max(same, key=lambda one: one.row_tokens == config.row_tokens, default=None) if same else None
+    # Of equally good ones max takes the first, and the last is wanted.
+    return max(reversed(same), key=lambda one: one.row_tokens == config.row_tokens, default=None)
 
 
 def product_flops(inputs: int, outputs: int, *, half: bool) -> float:
