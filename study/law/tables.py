@@ -31,10 +31,11 @@ def difference(found: Estimate) -> str:
 
 
 def _parameter(one: Parameter) -> str:
+    found = Estimate(value=one.value, low=one.low, high=one.high)
     if one.unit == "accuracy":
-        return f"{percent(one.value)} [{percent(one.low)}, {percent(one.high)}]"
+        return accuracy(found)
     if one.unit == "points":
-        return difference(Estimate(value=one.value, low=one.low, high=one.high))
+        return difference(found)
     if one.unit == "amount":
         return f"{number(one.value)} [{number(one.low)}, {number(one.high)}]"
     return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"

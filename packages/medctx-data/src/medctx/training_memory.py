@@ -114,14 +114,15 @@ def _kept(size: Size, training: Training) -> float:
     attention = 4 * base * size.queries  # queries, keys and values as wide as they, and what comes out
     gates = 3 * base * size.intermediate
     kept = size.layers * (norms + attention + gates)
+    written = size.layers * _FLOAT * (2 * size.hidden + size.intermediate)  # by norms and gates, in one precision
     if full:
         # Autocast makes a copy for each product; otherwise what norms and gates wrote is kept once.
         read = trained.inputs - size.layers * size.queries if training.autocast else 0
-        return kept + (_HALF * read or size.layers * _FLOAT * (2 * size.hidden + size.intermediate))
+        return kept + (_HALF * read or written)
     # Each adapter reads a copy of its own, unless all is in one precision, and keeps what its first half wrote.
     read = copies * trained.inputs
     if base == copies == _FLOAT:
-        read = min(read, size.layers * _FLOAT * (2 * size.hidden + size.intermediate))
+        read = min(read, written)
     kept += read + copies * training.rank * trained.modules
     kept += _FLOAT * trained.inputs if training.dropout else 0
     return kept + (2 * base * trained.outputs if training.dora else 0)

@@ -42,6 +42,15 @@ def peak_flops(device_name: str) -> float | None:
     return next((peak * 1e12 for part, peak in _PEAKS if part in device_name), None)
 
 
+def _counts(rows: Sequence[Row]) -> tuple[int, int, int]:
+    """Tokens, those that carry loss, and the pairs of tokens that see each other: itself and what is before it, in one
+    sample.
+    """
+    members = [member for row in rows for member in row.members]
+    pairs = sum(len(member.ids) * (len(member.ids) + 1) // 2 for member in members)
+    return sum(row.tokens for row in rows), sum(member.loss_tokens for member in members), pairs
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a model costs: its matrix weights in the layers (``frozen`` or ``trained``) and in the ``head``.
@@ -57,23 +66,18 @@ class Work:
 
     def of(self, rows: Sequence[Row]) -> float:
         """Operations that a step on these rows needs."""
-        tokens = sum(row.tokens for row in rows)
-        members = [member for row in rows for member in row.members]
-        heads = sum(member.loss_tokens for member in members)
-        # Causal: a token sees itself and what is before it. Scores and their sum of values, forward and twice backward.
-        pairs = sum(len(member.ids) * (len(member.ids) + 1) // 2 for member in members)
+        tokens, heads, pairs = _counts(rows)
         layers = (4.0 * self.frozen + 6.0 * self.trained) * tokens
+        # Scores and their sum of values, forward and twice backward.
         return layers + (6.0 if self.head_trained else 4.0) * self.head * heads + 12.0 * self.attention * pairs
 
     def spent(self, rows: Sequence[Row], *, recomputed: bool) -> float:
         """Operations that are done for it: those, and what is computed again in the backward pass, the logits of the
         loss always, the layers where activations are not kept (``recomputed``).
         """
-        tokens = sum(row.tokens for row in rows)
-        members = [member for row in rows for member in row.members]
-        again = 2.0 * self.head * sum(member.loss_tokens for member in members)
+        tokens, heads, pairs = _counts(rows)
+        again = 2.0 * self.head * heads
         if recomputed:
-            pairs = sum(len(member.ids) * (len(member.ids) + 1) // 2 for member in members)
             again += 2.0 * (self.frozen + self.trained) * tokens + 4.0 * self.attention * pairs
         return self.of(rows) + again
 
