@@ -14,16 +14,18 @@ REPORT = "report.json"
 LOG = "training.jsonl"
 
 
-class _File(BaseModel):
+class FilePart(BaseModel):
+    """A part of a file that a command wrote: what is not named here is ignored."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class _Domain(_File):
+class _Domain(FilePart):
     domain: str
     token_share: float
 
 
-class MixFile(_File):
+class MixFile(FilePart):
     """Of ``medctx-data mix``: ``tokens`` and ``dialogues`` in all, realised."""
 
     digest: str
@@ -37,20 +39,20 @@ class MixFile(_File):
         return next((one.token_share for one in self.domains if one.domain == "general"), 0.0)
 
 
-class BaseFile(_File):
+class BaseFile(FilePart):
     """Of ``medctx-train base``, beside an embedded model."""
 
     weights_digest: str
 
 
-class WeightsFile(_File):
+class WeightsFile(FilePart):
     """What ``medctx-train sft`` and ``medctx-train repair`` say of what they made: the folder ``weights`` beside it."""
 
     weights: str
     weights_digest: str
 
 
-class _Base(_File):
+class _Base(FilePart):
     name: str
 
 
@@ -64,33 +66,37 @@ class TrainFile(WeightsFile):
     tokens_per_second: float
 
 
-class _Accuracy(_File):
+class AccuracyPart(FilePart):
+    """An accuracy in [0, 1] with its interval."""
+
     value: float
     low: float
     high: float
 
 
-class _Score(_File):
+class ScorePart(FilePart):
+    """A cell's accuracy on a part of the exam, in one mode; ``n`` verdicts."""
+
     cell: str
     part: str
     mode: str
     n: int
-    accuracy: _Accuracy
+    accuracy: AccuracyPart
 
 
-class ReportFile(_File):
+class ReportFile(FilePart):
     """Of ``medctx-eval report``: what each cell scored on each part in each mode; ``mode`` is the headline's."""
 
     base: str
     mode: str
-    scores: tuple[_Score, ...]
+    scores: tuple[ScorePart, ...]
 
-    def headline(self, cell: str) -> dict[str, _Score]:
+    def headline(self, cell: str) -> dict[str, ScorePart]:
         """The scores of a cell in the headline mode, by part."""
         return {one.part: one for one in self.scores if one.cell == cell and one.mode == self.mode}
 
 
-FileT = TypeVar("FileT", bound=_File)
+FileT = TypeVar("FileT", bound=FilePart)
 
 
 def read(path: Path, kind: type[FileT]) -> FileT:
@@ -104,7 +110,7 @@ def read(path: Path, kind: type[FileT]) -> FileT:
         ) from None
 
 
-class Weights(_File):
+class Weights(FilePart):
     """What a cell answers with: an ``adapter`` on its base, or a whole ``model``."""
 
     kind: Literal["adapter", "model"]

@@ -5,41 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from medctx import config as configs
 from medctx.errors import MedctxError
 from medctx.jsonl import describe
+from study import manifests
+from study.manifests import REPORT, FilePart
 
-REPORT, STUDY = "report.json", "study.yaml"
-
-
-class _Part(BaseModel):
-    """A part of somebody else's file: what is not named here is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+STUDY = "study.yaml"
 
 
-class AccuracyPart(_Part):
+class AccuracyPart(manifests.AccuracyPart):
     """An accuracy in [0, 1] with its interval; ``n`` items."""
 
     n: int
-    value: float
-    low: float
-    high: float
 
 
-class ScorePart(_Part):
+class ScorePart(manifests.ScorePart):
     """A cell's accuracy on a part of the exam, and each run's own."""
 
-    cell: str
-    part: str
-    mode: str
     accuracy: AccuracyPart
     seeds: tuple[float, ...] = ()
 
 
-class DifferencePart(_Part):
+class DifferencePart(FilePart):
     """A paired difference; ``error``: the standard error that items bring."""
 
     value: float
@@ -48,7 +38,7 @@ class DifferencePart(_Part):
     error: float
 
 
-class ComparisonPart(_Part):
+class ComparisonPart(FilePart):
     """``cell`` minus ``other`` on a part."""
 
     cell: str
@@ -58,20 +48,20 @@ class ComparisonPart(_Part):
     difference: DifferencePart
 
 
-class ManifestPart(_Part):
+class ManifestPart(FilePart):
     """Which repetition of its cell a run is."""
 
     training_seed: int | None = None
 
 
-class RunPart(_Part):
+class RunPart(FilePart):
     """One examined model."""
 
     name: str
     manifest: ManifestPart
 
 
-class RecipePart(_Part):
+class RecipePart(FilePart):
     """How a cell was made: general share in [0, 1], trained tokens, the untouched cell it comes from, and whatever else
     it was done with in words.
     """
@@ -82,7 +72,7 @@ class RecipePart(_Part):
     method: str = ""
 
 
-class CellPart(_Part):
+class CellPart(FilePart):
     """A cell of the report; ``base``: whether it is an untouched model."""
 
     name: str
@@ -96,12 +86,10 @@ class CellPart(_Part):
         return self.recipe.general_share or 0.0
 
 
-class ReportFile(_Part):
-    """``report.json`` of ``medctx-eval report``."""
+class ReportFile(manifests.ReportFile):
+    """``report.json`` of ``medctx-eval report``, with what a law needs of it."""
 
     title: str
-    base: str
-    mode: str
     margin: float
     cells: tuple[CellPart, ...]
     scores: tuple[ScorePart, ...]
@@ -118,23 +106,23 @@ class ReportFile(_Part):
         return next((one for one in self.scores if (one.cell, one.part, one.mode) == wanted), None)
 
 
-class ModelPart(_Part):
+class ModelPart(FilePart):
     """A base model of a study config."""
 
     parameters: int | None = None
 
 
-class StudyFile(_Part):
+class StudyFile(FilePart):
     """``study.yaml``: the resolved config of a study that has run."""
 
     name: str = ""
     base: str = ""
     tokens: int | None = None
-    models: dict[str, ModelPart] = {}
+    models: dict[str, ModelPart] = Field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
 
 
-PartT = TypeVar("PartT", bound=_Part)
+PartT = TypeVar("PartT", bound=FilePart)
 
 
 def _read(path: Path, kind: type[PartT]) -> PartT:
