@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.law import style
+from medctx import figures
 from study.law.check import Check
 from study.law.evidence import Interval
 from study.law.names import number, ratio_of, size_name
@@ -18,6 +18,7 @@ from study.law.saturation import Saturation
 
 Intervals = Mapping[tuple[str, str], Interval]
 LINES = ("-", "--", "-.", ":")
+OF_PART = {"knowledge": (figures.BLUE, "o"), "reading": (figures.VERMILLION, "s")}
 
 
 def _label(curve: Curve) -> str:
@@ -67,13 +68,13 @@ def law(found: LawRecord, intervals: Intervals) -> Figure:
         for over in ("ratio", "amount")
         if (curves := [curve for curve in part.curves if curve.over == over])
     ]
-    with style.look():
+    with figures.look():
         figure = Figure(figsize=(5.2 * max(1, len(drawn)), 4.0), layout="constrained")
         for place, (part, over, curves) in enumerate(drawn):
             axes = figure.add_subplot(1, len(drawn), place + 1)
             for order, curve in enumerate(curves):
                 one = len(curves) == 1
-                colour, marker = style.OF_PART[part.part] if one else _look(order)
+                colour, marker = OF_PART[part.part] if one else _look(order)
                 name = _label(curve) if over == "ratio" else f"{ratio_of(curve.share or 0.0)} {_label(curve)}"
                 _band(axes, curve, colour, LINES[order % len(LINES)], "" if one else name)
                 _points(axes, part, curve, intervals, colour, marker)
@@ -82,19 +83,19 @@ def law(found: LawRecord, intervals: Intervals) -> Figure:
 
 
 def _look(order: int) -> tuple[str, str]:
-    return style.COLOURS[order % len(style.COLOURS)], style.MARKERS[order % len(style.MARKERS)]
+    return figures.COLOURS[order % len(figures.COLOURS)], figures.MARKERS[order % len(figures.MARKERS)]
 
 
 def _finish(axes: Axes, part: LawPart, over: str, curves: Sequence[Curve]) -> None:
     if part.base is not None:
-        axes.axhline(part.base, color=style.FAINT, linewidth=1, linestyle=":")
+        axes.axhline(part.base, color=figures.FAINT, linewidth=1, linestyle=":")
         axes.text(1.0, part.base, "base ", transform=axes.get_yaxis_transform(), fontsize=8, ha="right", va="bottom")
     if over == "ratio":
         _share_axis(axes, [one.share for one in part.points])
     else:
         _amount_axis(axes, [one.amount or 1.0 for one in part.points])
     axes.set_ylabel(f"{part.part}, accuracy in %")
-    style.percentages(axes.yaxis)
+    figures.percentages(axes.yaxis)
     if len(curves) > 1:
         axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(4, len(curves)))
 
@@ -115,21 +116,21 @@ CURVE_LOOK = {"constant": ":", "rising": "-.", "exponential": "--", "change-poin
 
 def saturation(found: Saturation) -> Figure:
     """An amount curve: runs, the four fitted curves, and the interval of the change-point."""
-    with style.look():
+    with figures.look():
         figure = Figure(figsize=(5.2, 3.8), layout="constrained")
         axes = figure.add_subplot()
-        colour, marker = style.OF_PART[found.part]
+        colour, marker = OF_PART[found.part]
         low, high = found.change_low or min(found.amounts), found.change_high or max(found.amounts)
-        axes.axvspan(low, high, color=style.FAINT, alpha=0.15, linewidth=0, label="change-point, 95 %")
+        axes.axvspan(low, high, color=figures.FAINT, alpha=0.15, linewidth=0, label="change-point, 95 %")
         for curve in found.curves:
             axes.plot(
-                curve.at, curve.accuracies, color=style.INK, linestyle=CURVE_LOOK[curve.curve], linewidth=1.1,
+                curve.at, curve.accuracies, color=figures.INK, linestyle=CURVE_LOOK[curve.curve], linewidth=1.1,
                 label=curve.curve,
             )  # fmt: skip
         axes.plot(found.amounts, found.accuracies, marker, color=colour, markersize=6)
         _amount_axis(axes, found.amounts)
         axes.set_ylabel(f"{found.part}, accuracy in %")
-        style.percentages(axes.yaxis)
+        figures.percentages(axes.yaxis)
         axes.set_title(f"{ratio_of(found.share)}: {found.word}", fontsize=10, loc="left")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
@@ -145,13 +146,13 @@ def recommendation(
     found: Recommendation, points: Sequence[LawPart], intervals: Intervals, checked: Check | None = None
 ) -> Figure:
     """Both laws at the recommended amount with the recommended share, above the probability that reading is kept."""
-    with style.look():
+    with figures.look():
         figure = Figure(figsize=(6.6, 5.6), layout="constrained")
         margin = found.options.margin
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         for drawn in found.curves:
             part = next(one for one in points if one.part == drawn.part)
-            colour, marker = style.OF_PART[part.part]
+            colour, marker = OF_PART[part.part]
             curve = Curve(
                 over="ratio",
                 amount=found.amount,
@@ -177,20 +178,20 @@ def recommendation(
                         va="top", transform=upper.get_yaxis_transform(),
                     )  # fmt: skip
         for forecast in found.forecasts:
-            colour = style.OF_PART[forecast.part][0]
+            colour = OF_PART[forecast.part][0]
             one = forecast.measurement
             reach = [[one.value - one.low], [one.high - one.value]]
             upper.errorbar([found.share], [one.value], reach, fmt="none", ecolor=colour, elinewidth=5, alpha=0.45)
         if checked is not None:
             for result in checked.parts:
                 upper.plot(
-                    [found.share], [result.measured.value], "*", color=style.OF_PART[result.part][0], markersize=15,
+                    [found.share], [result.measured.value], "*", color=OF_PART[result.part][0], markersize=15,
                     markeredgecolor="white", label=f"{result.part}, measured afterwards",
                 )  # fmt: skip
-        upper.axvline(found.share, color=style.GREEN, linewidth=1.4, label=f"{found.ratio}, thick: its measurement")
-        lower.axvline(found.share, color=style.GREEN, linewidth=1.4)
+        upper.axvline(found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}, thick: its measurement")
+        lower.axvline(found.share, color=figures.GREEN, linewidth=1.4)
         upper.set_ylabel("accuracy, %")
-        style.percentages(upper.yaxis)
+        figures.percentages(upper.yaxis)
         name = "recommended" if found.word == "recommended" else f"chosen ({found.word})"
         upper.set_title(f"{found.study}: {found.ratio} {name}", fontsize=10, loc="left")
         _keeping(lower, found)
@@ -203,11 +204,11 @@ def recommendation(
 
 def _keeping(axes: Axes, found: Recommendation) -> None:
     """How probable it is that reading is kept, and where the optimum lies."""
-    axes.plot(found.shares, found.keeps, color=style.INK, linewidth=1.4)
-    axes.axhline(found.options.confidence, color=style.FAINT, linewidth=1, linestyle=":")
+    axes.plot(found.shares, found.keeps, color=figures.INK, linewidth=1.4)
+    axes.axhline(found.options.confidence, color=figures.FAINT, linewidth=1, linestyle=":")
     axes.axvspan(
-        found.optimum.low, found.optimum.high, color=style.GREEN, alpha=0.15, linewidth=0, label="best one, 95 %"
+        found.optimum.low, found.optimum.high, color=figures.GREEN, alpha=0.15, linewidth=0, label="best one, 95 %"
     )
     axes.set_ylim(0, 1.05)
-    style.percentages(axes.yaxis)
+    figures.percentages(axes.yaxis)
     axes.set_ylabel("reading kept,\n%")

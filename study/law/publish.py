@@ -11,10 +11,11 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from medctx import figures
 from medctx.errors import MedctxError
 from medctx.jsonl import RecordT, read_record, write_record, write_text
 from study.law import check as checks
-from study.law import files, markdown, picture, sources, style, tables
+from study.law import files, markdown, picture, sources, tables
 from study.law import recommend as recommending
 from study.law.check import Check
 from study.law.evidence import Evidence
@@ -82,9 +83,9 @@ def _write_page(record: LawRecord, out: Path) -> None:
 
 def write_law(found: FittedLaw, out: Path) -> None:
     """Pictures, the record, and the page of all that is there."""
-    style.save(picture.law(found.record, found.evidence.intervals), out, "law")
+    figures.save(picture.law(found.record, found.evidence.intervals), out, "law")
     for name, figure in picture.saturations(found.record):
-        style.save(figure, out, name)
+        figures.save(figure, out, name)
     write_record(out / LAW, found.record)
     _write_page(found.record, out)
 
@@ -127,7 +128,7 @@ def recommend(
         return frozen
     found = recommending.recommend(evidence, options).model_copy(update={"config": config})
     record = law_of(evidence, options.margin or evidence.margin)
-    style.save(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
+    figures.save(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
     write_text(out / CELL, _cell_yaml(found))
     (out / CHECK).unlink(missing_ok=True)
     write_record(out / RECOMMENDATION, found)
@@ -152,7 +153,7 @@ def check(paths: Sequence[Path], out: Path) -> Check:
     write_record(out / CHECK, checked)
     record = _if_there(out / LAW, LawRecord)
     if record is not None:
-        style.save(picture.recommendation(found, record.parts, read(paths).intervals, checked), out, PICTURE)
+        figures.save(picture.recommendation(found, record.parts, read(paths).intervals, checked), out, PICTURE)
         _write_page(record, out)
     return checked
 

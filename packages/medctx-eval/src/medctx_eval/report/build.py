@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medctx import config as configs
+from medctx.figures import save
 from medctx.jsonl import write_record, write_text
 from medctx.records import ExamItem
 from medctx_eval.gate import checks, decide
@@ -15,27 +14,12 @@ from medctx_eval.report import browser, figures, html, markdown
 from medctx_eval.report.collect import Collected, collect
 from medctx_eval.report.compute import compute, sheets_of
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.figures import style
 from medctx_eval.report.model import Report
 from medctx_eval.report.papers import book_facts, items_of
 from medctx_eval.report.published import published
 
 HTML, MARKDOWN, JSON, FIGURES = "report.html", "report.md", "report.json", "figures"
 RUN_CONFIG = "config.yaml"
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """Whole or not at all, like :func:`medctx.jsonl.write_text`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _configs(collected: Collected, config: ReportConfig) -> dict[str, str]:
@@ -63,8 +47,7 @@ def publish(
     )
     pictures = figures.draw(report)
     for name, picture in pictures.items():
-        _write_bytes(out / FIGURES / f"{name}.png", style.png(picture.figure))
-        write_text(out / FIGURES / f"{name}.svg", style.svg(picture.figure))
+        save(picture.figure, out / FIGURES, name)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
     shown = browser.contents(collected, sheets_of(collected, report), bases, items, config.items)
     write_text(out / MARKDOWN, markdown.page(report, pictures))

@@ -23,10 +23,10 @@ _WORDS = {
 _VERDICT_LOOK: tuple[tuple[Verdict, str, str], ...] = (
     (Verdict.CORRECT, style.BLUE, ""),
     (Verdict.WRONG, style.FAINT, ""),
-    (Verdict.ABSTAINED, style.CELL_COLOURS[5], "///"),
+    (Verdict.ABSTAINED, style.COLOURS[5], "///"),
     (Verdict.UNPARSABLE, style.VERMILLION, "xxx"),
-    (Verdict.TRUNCATED, style.CELL_COLOURS[4], "\\\\\\"),
-    (Verdict.FAILED, style.CELL_COLOURS[3], "..."),
+    (Verdict.TRUNCATED, style.COLOURS[4], "\\\\\\"),
+    (Verdict.FAILED, style.COLOURS[3], "..."),
     (Verdict.DOES_NOT_FIT, style.PAPER, "---"),
 )
 
