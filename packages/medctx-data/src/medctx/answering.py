@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress, count
+from operator import ne
 from typing import Protocol
 
 from medctx.records import Book
@@ -23,8 +25,8 @@ def message(book: Book, question: str) -> str:
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:
     """Leading tokens that two sequences share."""
-    size = min(len(first), len(second))
-    return next((n for n in range(size) if first[n] != second[n]), size)
+    different = compress(count(), map(ne, first, second))
+    return next(different, min(len(first), len(second)))
 
 
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:

@@ -12,6 +12,7 @@ from matplotlib import font_manager, rc_context
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
 from medctx.atomic import atomic_file
@@ -67,6 +68,15 @@ def percentages(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out for good: left to itself it is laid out anew in every form it is written in, for as long as
+    drawing takes.
+    """
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as ``name.png`` (160 dots per inch) and ``name.svg`` (text kept as text) on white; the same figure
     gives the same bytes.
@@ -74,6 +84,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     vector = io.StringIO()
     with look():
         FigureCanvasAgg(figure)
+        settle(figure)
         with atomic_file(folder / f"{name}.png") as raster:
             figure.savefig(raster, format="png", dpi=160, facecolor="white", metadata={"Software": "medctx"})
         figure.savefig(vector, format="svg", facecolor="white", metadata={"Date": None, "Creator": "medctx"})

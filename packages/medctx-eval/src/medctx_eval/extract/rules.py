@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from medctx_eval.extract.extracted import Extracted, Rule
 from medctx_eval.extract.languages import WORDS
@@ -24,7 +25,18 @@ def extract(text: str, options: Mapping[str, str], *, multiple: bool) -> Extract
     the answer is a set of letters; without it several letters are unparsable. Nothing is guessed: what no rule reads
     is unparsable.
     """
-    offered = Options(options, multiple=multiple)
+    return _extract(text, _offered(tuple(options.items()), multiple=multiple))
+
+
+@lru_cache(maxsize=1024)
+def _offered(options: tuple[tuple[str, str], ...], *, multiple: bool) -> Options:
+    """Made once for all models and Conditions that are offered the same."""
+    return Options(dict(options), multiple=multiple)
+
+
+@lru_cache(maxsize=1024)
+def _extract(text: str, offered: Options) -> Extracted:
+    """Read once for every Condition in which a model says the same: held to choices, it mostly does."""
     answer, finished = outside_reasoning(text)
     turn = first_turn(answer)
     read = _read(plain(turn), offered)

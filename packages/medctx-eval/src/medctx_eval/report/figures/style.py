@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medctx.figures import BLUE, COLOURS, FAINT, GREEN, INK, MARKERS, VERMILLION, look, percentages
+from medctx.figures import BLUE, COLOURS, FAINT, GREEN, INK, MARKERS, VERMILLION, look, percentages, settle
 from medctx_eval.stats import Accuracy
 
 __all__ = ["BLUE", "COLOURS", "FAINT", "GREEN", "INK", "MARKERS", "VERMILLION", "look", "percentages"]
@@ -73,6 +73,7 @@ def inline(figure: Figure, name: str) -> str:
     """The figure as an ``<svg>`` element for a page: ids unique by ``name``, colours from the page, no fixed size."""
     stream = io.StringIO()
     with look():
+        settle(figure)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
