@@ -105,6 +105,28 @@ def test_a_reworded_question_is_alike_without_a_gram_in_common() -> None:
     assert 0.6 <= hits["gout", "minhash", "question"].score < 1
 
 
+def taught(question: str, *facts: str, evidence: tuple[str, ...] = ()) -> dict[str, bool]:
+    """The kinds in which a Dialogue that names ``facts`` touches an item on gout, and whether that is teaching."""
+    item = Question("toes", "gout", STEM, OPTIONS, evidence, "" if evidence else "gout-fact")
+    dialogue = told("row", question, "It depends.").model_copy(update={"facts": facts})
+    return {one.kind: one.taught for one in touches([dialogue], Index([ExamTexts("toes", "", (item,), ())], 0.8))}
+
+
+def test_words_of_a_fact_that_is_taught_on_purpose_are_told_from_a_leak() -> None:
+    quoted = "Call this by its name: " + " ".join(STEM.split()[5:25])
+    assert taught(quoted, "other-fact", "gout-fact") == {"13-gram": True}
+    assert taught(quoted, "other-fact") == {"13-gram": False}
+    assert taught(quoted) == {"13-gram": False}
+    assert taught(quoted, "gout-fact", "page", evidence=("page",)) == {"13-gram": False}
+
+
+def test_no_fact_excuses_the_question_itself() -> None:
+    assert taught(listed(STEM, OPTIONS), "gout-fact")["exact"] is False
+    words = STEM.split()
+    words[-1] = "reason?"
+    assert taught(" ".join(words), "gout-fact")["minhash"] is False
+
+
 def test_twelve_words_in_common_are_not_enough() -> None:
     assert not kinds(" ".join(STEM.split()[5:17]) + " and nothing else of it")
 
@@ -215,6 +237,10 @@ def test_exams_are_read_in_the_row_schema_and_as_records(tmp_path: Path) -> None
     (own,) = read_exams([str(records), f"own={pages}"])
     assert own.questions == (Question("own", "1", "Why?", ("so", "no"), ("p",)),)
     assert own.pages == (Page("own", "p", "Because it is so.", ("1",)),)
+    closed = item.model_copy(update={"evidence": (), "cluster": "a-fact"})
+    records.write_text(closed.model_dump_json() + "\n", encoding="utf-8")
+    (known,) = read_exams([str(records)])
+    assert known.questions[0].fact == "a-fact"
 
 
 def test_what_is_no_exam_is_told_with_its_place(tmp_path: Path) -> None:

@@ -298,11 +298,16 @@ def write_training(root: Path, names: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def write_ledger(folder: Path, touched: Sequence[tuple[str, Kind]], exam: str = "synthetic") -> Path:
-    """The ledger of a mix that holds something of these items."""
+def write_ledger(
+    folder: Path, touched: Sequence[tuple[str, Kind]], exam: str = "synthetic", taught: Sequence[str] = ()
+) -> Path:
+    """The ledger of a mix that holds something of these items, and teaches the facts of others."""
     touches = [
         Touch(exam=exam, item=item, kind=kind, where="question", source="hpo", row="row-7", score=1.0)
         for item, kind in touched
+    ] + [
+        Touch(exam=exam, item=item, kind="13-gram", where="question", source="hpo", row="r", score=0.5, taught=True)
+        for item in taught
     ]
     write_records(folder / TOUCHES, touches)
     compared = Compared(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})

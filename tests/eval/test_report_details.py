@@ -76,7 +76,7 @@ def test_turned_letters_are_left_out_where_the_items_are_not_at_hand() -> None:
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collected, Report]:
     root = tmp_path_factory.mktemp("study")
     folders = synthetic_runs.write(root, ("base", "0:1"), facts=30, dossiers=12)
-    ledger = synthetic_runs.write_ledger(root / "ledger", TOUCHED)
+    ledger = synthetic_runs.write_ledger(root / "ledger", TOUCHED, taught=("k/5/0", "k/7/0"))
     config = ReportConfig(draws=100, contamination=ledger, training=synthetic_runs.write_training(root, ["0:1"]))
     collected = collect(folders)
     return collected, compute(collected, config, items_of(collected))
@@ -96,12 +96,14 @@ def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study:
     assert report.contamination is not None
     # u/39 is untaught and in no headline number.
     assert (report.contamination.found, report.contamination.asked) == (3, 60 + 48)
+    # k/5/0 is found as well as taught.
+    assert report.contamination.taught == 1
     assert report.contamination.kinds == {"13-gram question": 2, "exact question": 2}
     assert report.contamination.forgotten == ()
     counts = {(one.cell, one.part): (one.every.n, one.clean.n if one.clean else 0) for one in report.clean}
     # The first wordings are asked with their page, too.
-    assert counts["0:1", "knowledge"] == (60, 57)
-    assert counts["0:1", "reading"] == (30 + 144, 28 + 144)
+    assert counts["0:1", "knowledge"] == (60, 56)
+    assert counts["0:1", "reading"] == (30 + 144, 27 + 144)
 
 
 def test_the_same_item_of_another_exam_is_another_item(tmp_path: Path) -> None:

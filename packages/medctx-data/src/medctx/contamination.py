@@ -26,6 +26,10 @@ Kind = Literal["exact", "13-gram", "minhash"]
 Where = Literal["question", "book"]
 """Whether the question or one of the item's Passages of evidence was found."""
 
+TAUGHT = "taught"
+"""How an item is touched whose fact a Dialogue teaches on purpose: it says so, and they share no more than the words of
+that fact."""
+
 
 class Touch(Record):
     """A training Dialogue holds something of an exam item.
@@ -34,6 +38,10 @@ class Touch(Record):
     texts cut). ``score`` is in (0, 1]: 1 of ``exact``, of ``13-gram`` the share of the question's or Passage's grams
     that the Dialogue has, of ``minhash`` the Jaccard similarity. ``passage``: the Passage found, "" for a question;
     ``item`` is empty where that Passage is the evidence of no item.
+
+    ``taught``: the item is asked without evidence, for what was learned; the Dialogue names its fact (the item's
+    ``cluster``) among its own; and they have grams in common but neither the whole question nor a like one. An exam of
+    taught facts is made so, and a definition can be quoted in no other words.
     """
 
     exam: str
@@ -45,13 +53,19 @@ class Touch(Record):
     score: float = Field(gt=0, le=1)
     text: str = ""
     passage: str = ""
+    taught: bool = False
+
+    @property
+    def way(self) -> str:
+        """Kind and where, as in "exact question"; :data:`TAUGHT` where that is what it is."""
+        return TAUGHT if self.taught else f"{self.kind} {self.where}"
 
 
 class Compared(Record):
     """One exam that was held against a mix.
 
-    ``digest``: of its files. ``touched``: items with any Touch; ``by_kind``: items by kind and where, as in
-    "exact question".
+    ``digest``: of its files. ``touched``: items with any Touch that is not taught; ``by_kind``: items by the way of
+    their touches, the taught ones among them.
     """
 
     exam: str

@@ -17,13 +17,17 @@ from medctx.jsonl import read_rows
 
 
 class Question(NamedTuple):
-    """An item as far as it can be found again: its question, its options' texts, the Passages of its evidence."""
+    """An item as far as it can be found again: its question, its options' texts, the Passages of its evidence.
+
+    ``fact``: what it is about, where it is asked without evidence and its record says so.
+    """
 
     exam: str
     item: str
     question: str
     options: tuple[str, ...]
     evidence: tuple[str, ...]
+    fact: str = ""
 
 
 class Page(NamedTuple):
@@ -70,7 +74,8 @@ def _question(exam: str, row: dict[str, object], place: str) -> tuple[Question, 
     if context and not evidence:
         page = Page(exam, f"{item}/context", context)
         evidence = (page.passage,)
-    return Question(exam, item, _text(row, "question"), _texts(row, "options"), evidence), page
+    fact = "" if evidence else _text(row, "cluster")
+    return Question(exam, item, _text(row, "question"), _texts(row, "options"), evidence, fact), page
 
 
 def _stem(path: Path) -> str:

@@ -32,7 +32,7 @@ class Target(NamedTuple):
     """A question or a Passage.
 
     ``items``: what is touched when it is found; ``numbers``: its units; ``options``: those of each option; ``grams``:
-    how many different grams of it are looked for.
+    how many different grams of it are looked for; ``fact``: what a question asks for that is to be known.
     """
 
     exam: str
@@ -42,6 +42,7 @@ class Target(NamedTuple):
     numbers: Numbers
     options: tuple[Numbers, ...] = ()
     grams: int = 0
+    fact: str = ""
 
 
 class _Laid(NamedTuple):
@@ -103,8 +104,9 @@ def _questions(exam: ExamTexts) -> Iterator[_Laid]:
         question = laid.numbers(first)
         alone = laid.shingles(first)
         both = np.unique(np.concatenate([alone, *(laid.shingles(other) for other in others)]))
+        options = tuple(laid.numbers(other) for other in others)
         yield _Laid(
-            Target(exam.exam, (one.item,), "question", "", question, tuple(laid.numbers(other) for other in others)),
+            Target(exam.exam, (one.item,), "question", "", question, options, fact=one.fact),
             laid.grams(first),
             int(laid.wholes[first]) if len(question) >= _FEWEST_UNITS else None,
             SHORTEST <= len(question) < GRAM and not laid.unspaced[first],

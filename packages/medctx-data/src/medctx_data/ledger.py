@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import medctx
 from medctx import digest
-from medctx.contamination import SUMMARY, TOUCHES, Compared, Ledger, Touch
+from medctx.contamination import SUMMARY, TAUGHT, TOUCHES, Compared, Ledger, Touch
 from medctx.dialogues import files_of, read_file
 from medctx.jsonl import read_record, read_records, write_record, write_records
 from medctx.progress import Advance, track
@@ -42,7 +42,7 @@ from medctx_data.manifest import MixManifest
 from medctx_data.marks import batches
 from medctx_data.touching import touches
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Piece(NamedTuple):
@@ -98,17 +98,18 @@ class _Count:
             self.rows.add(touch.row)
             if touch.item:
                 kinds = self.items.setdefault(touch.exam, {})
-                kinds.setdefault(f"{touch.kind} {touch.where}", set()).add(touch.item)
+                kinds.setdefault(touch.way, set()).add(touch.item)
             yield touch
 
     def of(self, exam: ExamTexts) -> Compared:
         kinds = self.items.get(exam.exam, {})
+        touched = [items for way, items in kinds.items() if way != TAUGHT]
         return Compared(
             exam=exam.exam,
             digest=exam.digest,
             items=len(exam.questions),
             passages=len(exam.pages),
-            touched=len(set().union(*kinds.values())),
+            touched=len(set().union(*touched)),
             by_kind={kind: len(items) for kind, items in sorted(kinds.items())},
         )
 

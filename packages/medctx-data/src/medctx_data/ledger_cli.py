@@ -12,7 +12,7 @@ from medctx import config as configs
 from medctx import tracking
 from medctx.cli import config_path, one_sentence, step_options
 from medctx.config import Config
-from medctx.contamination import SUMMARY, TOUCHES, Ledger
+from medctx.contamination import SUMMARY, TAUGHT, TOUCHES, Ledger
 from medctx.errors import MedctxError
 from medctx_data import folder, show
 from medctx_data.exam_files import read_exams
@@ -35,9 +35,11 @@ class LedgerConfig(Config):
 
 
 def table(ledger: Ledger) -> Table:
-    """One line for each exam: items touched, by kind, in their question and in the Passages of their evidence."""
+    """One line for each exam: items touched, by kind, in their question and in the Passages of their evidence; and
+    those whose fact is taught on purpose, which count as not touched.
+    """
     shown = Table(title=f"{ledger.touching:,} of {ledger.rows:,} Dialogues touch an exam ({ledger.touches:,} touches)")
-    for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS)):
+    for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
         shown.add_column(name, justify="left" if name == "exam" else "right")
     for one in ledger.exams:
         both = [[one.by_kind.get(f"{kind} {where}", 0) for where in ("question", "book")] for kind in KINDS]
@@ -47,6 +49,7 @@ def table(ledger: Ledger) -> Table:
             f"{one.touched:,}",
             f"{100 * one.touched / one.items:.2f} %" if one.items else "",
             *(f"{question:,} / {book:,}" for question, book in both),
+            f"{one.by_kind.get(TAUGHT, 0):,}",
         )
     return shown
 

@@ -163,6 +163,7 @@ def _hits(turns: _Turns, index: Index) -> list[_Hit]:
 def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Touch]:
     """A hit as the items it touches."""
     target, dialogue = index.targets[hit.target], turns.dialogues[turns.rows[hit.turn]]
+    taught = hit.kind == "13-gram" and bool(target.fact) and target.fact in dialogue.facts
     text = turns.excerpt(hit.turn, hit.begin, hit.end)[:SHOWN]
     for item in target.items or ("",):
         yield Touch(
@@ -175,6 +176,7 @@ def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Touch]:
             score=round(hit.score, 4),
             text=text,
             passage=target.passage,
+            taught=taught,
         )
 
 

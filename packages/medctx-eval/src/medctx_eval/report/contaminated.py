@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medctx.contamination import SUMMARY, TOUCHES, Touch
+from medctx.contamination import SUMMARY, TAUGHT, TOUCHES, Touch
 from medctx.contamination import Ledger as LedgerSummary
 from medctx.jsonl import read_record, read_records
 from medctx_eval.report.aligned import Aligned
@@ -49,7 +49,7 @@ def read(path: Path) -> Touched:
     ways: dict[tuple[str, str], frozenset[str]] = {}
     for touch in read_records(lines, Touch):
         key = (touch.exam, touch.item)
-        ways[key] = ways.get(key, frozenset()) | {f"{touch.kind} {touch.where}"}
+        ways[key] = ways.get(key, frozenset()) | {touch.way}
     summary = lines.parent / SUMMARY
     if not summary.is_file():
         return Touched(ways, None)
@@ -72,14 +72,15 @@ def contamination(sheet: Sheet, touched: Touched) -> Contamination | None:
     exams = dict.fromkeys(aligned.exams[code] for code in asked)
     return Contamination(
         asked=len(asked),
-        found=sum(map(bool, ways)),
-        kinds={way: sum(way in own for own in ways) for way in sorted({way for own in ways for way in own})},
+        found=sum(bool(own - {TAUGHT}) for own in ways),
+        taught=sum(own == {TAUGHT} for own in ways),
+        kinds={way: sum(way in own for own in ways) for way in sorted({way for own in ways for way in own - {TAUGHT}})},
         forgotten=() if touched.exams is None else tuple(exam for exam in exams if exam not in touched.exams),
     )
 
 
 def _dirty(aligned: Aligned, touched: Touched) -> BoolArray:
-    """(N,): the item was found in training data."""
+    """(N,): the item was found in training data, be it that its fact is taught on purpose."""
     items = [bool(touched.of(exam, item)) for exam, item in zip(aligned.exams, aligned.items, strict=True)]
     return np.array(items, dtype=np.bool_)[aligned.item[aligned.starts]]
 

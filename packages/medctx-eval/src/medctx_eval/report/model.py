@@ -168,13 +168,15 @@ class Clean(Record):
 
 
 class Contamination(Record):
-    """``found`` of the ``asked`` items of both axes are in the training data; ``kinds`` says in which ways.
+    """``found`` of the ``asked`` items of both axes are in the training data; ``kinds`` says in which ways. ``taught``
+    others share no more than the words of their fact with a Dialogue that teaches it on purpose.
 
     ``forgotten`` are exams that the ledger was not made for: whether their items are clean is not known.
     """
 
     asked: int = Field(ge=1)
     found: int = Field(ge=0)
+    taught: int = Field(0, ge=0)
     kinds: dict[str, int] = Field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
 
