@@ -75,7 +75,7 @@ def test_the_forgetful_falls_with_length_only(found: Judgements) -> None:
 
     for short in ("closed", "gold", "counterfactual", "distractor"):
         assert right(short) == 1
-    assert 1 > right("open:2048") > right("open:8192") > 0
+    assert 1 > right("open:1536") > right("open:4096") > 0
 
 
 def test_what_is_believed_is_the_page(found: Judgements) -> None:

@@ -17,6 +17,9 @@ with the files of the mix that are missing. Exit 0 whatever is found; what to do
     medctx-eval report RUNS... --set contamination=FOLDER --set max_contaminated=0.01
     medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
 
+A Dialogue that names a closed-book item's fact among its ``facts`` may have the words of that fact: such a touch is
+``taught``, and the item is not counted as touched for it (:class:`Touch`).
+
 Several ledgers, one of each mix, count together: an item found in any of them is not clean for any cell (differences
 are paired on the same items), and an exam that one of them was not made for counts as not looked at.
 """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medctx_eval.report.model import Report
 
 BASE = "oracle"
-CONDITIONS = ("closed", "gold", "open:2048", "open:8192", "distractor", "counterfactual")
+CONDITIONS = ("closed", "gold", "open:1536", "open:4096", "distractor", "counterfactual")
 
 
 class DemoConfig(Config):
