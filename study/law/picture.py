@@ -197,7 +197,8 @@ def recommendation(
         _keeping(lower, found)
         shown = [axes.get_legend_handles_labels() for axes in (upper, lower)]
         handles, labels = (both[0] + both[1] for both in zip(*shown, strict=True))
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+        # Three columns: four of the longest names are wider than the figure.
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
         _share_axis(lower, [one.share for part in points for one in part.points])
     return figure
 
