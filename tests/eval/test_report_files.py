@@ -13,7 +13,7 @@ from rich.console import Console
 
 from medctx.jsonl import read_record
 from medctx_eval import run_folder
-from medctx_eval.report import Report, ReportConfig, build
+from medctx_eval.report import Report, ReportConfig, build, figures, html, markdown
 from medctx_eval.report.recipe import Recipe
 from medctx_eval.report.tables import main_table
 from tests.eval import synthetic_runs
@@ -23,6 +23,7 @@ PICTURES = (
     "pareto",
     "differences",
     "conditions",
+    "lengths",
     "loss-1",
     "loss-2",
     "loss-3",
@@ -109,6 +110,24 @@ def test_figures_exist_twice_and_markdown_shows_them(written: tuple[Path, Report
     widths = {line.count(" | ") for line in page.splitlines() if line.startswith("| ")}
     assert len(widths) > 1  # several tables
     assert not list(out.rglob(".*"))  # nothing half-written is left
+
+
+def test_of_many_cells_the_panels_are_behind_their_names(
+    written: tuple[Path, Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, report = written
+    pictures = figures.draw(report)
+    shown, folded = 'id="figure-loss-1"', "![loss-1]"
+    assert html.page(report, pictures, "", None).index(shown) < html.page(report, pictures, "", None).index("<summary>")
+    assert folded in markdown.page(report, pictures)
+    monkeypatch.setattr(figures.heat, "MOST_APART", 2)
+    page = html.page(report, pictures, "", None)
+    before = page[: page.index(shown)]
+    assert 'id="figure-lengths"' in before
+    assert before.rindex("<details>") > before.rfind("</details>")
+    told = markdown.page(report, pictures)
+    assert folded not in told
+    assert "[1:0](figures/loss-1.png), [1:1](figures/loss-2.png), [0:1](figures/loss-3.png)" in told
 
 
 def test_terminal_table_shows_every_cell_and_interval_in_80_columns(written: tuple[Path, Report]) -> None:

@@ -16,8 +16,7 @@ from medctx.records import Mode, Verdict
 from medctx_eval.receipt import total
 from medctx_eval.report import parts
 from medctx_eval.report.browser import Contents
-from medctx_eval.report.figures import Picture, style
-from medctx_eval.report.figures.heat import grid
+from medctx_eval.report.figures import Picture, heat, style
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
 from medctx_eval.report.published import agreement
 from medctx_eval.stats import FEW, FEWEST, words
@@ -156,7 +155,9 @@ def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser
             few=FEW,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.order),
             letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
-            depths=grid(report)[1],
+            depths=heat.grid(report)[1],
+            lost_in=heat.names(report),
+            most_apart=heat.MOST_APART,
             verdicts=list(Verdict),
             total=total(run.manifest.cost for cell in report.cells for run in cell.runs),
             version_sets=_version_sets(report),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from medctx.records import Mode, Verdict
 from medctx_eval.report import parts
-from medctx_eval.report.figures import Picture
+from medctx_eval.report.figures import Picture, heat
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Check, Report
 from medctx_eval.report.tables import DOUBT_NOTE, FEW_NOTE, HEADER, rows
 from medctx_eval.stats import FEWEST, Accuracy, Difference
@@ -165,8 +165,13 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
         "the table are looked at together.",
         "",
     ]
+    apart = {name: cell for cell, name in heat.names(report).items()} if len(report.tuned) > heat.MOST_APART else {}
     for name, picture in pictures.items():
-        lines += [f"![{name}](figures/{name}.png)", "", f"*{escape(picture.caption)}*", ""]
+        if name not in apart:
+            lines += [f"![{name}](figures/{name}.png)", "", f"*{escape(picture.caption)}*", ""]
+    if apart:
+        links = ", ".join(f"[{escape(cell)}](figures/{name}.png)" for name, cell in apart.items())
+        lines += [f"Length and depth of each cell: {links}.", ""]
     lines += _table("The gate", ["cell", "gains knowledge", "keeps reading", "readable", "clean"], _gate(report))
     cells = [cell.name for cell in report.cells]
     lines += _table(f"By condition, {mode} mode", ["condition", *cells, "N"], _conditions(report, mode))

@@ -17,6 +17,7 @@ _DRAWN: tuple[Callable[[Report], Iterable[Picture]], ...] = (
     curves.amount,
     beside.published,
     bars.conditions,
+    heat.by_length,
     heat.losses,
     panels.conduct,
     bars.verdicts,

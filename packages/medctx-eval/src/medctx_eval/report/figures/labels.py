@@ -1,55 +1,38 @@
-"""Labels beside points that do not lie on one another."""
+"""Labels beside points, off the markers, the arms and one another, each joined to its point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
+import textalloc
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+
+from medctx_eval.report.figures import style
 
 Corners = tuple[float, float, float, float]
 
-_LETTER, _LINE = 6.0, 12.0
-"""About the width of a letter and the height of a line at ten points."""
-_PLACES = ((7, 7, "left"), (-7, 7, "right"), (7, -16, "left"), (-7, -16, "right"), (7, 20, "left"), (-7, 20, "right"))
-
-
-def _boxes(x: float, y: float, text: str) -> list[tuple[float, float, float, float]]:
-    """Candidate boxes (left, bottom, right, top) in points."""
-    width = _LETTER * len(text)
-    return [
-        (x + dx - (width if side == "right" else 0), y + dy, x + dx + (0 if side == "right" else width), y + dy + _LINE)
-        for dx, dy, side in _PLACES
-    ]
-
-
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return width * height if width > 0 and height > 0 else 0.0
+_SIZE = 9
 
 
 def place_labels(
-    axes: Axes, places: Sequence[tuple[float, float]], texts: Sequence[str], corners: Sequence[Corners] = ()
+    axes: Axes,
+    places: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    colours: Sequence[str],
+    corners: Sequence[Corners] = (),
 ) -> None:
-    """Write every text beside its place (data coordinates), where it covers markers, earlier texts and arms least.
+    """Write every text near its place (data coordinates) and draw a thin line to it in the colour of its point.
 
     ``corners``: the ends (left, bottom, right, top) of each place's error bars, in data coordinates.
     """
-
-    def in_points(values: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-        return np.asarray(axes.transData.transform(np.asarray(values)) * 72 / axes.figure.dpi)
-
-    pixels = in_points(places)
-    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in pixels]
-    for (x, y), (left, bottom, right, top) in zip(pixels, corners, strict=False):
-        (first, low), (last, high) = in_points([(left, bottom), (right, top)])
-        taken += [(first, y - 2, last, y + 2), (x - 2, low, x + 2, high)]
-    for (x, y), at, text in zip(pixels, places, texts, strict=True):
-        boxes = _boxes(x, y, text)
-        cost = [sum(_overlap(box, other) for other in taken) for box in boxes]
-        best = int(np.argmin(cost))
-        dx, dy, side = _PLACES[best]
-        taken.append(boxes[best])
-        axes.annotate(text, at, xytext=(dx, dy), textcoords="offset points", ha=side, va="bottom")
+    x, y = [place[0] for place in places], [place[1] for place in places]
+    across = [((left, right), (level, level)) for (left, _, right, _), level in zip(corners, y, strict=False)]
+    upright = [((level, level), (low, high)) for (_, low, _, high), level in zip(corners, x, strict=False)]
+    arms = across + upright
+    textalloc.allocate(
+        axes, x, y, list(texts), x_scatter=x, y_scatter=y,
+        x_lines=[list(arm[0]) for arm in arms], y_lines=[list(arm[1]) for arm in arms],
+        textsize=_SIZE, textcolor=style.INK, linecolor=list(colours), linewidth=0.8,
+        min_distance=0.02, max_distance=0.25,
+        avoid_label_lines_overlap=True, avoid_crossing_label_lines=True,
+    )  # fmt: skip
