@@ -73,12 +73,19 @@ def _die_at(place: str) -> None:
 
 
 def _shard_on_the_processor() -> None:
-    """Let accelerate shard (FSDP2) without a GPU: it asks for one, though torch's own sharding and gloo do without."""
+    """Let accelerate shard (FSDP2, DeepSpeed) without a GPU: it asks for one, though these and gloo do without."""
+    import accelerate
     import torch
     from accelerate.state import PartialState
     from accelerate.utils import DistributedType
 
-    torch.distributed.init_process_group("gloo")
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+        plain = accelerate.Accelerator
+        # Told that it is on a CPU, accelerate leaves DeepSpeed out without a word.
+        accelerate.Accelerator = lambda **named: plain(**{**named, "cpu": False})
+    else:
+        torch.distributed.init_process_group("gloo")
     PartialState._prepare_backend = lambda self, *_, **__: ("gloo", DistributedType.MULTI_GPU)
     PartialState.set_device = lambda self: setattr(self, "device", torch.device("cpu"))
 
@@ -90,7 +97,7 @@ def _train(config: SftConfig, out: Path, environment: dict[str, str], die_at: st
     from medctx_train.sft import train
 
     torch.set_num_threads(1)
-    if environment.get("ACCELERATE_USE_FSDP") == "true":
+    if "true" in (environment.get("ACCELERATE_USE_FSDP"), environment.get("ACCELERATE_USE_DEEPSPEED")):
         _shard_on_the_processor()
     if die_at:
         _die_at(die_at)

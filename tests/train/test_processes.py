@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from medctx.errors import MedctxError
 from medctx.jsonl import read_record, read_records
 from medctx_train import launch
+from medctx_train.checkpoint import FOLDER
 from medctx_train.config import SftConfig
 from medctx_train.encode import Encoded
 from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
@@ -90,6 +92,25 @@ def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig
     same_weights(alone, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp_path: Path, stage: str) -> None:
+    """DeepSpeed itself by the shipped configs, over gloo, killed and continued. The base is in float32: in that ZeRO-3
+    holds all weights where it is not told of bfloat16.
+    """
+    pytest.importorskip("deepspeed", reason="needs DS_BUILD_OPS=0 pip install deepspeed")
+    config = settings(strong, mix, rows_per_step=3, epochs=2)
+    alone, together, strategy = tmp_path / "alone", tmp_path / "together", variables(stage)
+    assert run(config, alone) == 0
+    assert KILLED in run_together(config, together, 2, die_at="while observing:3", strategy=strategy)
+    assert (together / FOLDER).is_dir()
+    assert set(run_together(config, together, 2, strategy=strategy)) == {0}
+    for ours, theirs in zip(steps(alone), steps(together), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+    same_weights(alone, together)
+
+
 def sample(name: str, answer: int, tokens: int = 60) -> Encoded:
     ids = tuple((7 * place + len(name) + answer) % 500 + 4 for place in range(tokens))
     return Encoded(name, "made", ids, tuple(place >= tokens - answer for place in range(tokens)))
@@ -120,3 +141,14 @@ def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, 
     alone = [one_step(config, strong, [Row((one,))])[0].loss for one in (long, short)]
     assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
     assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)
+
+
+@pytest.mark.parametrize("asked", ["DEEPSPEED", "FSDP"])
+def test_a_launch_that_shares_nothing_out_though_asked_to_is_refused(
+    asked: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a GPU accelerate leaves both out, each process then holding the whole model."""
+    accelerator = launch.start(config)
+    monkeypatch.setenv(f"ACCELERATE_USE_{asked}", "true")
+    with pytest.raises(MedctxError, match=rf"asks for {asked}, .* there is none here; give --config_file"):
+        launch.require_sharing(accelerator)

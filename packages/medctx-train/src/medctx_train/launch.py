@@ -7,6 +7,7 @@ Only the main process writes, speaks and tracks; all of them must see the same o
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,6 +41,20 @@ def _require_processes() -> None:
         )
 
 
+def require_sharing(accelerator: Accelerator) -> None:
+    """Refuse what accelerate makes of a launch that shares the weights out where it finds no GPU: one that does not,
+    and not a word.
+    """
+    from accelerate.utils import DistributedType
+
+    for variable, kind in (("DEEPSPEED", DistributedType.DEEPSPEED), ("FSDP", DistributedType.FSDP)):
+        if os.environ.get(f"ACCELERATE_USE_{variable}") == "true" and accelerator.distributed_type != kind:
+            raise MedctxError(
+                f"The launch config asks for {kind.value}, which accelerate gives on GPUs only and there is none here; "
+                'give --config_file "$(medctx-train launch-configs cpu)".'
+            )
+
+
 def start(config: SftConfig) -> Accelerator:
     """Join the processes of this launch."""
     import torch
@@ -49,6 +64,7 @@ def start(config: SftConfig) -> Accelerator:
     console.quiet = not is_main()
     _require_processes()
     accelerator = Accelerator(mixed_precision="bf16" if autocasts(config) else "no", cpu=not torch.cuda.is_available())
+    require_sharing(accelerator)
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
         # Rows are handed over one by one and accumulated by the steps themselves; DeepSpeed clips by its own config.
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
@@ -70,6 +86,20 @@ def replicated(accelerator: Accelerator) -> bool:
     from accelerate.utils import DistributedType
 
     return accelerator.distributed_type not in {DistributedType.FSDP, DistributedType.DEEPSPEED}
+
+
+def whole(accelerator: Accelerator, model: torch.nn.Module) -> AbstractContextManager[None]:
+    """The weights of a loaded model in every process for a while: ZeRO-3 has them in shards from loading on, and
+    brings them together by itself only once the model is prepared.
+    """
+    from accelerate.utils import DistributedType
+
+    if accelerator.distributed_type != DistributedType.DEEPSPEED or accelerator.deepspeed_plugin.zero_stage != 3:
+        return nullcontext()
+    import deepspeed
+
+    gathered: AbstractContextManager[None] = deepspeed.zero.GatheredParameters(list(model.parameters()))
+    return gathered
 
 
 def from_main(accelerator: Accelerator, value: T) -> T:

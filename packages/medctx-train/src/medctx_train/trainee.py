@@ -14,6 +14,7 @@ from medctx.errors import MedctxError
 from medctx.jsonl import write_record
 from medctx.progress import say
 from medctx_train import adapter as adapters
+from medctx_train import launch
 from medctx_train.arithmetic import precision
 from medctx_train.attention import implementation, self_test, spread_rows
 from medctx_train.config import SftConfig
@@ -110,7 +111,7 @@ def load_trainee(
     model = base_model(config, folder, rows)
     if config.method != "qlora":
         model.to(accelerator.device)
-    with accelerator.autocast():
+    with accelerator.autocast(), launch.whole(accelerator, model):
         gap = self_test(model, rows, config.max_packing_gap)
         check_losses(model, rows)
     return trained_model(config, model), gap
