@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,10 +69,12 @@ def law(found: LawRecord, intervals: Intervals) -> Figure:
         for over in ("ratio", "amount")
         if (curves := [curve for curve in part.curves if curve.over == over])
     ]
+    columns = min(2, max(1, len(drawn)))
+    lines = -(-len(drawn) // columns)
     with figures.look():
-        figure = Figure(figsize=(5.2 * max(1, len(drawn)), 4.0), layout="constrained")
+        figure = Figure(figsize=(5.2 * columns, 4.0 * max(1, lines)), layout="constrained")
         for place, (part, over, curves) in enumerate(drawn):
-            axes = figure.add_subplot(1, len(drawn), place + 1)
+            axes = figure.add_subplot(lines, columns, place + 1)
             for order, curve in enumerate(curves):
                 one = len(curves) == 1
                 colour, marker = OF_PART[part.part] if one else _look(order)
@@ -86,10 +89,15 @@ def _look(order: int) -> tuple[str, str]:
     return figures.COLOURS[order % len(figures.COLOURS)], figures.MARKERS[order % len(figures.MARKERS)]
 
 
+def _beside(axes: Axes, level: float, text: str, colour: str, at: Literal["bottom", "top", "center"]) -> None:
+    """Words at the right end of a level, outside: inside they would lie on the cells of general data alone."""
+    axes.text(1.01, level, text, transform=axes.get_yaxis_transform(), color=colour, fontsize=8, va=at)
+
+
 def _finish(axes: Axes, part: LawPart, over: str, curves: Sequence[Curve]) -> None:
     if part.base is not None:
         axes.axhline(part.base, color=figures.FAINT, linewidth=1, linestyle=":")
-        axes.text(1.0, part.base, "base ", transform=axes.get_yaxis_transform(), fontsize=8, ha="right", va="bottom")
+        _beside(axes, part.base, "base", figures.INK, "center")
     if over == "ratio":
         _share_axis(axes, [one.share for one in part.points])
     else:
@@ -167,16 +175,10 @@ def recommendation(
             _points(upper, part, curve, intervals, colour, marker)
             if part.base is not None:
                 upper.axhline(part.base, color=colour, linewidth=1, linestyle=":")
-                upper.text(
-                    1.0, part.base, f"base, {part.part} ", transform=upper.get_yaxis_transform(), color=colour,
-                    fontsize=8, ha="right", va="bottom",
-                )  # fmt: skip
+                _beside(upper, part.base, f"base,\n{part.part}", colour, "bottom")
                 if part.part == "reading" and margin is not None:
                     upper.axhline(part.base - margin, color=colour, linewidth=1)
-                    upper.text(
-                        1.0, part.base - margin, f"less {100 * margin:g} points ", color=colour, fontsize=8, ha="right",
-                        va="top", transform=upper.get_yaxis_transform(),
-                    )  # fmt: skip
+                    _beside(upper, part.base - margin, f"less {100 * margin:g}\npoints", colour, "top")
         for forecast in found.forecasts:
             colour = OF_PART[forecast.part][0]
             one = forecast.measurement
@@ -188,7 +190,7 @@ def recommendation(
                     [found.share], [result.measured.value], "*", color=OF_PART[result.part][0], markersize=15,
                     markeredgecolor="white", label=f"{result.part}, measured afterwards",
                 )  # fmt: skip
-        upper.axvline(found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}, thick: its measurement")
+        upper.axvline(found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}; thick: its exam, foretold")
         lower.axvline(found.share, color=figures.GREEN, linewidth=1.4)
         upper.set_ylabel("accuracy, %")
         figures.percentages(upper.yaxis)

@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from medctx.atomic import atomic_file
 from medctx.jsonl import write_text
@@ -64,8 +64,11 @@ def look() -> Iterator[None]:
 
 
 def percentages(axis: Axis) -> None:
-    """Write shares as per cent, without the sign."""
-    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    """Write shares as per cent, without the sign, at whole numbers where there is room for them."""
+    locator = axis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(steps=[1, 2, 5, 10])
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g}".replace("-", "\N{MINUS SIGN}")))
 
 
 def settle(figure: Figure) -> None:
