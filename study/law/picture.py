@@ -190,7 +190,9 @@ def recommendation(
                     [found.share], [result.measured.value], "*", color=OF_PART[result.part][0], markersize=15,
                     markeredgecolor="white", label=f"{result.part}, measured afterwards",
                 )  # fmt: skip
-        upper.axvline(found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}; thick: its exam, foretold")
+        upper.axvline(
+            found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}; thick: its exam, foretold"
+        )
         lower.axvline(found.share, color=figures.GREEN, linewidth=1.4)
         upper.set_ylabel("accuracy, %")
         figures.percentages(upper.yaxis)

@@ -82,12 +82,13 @@ def test_a_written_mix_is_read_as_it_was(made: Made, tmp_path: Path) -> None:
 
 def test_the_picture_is_drawn_only_with_matplotlib(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "find_spec", lambda name: None)
-    assert not figure.draw(made.manifest, tmp_path / "no.png")
-    assert not (tmp_path / "no.png").exists()
+    assert not figure.draw(made.manifest, tmp_path)
+    assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     pytest.importorskip("matplotlib")
-    assert figure.draw(made.manifest, tmp_path / "yes.png")
-    assert (tmp_path / "yes.png").read_bytes().startswith(b"\x89PNG")
+    assert figure.draw(made.manifest, tmp_path)
+    assert (tmp_path / folder.FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert "general:medical" in (tmp_path / "composition.svg").read_text(encoding="utf-8")
 
 
 def test_the_histogram_has_every_dialogue_once(made: Made) -> None:

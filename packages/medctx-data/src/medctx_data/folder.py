@@ -21,7 +21,7 @@ from medctx_data.mix import Draft, Entry, Observed
 MANIFEST = "mix.json"
 CONFIG = "config.yaml"
 EXCLUSIONS = "exclusions.jsonl"
-FIGURE = "composition.png"
+FIGURE = f"{figure.NAME}.png"
 _BYTES_A_TOKEN = 8
 
 
@@ -60,7 +60,7 @@ def write(folder: Path, draft: Draft) -> MixManifest:
     write_records(folder / EXCLUSIONS, draft.exclusions)
     configs.save(draft.config, folder / CONFIG)
     manifest = describe(draft, observed)
-    figure.draw(manifest, folder / FIGURE)
+    figure.draw(manifest, folder)
     write_text(folder / mix_card.FILE, mix_card.text(manifest, folder.name))
     write_record(folder / MANIFEST, manifest)
     (folder / shards.UNFINISHED).unlink(missing_ok=True)
