@@ -81,6 +81,21 @@ class Examination:
         file = folder / run_folder.MANIFEST
         return file.is_file() and read_record(file, Manifest).key == key
 
+    def _adopted(self, model: ModelConfig, name: str, folder: Path, key: str) -> bool:
+        """Whether these weights were asked this paper under another name, as a cell is named anew when a study gets a
+        second seed; its run is then this one's, too. A model that is listed twice is meant to be asked twice.
+        """
+        arithmetic = self._arithmetic()
+        twins = [one for one in self.models if identity(one, self.kind, arithmetic) == name]
+        if folder.exists() or len(twins) > 1:
+            return False
+        for other in sorted(self._out.glob(f"*-{name[: digest.SHORT]}")):
+            if self._done(other, key):
+                cell = model.cell or model.name
+                run_folder.adopt(folder, other, model=model.name, cell=cell, training_seed=model.training_seed)
+                return True
+        return False
+
     def _proof(self, model: ModelConfig, engine: Engine) -> dict[str, float]:
         """That an adapter served beside its base acts; nothing where there is nothing to prove or no reference."""
         if self.kind != "vllm" or model.adapter is None or not self._config.proof or not canary.provable():
@@ -153,7 +168,7 @@ class Examination:
         if self.kind != "endpoint":
             name = identity(model, self.kind, self._arithmetic())
             folder, key = self._folder(model, name), self._key(name)
-            if self._done(folder, key):
+            if self._done(folder, key) or self._adopted(model, name, folder, key):
                 return folder, False
             with self._session.engine(model, self._tokenizer) as engine:
                 self._examine(model, engine, name, folder, key)

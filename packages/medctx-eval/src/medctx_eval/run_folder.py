@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 from pydantic import Field
@@ -74,6 +76,17 @@ def read(folder: Path) -> RunFolder:
     """Read a finished run; raises MedctxError where it is not one."""
     manifest = read_record(folder / MANIFEST, Manifest)
     return RunFolder(manifest=manifest, judged=tuple(read_records(folder / VERDICTS, Judged)))
+
+
+def adopt(folder: Path, finished: Path, *, model: str, cell: str, training_seed: int | None) -> None:
+    """Make ``folder`` what ``finished`` is, under another name: the same weights were asked the same paper."""
+    scratch = folder.with_name(f".{folder.name}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(finished, scratch)
+    manifest = read_record(finished / MANIFEST, Manifest)
+    named = {"model": model, "cell": cell, "training_seed": training_seed}
+    write_record(scratch / MANIFEST, manifest.model_copy(update=named))
+    os.replace(scratch, folder)
 
 
 def read_items(folder: Path, manifest: Manifest) -> dict[str, ExamItem]:
