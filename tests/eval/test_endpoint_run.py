@@ -17,6 +17,7 @@ from medctx_eval import examination, run_folder
 from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
 from medctx_eval.engines import client
 from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
+from tests.eval.exam_files import write_exam
 from tests.eval.loopback import Loopback, Rule, serve
 
 ROWS = 12
@@ -30,19 +31,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def exam_file(tmp_path: Path) -> Path:
-    file = tmp_path / "items.jsonl"
-    rows = [
-        {
-            "id": f"i{n}",
-            "question": f"Question {n}?",
-            "options": {"A": "yes", "B": "no"},
-            "answer": "AB"[n % 2],
-            "context": f"Text of question {n}. " * 3,
-        }
-        for n in range(ROWS)
-    ]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return file
+    return write_exam(tmp_path / "items.jsonl", ROWS)
 
 
 def flat(prompt: list[int], token: int) -> float:
