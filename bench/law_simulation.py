@@ -40,6 +40,9 @@ DESIGNS = {
     "7 x 1": Design(SEVEN, 1, 0.08),
     "7 x 2, noisy runs": Design(SEVEN, 2, 0.2),
     "5 x 1": Design(FIVE, 1, 0.08),
+} | {
+    f"+ 2 amounts, {growth}": Design(SEVEN, 2, 0.08, amounts=(0.5, 2.0), growth=growth)
+    for growth in ("none", "slowing", "gaining speed", "threshold")
 }
 LEAST = 0.93
 MARGIN, BASE_READING, BASE_KNOWLEDGE = 0.05, 0.6, 0.3
@@ -92,7 +95,7 @@ def row(shape: str, design: str, tried: list[Tried]) -> tuple[str, bool]:
     verdict = "FAILS" if fails else "ok" if shape not in WRONG else ""
     mark = f"{np.mean(ahead):+.2f} ({np.std(ahead, ddof=1) / np.sqrt(len(ahead)):.2f})"
     return (
-        f"{design:20} {shape:10} | {spread(rates[0])} {spread(rates[1])} {process:.3f} | {told} | {mark} {verdict}",
+        f"{design:26} {shape:10} | {spread(rates[0])} {spread(rates[1])} {process:.3f} | {told} | {mark} {verdict}",
         fails,
     )
 
@@ -166,7 +169,7 @@ def saturation_table(pool: Pool, studies: int) -> int:
 
 def recommendation_table(pool: Pool, studies: int, designs: list[str], wanted: list[str]) -> int:
     print(
-        f"{'':31} | optimum in its interval, gain in its interval, keeps reading where said, length, regret", flush=True
+        f"{'':37} | optimum in its interval, gain in its interval, keeps reading where said, length, regret", flush=True
     )
     for design in designs:
         for name in wanted or READING:
@@ -175,7 +178,7 @@ def recommendation_table(pool: Pool, studies: int, designs: list[str], wanted: l
             said = [one for one in keeps if one is not None]
             rate = f"{np.mean(said):.3f} of {len(said)}" if said else "never said"
             print(
-                f"{design:20} {name:10} | {spread(list(optimum))} {spread(list(gain))} {rate:>13} "
+                f"{design:26} {name:10} | {spread(list(optimum))} {spread(list(gain))} {rate:>13} "
                 f"{np.mean(length):.2f} {np.mean(regret):+.1f} points",
                 flush=True,
             )
@@ -186,7 +189,7 @@ def left_out_table(pool: Pool, studies: int, designs: list[str], wanted: list[st
     columns = (
         f"covered: between, all, process | errors between: {', '.join(METHODS)}; the same of all | ahead of straight"
     )
-    print(f"{'':31} | {columns}", flush=True)
+    print(f"{'':37} | {columns}", flush=True)
     failed = 0
     for design in designs:
         for name in wanted or READING:

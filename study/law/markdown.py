@@ -10,8 +10,8 @@ from study.law.recommend import Recommendation
 from study.law.record import LawRecord
 
 _FORM = (
-    "Logit accuracies follow Ye et al. (arXiv 2403.16952), c + k exp(t s) in the general share s, with a saturating "
-    "term of the amount and a bent one of the logarithm of the size where these vary. A smooth deviation from the "
+    "Logit accuracies follow Ye et al. (arXiv 2403.16952), c + k exp(t s) in the general share s, and in the "
+    "logarithms of the amount and of the size where these vary. A smooth deviation from the "
     "form, chance between runs, and chance in the items (correlated, as all runs answer the same ones) are part of "
     "every interval."
 )

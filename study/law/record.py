@@ -22,7 +22,7 @@ AMOUNTS = 61
 EFFECT_DRAWS = 2000
 LEVELS = (0.025, 0.5, 0.975)
 LEVEL_TERMS = ("medical only", "general only", "level")
-Unit = Literal["accuracy", "points", "logits", "amount", "bend"]
+Unit = Literal["accuracy", "points", "logits", "bend"]
 
 
 class Parameter(Record):
@@ -130,7 +130,7 @@ def _parameters(law: Law) -> Iterator[Parameter]:
         spreads["between base models"] = law.draws.size_sd
     for name, values in {**law.draws.bends, **spreads}.items():
         value, bottom, top = _quantiles(values, law.weights)
-        unit: Unit = "amount" if name == "scale" else "logits" if name in spreads else "bend"
+        unit: Unit = "logits" if name in spreads else "bend"
         yield Parameter(name=name, unit=unit, value=value, low=bottom, high=top)
 
 

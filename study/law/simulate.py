@@ -37,6 +37,15 @@ READING: Mapping[str, Shape] = {
 ``replay`` is steeper than its prior likes; ``hump``, ``threshold`` and ``root`` are no such curves."""
 WRONG = ("hump", "threshold", "root")
 
+GROWTH: Mapping[str, Shape] = {
+    "none": np.zeros_like,
+    "slowing": lambda amounts: 1 - 1 / amounts,
+    "gaining speed": lambda amounts: 0.38 * (amounts**2.2 - 1),
+    "threshold": lambda amounts: 1.4 * special.expit((np.log(amounts) - 0.35) / 0.2) - 0.2,
+}
+"""What amounts (multiples of the reference) add in logits. The first three are power laws, as the form's are;
+``gaining speed`` is what SmolLM2 did with 20,000, 40,000 and 80,000 tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exam:
@@ -53,12 +62,23 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """``shares`` of the cells, ``seeds`` runs of each, ``run_sd`` between runs in logits."""
+    """``shares`` of the cells, ``seeds`` runs of each, ``run_sd`` between runs in logits; ``amounts`` at which equal
+    shares were trained as well, multiples of that of the other cells, and how accuracy grows with them.
+    """
 
     shares: tuple[float, ...]
     seeds: int = 2
     run_sd: float = 0.08
     exam: Exam = Exam()
+    amounts: tuple[float, ...] = ()
+    growth: str = "none"
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """The cells by name."""
+        of_all = 1.0 if self.amounts else None
+        found = {f"{share:g}": Place(share, of_all) for share in self.shares}
+        return found | {f"0.5 x {amount:g}": Place(0.5, amount) for amount in self.amounts}
 
 
 class Simulated(NamedTuple):
@@ -100,12 +120,13 @@ def error_of(values: FloatArray, clusters: FloatArray) -> float:
     return float(np.sqrt(len(totals) / (len(totals) - 1) * np.square(totals).sum()) / len(values))
 
 
-def _noise(means: Mapping[str, FloatArray], seeds: int, clusters: FloatArray) -> ItemNoise:
+def _noise(means: Mapping[str, FloatArray], places: Mapping[str, Place], seeds: int, clusters: FloatArray) -> ItemNoise:
     """What a report's paired errors tell of the chance in the items; ``means``: verdicts by cell, the base's among
     them.
     """
     cells = {
-        name: Scored(float(value.mean()), seeds, None if name == BASE else float(name)) for name, value in means.items()
+        name: Scored(float(value.mean()), seeds, None if name == BASE else places[name].share)
+        for name, value in means.items()
     }
     pairs = [
         PairError(first, second, error_of(means[first] - means[second], clusters))
@@ -120,17 +141,19 @@ def study(
     shape: Shape, base: float, design: Design, rng: np.random.Generator, part: str = "reading", unseen: int = 0
 ) -> Simulated:
     """Simulate the exam of every cell of a design, ``unseen`` further runs of each, and the base."""
-    shares = np.repeat(design.shares, design.seeds + unseen)
-    truth = special.expit(special.logit(shape(shares)) + design.run_sd * rng.standard_normal(len(shares)))
+    places = design.places
+    shares = np.repeat([place.share for place in places.values()], design.seeds + unseen)
+    amounts = np.repeat([place.amount or 1.0 for place in places.values()], design.seeds + unseen)
+    logits = special.logit(shape(shares)) + GROWTH[design.growth](amounts)
+    truth = special.expit(logits + design.run_sd * rng.standard_normal(len(shares)))
     right, clusters = verdicts(np.append(truth, base), [*shares, None], design.exam, rng)
-    by_cell = right[:-1].reshape(len(design.shares), design.seeds + unseen, -1)
+    by_cell = right[:-1].reshape(len(places), design.seeds + unseen, -1)
     seen, new = by_cell[:, : design.seeds], by_cell[:, design.seeds :]
-    names = [f"{share:g}" for share in design.shares]
-    means = {name: own.mean(axis=0) for name, own in zip(names, seen, strict=True)} | {BASE: right[-1]}
+    means = {name: own.mean(axis=0) for name, own in zip(places, seen, strict=True)} | {BASE: right[-1]}
     runs = tuple(
-        Run(name, Place(share), float(one.mean()), seed)
-        for name, share, own in zip(names, design.shares, seen, strict=True)
+        Run(name, place, float(one.mean()), seed)
+        for (name, place), own in zip(places.items(), seen, strict=True)
         for seed, one in enumerate(own)
     )
-    measured = Measured(part, runs, float(right[-1].mean()), _noise(means, design.seeds, clusters))
+    measured = Measured(part, runs, float(right[-1].mean()), _noise(means, places, design.seeds, clusters))
     return Simulated(measured, new.mean(axis=2))

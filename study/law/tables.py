@@ -36,12 +36,10 @@ def _parameter(one: Parameter) -> str:
         return accuracy(found)
     if one.unit == "points":
         return difference(found)
-    if one.unit == "amount":
-        return f"{number(one.value)} [{number(one.low)}, {number(one.high)}]"
     return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-_UNITS = {"accuracy": " %", "points": ", points", "logits": ", logits", "amount": "", "bend": ""}
+_UNITS = {"accuracy": " %", "points": ", points", "logits": ", logits", "bend": ""}
 
 
 def parameters(parts: Sequence[LawPart]) -> Sheet:

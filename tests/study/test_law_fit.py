@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from study.law.fit import Law, fit
-from study.law.form import Form, bent, saturating
+from study.law.form import Form, bent
 from study.law.leave_out import HeldOut, validate
 from study.law.points import ItemNoise, Measured, Place, Run
 from study.law.simulate import READING, Design, study
@@ -48,10 +48,26 @@ def test_no_bend_is_a_straight_line() -> None:
     assert bent(np.array([0.0, 1e-9]), at) == pytest.approx(np.array([at, at]), abs=1e-6)
 
 
-def test_the_amount_term_is_measured_from_its_reference_and_saturates() -> None:
-    found = saturating(np.array([1e4]), np.array([0.0, 4e4, 1e6, 1e7]), 4e4)[0]
-    assert found[:2] == pytest.approx([-1, 0])
-    assert found[3] - found[2] < 1e-6 < found[2]
+@pytest.mark.parametrize("exponent", [-1.0, -0.2, 0.5, 2.2])
+def test_the_amount_term_is_a_power_law_measured_from_the_reference(exponent: float) -> None:
+    cells = [Place(0.5, amount) for amount in (1e4, 2e4, 2e4, 8e4)]
+    form = Form.of(Measured("knowledge", tuple(Run(str(at), place, 0.5) for at, place in enumerate(cells))))
+    bends = {"amount bend": np.array([exponent * np.log(8)])}
+    more = form.columns(bends, [Place(0.5, amount) for amount in (1e4, 2e4, 4e4, 8e4, 3.2e5)])[0, :, 1]
+    power = np.array([1.0, 2.0, 4.0, 8.0, 32.0]) ** exponent
+    assert more[1] == pytest.approx(0)
+    assert more == pytest.approx((power - power[1]) / (power[3] - power[0]))
+
+
+def test_amounts_that_gain_speed_do_not_bend_the_composition() -> None:
+    """Three amounts at 1:1 whose gain grows by the amount squared, beside a straight law of the share in logits."""
+    shares = (1.0, 0.8, 0.5, 0.2, 0.0)
+    cells = [(Place(share, 1.0), 0.5 - share) for share in shares]
+    cells += [(Place(0.5, 0.5), -0.3), (Place(0.5, 2.0), 1.2)]
+    runs = tuple(Run(str(n), place, float(special.expit(logit))) for n, (place, logit) in enumerate(cells))
+    law = fit(Measured("knowledge", runs, None, ItemNoise(items=4000)))
+    expected = special.expit(law.truth([Place(share, 1.0) for share in shares]).mean)
+    assert expected == pytest.approx([special.expit(0.5 - share) for share in shares], abs=0.012)
 
 
 @pytest.mark.parametrize(
