@@ -81,7 +81,7 @@ def held_out(found: Validation) -> Sheet:
 
 
 def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def amounts(found: Sequence[Saturation]) -> Sheet:
