@@ -76,7 +76,7 @@ def test_every_figure_is_painted(page: chromium.Page, report: Path, way: str) ->
 
     show(page, report, way)
     names = page.run("[...document.querySelectorAll('figure')].map((one) => one.id)")
-    assert len(names) == 10
+    assert len(names) == 11
     for name in names:
         clip = page.run(
             f"(() => {{ const at = document.querySelector('#{name} svg').getBoundingClientRect();"
