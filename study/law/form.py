@@ -45,6 +45,11 @@ def bent(bend: FloatArray, at: FloatArray) -> FloatArray:
     return np.asarray(np.where(steep < 1e-6, at[None, :], risen))
 
 
+def _position(values: FloatArray, low: float, high: float) -> FloatArray:
+    """From 0 (``low``) to 1 (``high``); 0 where these are one."""
+    return np.asarray((values - low) / (high - low)) if high > low else np.zeros_like(values)
+
+
 def _crossed(shares: FloatArray, other: FloatArray) -> bool:
     """Whether at least two shares were each measured at two values of something else."""
     return sum(len(np.unique(other[shares == share])) > 1 for share in np.unique(shares)) > 1
@@ -99,12 +104,11 @@ class Form:
     def amount_at(self, amounts: FloatArray) -> FloatArray:
         """Log amounts from 0 (the least measured) to 1 (the most)."""
         low, high = np.log(self.amounts)
-        return np.asarray((np.log(amounts) - low) / (high - low))
+        return _position(np.log(amounts), low, high)
 
     def size_at(self, sizes: FloatArray) -> FloatArray:
         """Log sizes from 0 (the smallest measured) to 1 (the largest)."""
-        low, high = self.sizes
-        return np.asarray((np.log(sizes) - low) / (high - low)) if high > low else np.zeros_like(sizes)
+        return _position(np.log(sizes), *self.sizes)
 
     @property
     def terms(self) -> tuple[tuple[str, float], ...]:

@@ -165,12 +165,12 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
         "the table are looked at together.",
         "",
     ]
-    apart = {name: cell for cell, name in heat.names(report).items()} if len(report.tuned) > heat.MOST_APART else {}
+    folded = heat.folded(report)
     for name, picture in pictures.items():
-        if name not in apart:
+        if name not in folded.values():
             lines += [f"![{name}](figures/{name}.png)", "", f"*{escape(picture.caption)}*", ""]
-    if apart:
-        links = ", ".join(f"[{escape(cell)}](figures/{name}.png)" for name, cell in apart.items())
+    if folded:
+        links = ", ".join(f"[{escape(cell)}](figures/{name}.png)" for cell, name in folded.items())
         lines += [f"Length and depth of each cell: {links}.", ""]
     lines += _table("The gate", ["cell", "gains knowledge", "keeps reading", "readable", "clean"], _gate(report))
     cells = [cell.name for cell in report.cells]

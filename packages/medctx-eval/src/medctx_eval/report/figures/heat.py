@@ -47,8 +47,11 @@ def at(report: Report, cell: str, tokens: int, depth: float) -> Comparison | Non
     return None
 
 
-def _square(axes: Axes, column: int, row: int, found: Difference) -> None:
-    """One difference with its interval and items, coloured by sign and size."""
+def _square(axes: Axes, column: int, row: int, found: Difference | None) -> None:
+    """One difference with its interval and items, coloured by sign and size; or that it was not asked."""
+    if found is None:
+        axes.text(column, row, "not\nasked", ha="center", va="center", fontsize=7)
+        return
     colour = style.BLUE if found.value > 0 else style.VERMILLION
     tie = found.word == "ties with"
     strength = STRONGEST * min(1.0, abs(found.value) / FULL) * (TIED if tie else 1)
@@ -82,10 +85,7 @@ def _panel(report: Report, cell: Cell, lengths: list[int], depths: list[float]) 
     for row, tokens in enumerate(lengths):
         for column, depth in enumerate(depths):
             one = at(report, cell.name, tokens, depth)
-            if one is None:
-                axes.text(column, row, "not\nasked", ha="center", va="center", fontsize=7)
-            else:
-                _square(axes, column, row, one.difference)
+            _square(axes, column, row, one.difference if one else None)
     axes.set_xlabel("depth of the evidence in the book")
     axes.set_ylabel("tokens of the book")
     axes.set_title(
@@ -108,8 +108,7 @@ def by_length(report: Report) -> Iterator[Picture]:
     figure, axes = _board(titles, [style.short(name, 16) for name in found])
     for row, own in enumerate(found.values()):
         for column, tokens in enumerate(lengths):
-            if tokens in own:
-                _square(axes, column, row, own[tokens])
+            _square(axes, column, row, own.get(tokens))
     axes.set_xlabel("tokens of the book")
     yield Picture(
         "lengths",
@@ -124,6 +123,11 @@ def names(report: Report) -> dict[str, str]:
     lengths, _ = grid(report)
     compared = {one.cell for one in report.family("grid")} if lengths else set()
     return {cell.name: f"loss-{n}" for n, cell in enumerate(report.tuned, start=1) if cell.name in compared}
+
+
+def folded(report: Report) -> dict[str, str]:
+    """Those of them that are behind their cells' names: all where cells are many, else none."""
+    return names(report) if len(report.tuned) > MOST_APART else {}
 
 
 def losses(report: Report) -> Iterator[Picture]:
