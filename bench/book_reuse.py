@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from medctx.jsonl import write_text
-from medctx_eval import examination, run_folder
-from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
+from medctx.io.jsonl import write_text
+from medctx_eval.artifacts import run_folder
 from medctx_eval.engines.vllm import VllmConfig
-from medctx_eval.exams.needle import NeedleConfig, generate
+from medctx_eval.exams.generated.needle import NeedleConfig, generate
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
 
 QUESTIONS = 20
 """On each Book."""

@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from medctx.curriculum import CurriculumConfig
-from medctx_data.rows import gather
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx_data.row_store.rows import gather
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
 
 

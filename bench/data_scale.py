@@ -30,8 +30,8 @@ from typing import NamedTuple
 import data_made
 from data_made import Maker, Planted
 
-from medctx.jsonl import read_rows
-from medctx_data.units import Units, similarity
+from medctx.io.jsonl import read_rows
+from medctx_data.text.ngrams import Units, similarity
 
 SIMILARITY = 0.8
 PLANTED, TOKENIZER = "planted.json", "tokenizer"

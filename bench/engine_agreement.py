@@ -18,17 +18,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from medctx import tokenizer
-from medctx.book import bind
-from medctx.curriculum import CurriculumConfig, build
-from medctx.records import Book
+from medctx.facts.curriculum import CurriculumConfig, build
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.machine import Precision, in_float32
 from medctx_eval.engines.protocol import Engine, Failure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer
-from medctx_eval.exams import hpo
-from medctx_eval.prompt import Ask, letter_ask
+from medctx_eval.exams.generated import phenotypes as hpo
+from medctx_eval.prompting.prompt import Ask, letter_ask
 
 MOST_NATS, LEAST_AGREEMENT = 0.05, 0.98
 CLOSE_NATS = 0.05

@@ -12,7 +12,7 @@ medctx-data, and for the comparison trl; where there is no network bring the whe
 Arms, each in a process of its own, taking turns: `medctx` as `medctx-train sft` trains with gradient checkpointing;
 `trl` is SFTTrainer with its defaults but for one sequence a batch (its 8 need 8 x 8,192 x 152,064 logits). Every step
 is one sequence of exactly 8,192 tokens with loss on all of them, so that neither packing nor padding plays a part.
-Printed: tokens/s by the median step, its spread, model FLOPs utilisation (both arms by `medctx_train.flops`,
+Printed: tokens/s by the median step, its spread, model FLOPs utilisation (both arms by `medctx_train.sft.flops`,
 recomputation not counted), and the most memory that torch allocated.
 """
 
@@ -95,15 +95,15 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     """Seconds of each step, put together as ``medctx-train sft`` does."""
     import torch
 
-    from medctx_train import launch
     from medctx_train.config import SftConfig
-    from medctx_train.encode import Encoded
-    from medctx_train.flops import peak_flops, work_of
-    from medctx_train.liger import use_liger
-    from medctx_train.loss import chunk_losses
-    from medctx_train.pack import Row
-    from medctx_train.steps import batches, optimize
-    from medctx_train.trainee import trained, trained_model
+    from medctx_train.data.packing import Row
+    from medctx_train.data.tokenize import Encoded
+    from medctx_train.distributed import launch
+    from medctx_train.model.liger import use_liger
+    from medctx_train.model.loss import chunk_losses
+    from medctx_train.model.setup import trained, trained_model
+    from medctx_train.sft.flops import peak_flops, work_of
+    from medctx_train.sft.loop import batches, optimize
 
     config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
     accelerator = launch.start(config)
@@ -141,7 +141,7 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
     from transformers import PreTrainedTokenizerFast, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from medctx_train.lora import LoraSettings
+    from medctx_train.model.lora import LoraSettings
 
     class Clock(TrainerCallback):
         seconds: list[float]

@@ -27,12 +27,12 @@ from multiprocessing.pool import Pool
 import numpy as np
 from scipy import special
 
-from study.law.evidence import Evidence
-from study.law.leave_out import METHODS, validate
-from study.law.points import FloatArray, Measured, Place, Run
-from study.law.recommend import Options, recommend
-from study.law.saturation import saturation
-from study.law.simulate import RATIOS, READING, WRONG, Design, study
+from bench.support.law_simulate import RATIOS, READING, WRONG, Design, study
+from study.law.evidence.evidence import Evidence
+from study.law.evidence.points import FloatArray, Measured, Place, Run
+from study.law.model.saturation import saturation
+from study.law.recommend.recommend import Options, recommend
+from study.law.validate.leave_out import METHODS, validate
 
 SEVEN, FIVE, THREE = tuple(RATIOS.values()), (1.0, 0.8, 0.5, 0.2, 0.0), (1.0, 0.5, 0.0)
 DESIGNS = {

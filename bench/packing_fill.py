@@ -17,11 +17,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from medctx import tokenizer
-from medctx.records import Turn
-from medctx_train.base_model import EMBEDDED, prepare
-from medctx_train.encode import Encoded
-from medctx_train.pack import Row, fill, pack
+from medctx.schemas.records import Turn
+from medctx.text import tokenizer
+from medctx_train.data.packing import Row, fill, pack
+from medctx_train.data.tokenize import Encoded
+from medctx_train.model.base import EMBEDDED, prepare
 
 TOTALS = (40_000, 200_000, 2_000_000, 10**9)
 ROWS = (512, 1024, 2048)

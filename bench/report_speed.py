@@ -15,17 +15,17 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from medctx.digest import of_text
-from medctx.jsonl import write_records
-from medctx.records import Axis, Book, ExamItem, Judged, Verdict
-from medctx_eval import run_folder
+from medctx.io.digest import of_text
+from medctx.io.jsonl import write_records
+from medctx.schemas.records import Axis, Book, ExamItem, Judged, Verdict
+from medctx_eval.artifacts import run_folder
+from medctx_eval.artifacts.run_folder import Cost, Manifest
 from medctx_eval.exams.exam import ExamCard
 from medctx_eval.report import ReportConfig
 from medctx_eval.report.build import publish
-from medctx_eval.report.collect import collect
 from medctx_eval.report.compute import compute
-from medctx_eval.report.papers import book_facts, items_of
-from medctx_eval.run_folder import Cost, Manifest
+from medctx_eval.report.load.collect import collect
+from medctx_eval.report.load.exam_contents import book_facts, items_of
 
 CELLS = ("base", "1:0", "9:1", "4:1", "1:1", "1:4", "0:1")
 LENGTHS, DEPTHS = (512, 2048, 8192), ("0", "0.5", "1")

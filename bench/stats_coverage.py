@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from medctx_eval.stats.coverage import CLUSTERS, Limits, Row, grid
+from bench.support.stats_coverage import CLUSTERS, Limits, Row, grid
 
 HEADER = (
     f"{'clusters':>8} {'ICC':>4} {'differ':>6} {'seeds':>5} {'sd':>5} {'effect':>7} | {'accuracy':>8} {'null':>6} "

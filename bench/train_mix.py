@@ -9,11 +9,11 @@ from typing import Literal
 
 import yaml
 
-from medctx import tokenizer
-from medctx.cache import cache_folder
-from medctx.jsonl import read_rows, write_records
-from medctx.records import Dialogue, Turn
-from medctx.tokenizer import render
+from medctx.io.cache import cache_folder
+from medctx.io.jsonl import read_rows, write_records
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text import tokenizer
+from medctx.text.tokenizer import render
 
 SOURCES: tuple[tuple[str, Literal["general", "medical"], str], ...] = (
     ("alpaca", "general", "sft_general_alpaca_en"),

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 
 import train_mix
 
-from medctx import config as configs
-from medctx import processor
-from medctx_train.base_model import prepare
+from medctx.config import loading as configs
+from medctx.process import cpu as processor
 from medctx_train.config import SftConfig
-from medctx_train.data import load_data
-from medctx_train.pack import Row, fill
+from medctx_train.data.dataset import load_data
+from medctx_train.data.packing import Row, fill
+from medctx_train.model.base import prepare
 
 if TYPE_CHECKING:
     import torch

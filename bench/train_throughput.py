@@ -114,13 +114,13 @@ def train_medctx(config: Path, slices: int) -> None:
     """The steps of ``medctx-train sft``, without its journal and checkpoints."""
     import torch
 
-    from medctx import config as configs
-    from medctx_train import launch
-    from medctx_train.base_model import prepare
+    from medctx.config import loading as configs
     from medctx_train.config import SftConfig
-    from medctx_train.data import load_data
-    from medctx_train.steps import batches, optimize
-    from medctx_train.trainee import load_trainee, trained
+    from medctx_train.data.dataset import load_data
+    from medctx_train.distributed import launch
+    from medctx_train.model.base import prepare
+    from medctx_train.model.setup import load_trainee, trained
+    from medctx_train.sft.loop import batches, optimize
 
     asked = configs.load(SftConfig, config)
     accelerator = launch.start(asked)
@@ -146,7 +146,7 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from medctx import processor
+    from medctx.process import cpu as processor
 
     half = not processor.slow_at_halves()
     asked = yaml.safe_load(config.read_text())

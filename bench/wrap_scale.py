@@ -23,13 +23,13 @@ import data_made
 from data_made import Maker, Planted
 from data_scale import run
 
-from medctx import tokenizer as tokenizers
-from medctx.cache import cache_folder
-from medctx.dialogues import read_dialogues
-from medctx.jsonl import read_rows
-from medctx_data import folder
-from medctx_data.quick_count import by_reference
-from medctx_data.wrap_words import evidence, kind_of, words_of
+from medctx.io.cache import cache_folder
+from medctx.io.jsonl import read_rows
+from medctx.io.mix_folder import read_dialogues
+from medctx.text import tokenizer as tokenizers
+from medctx_data.long_context.wording import evidence, kind_of, words_of
+from medctx_data.mix_folder import write as folder
+from medctx_data.tokens.quick_count import by_reference
 
 ASKED = "wrap.share=0.5 wrap.tokens=1024 wrap.unanswerable=0.25 wrap.quote=0.25 max_tokens=4096 format=parquet"
 CHUNK = 1_000

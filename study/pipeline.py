@@ -11,27 +11,29 @@ from pathlib import Path
 
 import yaml
 
-from medctx import config as configs
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from medctx.jsonl import write_record, write_text
-from medctx.progress import say
-from study import ledgers, reporting, summary
-from study.bases import Base, prepare
-from study.budget import within
-from study.cells import Cell
-from study.commands import SILENT, call
-from study.config import StudyConfig
-from study.examined import examined
-from study.executors.opened import opened
-from study.graph import Results, Run, carry_out
-from study.grid import cells as cells_of
-from study.lineage import Lineage
-from study.parent import study_run
-from study.registry import Registered, register
-from study.sections import section
-from study.summary import Summary
-from study.tasks import Serving, exams_of, tasks_of
-from study.tracked_cells import track_cells
+from medctx.io.jsonl import write_record, write_text
+from medctx.process.progress import say
+from study.config.cells import Cell
+from study.config.grid import cells as cells_of
+from study.config.sections import section
+from study.config.study import StudyConfig
+from study.forecast.budget import within
+from study.stages import contamination as ledgers
+from study.stages import report as reporting
+from study.stages import summary
+from study.stages.bases import Base, prepare
+from study.stages.exam_runs import examined
+from study.stages.summary import Summary
+from study.stages.tasks import Serving, exams_of, tasks_of
+from study.tracking.cell_runs import track_cells
+from study.tracking.registry import Registered, register
+from study.tracking.study_run import study_run
+from study.workflow.commands import SILENT, call
+from study.workflow.executors.opened import opened
+from study.workflow.graph import Results, Run, carry_out
+from study.workflow.lineage import Lineage
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from medctx.errors import MedctxError
-from study.config import StudyConfig
-from study.grid import cells
+from study.config.grid import cells
+from study.config.study import StudyConfig
 
 FEWEST = 3
 """Compositions that a recommendation needs."""

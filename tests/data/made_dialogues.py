@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from medctx import digest
-from medctx.records import Dialogue, Domain, Turn
-from medctx_data.manifest import MixManifest, describe
-from medctx_data.mix import Draft, Observed, mix
-from medctx_data.mix_config import MixConfig
-from medctx_data.part import Weighing
-from medctx_data.prepare import Tools, prepare
-from medctx_data.quota import wanted
-from medctx_data.source_config import SourceConfig
+from medctx.io import digest
+from medctx.schemas.records import Dialogue, Domain, Turn
+from medctx_data.mixture.compose import Draft, Observed, mix
+from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draws import Weighing
+from medctx_data.mixture.manifest import MixManifest, describe
+from medctx_data.mixture.prepare import Tools, prepare
+from medctx_data.mixture.quota import wanted
 from medctx_data.sources.card import Row, Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import card_of
 
 Rows = Sequence[dict[str, str]]

@@ -10,14 +10,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx import tokenizer as tokenizers
-from medctx.jsonl import read_record
-from medctx.records import Dialogue, Turn
-from medctx_data import account_cli
-from medctx_data.account import Account, account
-from medctx_data.account_measure import Measured, Span, measure
-from medctx_data.wrap import WrapConfig, wrap
-from medctx_data.wrap_words import evidence, kind_of
+from medctx.io.jsonl import read_record
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text import tokenizer as tokenizers
+from medctx_data.cli import truncation as account_cli
+from medctx_data.long_context.wording import evidence, kind_of
+from medctx_data.long_context.wrap import WrapConfig, wrap
+from medctx_data.truncation.measure import Measured, Span, measure
+from medctx_data.truncation.report import Account, account
 
 spans = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
 lengths = st.integers(1, 100)
@@ -124,7 +124,7 @@ def test_turns_that_the_template_strips_or_changes_are_found_or_counted(tmp_path
 @pytest.fixture
 def mixed(tmp_path: Path, tokenizer_folder: Path) -> Path:
     """A mix of two sources, as the mix command writes it."""
-    from medctx_data import cli
+    from medctx_data.cli import main as cli
 
     rows = {"general": [(3, 40), (3, 4)], "medical": [(30, 5), (3, 4)]}
     sources = []

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from medctx import download
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.records import Dialogue
-from medctx_data import cli, folder
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.fetch import url as download
+from medctx.schemas.records import Dialogue
+from medctx_data.cli import main as cli
+from medctx_data.mix_folder import write as folder
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.hub import PINNED, restriction_of
 from medctx_data.sources.registry import open_source
 from tests.hub_stand_in import Hub, hub

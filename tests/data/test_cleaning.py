@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from made_dialogues import Made, made_of, supplied, told
 
 from medctx.errors import MedctxError
-from medctx.jsonl import read_records
-from medctx.records import Dialogue, Domain
-from medctx_data import folder
-from medctx_data.cleaning import Exclusion
-from medctx_data.mix_config import MixConfig
-from medctx_data.source_config import SourceConfig
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Dialogue, Domain
+from medctx_data.cleaning.filters import Exclusion
+from medctx_data.mix_folder import write as folder
+from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import Row, Supply, Unread
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
 
 ANSWER = (

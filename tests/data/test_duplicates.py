@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_dialogues import dialogue, told
 
-from medctx_data import marks, minhash
-from medctx_data.duplicates import PROPOSALS, alike, equal_to, proposals
-from medctx_data.marks import Marks, shingles_of
-from medctx_data.minhash import CERTAINTY, HASHES, bands_for
-from medctx_data.scan import Numbers
-from medctx_data.units import Units, similarity
+from medctx_data.cleaning import fingerprints as marks
+from medctx_data.cleaning.duplicates import PROPOSALS, alike, equal_to, proposals
+from medctx_data.cleaning.fingerprints import Marks, shingles_of
+from medctx_data.text import minhash
+from medctx_data.text.minhash import CERTAINTY, HASHES, bands_for
+from medctx_data.text.ngrams import Units, similarity
+from medctx_data.text.segments import Numbers
 
 pytest.importorskip("rensa")
 

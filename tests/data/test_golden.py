@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 from made_dialogues import Rows
 
-from medctx.jsonl import read_record
-from medctx_data import cli, folder
-from medctx_data.manifest import MixManifest
+from medctx.io.jsonl import read_record
+from medctx_data.cli import main as cli
+from medctx_data.mix_folder import write as folder
+from medctx_data.mixture.manifest import MixManifest
 
 
 def mixed(out: Path, *pairs: str) -> MixManifest:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from made_dialogues import Rows
 
-from medctx.dialogues import files_of, read_dialogues
-from medctx_data import folder
+from medctx.io.mix_folder import files_of, read_dialogues
+from medctx_data.mix_folder import write as folder
 
 pytest.importorskip("pyarrow")
 

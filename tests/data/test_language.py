@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from medctx_data.language import is_written_in
+from medctx_data.text.script import is_written_in
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_dialogues import told
 
-from medctx.contamination import Touch
 from medctx.errors import MedctxError
-from medctx.records import ExamItem, Passage
-from medctx_data.exam_files import ExamTexts, Page, Question, read_exams
-from medctx_data.exam_index import COMMON, GRAM, Index
-from medctx_data.touching import touches
+from medctx.schemas.contamination import Touch
+from medctx.schemas.records import ExamItem, Passage
+from medctx_data.contamination.exam_files import ExamTexts, Page, Question, read_exams
+from medctx_data.contamination.exam_index import COMMON, GRAM, Index
+from medctx_data.contamination.overlap import touches
 
 pytest.importorskip("rensa")
 

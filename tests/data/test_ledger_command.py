@@ -10,13 +10,16 @@ import pytest
 from click.testing import CliRunner, Result
 from made_dialogues import made_of, supplied, told
 
-from medctx.contamination import SUMMARY, TOUCHES, Ledger, Touch
-from medctx.jsonl import read_record, read_records
-from medctx.records import Dialogue
-from medctx_data import cli, folder, ledger, shards
-from medctx_data.exam_files import read_exams
-from medctx_data.exam_index import Index
-from medctx_data.mix_config import MixConfig
+from medctx.io.jsonl import read_record, read_records
+from medctx.schemas.contamination import SUMMARY, TOUCHES, Ledger, Touch
+from medctx.schemas.records import Dialogue
+from medctx_data.cli import main as cli
+from medctx_data.contamination import report as ledger
+from medctx_data.contamination.exam_files import read_exams
+from medctx_data.contamination.exam_index import Index
+from medctx_data.mix_folder import parquet as shards
+from medctx_data.mix_folder import write as folder
+from medctx_data.mixture.config import MixConfig
 
 pytest.importorskip("rensa")
 

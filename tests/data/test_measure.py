@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 from made_dialogues import dialogue, supplied, words
 
-from medctx.records import Dialogue
-from medctx_data import measure, rows
-from medctx_data.count import Lengths
-from medctx_data.marks import Marks
-from medctx_data.measure import measured
-from medctx_data.mix import Draft, mix
-from medctx_data.mix_config import MixConfig
-from medctx_data.part import Weighing
-from medctx_data.prepare import Tools, prepare
-from medctx_data.quota import wanted
-from medctx_data.rows import Stored, gather
-from medctx_data.source_config import SourceConfig
+from medctx.schemas.records import Dialogue
+from medctx_data.cleaning.fingerprints import Marks
+from medctx_data.mixture.compose import Draft, mix
+from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draws import Weighing
+from medctx_data.mixture.prepare import Tools, prepare
+from medctx_data.mixture.quota import wanted
+from medctx_data.row_store import features as measure
+from medctx_data.row_store import rows
+from medctx_data.row_store.features import measured
+from medctx_data.row_store.rows import Stored, gather
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
+from medctx_data.tokens.count import Lengths
 
 
 class Counted:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from made_dialogues import Made, dialogue, made_of, supplied, words
 
 from medctx.errors import MedctxError
-from medctx.records import Dialogue
-from medctx_data.mix_config import MixConfig, Order
-from medctx_data.quota import wanted
-from medctx_data.source_config import SourceConfig
+from medctx.schemas.records import Dialogue
+from medctx_data.mixture.config import MixConfig, Order
+from medctx_data.mixture.quota import wanted
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
 
 LONGEST = 40

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from made_dialogues import Made, made_of, supplied, told, words
 
 from medctx.errors import MedctxError
-from medctx_data.mix_config import MixConfig
-from medctx_data.part import taken
-from medctx_data.source_config import SourceConfig
+from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draws import taken
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
 
 SIZE = 50

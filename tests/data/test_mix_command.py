@@ -11,13 +11,14 @@ import yaml
 from click.testing import CliRunner, Result
 from made_dialogues import Rows
 
-from medctx.dialogues import DIALOGUES
-from medctx.jsonl import read_record, read_records
-from medctx.records import Dialogue
-from medctx_data import cli, folder
-from medctx_data.cleaning import Exclusion
-from medctx_data.manifest import MixManifest
-from medctx_data.mix_config import MixConfig
+from medctx.io.jsonl import read_record, read_records
+from medctx.io.mix_folder import DIALOGUES
+from medctx.schemas.records import Dialogue
+from medctx_data.cleaning.filters import Exclusion
+from medctx_data.cli import main as cli
+from medctx_data.mix_folder import write as folder
+from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.manifest import MixManifest
 
 Config = Callable[..., Path]
 
@@ -45,7 +46,7 @@ def _light_loading(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return PreTrainedTokenizerFast.from_pretrained(folder)
 
-    monkeypatch.setattr("medctx.tokenizer.load", load)
+    monkeypatch.setattr("medctx.text.tokenizer.load", load)
 
 
 @pytest.fixture

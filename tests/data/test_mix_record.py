@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from made_dialogues import Made, dialogue, made_of, supplied
 
-from medctx.records import Dialogue, Domain
-from medctx.tracking import Run
-from medctx_data import figure, folder, tracked_data
-from medctx_data.mix_config import MixConfig
-from medctx_data.record import record
-from medctx_data.source_config import SourceConfig
+from medctx.schemas.records import Dialogue, Domain
+from medctx.tracking.mlflow_run import Run
+from medctx_data.mix_folder import mlflow_dataset as tracked_data
+from medctx_data.mix_folder import plot as figure
+from medctx_data.mix_folder import write as folder
+from medctx_data.mix_folder.mlflow import record
+from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx_data.quick_count import CHECKED_EVERY, QuickLengths, by_reference
+from medctx_data.tokens.quick_count import CHECKED_EVERY, QuickLengths, by_reference
 
 
 def characters(texts: Sequence[str]) -> list[int]:
@@ -91,7 +91,7 @@ def bytes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(deadline=None, max_examples=60)
 @given(texts=st.lists(st.text(max_size=60) | st.sampled_from(["<|end|>", "a<|end|>b", "joints<|e"]), max_size=8))
 def test_fastokens_counts_as_the_models_own_tokenizer(bytes_folder: Path, texts: list[str]) -> None:
-    from medctx import tokenizer as floor
+    from medctx.text import tokenizer as floor
 
     tokenizer = floor.load(bytes_folder)
     quick = QuickLengths.of(tokenizer)
@@ -100,6 +100,6 @@ def test_fastokens_counts_as_the_models_own_tokenizer(bytes_folder: Path, texts:
 
 
 def test_a_tokenizer_it_cannot_read_counts_by_itself(tokenizer_folder: Path) -> None:
-    from medctx import tokenizer as floor
+    from medctx.text import tokenizer as floor
 
     assert QuickLengths.of(floor.load(tokenizer_folder))(["three words here"]) == [3]

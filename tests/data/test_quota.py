@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx_data.mix_config import MixConfig
-from medctx_data.quota import Wanted, wanted
+from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.quota import Wanted, wanted
 
 weights = st.integers(1, 50)
 ratios = st.tuples(st.integers(1, 9), st.integers(1, 9)).map(lambda pair: f"{pair[0]}:{pair[1]}")

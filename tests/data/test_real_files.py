@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from medctx.cache import cache_folder
-from medctx.curriculum import CurriculumConfig
-from medctx_data.cleaning import Uncleaned, clean
-from medctx_data.exam_files import read_exams
-from medctx_data.exam_index import Index
-from medctx_data.marks import batches
-from medctx_data.mix_config import CleanConfig
-from medctx_data.rows import gather
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.io.cache import cache_folder
+from medctx_data.cleaning.filters import Uncleaned, clean
+from medctx_data.cleaning.fingerprints import batches
+from medctx_data.contamination.exam_files import read_exams
+from medctx_data.contamination.exam_index import Index
+from medctx_data.contamination.overlap import touches
+from medctx_data.mixture.config import CleanConfig
+from medctx_data.row_store.rows import gather
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
-from medctx_data.touching import touches
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from made_dialogues import dialogue
 
-from medctx.records import Dialogue
-from medctx_data import rows
-from medctx_data.rows import Held, Stored, gather, shard_file
+from medctx.schemas.records import Dialogue
+from medctx_data.row_store import rows
+from medctx_data.row_store.rows import Held, Stored, gather, shard_file
 from medctx_data.sources.card import Row, Unread
 
 BROKEN = Unread("ward.jsonl:3", "malformed", "has no answer", "{}")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from medctx_data.scan import scan
+from medctx_data.text.segments import scan
 
 UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 PATTERN = re.compile(rf"(?<!\w)\(?[A-H][.)\u3001\uff0e:\uff1a](?![A-Za-z0-9])|\n|[{UNSPACED}]|[^\W_{UNSPACED}]+")

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from made_dialogues import Made, dialogue, made_of, supplied
 
-from medctx.dialogues import files_of, read_dialogues
 from medctx.errors import MedctxError
-from medctx.records import Dialogue
-from medctx_data import folder, shards
-from medctx_data.mix import Draft
-from medctx_data.mix_config import MixConfig
-from medctx_data.source_config import SourceConfig
+from medctx.io.mix_folder import files_of, read_dialogues
+from medctx.schemas.records import Dialogue
+from medctx_data.mix_folder import parquet as shards
+from medctx_data.mix_folder import write as folder
+from medctx_data.mixture.compose import Draft
+from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import Supply
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
 
 pytest.importorskip("pyarrow")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from made_dialogues import Rows, dialogue
 
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.records import Dialogue
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Dialogue
 from medctx_data.sources import files
 from medctx_data.sources.card import HUB, Supply, Unread
 from medctx_data.sources.cards import CARDS
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
 
 Write = Callable[[str, Rows], Path]

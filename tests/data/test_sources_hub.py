@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from medctx import download
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.fetch import RECORD, Remote
-from medctx.records import Dialogue
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.fetch import url as download
+from medctx.fetch.pinned import RECORD, Remote
+from medctx.schemas.records import Dialogue
 from medctx_data.sources.card import SourceCard, Supply
 from medctx_data.sources.cards import CARDS
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.describe import described, recorded
 from medctx_data.sources.registry import open_source
 from tests.hub_stand_in import Hub, hub

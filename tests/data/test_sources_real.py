@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from medctx.curriculum import CurriculumConfig
-from medctx.records import Dialogue
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Dialogue
 from medctx_data.sources.cards import CARDS
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -7,10 +7,11 @@ from itertools import islice
 
 import pytest
 
-from medctx import curriculum as split
-from medctx.curriculum import Curriculum, CurriculumConfig
-from medctx.records import Dialogue
-from medctx_data.sources import everyday, hpo
+from medctx.facts import curriculum as split
+from medctx.facts.curriculum import Curriculum, CurriculumConfig
+from medctx.schemas.records import Dialogue
+from medctx_data.sources import everyday
+from medctx_data.sources import phenotypes as hpo
 
 MANY = 3_000
 
@@ -57,7 +58,7 @@ def test_every_fact_is_taught_in_every_wording(taught: Curriculum) -> None:
 
 
 def test_trained_wordings_are_not_the_exam_s() -> None:
-    exam = pytest.importorskip("medctx_eval.exams.hpo", reason="medctx-eval is not installed")
+    exam = pytest.importorskip("medctx_eval.exams.generated.phenotypes", reason="medctx-eval is not installed")
     asked = {wording for wordings in exam.KNOWLEDGE_WORDINGS.values() for wording in wordings}
     asked |= {*exam.FINDING_WORDINGS, exam.NAME_WORDING}
     plain = {wording.replace("{name}", "{subject}").casefold() for wording in asked}
@@ -66,7 +67,7 @@ def test_trained_wordings_are_not_the_exam_s() -> None:
 
 
 def test_trained_questions_are_not_asked(taught: Curriculum, dialogues: list[Dialogue]) -> None:
-    exam = pytest.importorskip("medctx_eval.exams.hpo", reason="medctx-eval is not installed")
+    exam = pytest.importorskip("medctx_eval.exams.generated.phenotypes", reason="medctx-eval is not installed")
     trained = {turn.content for one in dialogues for turn in one.turns if turn.role == "user"}
     asked = {
         wording.format(subject=fact.subject) for fact in taught.facts for wording in exam.KNOWLEDGE_WORDINGS[fact.kind]

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx.book import SEPARATOR
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.records import Dialogue, Turn
-from medctx_data.source_config import SourceConfig
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text.book import SEPARATOR
+from medctx_data.long_context.passages import leaves, plain
+from medctx_data.long_context.wording import CHINESE, ENGLISH, evidence, kind_of, quotation, words_of
+from medctx_data.long_context.wrap import WINDOW, WrapConfig, wrap
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
-from medctx_data.wrap import WINDOW, WrapConfig, wrap
-from medctx_data.wrap_passages import leaves, plain
-from medctx_data.wrap_words import CHINESE, ENGLISH, evidence, kind_of, quotation, words_of
 
 
 def count(text: str) -> int:

@@ -27,7 +27,7 @@ def alphabet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
-    tiny_model = pytest.importorskip("medctx_train.tiny_model")
+    tiny_model = pytest.importorskip("medctx_train.model.tiny")
     folder = tmp_path_factory.mktemp("tiny") / "model"
     tiny_model.save_tiny_llama(folder)
     return folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medctx.records import ExamItem, Passage
+from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.exam import Exam, ExamCard, seal
 
 COLOURS = ("red", "blue", "green", "white")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medctx import download
+from medctx.fetch import url as download
 from tests.hub_stand_in import Hub, hub
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from medctx.contamination import SUMMARY, TOUCHES, Compared, Kind, Ledger, Touch
-from medctx.digest import of_text
-from medctx.jsonl import write_record, write_records
-from medctx.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
-from medctx_eval import run_folder
+from medctx.io.digest import of_text
+from medctx.io.jsonl import write_record, write_records
+from medctx.schemas.contamination import SUMMARY, TOUCHES, Compared, Kind, Ledger, Touch
+from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
+from medctx_eval.artifacts import run_folder
+from medctx_eval.artifacts.run_folder import Cost, Manifest
 from medctx_eval.exams.exam import ExamCard
-from medctx_eval.orders import show
-from medctx_eval.run_folder import Cost, Manifest
+from medctx_eval.planning.option_order import show
 
 LETTERS = "ABCD"
 CANNOT = "E"
@@ -268,7 +268,7 @@ def write(root: Path, names: Sequence[str] = NAMES, facts: int = 60, dossiers: i
 
 def write_training(root: Path, names: Sequence[str]) -> dict[str, Path]:
     """The steps each cell's training would have logged, by cell."""
-    from medctx.records import Record
+    from medctx.schemas.records import Record
 
     class Step(Record):
         step: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from medctx.records import ExamItem, Passage
-from medctx_eval.alter import alter
+from medctx.schemas.records import ExamItem, Passage
+from medctx_eval.exams.counterfactual import alter
 from medctx_eval.exams.exam import Exam, ExamCard, seal
-from medctx_eval.groups import groups_of, unalterable
+from medctx_eval.planning.groups import groups_of, unalterable
 
 CARD = ExamCard(name="e", source="made here", licence="CC0", citation="none")
 

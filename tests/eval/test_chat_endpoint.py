@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.records import Judged, Mode, Verdict
-from medctx_eval import examination, run_folder
-from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
-from medctx_eval.demo.minds import Reader, reader
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Judged, Mode, Verdict
+from medctx_eval.artifacts import run_folder
+from medctx_eval.demo.rule_models import Reader, reader
 from medctx_eval.engines.client import BusyError, Client, _seconds
 from medctx_eval.exams import registry
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
 
 ITEMS = 8
 KEY = "a-secret-key"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from medctx import tracking
 from medctx.errors import MedctxError
-from medctx_eval import run_folder
-from medctx_eval.compare import compare as compared
-from medctx_eval.compare_cli import compare
-from medctx_eval.power_cli import plan
+from medctx.tracking import mlflow_run as tracking
+from medctx_eval.artifacts import run_folder
+from medctx_eval.artifacts.run_source import FOLDER_TAG, RUN_TAG, resolve
+from medctx_eval.cli.compare import compare
+from medctx_eval.cli.power import plan
+from medctx_eval.report.compare import compare as compared
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.run_source import FOLDER_TAG, RUN_TAG, resolve
 from tests.eval import synthetic_runs
 
 CONFIG = ReportConfig(draws=500)

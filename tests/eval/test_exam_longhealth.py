@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from medctx.errors import MedctxError
-from medctx.fetch import Remote
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import longhealth
+from medctx.fetch.pinned import Remote
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.longhealth_file import GOLD_UNCLEAR
+from medctx_eval.exams.published import longhealth
+from medctx_eval.exams.published.longhealth_file import GOLD_UNCLEAR
+from medctx_eval.run.config import ExamConfig
 from tests.eval.publisher import published
 
 TASKS = ("longhealth-1", "longhealth-2", "longhealth-3")

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import needle, prose
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.needle import NeedleConfig, generate
+from medctx_eval.exams.generated import needle, prose
+from medctx_eval.exams.generated.needle import NeedleConfig, generate
+from medctx_eval.run.config import ExamConfig
 
 CODE = re.compile(r"\d+")
 KEY = re.compile(r"The access code of the (.+?) is (\d+)\.")
@@ -180,7 +180,7 @@ def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], told: str) -> N
 def test_it_needs_nothing_but_the_package_itself() -> None:
     heavy = ("torch", "transformers", "pyhpo", "huggingface_hub", "datasets", "pyarrow")
     program = (
-        "import sys\nfrom medctx_eval.exams.needle import NeedleConfig, generate\n"
+        "import sys\nfrom medctx_eval.exams.generated.needle import NeedleConfig, generate\n"
         f"generate(NeedleConfig(), 0)\nprint([name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from medctx.errors import MedctxError
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import openstax
-from medctx_eval.exams.cnxml import parse_module
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.openstax_book import BOOKS
+from medctx_eval.exams.published import openstax
+from medctx_eval.exams.published.cnxml import parse_module
+from medctx_eval.exams.published.openstax_book import BOOKS
+from medctx_eval.run.config import ExamConfig
 from tests.eval.made_textbook import MODULE, archive, exercise, files, write_folder
 from tests.eval.publisher import published
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from medctx_eval.cli.exams import exams
 from medctx_eval.exams import registry, schema
-from medctx_eval.exams_cli import exams
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
 
@@ -139,8 +139,8 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 def test_real_files_are_read_whole_and_what_is_dropped_counted(
     exam: str, file: str, items: int, dropped: dict[str, int]
 ) -> None:
-    from medctx.curriculum import CurriculumConfig
-    from medctx_eval.config import ExamConfig
+    from medctx.facts.curriculum import CurriculumConfig
+    from medctx_eval.run.config import ExamConfig
 
     path = DATA / f"{file}.jsonl.gz"
     if not path.is_file():

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.fetch import Remote
-from medctx.records import ExamItem
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import cmexam, column_map, medqa, mirage, mmlu, pubmedqa, registry
-from medctx_eval.exams.column_map import ColumnMap
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.fetch.pinned import Remote
+from medctx.schemas.records import ExamItem
+from medctx_eval.exams import registry
 from medctx_eval.exams.exam import Exam
+from medctx_eval.exams.published import cmexam, medqa, mirage, mmlu, pubmedqa
+from medctx_eval.exams.readers import column_map
+from medctx_eval.exams.readers.column_map import ColumnMap
+from medctx_eval.run.config import ExamConfig
 from tests.eval.publisher import published
 from tests.hub_stand_in import Hub
 

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import files, tables
-from medctx_eval.exams.entries import Entry, EntryReader, without_repeats
 from medctx_eval.exams.exam import Exam
+from medctx_eval.exams.readers import own as files
+from medctx_eval.exams.readers import tables
+from medctx_eval.exams.readers.entries import Entry, EntryReader, without_repeats
+from medctx_eval.exams.readers.tables import Row
 from medctx_eval.exams.schema import LETTERS, letters_of, problems_of
-from medctx_eval.exams.tables import Row
+from medctx_eval.run.config import ExamConfig
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
 GOOD: Row = {"id": "q1", "question": "Which colour?", "options": OPTIONS, "answer": "B"}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from numpy.typing import NDArray
 
-from medctx_eval import modes
 from medctx_eval.engines.probe import TOP, fine
+from medctx_eval.run import modes
 
 torch = pytest.importorskip("torch")
 head = pytest.importorskip("medctx_eval.engines.head")

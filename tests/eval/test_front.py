@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from medctx_eval.front import balanced, places
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report import Comparison, Report, ReportConfig
-from medctx_eval.report.collect import align
 from medctx_eval.report.compute import compute
-from medctx_eval.run_folder import RunFolder
+from medctx_eval.report.decision.pareto import balanced, places
+from medctx_eval.report.load.collect import align
 from tests.eval import synthetic_runs
 
 Span = tuple[float, float, float]

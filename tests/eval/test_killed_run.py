@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from medctx.curriculum import CurriculumConfig
-from medctx.jsonl import read_records
-from medctx.records import Reply
-from medctx_eval import run_folder
-from medctx_eval.config import ExamConfig
-from medctx_eval.demo.minds import Reader, reader
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Reply
+from medctx_eval.artifacts import run_folder
+from medctx_eval.demo.rule_models import Reader, reader
 from medctx_eval.demo.server import DemoServer, serve
 from medctx_eval.exams import registry
+from medctx_eval.run.config import ExamConfig
 
 ITEMS = 40
 KILLS = 10
@@ -45,7 +45,7 @@ def slow() -> Slow:
 
 def start(server: DemoServer, out: Path) -> subprocess.Popen[bytes]:
     exam = f"exams=[{{exam: needle, limit: {ITEMS}, conditions: [closed, gold, 'open:2048', distractor]}}]"
-    command = [sys.executable, "-m", "medctx_eval.cli", "run", "--endpoint", server.url, "--model", "forgetful"]
+    command = [sys.executable, "-m", "medctx_eval.cli.main", "run", "--endpoint", server.url, "--model", "forgetful"]
     settings = ["tokenizer=bytes", "mode=letter", "modes=[generate]", "orders=2", "concurrency=4", exam]
     command += [part for one in settings for part in ("--set", one)]
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}

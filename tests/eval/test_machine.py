@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medctx import processor
+from medctx.process import cpu as processor
 from medctx_eval.engines.machine import in_float32
 
 LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npower management:\n"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx.records import ExamItem
-from medctx_eval.alter import offer_cannot
-from medctx_eval.orders import movable, orders, show
+from medctx.schemas.records import ExamItem
+from medctx_eval.exams.counterfactual import offer_cannot
+from medctx_eval.planning.option_order import movable, orders, show
 
 
 def item(*texts: str, multiple: bool = False) -> ExamItem:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx.records import ExamItem
-from medctx_eval.condition import parse
+from medctx.schemas.records import ExamItem
+from medctx_eval.exams.condition import parse
 from medctx_eval.exams.exam import ExamCard, seal
-from medctx_eval.plan import Sitting, sittings
+from medctx_eval.planning.batches import Sitting, sittings
 from tests.eval.made_exam import made_exam
 
 DEPTHS = (0.1, 0.5, 0.9)

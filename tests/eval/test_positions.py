@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from medctx import positions
 from medctx.errors import MedctxError
-from medctx.jsonl import write_record
+from medctx.io.jsonl import write_record
+from medctx.model import rope as positions
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import VllmServer
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from medctx.digest import of_text
 from medctx.errors import MedctxError
-from medctx.records import Judged, Mode, Verdict
-from medctx_eval.gate import decide
+from medctx.io.digest import of_text
+from medctx.schemas.records import Judged, Mode, Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report import Report, ReportConfig
-from medctx_eval.report.collect import align, collect, names_of
 from medctx_eval.report.compute import compute
+from medctx_eval.report.decision.gate import decide
+from medctx_eval.report.load.collect import align, collect, names_of
 from medctx_eval.report.model import Score
 from medctx_eval.report.recipe import Recipe, label, share_in
-from medctx_eval.report.series import series
-from medctx_eval.run_folder import RunFolder
+from medctx_eval.report.render.figures.series import series
 from tests.eval import synthetic_runs
 
 CONFIG = ReportConfig(draws=200)

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from medctx.contamination import Kind
 from medctx.errors import MedctxError
-from medctx.records import ExamItem, Judged, Verdict
-from medctx_eval.orders import show
-from medctx_eval.report import Report, ReportConfig, parts
-from medctx_eval.report.browser import Contents, choice, contents, sources
-from medctx_eval.report.collect import Collected, align, collect
+from medctx.schemas.contamination import Kind
+from medctx.schemas.records import ExamItem, Judged, Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.planning.option_order import show
+from medctx_eval.report import Report, ReportConfig
 from medctx_eval.report.compute import compute, sheets_of
-from medctx_eval.report.papers import items_of
-from medctx_eval.run_folder import RunFolder
+from medctx_eval.report.load import parts
+from medctx_eval.report.load.collect import Collected, align, collect
+from medctx_eval.report.load.exam_contents import items_of
+from medctx_eval.report.render.browser import Contents, choice, contents, sources
 from tests.eval import synthetic_runs
 
 ITEMS = {seat.item.id: seat.item for seat in synthetic_runs.seats(24, 0) if seat.taught}

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medctx.jsonl import read_record
-from medctx_eval import run_folder
-from medctx_eval.report import Report, ReportConfig, build, figures, html, markdown
+from medctx.io.jsonl import read_record
+from medctx_eval.artifacts import run_folder
+from medctx_eval.report import Report, ReportConfig, build
 from medctx_eval.report.recipe import Recipe
-from medctx_eval.report.tables import main_table
+from medctx_eval.report.render import figures, html, markdown
+from medctx_eval.report.render.tables import main_table
 from tests.eval import synthetic_runs
 
 PICTURES = (

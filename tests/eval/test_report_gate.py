@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from medctx.records import Verdict
-from medctx_eval import decision as decisions
-from medctx_eval.gate import checks, decide
+from medctx.schemas.records import Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report import Comparison, Report, ReportConfig, Score
-from medctx_eval.report.collect import align
 from medctx_eval.report.compute import compute
+from medctx_eval.report.decision import file as decisions
+from medctx_eval.report.decision.gate import checks, decide
+from medctx_eval.report.load.collect import align
 from medctx_eval.report.model import Contamination
-from medctx_eval.run_folder import RunFolder
 from tests.eval import synthetic_runs
 
 Span = tuple[float, float, float]

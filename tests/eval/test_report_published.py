@@ -9,8 +9,8 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx_eval.report import ReportConfig, build
+from medctx_eval.report.load.published import agreement, placed
 from medctx_eval.report.model import Published, Report
-from medctx_eval.report.published import agreement, placed
 from medctx_eval.stats import Accuracy
 from tests.eval import synthetic_runs
 
@@ -70,7 +70,7 @@ def test_page_markdown_and_picture_show_both(written: Path) -> None:
 
 
 def test_a_misspelt_key_is_named(tmp_path: Path) -> None:
-    from medctx import config as configs
+    from medctx.config import loading as configs
 
     with pytest.raises(MedctxError, match="Unknown key 'valeus'"):
         configs.load(ReportConfig, None, ["published.valeus={}"])

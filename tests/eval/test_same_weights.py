@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from medctx_eval import examination, run_folder
-from medctx_eval.config import RunConfig
+from medctx_eval.artifacts import run_folder
 from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import RunConfig
 from tests.eval.exam_files import write_exam
 
 pytest.importorskip("torch")

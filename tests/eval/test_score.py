@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from medctx.records import AnswerScore, ExamItem, Mode, Reply, Verdict
-from medctx_eval import score
-from medctx_eval.alter import offer_cannot
-from medctx_eval.condition import parse
-from medctx_eval.plan import Seat
-from medctx_eval.prompt import answers, letter_ask, text_ask
+from medctx.schemas.records import AnswerScore, ExamItem, Mode, Reply, Verdict
+from medctx_eval.exams.condition import parse
+from medctx_eval.exams.counterfactual import offer_cannot
+from medctx_eval.planning.batches import Seat
+from medctx_eval.prompting.prompt import answers, letter_ask, text_ask
+from medctx_eval.run import score
 
 OPTIONS = {"A": "red", "B": "dark blue", "C": "green"}
 ITEM = ExamItem(id="i", exam="e", question="Which?", options=OPTIONS, gold=("B",), cluster="c")
@@ -89,8 +89,8 @@ def test_several_right_options_are_one_answer() -> None:
 
 
 def test_sets_of_letters_end_so_that_they_can_be_compared(alphabet: Path) -> None:
-    from medctx import tokenizer
-    from medctx.book import EMPTY
+    from medctx.text import tokenizer
+    from medctx.text.book import EMPTY
 
     tokens = tokenizer.load(alphabet)
     for ask in (letter_ask(tokens, EMPTY, SEVERAL), text_ask(tokens, EMPTY, SEVERAL)):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from medctx_eval import spending
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.receipt import Receipt, total
-from medctx_eval.spending import Spending
+from medctx_eval.engines.usage import Receipt, total
+from medctx_eval.run import usage_log as spending
+from medctx_eval.run.usage_log import Spending
 
 RECEIPTS = some.builds(
     Receipt,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from bench.support.stats_simulate import seeded_exam
 from medctx_eval.stats import accuracies, accuracy, per_item, wilson
-from medctx_eval.stats.simulate import seeded_exam
 
 outcomes = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medctx.records import Book, ExamItem, Judged, Verdict
+from medctx.schemas.records import Book, ExamItem, Judged, Verdict
 from medctx_eval.stats.answers import Answers, answers
 from medctx_eval.stats.attribution import attribute, band
 from medctx_eval.stats.trend import Trend

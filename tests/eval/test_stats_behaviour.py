@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from medctx.records import Axis, Judged, Verdict
+from medctx.schemas.records import Axis, Judged, Verdict
 from medctx_eval.stats.answers import answers
 from medctx_eval.stats.behaviour import Behaviour, behaviour
 

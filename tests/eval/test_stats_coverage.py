@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from medctx_eval.stats.coverage import CHURN, CORRELATIONS, SPARSE, Limits, Row, grid, seeded, single
+from bench.support.stats_coverage import CHURN, CORRELATIONS, SPARSE, Limits, Row, grid, seeded, single
 
 EXAMS = 250
 SHORT = Limits(slack=3.5 * (0.05 * 0.95 / EXAMS) ** 0.5)

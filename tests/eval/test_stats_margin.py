@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.support.stats_simulate import paired_exam
 from medctx_eval.stats import Difference, differences, noise, tost
-from medctx_eval.stats.simulate import paired_exam
 
 
 def _pair(gain: float, clusters: int = 300, seed: int = 1) -> Difference:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from bench.support.stats_simulate import paired_exam, seeded_exam
 from medctx_eval.stats import Difference, difference, differences, mcnemar, swap_tests
 from medctx_eval.stats.bootstrap import _clusters, _kinds
 from medctx_eval.stats.clusters import clusters_of
 from medctx_eval.stats.seeds import Spread, seed_variance
-from medctx_eval.stats.simulate import paired_exam, seeded_exam
 from medctx_eval.stats.tango import score_intervals
 
 answers = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), min_size=2, max_size=50)

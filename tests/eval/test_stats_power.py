@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam
 from medctx.errors import MedctxError
-from medctx_eval.exam_size import FEWEST_TOLD
+from medctx_eval.power.exam_size import FEWEST_TOLD
+from medctx_eval.power.moments import skewness_and_kurtosis
+from medctx_eval.power.power import Design, Disagreement, clusters_needed, detectable, measure, power
 from medctx_eval.stats import difference
-from medctx_eval.stats.moments import skewness_and_kurtosis
-from medctx_eval.stats.power import Design, Disagreement, clusters_needed, detectable, measure, power
-from medctx_eval.stats.simulate import MEAN_SIZE, SIZE_CV, paired_exam
 
 designs = st.builds(
     Design, clusters=st.integers(10, 400), per_cluster=st.integers(1, 30).map(float), size_cv=st.floats(0, 1)

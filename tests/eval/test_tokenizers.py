@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx_eval import tokenizers
+from medctx.text import tokenizer
+from medctx_eval.prompting import tokenizers
 from tests.hub_stand_in import hub
 
 COUNT = """

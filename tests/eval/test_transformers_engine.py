@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from medctx import tokenizer
-from medctx.answering import shared_prefix
-from medctx.book import bind
-from medctx.records import Book
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
+from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.tree import trees
-from medctx_eval.prompt import Ask, Writing, letter_ask, text_ask, writing
+from medctx_eval.prompting.prompt import Ask, Writing, letter_ask, text_ask, writing
 from tests.eval.made_exam import made_exam
 
 torch = pytest.importorskip("torch")

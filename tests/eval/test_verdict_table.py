@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from medctx.records import Judged
-from medctx_eval.run_folder import Cost
-from medctx_eval.verdict_table import cost_line, verdict_table
+from medctx.schemas.records import Judged
+from medctx_eval.artifacts.run_folder import Cost
+from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from tests.eval import synthetic_runs
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from medctx import tokenizer
-from medctx.book import bind
 from medctx.errors import MedctxError
-from medctx.records import Book
-from medctx_eval import canary
-from medctx_eval.config import ModelConfig
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
 from medctx_eval.engines.agreement import agree
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompt import Ask, letter_ask, text_ask, writing
-from medctx_eval.tokenizers import ByteTokenizer
+from medctx_eval.prompting.prompt import Ask, letter_ask, text_ask, writing
+from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.run import canary
+from medctx_eval.run.config import ModelConfig
 from tests.eval.made_exam import made_exam
 
 pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")

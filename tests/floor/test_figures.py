@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from medctx.figures import percentages
+from medctx.plotting import percentages
 
 
 @pytest.mark.parametrize("low", [-0.3, 0.0, 0.56])

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx import jsonl
 from medctx.errors import MedctxError
-from medctx.journal import Journal
-from medctx.records import ExamItem, Turn
+from medctx.io import jsonl
+from medctx.io.journal import Journal
+from medctx.schemas.records import ExamItem, Turn
 
 
 def test_a_malformed_line_is_named(tmp_path: Path) -> None:

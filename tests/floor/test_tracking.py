@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from medctx import tracking
-from medctx.watcher import ENDED_TAG, GONE, OWNER_TAG, watched
+from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.run_reaper import ENDED_TAG, GONE, OWNER_TAG, watched
 
 pytest.importorskip("mlflow")
 
@@ -132,7 +132,7 @@ def test_a_run_ends_as_its_block_does(store: str, error: type[BaseException] | N
 def test_a_watcher_leaves_a_run_alone_that_another_process_went_on_with(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from medctx import watcher
+    from medctx.tracking import run_reaper as watcher
 
     run_id = client().create_run("0", tags={OWNER_TAG: "second"}).info.run_id
     watcher._mark(run_id, "first")

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import special
 from statsmodels.stats.proportion import proportion_confint
 
-from study.cells import general_share
-from study.law.evidence import Evidence
-from study.law.points import FloatArray, Measured, Place, Run
-from study.law.simulate import RATIOS, READING, Design, Exam, Shape, error_of, study, verdicts
+from bench.support.law_simulate import RATIOS, READING, Design, Exam, Shape, error_of, study, verdicts
+from study.config.cells import general_share
+from study.law.evidence.evidence import Evidence
+from study.law.evidence.points import FloatArray, Measured, Place, Run
 
 SEVEN = tuple(RATIOS.values())
 

@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-from study.steps import Step
+from study.workflow.steps import Step
 
 NAME = "medctx-made"
 MANIFEST = "made.json"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from study.config import Section
-from study.exam_cost import EVIDENCE_TOKENS, QUESTION_TOKENS, ExamCost, exam_cost, longest
+from study.config.study import Section
+from study.forecast.exam_cost import EVIDENCE_TOKENS, QUESTION_TOKENS, ExamCost, exam_cost, longest
 
 ITEMS = {"cmb-open": 700}
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from study.config import ExecutorConfig
-from study.executors.local import GIB, LocalExecutor, Room
-from study.graph import Done, Folders, Results, Run, Task, carry_out
-from study.job import ATTEMPTS, Ended, Job, run
-from study.lineage import Lineage
+from study.config.study import ExecutorConfig
+from study.workflow.executors.local import GIB, LocalExecutor, Room
+from study.workflow.graph import Done, Folders, Results, Run, Task, carry_out
+from study.workflow.job import ATTEMPTS, Ended, Job, run
+from study.workflow.lineage import Lineage
 from tests.study.made_command import install, step
 
 

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from medctx import config as configs
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from study.cells import general_share, short
-from study.config import StudyConfig
-from study.design import coordinates, grid, one_at_a_time, space_filling
-from study.grid import cells, source_of
-from study.told import STUDIES
+from study.config.cells import general_share, short
+from study.config.design import coordinates, grid, one_at_a_time, space_filling
+from study.config.grid import cells, source_of
+from study.config.load import STUDIES
+from study.config.study import StudyConfig
 
 AXES = {
     "base": ["small", "large"],

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.law.chance import PairError, Scored, item_noise
-from study.law.fit import _Given
-from study.law.form import Form
-from study.law.points import ItemNoise, Measured, Place, Run, alike, angle
-from study.law.simulate import READING, Design, Exam, study
+from bench.support.law_simulate import READING, Design, Exam, study
+from study.law.evidence.item_noise import PairError, Scored, item_noise
+from study.law.evidence.points import ItemNoise, Measured, Place, Run, alike, angle
+from study.law.model.fit import _Given
+from study.law.model.form import Form
 from tests.study.law_studies import SEVEN
 
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from study.cli import main
-from study.law import files, sources
-from study.law.check import Check
-from study.law.recommend import Recommendation
-from study.law.record import LawRecord
+from study.cli.main import main
+from study.law.evidence import files, sources
+from study.law.output.record import LawRecord
+from study.law.recommend.recommend import Recommendation
+from study.law.validate.forecast_check import Check
 from tests.study.law_studies import write
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report.json"

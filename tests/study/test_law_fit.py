@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from study.law.fit import Law, fit
-from study.law.form import Form, bent
-from study.law.leave_out import HeldOut, validate
-from study.law.points import ItemNoise, Measured, Place, Run
-from study.law.simulate import READING, Design, study
+from bench.support.law_simulate import READING, Design, study
+from study.law.evidence.points import ItemNoise, Measured, Place, Run
+from study.law.model.fit import Law, fit
+from study.law.model.form import Form, bent
+from study.law.validate.leave_out import HeldOut, validate
 from tests.study.law_studies import SEVEN
 
 bends = st.floats(-60, 60)

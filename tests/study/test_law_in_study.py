@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from medctx.errors import MedctxError
-from study import recommended
-from study.config import StudyConfig
-from study.law.check import Check
-from study.law.recommend import Recommendation
+from study import recommendation as recommended
+from study.config.study import StudyConfig
+from study.law.recommend.recommend import Recommendation
+from study.law.validate.forecast_check import Check
 from study.pipeline import Outcome
-from study.recommended import run_recommended
-from study.summary import Summary
+from study.recommendation import run_recommended
+from study.stages.summary import Summary
 from tests.study.law_studies import write
 
 FEW = ("1:0", "1:1", "1:4", "0:1")

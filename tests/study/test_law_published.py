@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.law.leave_out import Validation, groupings, validate
-from study.law.points import ItemNoise, Measured, Place, Run
+from study.law.evidence.points import ItemNoise, Measured, Place, Run
+from study.law.validate.leave_out import Validation, groupings, validate
 
 SIZES = (1.8e9, 4e9, 7e9, 14e9)
 TABLE = {

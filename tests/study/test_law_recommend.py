@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from study.law.curves import Curves
-from study.law.evidence import Evidence
-from study.law.next_cells import next_cells
-from study.law.points import FloatArray
-from study.law.recommend import Options, Recommendation, choose, recommend
-from study.law.utility import NAMES, Utility
+from study.law.evidence.evidence import Evidence
+from study.law.evidence.points import FloatArray
+from study.law.recommend.curves import Curves
+from study.law.recommend.next_cells import next_cells
+from study.law.recommend.recommend import Options, Recommendation, choose, recommend
+from study.law.recommend.utility import NAMES, Utility
 from tests.study.law_studies import evidence
 
 

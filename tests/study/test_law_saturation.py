@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from study.law.amount_curves import Pure
-from study.law.points import FloatArray, Measured, Place, Run
-from study.law.saturation import saturation, saturations
+from study.law.evidence.points import FloatArray, Measured, Place, Run
+from study.law.model.amount_curves import Pure
+from study.law.model.saturation import saturation, saturations
 
 PUBLISHED = {10: 57.60, 20: 55.08, 50: 53.64, 70: 54.83, 80: 51.71, 90: 53.41, 100: 58.71, 200: 56.12}
 """Table 5 of arXiv 2407.11536: thousands of question-answer pairs, all medical, and accuracy."""

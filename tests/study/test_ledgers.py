@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from medctx.contamination import ITEMS
-from study import ledgers
-from study.cells import Cell
-from study.examined import Examined
-from study.graph import Done, Results
-from study.summary import CellResult
+from medctx.schemas.contamination import ITEMS
+from study.config.cells import Cell
+from study.stages import contamination as ledgers
+from study.stages.exam_runs import Examined
+from study.stages.summary import CellResult
+from study.workflow.graph import Done, Results
 
 
 def result(name: str, mix: Path | None, digest: str) -> CellResult:

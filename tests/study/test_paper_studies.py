@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from study.grid import cells
-from study.told import load
+from study.config.grid import cells
+from study.config.load import load
 from tests.study import made_zh
 
 for needed in ("torch", "peft", "medctx_train", "medctx_eval", "medctx_data"):

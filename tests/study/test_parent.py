@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medctx import config as configs
-from medctx import tracking
-from study.config import StudyConfig
-from study.parent import RUN, study_run
-from study.told import STUDIES
+from medctx.config import loading as configs
+from medctx.tracking import mlflow_run as tracking
+from study.config.load import STUDIES
+from study.config.study import StudyConfig
+from study.tracking.study_run import RUN, study_run
 
 mlflow = pytest.importorskip("mlflow")
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from medctx import config as configs
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from study import plan
-from study.bases import Base
-from study.cells import Cell
-from study.config import StudyConfig
-from study.grid import cells
-from study.sections import laid_over, section
-from study.steps import Step
-from study.told import STUDIES
+from study.config.cells import Cell
+from study.config.grid import cells
+from study.config.load import STUDIES
+from study.config.sections import laid_over, section
+from study.config.study import StudyConfig
+from study.stages import cell_steps as plan
+from study.stages.bases import Base
+from study.workflow.steps import Step
 
 
 def quick(*overrides: str) -> StudyConfig:
@@ -43,8 +43,8 @@ def test_every_shipped_study_loads(file: Path) -> None:
 
 def test_every_section_is_understood_by_its_command(tmp_path: Path) -> None:
     """The study hands sections on unread; the commands' own configs must know every key."""
-    mix_config = pytest.importorskip("medctx_data.mix_config")
-    eval_config = pytest.importorskip("medctx_eval.config")
+    mix_config = pytest.importorskip("medctx_data.mixture.config")
+    eval_config = pytest.importorskip("medctx_eval.run.config")
     report = pytest.importorskip("medctx_eval.report")
     train_config = pytest.importorskip("medctx_train.config")
     for file in STUDIES.glob("*.yaml"):

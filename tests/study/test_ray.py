@@ -15,12 +15,12 @@ from types import ModuleType
 import pytest
 
 from medctx.errors import MedctxError
-from study.config import ExecutorConfig
-from study.executors.ray import STARTS, RayExecutor, start
-from study.graph import Results, Run, Task, carry_out
-from study.job import ATTEMPTS
-from study.lineage import Lineage
-from study.steps import Step
+from study.config.study import ExecutorConfig
+from study.workflow.executors.ray import STARTS, RayExecutor, start
+from study.workflow.graph import Results, Run, Task, carry_out
+from study.workflow.job import ATTEMPTS
+from study.workflow.lineage import Lineage
+from study.workflow.steps import Step
 from tests.study.made_command import install, step
 
 pytest.importorskip("ray")

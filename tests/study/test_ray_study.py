@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from study import manifests
-from study.job import ATTEMPTS
+from study.workflow import manifests
+from study.workflow.job import ATTEMPTS
 
 for needed in ("ray", "torch", "peft", "medctx_train", "medctx_eval", "medctx_data"):
     pytest.importorskip(needed)

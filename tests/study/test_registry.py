@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from medctx.front import FrontPlace
-from study.registry import MAX_TAG_CHARS, Verdict, decision_of
+from medctx.schemas.pareto import FrontPlace
+from study.tracking.registry import MAX_TAG_CHARS, Verdict, decision_of
 
 
 def verdict(reason: str) -> Verdict:

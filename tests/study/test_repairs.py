@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from medctx import config as configs
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from study import repairs
-from study.bases import Base
-from study.cells import Cell
-from study.config import StudyConfig
-from study.grid import cells
-from study.manifests import Weights
-from study.steps import Step
-from study.tasks import tasks_of
-from study.told import STUDIES
+from study.config.cells import Cell
+from study.config.grid import cells
+from study.config.load import STUDIES
+from study.config.study import StudyConfig
+from study.stages import repairs
+from study.stages.bases import Base
+from study.stages.tasks import tasks_of
+from study.workflow.manifests import Weights
+from study.workflow.steps import Step
 
 BASE = Base(label="smollm2-135m-instruct", id="some/model", folder=Path("/models/some"), weights_digest="b")
 

@@ -12,13 +12,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest.importorskip("torch")
 
-from medctx.book import EMPTY
-from medctx.jsonl import write_records
-from medctx.probe import ProbeItem
-from medctx.records import Book, Dialogue, ExamItem, Turn
+from medctx.io.jsonl import write_records
+from medctx.schemas.probe_item import ProbeItem
+from medctx.schemas.records import Book, Dialogue, ExamItem, Turn
+from medctx.text.book import EMPTY
 from medctx_train.config import SftConfig
-from medctx_train.lora import LoraSettings
-from medctx_train.tiny_model import save_tiny_llama
+from medctx_train.model.lora import LoraSettings
+from medctx_train.model.tiny import save_tiny_llama
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from medctx import tokenizer
+    from medctx.text import tokenizer
 
     config = AutoConfig.from_pretrained(tiny, attention_bias=True)
     model = AutoModelForCausalLM.from_pretrained(tiny, config=config, dtype=torch.float32)

@@ -8,7 +8,7 @@ from unittest import mock
 from accelerate.commands import launch as accelerate_launch
 from accelerate.utils import launch as starting
 
-from medctx_train import launch_files
+from medctx_train.distributed import launch_files
 
 
 def parsed(name: str) -> argparse.Namespace:

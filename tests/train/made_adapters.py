@@ -9,8 +9,8 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from medctx.jsonl import write_text
-from medctx_train.base_model import prepare
+from medctx.io.jsonl import write_text
+from medctx_train.model.base import prepare
 
 IDS = torch.arange(40)[None] * 7 % 500
 

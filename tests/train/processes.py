@@ -20,7 +20,7 @@ PATIENCE_S = 500
 DDP: Mapping[str, str] = {}
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["torch", "transformers.models.llama.modeling_llama", "peft", "accelerate", "medctx_train.sft"]
+    ["torch", "transformers.models.llama.modeling_llama", "peft", "accelerate", "medctx_train.sft.run"]
 )
 
 
@@ -50,9 +50,12 @@ def _die_at(place: str) -> None:
     """Arrange the end at ``name:turn``, where name is one of the cases below."""
     import torch.distributed.checkpoint.filesystem as files
 
-    from medctx_train import checkpoint, keep, sft, weights
-    from medctx_train.observer import Observer
-    from medctx_train.run_log import RunLog
+    from medctx_train.checkpoints import export as weights
+    from medctx_train.checkpoints import training_state as checkpoint
+    from medctx_train.probe import retention as keep
+    from medctx_train.sft import run as sft
+    from medctx_train.sft.callbacks import Observer
+    from medctx_train.sft.logging import RunLog
 
     # A module of its own: the real os.replace also ends every other file that is written.
     checkpoint.os = renaming = types.SimpleNamespace(replace=os.replace)  # type: ignore[assignment]
@@ -94,7 +97,7 @@ def _train(config: SftConfig, out: Path, environment: dict[str, str], die_at: st
     os.environ.update({"MEDCTX_TRACKING": "off", **environment})
     import torch
 
-    from medctx_train.sft import train
+    from medctx_train.sft.run import train
 
     torch.set_num_threads(1)
     if "true" in (environment.get("ACCELERATE_USE_FSDP"), environment.get("ACCELERATE_USE_DEEPSPEED")):

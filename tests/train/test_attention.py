@@ -11,13 +11,13 @@ import torch
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx_train import attention
-from medctx_train.attention import implementation, packing_gap, self_test, spread_rows
-from medctx_train.encode import encode
-from medctx_train.model import load_model
-from medctx_train.pack import Row
+from medctx.text import tokenizer
+from medctx_train.data.packing import Row
+from medctx_train.data.tokenize import encode
+from medctx_train.model import attention
+from medctx_train.model.attention import implementation, packing_gap, self_test, spread_rows
+from medctx_train.model.load import load_model
 from tests.train.conftest import dialogue
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx_train.delta import Pair, merged, scaled, update
+from medctx_train.checkpoints.lora_math import Pair, merged, scaled, update
 
 
 def draw(seed: int, dora: bool) -> tuple[torch.Tensor, Pair]:

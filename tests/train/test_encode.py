@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx.records import Dialogue, Turn
-from medctx_train.encode import Encoded, encode
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text import tokenizer
+from medctx_train.data.tokenize import Encoded, encode
 from tests.train.conftest import dialogue
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from medctx.jsonl import write_text
-from medctx_train import keep
-from medctx_train.keep import wanted
-from medctx_train.probe import ProbeAnswer, ProbeLog
-from medctx_train.probe_settings import KeepSettings
+from medctx.io.jsonl import write_text
+from medctx_train.probe import retention as keep
+from medctx_train.probe.config import KeepSettings
+from medctx_train.probe.probe import ProbeAnswer, ProbeLog
+from medctx_train.probe.retention import wanted
 
 
 def probe(step: int, reading: int, of: int = 10) -> ProbeLog:

@@ -6,7 +6,7 @@ import pytest
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.utils import FullyShardedDataParallelPlugin
 
-from medctx_train import launch_files
+from medctx_train.distributed import launch_files
 from tests.train.launch_variables import parsed, variables
 
 KINDS = {

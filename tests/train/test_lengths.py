@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx.records import Dialogue, Role, Turn
-from medctx_train.encode import encode
-from medctx_train.lengths import exchanges, fit
+from medctx.schemas.records import Dialogue, Role, Turn
+from medctx.text import tokenizer
+from medctx_train.data.overlong import exchanges, fit
+from medctx_train.data.tokenize import encode
 from tests.train.conftest import dialogue
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from medctx.logged_adapter import QUESTION, find
+from medctx.tracking.logged_adapter import QUESTION, find
 from medctx_train.repair.config import ScaleConfig
 from medctx_train.repair.run import repair
-from medctx_train.sft import train
+from medctx_train.sft.run import train
 from tests.train.conftest import settings
 
 mlflow = pytest.importorskip("mlflow")

@@ -14,10 +14,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, CohereConfig, Gemma2Config, GraniteConfig, PreTrainedConfig
 
-from medctx_train.encode import Encoded
-from medctx_train.loss import chunk_losses, chunking_gap, keep_whole_losses, row_losses, token_weight, total_weight
-from medctx_train.model import load_model
-from medctx_train.pack import Row, tensors
+from medctx_train.data.packing import Row, tensors
+from medctx_train.data.tokenize import Encoded
+from medctx_train.model.load import load_model
+from medctx_train.model.loss import (
+    chunk_losses,
+    chunking_gap,
+    keep_whole_losses,
+    row_losses,
+    token_weight,
+    total_weight,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx_train import adapter as adapters
-from medctx_train import merge as merging
+from medctx.text import tokenizer
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints import merge as merging
+from medctx_train.checkpoints.lora_math import merged
+from medctx_train.checkpoints.merge import MANIFEST, merge
+from medctx_train.checkpoints.sharded import INDEX, opened, write
 from medctx_train.config import MergeConfig
-from medctx_train.delta import merged
-from medctx_train.merge import MANIFEST, merge
-from medctx_train.shards import INDEX, opened, write
 from tests.train.made_adapters import adapted, gap, logits, make, whole
 
 KINDS: dict[str, dict[str, object]] = {

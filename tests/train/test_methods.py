@@ -13,18 +13,20 @@ from accelerate import Accelerator
 from pydantic import ValidationError
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, Phi3Config, PreTrainedModel
 
-from medctx import positions, tokenizer
 from medctx.errors import MedctxError
-from medctx_train import liger, model, rope
+from medctx.model import rope as positions
+from medctx.text import tokenizer
 from medctx_train.config import SftConfig
-from medctx_train.encode import Encoded, encode
-from medctx_train.lora import target_modules
-from medctx_train.loss import row_losses
-from medctx_train.model import load_config, load_model
-from medctx_train.noise import add_noise, noise_sizes
-from medctx_train.pack import Row, tensors
-from medctx_train.rope import RopeSettings
-from medctx_train.trainee import load_trainee, trained, write_positions
+from medctx_train.data.packing import Row, tensors
+from medctx_train.data.tokenize import Encoded, encode
+from medctx_train.model import liger, rope
+from medctx_train.model import load as model
+from medctx_train.model.load import load_config, load_model
+from medctx_train.model.lora import target_modules
+from medctx_train.model.loss import row_losses
+from medctx_train.model.neftune import add_noise, noise_sizes
+from medctx_train.model.rope import RopeSettings
+from medctx_train.model.setup import load_trainee, trained, write_positions
 from tests.train.conftest import dialogue
 
 

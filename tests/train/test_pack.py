@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx_train.encode import Encoded
-from medctx_train.pack import IGNORED, Row, fill, pack, tensors
+from medctx_train.data.packing import IGNORED, Row, fill, pack, tensors
+from medctx_train.data.tokenize import Encoded
 
 
 def sample(name: str, size: int) -> Encoded:

@@ -12,23 +12,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from medctx import config as configs
-from medctx import processor
-from medctx.cache import cache_folder
-from medctx.jsonl import read_record, write_records
-from medctx.records import Dialogue, Turn
-from medctx.training_memory import Training, activation_bytes, linear_layers
-from medctx_train import launch, rates
-from medctx_train.base_model import EMBEDDED
+from medctx.config import loading as configs
+from medctx.io.cache import cache_folder
+from medctx.io.jsonl import read_record, write_records
+from medctx.model.training_memory import Training, activation_bytes, linear_layers
+from medctx.process import cpu as processor
+from medctx.schemas.records import Dialogue, Turn
 from medctx_train.config import SftConfig
-from medctx_train.encode import Encoded
-from medctx_train.loss import row_losses
-from medctx_train.manifest import MANIFEST, SftManifest
-from medctx_train.outline import memory, outline
-from medctx_train.pack import Row, tensors
-from medctx_train.plan import plan
-from medctx_train.sft import train
-from medctx_train.trainee import load_trainee, trained
+from medctx_train.data.packing import Row, tensors
+from medctx_train.data.tokenize import Encoded
+from medctx_train.distributed import launch
+from medctx_train.estimate import throughput as rates
+from medctx_train.estimate.estimate import plan
+from medctx_train.estimate.model_stats import memory, outline
+from medctx_train.model.base import EMBEDDED
+from medctx_train.model.loss import row_losses
+from medctx_train.model.setup import load_trainee, trained
+from medctx_train.sft.manifest import MANIFEST, SftManifest
+from medctx_train.sft.run import train
 from tests.train.conftest import settings
 
 TOKENS = 512
@@ -52,7 +53,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     """A model whose queries are wider than its stream, with grouped keys: no width stands for another."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from medctx import tokenizer
+    from medctx.text import tokenizer
 
     changes = {"hidden_size": 96, "head_dim": 40, "num_attention_heads": 4, "num_key_value_heads": 2}
     config = AutoConfig.from_pretrained(tiny, num_hidden_layers=4, intermediate_size=200, **changes)
@@ -199,7 +200,7 @@ def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: 
 def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medctx_train.outline.of_config", lambda _: None)
+    monkeypatch.setattr("medctx_train.estimate.model_stats.of_config", lambda _: None)
     told = plan(settings(tiny, mix), flops=1e9)
     assert told.peak_memory is None
     assert "not known" in told.memory_assumed

@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import load_file
 
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record, read_records
-from medctx_train import launch
-from medctx_train.checkpoint import FOLDER
+from medctx.io.jsonl import read_record, read_records
+from medctx_train.checkpoints.training_state import FOLDER
 from medctx_train.config import SftConfig
-from medctx_train.encode import Encoded
-from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
-from medctx_train.pack import Row
-from medctx_train.steps import optimize
-from medctx_train.trainee import load_trainee, trained
+from medctx_train.data.packing import Row
+from medctx_train.data.tokenize import Encoded
+from medctx_train.distributed import launch
+from medctx_train.model.setup import load_trainee, trained
+from medctx_train.sft.loop import optimize
+from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
 from tests.train.conftest import settings
 from tests.train.launch_variables import variables
 from tests.train.processes import run, run_together

@@ -6,15 +6,15 @@ import pytest
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx.records import Dialogue, Turn
-from medctx_train.attention import self_test
-from medctx_train.base_model import EMBEDDED, prepare
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text import tokenizer
 from medctx_train.config import SftConfig
-from medctx_train.encode import encode
-from medctx_train.model import load_model
-from medctx_train.pack import Row
+from medctx_train.data.packing import Row
+from medctx_train.data.tokenize import encode
+from medctx_train.model.attention import self_test
+from medctx_train.model.base import EMBEDDED, prepare
+from medctx_train.model.load import load_model
 
 pytestmark = pytest.mark.slow
 

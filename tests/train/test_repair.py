@@ -16,18 +16,18 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from medctx.errors import MedctxError
-from medctx.jsonl import write_record
-from medctx.positions import FILE
-from medctx_train import adapter as adapters
+from medctx.io.jsonl import write_record
+from medctx.model.rope import FILE
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints.lora_math import update
+from medctx_train.checkpoints.merge import merge
+from medctx_train.checkpoints.sharded import opened, write
 from medctx_train.cli import main
 from medctx_train.config import MergeConfig
-from medctx_train.delta import update
-from medctx_train.merge import merge
+from medctx_train.model.rope import RopeSettings, overrides
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
 from medctx_train.repair.record import MANIFEST, RepairManifest
 from medctx_train.repair.run import repair
-from medctx_train.rope import RopeSettings, overrides
-from medctx_train.shards import opened, write
 from tests.train.made_adapters import adapted, gap, logits, make, whole
 
 KINDS: dict[str, dict[str, object]] = {

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from medctx import tokenizer
 from medctx.errors import MedctxError
-from medctx.jsonl import write_records
+from medctx.io.jsonl import write_records
+from medctx.text import tokenizer
 from medctx_train.config import SftConfig
-from medctx_train.data import Data, load_data
-from medctx_train.encode import Encoded
-from medctx_train.replay import ReplaySettings, Text, encode_text, interleave, order
+from medctx_train.data.dataset import Data, load_data
+from medctx_train.data.replay import ReplaySettings, Text, encode_text, interleave, order
+from medctx_train.data.tokenize import Encoded
 from tests.train.conftest import dialogue
 
 

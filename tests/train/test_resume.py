@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from medctx import config as configs
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record, read_records
-from medctx_train import keep, sft
+from medctx.io.jsonl import read_record, read_records
 from medctx_train.config import SftConfig
-from medctx_train.manifest import LOG, MANIFEST, SftManifest, StepLog
-from medctx_train.probe import LOG as PROBES
+from medctx_train.probe import retention as keep
+from medctx_train.probe.probe import LOG as PROBES
+from medctx_train.sft import run as sft
+from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
 from tests.train.conftest import made_probe, settings
 from tests.train.processes import run
 

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx_train.sequential import evidence, exceeds, paired_losses
+from medctx_train.probe.early_stopping import evidence, exceeds, paired_losses
 
 
 def losses(rng: Random, items: int, lost: float, gained: float) -> list[float]:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from medctx.digest import of_weights
 from medctx.errors import MedctxError
-from medctx.jsonl import read_records
-from medctx_train import checkpoint
+from medctx.io.digest import of_weights
+from medctx.io.jsonl import read_records
+from medctx_train.checkpoints import training_state as checkpoint
+from medctx_train.checkpoints.merge import merge
 from medctx_train.config import MergeConfig, SftConfig
-from medctx_train.manifest import LOG, StepLog
-from medctx_train.merge import merge
-from medctx_train.sft import train
-from medctx_train.steps import learning_rate
+from medctx_train.sft.loop import learning_rate
+from medctx_train.sft.manifest import LOG, StepLog
+from medctx_train.sft.run import train
 from tests.train.conftest import settings
 
 

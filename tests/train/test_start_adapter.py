@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from medctx.errors import MedctxError
-from medctx_train import adapter as adapters
+from medctx_train.checkpoints import adapter as adapters
 from medctx_train.config import SftConfig
-from medctx_train.sft import train
+from medctx_train.sft.run import train
 from tests.train.made_adapters import make
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medctx import tokenizer
-from medctx.records import Dialogue, Turn
-from medctx_train.base_model import EMBEDDED, prepare
-from medctx_train.encode import encode
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text import tokenizer
+from medctx_train.data.tokenize import encode
+from medctx_train.model.base import EMBEDDED, prepare
 from tests.train.test_encode import trained
 
 if TYPE_CHECKING:

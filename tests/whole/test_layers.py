@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import medctx
-from medctx import logged_adapter
+from medctx.tracking import logged_adapter
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("medctx-data", "medctx-train", "medctx-eval")
@@ -85,7 +85,7 @@ def test_all_packages_have_one_version_one_licence_and_one_hook(package: str) ->
     assert not hook.exists() or hook.read_text() == (ROOT / "packages/medctx-eval/hatch_build.py").read_text()
 
 
-@pytest.mark.parametrize("module", ["medctx_data.cli", "medctx_train.cli", "medctx_eval.cli"])
+@pytest.mark.parametrize("module", ["medctx_data.cli.main", "medctx_train.cli", "medctx_eval.cli.main"])
 def test_a_console_command_starts_without_the_heavy_libraries(module: str) -> None:
     look = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'vllm', 'mlflow'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

@@ -10,11 +10,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from medctx.contamination import ITEMS, PASSAGES, SUMMARY, Ledger
-from medctx.jsonl import read_record, read_records, write_records
-from medctx.records import Dialogue, ExamItem, Passage, Turn
-from medctx_data import cli as data_cli
-from medctx_eval import cli as eval_cli
+from medctx.io.jsonl import read_record, read_records, write_records
+from medctx.schemas.contamination import ITEMS, PASSAGES, SUMMARY, Ledger
+from medctx.schemas.records import Dialogue, ExamItem, Passage, Turn
+from medctx_data.cli import main as data_cli
+from medctx_eval.cli import main as eval_cli
 from medctx_eval.report.model import Report
 from tests.eval import synthetic_runs
 

@@ -16,13 +16,13 @@ pytest.importorskip("medctx_eval")
 
 from click.testing import CliRunner
 
-from medctx import tokenizer
-from medctx.book import bind
-from medctx.records import Book
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompt import Ask, Writing, letter_ask, text_ask, writing
+from medctx_eval.prompting.prompt import Ask, Writing, letter_ask, text_ask, writing
 from medctx_train.cli import main
 from tests.eval.made_exam import made_exam
 from tests.train.conftest import strong, tiny

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from medctx import config as configs
-from medctx.cli import config_path, one_sentence, required, step_options
+from medctx.config import loading as configs
+from medctx.config.cli import config_path, one_sentence, required, step_options
 
 
 @click.group()
@@ -21,12 +21,12 @@ def main() -> None:
 def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
     """Fine-tune a base model on a mix folder; running it again continues."""
     from medctx_train.config import SftConfig
-    from medctx_train.launch import is_main
-    from medctx_train.sft import train
+    from medctx_train.distributed.launch import is_main
+    from medctx_train.sft.run import train
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
     if dry_run:
-        from medctx_train.plan import plan as foretell
+        from medctx_train.estimate.estimate import plan as foretell
 
         click.echo(foretell(resolved).model_dump_json(indent=2))
         return
@@ -50,7 +50,7 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 def plan(config: str, overrides: tuple[str, ...], flops: float | None) -> None:
     """Say tokens, steps, memory and time of a run before any weights are loaded."""
     from medctx_train.config import SftConfig
-    from medctx_train.plan import plan as foretell
+    from medctx_train.estimate.estimate import plan as foretell
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
     click.echo(foretell(resolved, flops).model_dump_json(indent=2))
@@ -61,7 +61,7 @@ def plan(config: str, overrides: tuple[str, ...], flops: float | None) -> None:
 @one_sentence
 def base(name: str) -> None:
     """Prepare a base model (embedded name, folder or hub id) and print its folder."""
-    from medctx_train.base_model import prepare
+    from medctx_train.model.base import prepare
 
     folder, _ = prepare(name)
     click.echo(str(folder))
@@ -75,7 +75,7 @@ def base(name: str) -> None:
 @one_sentence
 def launch_configs(name: str, out: Path | None) -> None:
     """List the config files for `accelerate launch`; with a NAME print its path, with --out copy them all."""
-    from medctx_train import launch_files
+    from medctx_train.distributed import launch_files
 
     if out is not None:
         for path in launch_files.copy_to(out):
@@ -92,8 +92,8 @@ def launch_configs(name: str, out: Path | None) -> None:
 @one_sentence
 def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
     """Merge an adapter into its base as a plain checkpoint."""
+    from medctx_train.checkpoints.merge import merge as run
     from medctx_train.config import MergeConfig
-    from medctx_train.merge import merge as run
 
     resolved = configs.load(MergeConfig, config_path(config), overrides)
     if dry_run:

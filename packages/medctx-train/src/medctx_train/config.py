@@ -7,17 +7,17 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from medctx.config import Config
-from medctx_train.arithmetic import Autocast
-from medctx_train.attention import Attention
-from medctx_train.base_model import EMBEDDED
-from medctx_train.lengths import TooLong
-from medctx_train.liger import Liger
-from medctx_train.lora import LoraSettings
-from medctx_train.loss import Weighting
-from medctx_train.probe_settings import KeepSettings, ProbeSettings, StopSettings
-from medctx_train.replay import ReplaySettings
-from medctx_train.rope import RopeSettings
+from medctx.config.loading import Config
+from medctx_train.data.overlong import TooLong
+from medctx_train.data.replay import ReplaySettings
+from medctx_train.model.attention import Attention
+from medctx_train.model.base import EMBEDDED
+from medctx_train.model.liger import Liger
+from medctx_train.model.lora import LoraSettings
+from medctx_train.model.loss import Weighting
+from medctx_train.model.precision import Autocast
+from medctx_train.model.rope import RopeSettings
+from medctx_train.probe.config import KeepSettings, ProbeSettings, StopSettings
 
 
 class SftConfig(Config):
@@ -29,7 +29,7 @@ class SftConfig(Config):
     stopped. ``checkpoint_every``: steps between points a killed run resumes from. ``loss_chunk``: loss tokens whose
     logits are held at a time. ``neftune_alpha``: noise on the embeddings while training (arXiv 2310.05914), 0 for none.
     ``start_adapter``: an adapter on ``base`` whose training is continued, with its rank and modules, in place of a
-    fresh one as ``lora`` describes it. ``autocast``: see :mod:`medctx_train.arithmetic`. ``liger``: Triton kernels for
+    fresh one as ``lora`` describes it. ``autocast``: see :mod:`medctx_train.model.precision`. ``liger``: Triton kernels for
     norms, rotary positions and MLPs where the package and a GPU are.
     """
 

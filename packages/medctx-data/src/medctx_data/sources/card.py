@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from medctx.fetch import Remote
-from medctx.records import Dialogue, Domain, Record
+from medctx.fetch.pinned import Remote
+from medctx.schemas.records import Dialogue, Domain, Record
 
 Form = Literal["generated", "alpaca", "pair", "chat", "alternating", "choice", "dialogues"]
 Subdomain = Literal["", "traditional", "western"]

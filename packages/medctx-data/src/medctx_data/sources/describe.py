@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from medctx.cache import cache_folder
-from medctx.fetch import RECORD, Recorded, Remote
+from medctx.fetch.pinned import RECORD, Recorded, Remote
+from medctx.io.cache import cache_folder
 from medctx_data.sources.card import FORMS, SourceCard
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
 
-from medctx.records import Dialogue, Turn
+from medctx.schemas.records import Dialogue, Turn
 
 MOST_RECORDS = 12
 

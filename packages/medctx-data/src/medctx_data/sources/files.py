@@ -13,8 +13,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from medctx.errors import MedctxError
-from medctx.jsonl import describe
-from medctx.records import Dialogue, Domain, Turn
+from medctx.io.jsonl import describe
+from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx_data.sources import shapes, tables
 from medctx_data.sources.card import AS_STATED, Row, SourceCard, Unread
 from medctx_data.sources.shapes import Columns, UnfitError

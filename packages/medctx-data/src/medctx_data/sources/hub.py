@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import NamedTuple
 
-from medctx import digest, download
-from medctx.cache import cache_folder
 from medctx.errors import MedctxError
-from medctx.fetch import lock_in
-from medctx.journal import Journal
-from medctx.records import Record
+from medctx.fetch import url as download
+from medctx.fetch.pinned import lock_in
+from medctx.io import digest
+from medctx.io.cache import cache_folder
+from medctx.io.journal import Journal
+from medctx.schemas.records import Record
 from medctx_data.sources.files import Line
 from medctx_data.sources.tables import Found
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from medctx import hpo
-from medctx.fetch import Remote
+from medctx.facts import phenotypes as hpo
+from medctx.fetch.pinned import Remote
 from medctx_data.sources.card import SourceCard, on_hub, on_web
 
 _MTS = "https://raw.githubusercontent.com/abachaa/MTS-Dialog/{revision}/Main-Dataset/MTS-Dialog-TrainingSet.csv"

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from medctx import digest
 from medctx.errors import MedctxError
-from medctx.fetch import Remote, fetch
+from medctx.fetch.pinned import Remote, fetch
+from medctx.io import digest
 from medctx_data.sources.card import FORMS, SourceCard
 from medctx_data.sources.tables import SUFFIXES
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from functools import partial
 
 import medctx
-from medctx import curriculum as split
-from medctx import digest
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx.records import Domain
-from medctx_data.source_config import SourceConfig
-from medctx_data.sources import everyday, files, hpo, hub, shapes
+from medctx.facts import curriculum as split
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.io import digest
+from medctx.schemas.records import Domain
+from medctx_data.sources import everyday, files, hub, shapes
+from medctx_data.sources import phenotypes as hpo
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
+from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from medctx.records import Role, Turn
+from medctx.schemas.records import Role, Turn
 from medctx_data.sources.card import Form
 
 Columns = Mapping[str, object]

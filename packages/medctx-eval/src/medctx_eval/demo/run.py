@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx.config import Config
-from medctx_eval import examination
-from medctx_eval.config import ExamConfig, ModelConfig, RunConfig
-from medctx_eval.demo.minds import reader
+from medctx.config.loading import Config
+from medctx_eval.demo.rule_models import reader
 from medctx_eval.demo.server import serve_apart
 from medctx_eval.exams import registry
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
 
 if TYPE_CHECKING:
     from medctx_eval.report.model import Report
@@ -46,9 +46,9 @@ def run_config(config: DemoConfig, url: str, models: tuple[str, ...]) -> RunConf
 
 def demo(config: DemoConfig, out: Path) -> Report:
     """Examine the built-in models into ``out/runs`` and report into ``out/report``."""
-    from medctx_eval import decision
     from medctx_eval.report.build import build
     from medctx_eval.report.config import ReportConfig
+    from medctx_eval.report.decision import file as decision
 
     asked = ExamConfig(exam="needle", limit=config.items)
     exam = registry.build(asked, RunConfig().curriculum, config.seed)

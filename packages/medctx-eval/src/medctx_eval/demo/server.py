@@ -15,9 +15,9 @@ from typing import Annotated, cast
 
 from pydantic import ConfigDict, Field
 
-from medctx.records import Record
-from medctx_eval.demo.minds import Reader
-from medctx_eval.tokenizers import ByteTokenizer
+from medctx.schemas.records import Record
+from medctx_eval.demo.rule_models import Reader
+from medctx_eval.prompting.tokenizers import ByteTokenizer
 
 POSITIONS = 200_000
 SURE, UNSURE = math.log(0.97), math.log(0.0001)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.engines.client import BusyError, Client, RefusedError, TooLongError
-from medctx_eval.prompt import Tokenizer
+from medctx_eval.prompting.prompt import Tokenizer
 
 _QUESTION = "Which of these is 42 °C: A. hot, B. cold?"
 

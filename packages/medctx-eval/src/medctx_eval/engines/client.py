@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from medctx.errors import MedctxError
-from medctx.records import Record
+from medctx.schemas.records import Record
 
 TIMEOUT_S = 600.0
 _ANY: TypeAdapter[object] = TypeAdapter(object)

@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar
 
-from medctx.answering import shared_prefix
-from medctx.records import Book, Form
-from medctx_eval.engines import reading
-from medctx_eval.engines.client import ATTEMPTS, TIMEOUT_S, Answer, Body, BusyError, Client, RefusedError, TooLongError
+from medctx.schemas.records import Book, Form
+from medctx.text.continuation import shared_prefix
+from medctx_eval.engines import likelihood as reading
+from medctx_eval.engines.client import (
+    ATTEMPTS,
+    TIMEOUT_S,
+    Answer,
+    Body,
+    BusyError,
+    Client,
+    RefusedError,
+    TooLongError,
+)
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import CHAT, COMPLETIONS, Abilities, held_to, probe, served_as
 from medctx_eval.engines.protocol import Failure, Scores, Written
-from medctx_eval.prompt import Ask, Writing
-from medctx_eval.receipt import Receipt
+from medctx_eval.engines.usage import Receipt
+from medctx_eval.prompting.prompt import Ask, Writing
 
 Asked = TypeVar("Asked", Ask, Writing)
 Given = TypeVar("Given")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from medctx import processor
+from medctx.process import cpu as processor
 
 Precision = Literal["auto", "stored", "float32"]
 """``stored``: as the model is stored (what vLLM makes of that); ``float32``: the same weights, computed in float32;

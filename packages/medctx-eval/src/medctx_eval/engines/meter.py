@@ -10,7 +10,7 @@ import httpx
 
 from medctx_eval.engines import metrics
 from medctx_eval.engines.client import Answer
-from medctx_eval.receipt import Receipt
+from medctx_eval.engines.usage import Receipt
 
 
 class Meter:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from medctx.errors import MedctxError
-from medctx.records import Form, Record
+from medctx.schemas.records import Form, Record
 from medctx_eval.engines.client import Body, BusyError, Client, RefusedError, Served, TooLongError
 
 COMPLETIONS = "/v1/completions"

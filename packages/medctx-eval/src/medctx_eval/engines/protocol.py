@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from medctx.records import Book, Form
-from medctx_eval.prompt import Ask, Writing
-from medctx_eval.receipt import Receipt
+from medctx.schemas.records import Book, Form
+from medctx_eval.engines.usage import Receipt
+from medctx_eval.prompting.prompt import Ask, Writing
 
 Scores = tuple[tuple[float, ...], ...]
 """For each continuation of an Ask, the natural-log probability of each of its tokens."""

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx import positions
-from medctx import tokenizer as tokenizers
-from medctx.answering import shared_prefix
-from medctx.records import Book, Form
+from medctx.model import rope as positions
+from medctx.schemas.records import Book, Form
+from medctx.text import tokenizer as tokenizers
+from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
-from medctx_eval.prompt import Ask, Writing
-from medctx_eval.receipt import Receipt, total
+from medctx_eval.engines.usage import Receipt, total
+from medctx_eval.prompting.prompt import Ask, Writing
 
 if TYPE_CHECKING:
     import torch

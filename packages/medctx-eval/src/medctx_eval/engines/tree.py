@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from medctx_eval.prompt import Ask
+from medctx_eval.prompting.prompt import Ask
 
 
 @dataclass(slots=True)

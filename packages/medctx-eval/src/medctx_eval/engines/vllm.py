@@ -17,11 +17,12 @@ from typing import Literal
 import httpx
 from pydantic import Field, JsonValue, field_validator
 
-from medctx import positions, tether
-from medctx.config import Config
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
-from medctx.processor import on_cpu
-from medctx.progress import say, track
+from medctx.model import rope as positions
+from medctx.process import parent_death as tether
+from medctx.process.cpu import on_cpu
+from medctx.process.progress import say, track
 
 BASE = "base"
 _NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medctx.records import ExamItem
-from medctx_eval.exams import tables
-from medctx_eval.exams.entries import CONTEXT, EntryReader
-from medctx_eval.exams.files import CARDS
+from medctx.schemas.records import ExamItem
+from medctx_eval.exams.readers import tables
+from medctx_eval.exams.readers.entries import CONTEXT, EntryReader
+from medctx_eval.exams.readers.own import CARDS
 from medctx_eval.exams.schema import COLUMNS, text_of
 
 EXAM = "file"

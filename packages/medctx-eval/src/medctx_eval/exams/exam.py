@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from medctx import digest
-from medctx.jsonl import read_records
-from medctx.records import Domain, ExamItem, Passage, Record
+from medctx.io import digest
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Domain, ExamItem, Passage, Record
 
 
 class ExamCard(Record):

@@ -6,29 +6,19 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from medctx import curriculum
-from medctx import hpo as ontology
-from medctx.curriculum import CurriculumConfig
 from medctx.errors import MedctxError
-from medctx_eval.config import ExamConfig
-from medctx_eval.exams import (
-    cmb_open,
-    cmexam,
-    column_map,
-    files,
-    hpo,
-    longhealth,
-    medmcqa,
-    medqa,
-    mirage,
-    mmlu,
-    needle,
-    openstax,
-    pubmedqa,
-    schema,
-)
+from medctx.facts import curriculum
+from medctx.facts import phenotypes as ontology
+from medctx.facts.curriculum import CurriculumConfig
+from medctx_eval.exams import schema
 from medctx_eval.exams.exam import Exam, ExamCard
-from medctx_eval.exams.openstax_book import BOOKS
+from medctx_eval.exams.generated import needle
+from medctx_eval.exams.generated import phenotypes as hpo
+from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
+from medctx_eval.exams.published.openstax_book import BOOKS
+from medctx_eval.exams.readers import column_map
+from medctx_eval.exams.readers import own as files
+from medctx_eval.run.config import ExamConfig
 
 Builder = Callable[[ExamConfig, CurriculumConfig, int], Exam]
 

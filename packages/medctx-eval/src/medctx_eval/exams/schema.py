@@ -26,8 +26,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from medctx.records import Record
-from medctx_eval.exams.tables import Row
+from medctx.schemas.records import Record
+from medctx_eval.exams.readers.tables import Row
 
 LETTERS = "ABCDEFGHIJ"
 NEEDED = ("id", "question", "options", "answer")

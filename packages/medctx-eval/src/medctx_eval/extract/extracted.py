@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 
 Rule = Literal[
     "stated",

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from medctx import config as configs
-from medctx.figures import save
-from medctx.jsonl import write_record, write_text
-from medctx.records import ExamItem
-from medctx_eval.gate import checks, decide
-from medctx_eval.report import browser, figures, html, markdown
-from medctx_eval.report.collect import Collected, collect
+from medctx.config import loading as configs
+from medctx.io.jsonl import write_record, write_text
+from medctx.plotting import save
+from medctx.schemas.records import ExamItem
 from medctx_eval.report.compute import compute, sheets_of
 from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.decision.gate import checks, decide
+from medctx_eval.report.load.collect import Collected, collect
+from medctx_eval.report.load.exam_contents import book_facts, items_of
+from medctx_eval.report.load.published import published
 from medctx_eval.report.model import Report
-from medctx_eval.report.papers import book_facts, items_of
-from medctx_eval.report.published import published
+from medctx_eval.report.render import browser, figures, html, markdown
 
 HTML, MARKDOWN, JSON, FIGURES = "report.html", "report.md", "report.json", "figures"
 RUN_CONFIG = "config.yaml"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medctx.records import ExamItem
-from medctx_eval.report import conduct, contaminated, training
-from medctx_eval.report.cells import cells_of, check_names, headline_mode
-from medctx_eval.report.collect import Collected
-from medctx_eval.report.compared import comparisons
+from medctx.schemas.records import ExamItem
+from medctx_eval.report.analyses import behaviour as conduct
+from medctx_eval.report.analyses import contamination as contaminated
+from medctx_eval.report.analyses.comparisons import comparisons
+from medctx_eval.report.analyses.noise_floor import repeated
+from medctx_eval.report.analyses.option_order import letters_of, orders
+from medctx_eval.report.analyses.scores import scores
 from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.load import training
+from medctx_eval.report.load.cells import cells_of, check_names, headline_mode
+from medctx_eval.report.load.collect import Collected
+from medctx_eval.report.load.exam_contents import BookFacts
+from medctx_eval.report.load.view import Sheet, sheet
 from medctx_eval.report.model import Report
-from medctx_eval.report.papers import BookFacts
-from medctx_eval.report.repeated import repeated
-from medctx_eval.report.scores import scores
-from medctx_eval.report.sheet import Sheet, sheet
-from medctx_eval.report.turned import letters_of, orders
 
 
 def sheets_of(collected: Collected, report: Report) -> list[Sheet]:
@@ -32,7 +34,7 @@ def compute(
 ) -> Report:
     """Every number of the report. ``items`` and ``books`` are those asked, by id, as far as they are at hand.
 
-    The headline and the checks of the gate are left to :mod:`medctx_eval.gate`.
+    The headline and the checks of the gate are left to :mod:`medctx_eval.report.decision.gate`.
     """
     items, books = items or {}, books or {}
     check_names("training", config.training, collected)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from medctx.config import Config
-from medctx.records import Mode
-from medctx_eval.report.published import PublishedConfig
+from medctx.config.loading import Config
+from medctx.schemas.records import Mode
+from medctx_eval.report.load.published import PublishedConfig
 from medctx_eval.report.recipe import Recipe
 
 

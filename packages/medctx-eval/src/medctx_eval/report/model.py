@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from medctx.records import Mode, Record, Verdict
+from medctx.schemas.records import Mode, Record, Verdict
+from medctx_eval.artifacts.run_folder import Manifest
 from medctx_eval.report.recipe import Recipe
-from medctx_eval.run_folder import Manifest
 from medctx_eval.stats import LEVEL, Accuracy, Difference, Noise, Word
 from medctx_eval.stats.attribution import Attribution
 from medctx_eval.stats.behaviour import Behaviour

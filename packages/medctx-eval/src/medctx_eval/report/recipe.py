@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 
 Along = Literal["general_share", "amount", "base", "method"]
 _RATIO = re.compile(r"(?<![\d:.])(\d+):(\d+)(?![\d:])")

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy import special
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.clusters import FEW, LEVEL, Clusters, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.seeds import Rows, Spread, rows_of, seed_variance, share_of_seeds
 

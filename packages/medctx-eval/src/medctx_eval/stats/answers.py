@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from medctx.records import Book, ExamItem, Judged, Mode, Verdict
-from medctx_eval.condition import Condition, parse
+from medctx.schemas.records import Book, ExamItem, Judged, Mode, Verdict
+from medctx_eval.exams.condition import Condition, parse
 from medctx_eval.stats.clusters import BoolArray, IntArray, Labels
 
 UNKNOWN = -1

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray
 from medctx_eval.stats.collapse import per_item

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.accuracy import Accuracy, accuracies
 from medctx_eval.stats.answers import Answers
 from medctx_eval.stats.clusters import BoolArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.clusters import LEVEL
 from medctx_eval.stats.paired import Difference
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.accuracy import Accuracy, accuracy
 from medctx_eval.stats.clusters import BoolArray, Labels, Values
 from medctx_eval.stats.paired import Difference, difference

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy import special
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.bootstrap import intervals, resampled_means
 from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, Clusters, FloatArray, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.ends import Ends, agreeing, joined, least

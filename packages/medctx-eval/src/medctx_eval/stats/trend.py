@@ -14,7 +14,7 @@ from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.tools.sm_exceptions import ModelWarning
 
-from medctx.records import Record
+from medctx.schemas.records import Record
 from medctx_eval.stats.answers import Answers
 from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, FloatArray, IntArray, clusters_of
 

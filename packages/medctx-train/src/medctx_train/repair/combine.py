@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx_train import adapter as adapters
-from medctx_train.adapter import Adapter
-from medctx_train.delta import Pair
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints.adapter import Adapter
+from medctx_train.checkpoints.lora_math import Pair
+from medctx_train.model.meta import hollow
 from medctx_train.repair.config import CombineConfig, Method
 from medctx_train.repair.prepared import Prepared
-from medctx_train.skeleton import hollow
 
 _RESULT = "combined"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from medctx.config import Config
+from medctx.config.loading import Config
 
 Kind = Literal["adapter", "model"]
 Method = Literal[

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medctx_train import adapter as adapters
-from medctx_train.adapter import Adapter
-from medctx_train.base_model import prepare as prepare_model
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints.adapter import Adapter
+from medctx_train.checkpoints.sharded import opened, write
+from medctx_train.checkpoints.tensor_sources import Blend, Merged
+from medctx_train.model.base import prepare as prepare_model
 from medctx_train.repair.config import InterpolateConfig
 from medctx_train.repair.prepared import Prepared
-from medctx_train.shards import opened, write
-from medctx_train.sources import Blend, Merged
 
 
 def write_between(folder: Path, adapter: Adapter, t: float, out: Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from medctx_train.base_model import BaseCard
+from medctx_train.model.base import BaseCard
 from medctx_train.repair.config import Kind
 
 

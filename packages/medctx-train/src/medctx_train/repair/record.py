@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from medctx.records import Record
-from medctx_train.base_model import BaseCard
+from medctx.schemas.records import Record
+from medctx_train.model.base import BaseCard
 from medctx_train.repair.config import Kind, Repair
 
 MANIFEST = "repair.json"

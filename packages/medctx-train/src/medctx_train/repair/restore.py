@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx_train import adapter as adapters
-from medctx_train.adapter import Adapter
-from medctx_train.base_model import prepare as prepare_model
-from medctx_train.lora import QUERY_KEY_PAIRS
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints.adapter import Adapter
+from medctx_train.checkpoints.sharded import Stored, opened, write
+from medctx_train.checkpoints.tensor_sources import Merged, Restored
+from medctx_train.model.base import prepare as prepare_model
+from medctx_train.model.lora import QUERY_KEY_PAIRS
 from medctx_train.repair.config import RestoreQkConfig
 from medctx_train.repair.prepared import Prepared
 from medctx_train.repair.scale import kind_of
-from medctx_train.shards import Stored, opened, write
-from medctx_train.sources import Merged, Restored
 
 _PROJECTIONS = {name for pair in QUERY_KEY_PAIRS for name in pair}
 _NORMS = {"q_norm", "k_norm", "q_layernorm", "k_layernorm"}

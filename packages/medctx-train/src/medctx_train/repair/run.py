@@ -7,18 +7,19 @@ import shutil
 import time
 from pathlib import Path
 
-from medctx import config as configs
-from medctx import digest, tracking
+from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from medctx.jsonl import read_record, write_record
-from medctx.logged_adapter import AdapterCard
-from medctx.progress import say
-from medctx_train.merge import fresh
+from medctx.io import digest
+from medctx.io.jsonl import read_record, write_record
+from medctx.process.progress import say
+from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.logged_adapter import AdapterCard
+from medctx_train.checkpoints.merge import fresh
+from medctx_train.checkpoints.versions import versions
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
 from medctx_train.repair.prepared import Prepared
 from medctx_train.repair.record import MANIFEST, RepairManifest, RepairPlan
-from medctx_train.versions import versions
 
 
 def prepare(config: RepairConfig) -> Prepared:

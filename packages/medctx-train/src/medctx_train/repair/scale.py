@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from medctx_train import adapter as adapters
-from medctx_train.adapter import Adapter
-from medctx_train.delta import Pair, scaled
+from medctx_train.checkpoints import adapter as adapters
+from medctx_train.checkpoints.adapter import Adapter
+from medctx_train.checkpoints.lora_math import Pair, scaled
+from medctx_train.checkpoints.sharded import opened
+from medctx_train.checkpoints.tensor_sources import Merged
 from medctx_train.repair.config import Kind, ScaleConfig
 from medctx_train.repair.interpolate import write_between
 from medctx_train.repair.prepared import Prepared
-from medctx_train.shards import opened
-from medctx_train.sources import Merged
 
 
 def kind_of(adapter: Adapter, asked: Kind | Literal["auto"]) -> Kind:

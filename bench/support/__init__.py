@@ -1,0 +1,1 @@
+"""What only benchmarks and tests import: simulated exams and studies."""

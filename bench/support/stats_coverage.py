@@ -1,0 +1,197 @@
+"""How often intervals cover the truth and tests alarm falsely, measured on simulated exams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from pydantic import Field
+
+from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam, seeded_exam
+from medctx.schemas.records import Record
+from medctx_eval.power.power import Design, Disagreement, detectable, power
+from medctx_eval.stats.accuracy import Accuracy, accuracies
+from medctx_eval.stats.paired import Difference, differences
+
+CLUSTERS = (20, 60, 200)
+CORRELATIONS = (0.0, 0.1, 0.3)
+SEEDS = ((2, 0.0), (2, 0.02), (3, 0.02), (3, 0.05))
+"""Training seeds per cell, and the standard deviation of accuracy between them."""
+CHURN, SPARSE = 0.3, 0.1
+"""Share of items that two models answer differently: usual, and so small that few items tell them apart."""
+COVERED = (0.93, 0.97)
+ALARMS = 0.06
+POWER_OFF = 0.05
+
+
+class Limits(Record):
+    """What a row must hold: coverage between two shares, false alarms up to one, power near what was predicted.
+
+    ``slack`` is added on every side, for simulations too short to tell.
+    """
+
+    slack: float = Field(0.0, ge=0)
+
+    def covered(self, share: float) -> bool:
+        """Whether a coverage is right."""
+        return COVERED[0] - self.slack <= share <= COVERED[1] + self.slack
+
+    def alarms(self, share: float) -> bool:
+        """Whether false alarms are rare enough."""
+        return share <= ALARMS + self.slack
+
+    def near(self, seen: float, predicted: float) -> bool:
+        """Whether a power was predicted."""
+        return abs(seen - predicted) <= POWER_OFF + self.slack
+
+
+class Row(Record):
+    """One setting. ``effect`` is the true difference of its second half in [0, 1]; shares are of ``exams``.
+
+    ``churn``: the share of items that two runs answer differently (nothing where it follows from the seeds).
+    ``cover_accuracy``, ``cover_null``, ``cover_effect``: intervals that hold the truth. ``alarm``: differences called
+    without there being one, by interval; ``alarm_p``: by p < 0.05 of the test that belongs to it; ``alarm_mcnemar``: by
+    McNemar's, which takes items for independent. ``cover_bootstrap``: as ``cover_effect``, of the cluster bootstrap
+    alone. These two are shown and held to nothing. ``power`` beside what the plan ``predicted``.
+    """
+
+    clusters: int
+    icc: float
+    churn: float | None = None
+    seeds: int = 1
+    seed_deviation: float = 0.0
+    exams: int
+    effect: float
+    cover_accuracy: float
+    cover_null: float
+    cover_effect: float
+    cover_bootstrap: float
+    alarm: float
+    alarm_p: float
+    alarm_mcnemar: float
+    power: float | None = None
+    predicted: float | None = None
+
+    def failures(self, limits: Limits) -> tuple[str, ...]:
+        """What is out of bounds."""
+        held = {
+            "accuracy": limits.covered(self.cover_accuracy),
+            "null": limits.covered(self.cover_null),
+            "effect": limits.covered(self.cover_effect),
+            "alarm": limits.alarms(self.alarm),
+            "alarm p": limits.alarms(self.alarm_p),
+            "power": self.power is None or self.predicted is None or limits.near(self.power, self.predicted),
+        }
+        return tuple(name for name, holds in held.items() if not holds)
+
+
+def _holds(ends: tuple[float, float], truth: float) -> bool:
+    return ends[0] <= truth <= ends[1]
+
+
+def _seen(right: Accuracy, nothing: Difference, gain: Difference, accuracy: float, effect: float) -> tuple[bool, ...]:
+    """What one pair of exams shows, in the order of ``_SHARES``."""
+    return (
+        _holds((right.low, right.high), accuracy),
+        _holds((nothing.low, nothing.high), 0.0),
+        _holds((gain.low, gain.high), effect),
+        _holds(gain.bootstrap, effect),
+        nothing.word != "ties with",
+        nothing.p < 0.05,
+        nothing.p_mcnemar < 0.05,
+        gain.word == "gains",
+    )
+
+
+_SHARES = (
+    "cover_accuracy",
+    "cover_null",
+    "cover_effect",
+    "cover_bootstrap",
+    "alarm",
+    "alarm_p",
+    "alarm_mcnemar",
+    "power",
+)
+
+
+def single(clusters: int, icc: float, exams: int, draws: int, churn: float = CHURN) -> Row:
+    """Two models of one run each: exams without a difference, and with one that the plan finds in four of five."""
+    rng = np.random.default_rng([clusters, round(100 * icc), round(100 * churn)])
+    models = Disagreement(discordance=churn, icc=icc)
+    exam = Design(clusters=clusters, per_cluster=MEAN_SIZE, size_cv=SIZE_CV)
+    effect = min(detectable(models, exam) or 1.0, 0.9 * churn)
+    seen = []
+    for _ in range(exams):
+        null = paired_exam(rng, clusters, icc, accuracy=0.45, gain=0.0, churn=churn)
+        real = paired_exam(rng, clusters, icc, accuracy=0.45, gain=effect, churn=churn)
+        right = accuracies(real.correct[:1], real.clusters)[0]
+        (nothing,) = differences(null.correct, null.clusters, [(0, 1)], draws=draws, seed=int(rng.integers(2**31)))
+        (gain,) = differences(real.correct, real.clusters, [(0, 1)], draws=draws, seed=int(rng.integers(2**31)))
+        seen.append(_seen(right, nothing, gain, 0.45 + effect, effect))
+    shares = dict(zip(_SHARES, np.mean(seen, axis=0).tolist(), strict=True))
+    predicted = power(effect, models, exam)
+    return Row(
+        clusters=clusters,
+        icc=icc,
+        churn=churn,
+        exams=exams,
+        effect=effect,
+        predicted=predicted,
+        **shares,
+    )
+
+
+def seeded(clusters: int, seeds: int, deviation: float, exams: int, draws: int, icc: float = 0.1) -> Row:
+    """A base and three equal cells of several training seeds each, ten points above it: cells against each other are
+    the exam without a difference, the first against the base is the one with it.
+    """
+    rng = np.random.default_rng([clusters, seeds, round(1000 * deviation)])
+    base, effect = 0.45, 0.1
+    one, other, third = (tuple(range(1 + cell * seeds, 1 + (cell + 1) * seeds)) for cell in range(3))
+    truths = (base, *3 * (base + effect,))
+    seen = []
+    for _ in range(exams):
+        exam = seeded_exam(rng, clusters, icc, accuracies=truths, seeds=seeds, seed_deviation=deviation)
+        right = accuracies(exam.correct, exam.clusters, [0, one, other, third], untrained=[0])[1]
+        nothing, gain, _ = differences(
+            exam.correct,
+            exam.clusters,
+            [(one, other), (one, 0), (third, 0)],
+            draws=draws,
+            seed=int(rng.integers(2**31)),
+            untrained=[0],
+        )
+        seen.append(_seen(right, nothing, gain, base + effect, effect))
+    shares = dict(zip(_SHARES, np.mean(seen, axis=0).tolist(), strict=True))
+    del shares["power"]  # nothing is predicted: the plan does not know how seeds vary
+    return Row(clusters=clusters, icc=icc, seeds=seeds, seed_deviation=deviation, exams=exams, effect=effect, **shares)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row that can be measured: models of one run each, or of several training ``seeds``."""
+
+    clusters: int
+    icc: float = 0.1
+    churn: float = CHURN
+    seeds: int = 1
+    deviation: float = 0.0
+
+    def measure(self, exams: int, draws: int) -> Row:
+        """Simulate ``exams`` exams, with ``draws`` of the bootstrap in each."""
+        if self.seeds > 1:
+            return seeded(self.clusters, self.seeds, self.deviation, exams, draws, self.icc)
+        return single(self.clusters, self.icc, exams, draws, self.churn)
+
+
+def grid(sizes: Sequence[int] = CLUSTERS) -> list[Setting]:
+    """Exams with so many clusters: models of one run that differ usually and rarely, then models of several seeds."""
+    alone = product((CHURN, SPARSE), sizes, CORRELATIONS)
+    several = product(sizes, SEEDS)
+    return [
+        *(Setting(clusters, icc, churn) for churn, clusters, icc in alone),
+        *(Setting(clusters, seeds=seeds, deviation=deviation) for clusters, (seeds, deviation) in several),
+    ]

@@ -1,0 +1,1 @@
+"""Strict YAML configs and the options every console command shares."""

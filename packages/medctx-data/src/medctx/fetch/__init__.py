@@ -1,0 +1,1 @@
+"""Files from URLs and from the hub, pinned by digest."""

@@ -1,0 +1,1 @@
+"""Files: atomic writes, JSON lines, journals, digests, mix folders and the cache."""

@@ -1,0 +1,1 @@
+"""What a model config states: sizes, training memory and rotary positions."""

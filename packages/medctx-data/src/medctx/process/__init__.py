@@ -1,0 +1,1 @@
+"""Progress bars, child processes and the processor of this machine."""

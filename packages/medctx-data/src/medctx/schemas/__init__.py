@@ -1,0 +1,1 @@
+"""The records and files that pass between packages."""

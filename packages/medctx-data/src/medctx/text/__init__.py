@@ -1,0 +1,1 @@
+"""Tokenizers, Books and the tokens that continue a prompt."""

@@ -1,0 +1,97 @@
+"""The verb ``ledger`` of the console command ``medctx-data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from pydantic import Field
+from rich.table import Table
+
+from medctx.config import loading as configs
+from medctx.config.cli import config_path, one_sentence, step_options
+from medctx.config.loading import Config
+from medctx.errors import MedctxError
+from medctx.schemas.contamination import SUMMARY, TAUGHT, TOUCHES, Ledger
+from medctx.tracking import mlflow_run as tracking
+from medctx_data.cli import tables as show
+from medctx_data.contamination.exam_files import read_exams
+from medctx_data.contamination.report import compare
+from medctx_data.mix_folder import write as folder
+
+KINDS = ("exact", "13-gram", "minhash")
+
+
+class LedgerConfig(Config):
+    """A mix held against exams.
+
+    ``exams``: files of items and of Passages, as FILE or NAME=FILE; files of one NAME are one exam. ``similarity``: the
+    Jaccard similarity of shingles from which texts are alike. ``processes``: 0 for one on each core.
+    """
+
+    mix: Path | None = None
+    exams: tuple[str, ...] = ()
+    similarity: float = Field(default=0.8, ge=0.5, le=1)
+    processes: int = Field(default=0, ge=0, le=1024)
+
+
+def table(ledger: Ledger) -> Table:
+    """One line for each exam: items touched, by kind, in their question and in the Passages of their evidence; and
+    those whose fact is taught on purpose, which count as not touched.
+    """
+    shown = Table(title=f"{ledger.touching:,} of {ledger.rows:,} Dialogues touch an exam ({ledger.touches:,} touches)")
+    for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
+        shown.add_column(name, justify="left" if name == "exam" else "right")
+    for one in ledger.exams:
+        both = [[one.by_kind.get(f"{kind} {where}", 0) for where in ("question", "book")] for kind in KINDS]
+        shown.add_row(
+            one.exam,
+            f"{one.items:,}",
+            f"{one.touched:,}",
+            f"{100 * one.touched / one.items:.2f} %" if one.items else "",
+            *(f"{question:,} / {book:,}" for question, book in both),
+            f"{one.by_kind.get(TAUGHT, 0):,}",
+        )
+    return shown
+
+
+@click.command("ledger")
+@click.argument("mixed", metavar="MIX", required=False, type=click.Path(path_type=Path))
+@click.option("--exam", "exams", multiple=True, metavar="[NAME=]FILE", help="A file of items or of Passages.")
+@step_options
+@one_sentence
+def command(
+    mixed: Path | None,
+    exams: tuple[str, ...],
+    config: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    dry_run: bool,
+) -> None:
+    """Write down which Dialogue of MIX has what of which exam item; to --out, else into MIX."""
+    settings = configs.load(LedgerConfig, config_path(config), overrides)
+    found = mixed or settings.mix
+    if found is None:
+        raise MedctxError("There is no mix to hold against exams; give its folder as MIX.")
+    names = (*settings.exams, *exams)
+    if not names:
+        raise MedctxError("There is no exam to hold the mix against; give its files with --exam.")
+    settings = settings.model_copy(update={"mix": found, "exams": names})
+    manifest = folder.manifest_of(found)
+    read = read_exams(names)
+    if dry_run:
+        for one in read:
+            click.echo(f"{one.exam}: {len(one.questions):,} items, {len(one.pages):,} Passages")
+        click.echo(f"against {manifest.dialogues:,} Dialogues of {found}")
+        return
+    target = out or found
+    ledger = compare(found, manifest, read, settings.similarity, target, settings.processes)
+    configs.save(settings, target / "ledger.yaml")
+    with tracking.run("ledger", f"ledger {found.name}") as run:
+        run.metrics({"rows": ledger.rows, "touching": ledger.touching, "touches": ledger.touches})
+        for exam in ledger.exams:
+            run.metrics({f"touched.{exam.exam}": exam.touched, f"items.{exam.exam}": exam.items})
+        for name in (SUMMARY, TOUCHES):
+            run.artifact(target / name, "ledger")
+    show.console().print(table(ledger))
+    click.echo(f"{target / TOUCHES}")

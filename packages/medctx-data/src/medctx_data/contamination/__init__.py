@@ -1,0 +1,1 @@
+"""Overlap between a mix and exams."""

@@ -1,0 +1,151 @@
+"""The contamination ledger: a mix held against exams, file by file.
+
+Contract for those who call it by its console command (a study, a script)::
+
+    medctx-data ledger MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
+
+MIX is the folder ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
+(:mod:`medctx_data.contamination.exam_files`), or the folder ``paper-...`` that ``medctx-eval run`` leaves beside its run folders and
+names in each run's ``exam.json`` under ``paper``: it holds exactly the items asked (``items.jsonl.gz``) and the
+Passages of their evidence (``passages.jsonl.gz``). An item is known by its exam and its id; without NAME both are those
+of the records, which are those of the verdicts, so that a report finds them again.
+
+Written to ``--out`` (else into MIX), each file whole or not at all: ``ledger.jsonl``, a :class:`Touch` a line, and last
+``ledger.json``, the :class:`Ledger`, which makes it complete. The same call again does nothing; after a kill it goes on
+with the files of the mix that are missing. Exit 0 whatever is found; what to do about it is the gate's to say::
+
+    medctx-eval report RUNS... --set contamination=FOLDER --set max_contaminated=0.01
+    medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
+
+A Dialogue that names a closed-book item's fact among its ``facts`` may have the words of that fact: such a touch is
+``taught``, and the item is not counted as touched for it (:class:`Touch`).
+
+Several ledgers, one of each mix, count together: an item found in any of them is not clean for any cell (differences
+are paired on the same items), and an exam that one of them was not made for counts as not looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import medctx
+from medctx.io import digest
+from medctx.io.jsonl import read_record, read_records, write_record, write_records
+from medctx.io.mix_folder import files_of, read_file
+from medctx.process.progress import Advance, track
+from medctx.schemas.contamination import SUMMARY, TAUGHT, TOUCHES, Compared, Ledger, Touch
+from medctx_data.cleaning.fingerprints import batches
+from medctx_data.contamination.exam_files import ExamTexts
+from medctx_data.contamination.exam_index import GRAM, Index
+from medctx_data.contamination.overlap import touches
+from medctx_data.mixture.manifest import MixManifest
+from medctx_data.row_store.parallel import work
+
+_VERSION = 2
+
+
+class Piece(NamedTuple):
+    """One file of a mix and the file for what is found of it."""
+
+    path: Path
+    part: Path
+
+
+@dataclass(frozen=True)
+class _Compare:
+    """Hold one file against the exams and keep what is found."""
+
+    index: Index
+
+    def __call__(self, piece: Piece) -> None:
+        self.told(piece, lambda step: None)
+
+    def told(self, piece: Piece, advance: Advance) -> None:
+        """The same, told of every Dialogue that is done."""
+
+        def found() -> Iterator[Touch]:
+            for batch in batches(read_file(piece.path)):
+                yield from touches(batch, self.index)
+                advance(len(batch))
+
+        write_records(piece.part, found())
+
+
+def _compare(pieces: Sequence[Piece], index: Index, manifest: MixManifest, processes: int) -> None:
+    missing = [piece for piece in pieces if not piece.part.is_file()]
+    task = _Compare(index)
+    total = manifest.dialogues * len(missing) / len(pieces)
+    with track("comparing", total, "Dialogues") as advance:
+        if len(missing) == 1:
+            task.told(missing[0], advance)
+        else:
+            for _ in work(task, missing, processes):
+                advance(total / len(missing))
+
+
+class _Count:
+    """What the summary says of the touches that go by."""
+
+    def __init__(self) -> None:
+        self.touches = 0
+        self.rows: set[str] = set()
+        self.items: dict[str, dict[str, set[str]]] = {}
+
+    def watch(self, found: Iterable[Touch]) -> Iterator[Touch]:
+        for touch in found:
+            self.touches += 1
+            self.rows.add(touch.row)
+            if touch.item:
+                kinds = self.items.setdefault(touch.exam, {})
+                kinds.setdefault(touch.way, set()).add(touch.item)
+            yield touch
+
+    def of(self, exam: ExamTexts) -> Compared:
+        kinds = self.items.get(exam.exam, {})
+        touched = [items for way, items in kinds.items() if way != TAUGHT]
+        return Compared(
+            exam=exam.exam,
+            digest=exam.digest,
+            items=len(exam.questions),
+            passages=len(exam.pages),
+            touched=len(set().union(*touched)),
+            by_kind={kind: len(items) for kind, items in sorted(kinds.items())},
+        )
+
+
+def compare(
+    mixed: Path, manifest: MixManifest, exams: Sequence[ExamTexts], similarity: float, out: Path, processes: int = 0
+) -> Ledger:
+    """Write the ledger of a mix and exams to ``out``; a ledger of the same that lies there is returned as it is.
+
+    A kill loses the files in work: what was found of others is read on.
+    """
+    asked = digest.of_value([_VERSION, manifest.digest, [[one.exam, one.digest] for one in exams], similarity, GRAM])
+    if (out / SUMMARY).is_file():
+        ledger = read_record(out / SUMMARY, Ledger)
+        if ledger.request == asked:
+            return ledger
+    parts = out / f".parts-{asked[: digest.SHORT]}"
+    pieces = [Piece(path, parts / f"{number:05d}.jsonl") for number, path in enumerate(files_of(mixed))]
+    _compare(pieces, Index(exams, similarity), manifest, processes)
+    count = _Count()
+    found = (touch for piece in pieces for touch in read_records(piece.part, Touch))
+    write_records(out / TOUCHES, count.watch(found))
+    ledger = Ledger(
+        medctx=medctx.__version__,
+        request=asked,
+        mix_digest=manifest.digest,
+        rows=manifest.dialogues,
+        touching=len(count.rows),
+        touches=count.touches,
+        gram=GRAM,
+        similarity=similarity,
+        exams=tuple(count.of(exam) for exam in exams),
+    )
+    write_record(out / SUMMARY, ledger)
+    shutil.rmtree(parts)
+    return ledger

@@ -1,0 +1,1 @@
+"""Dialogues that put a Book before a short question."""

@@ -1,0 +1,88 @@
+"""Passages of a Book: what a Dialogue's own answers give, and which others may stand beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Dialogue, Passage, Turn
+
+Style = Literal["titled", "bare"]
+
+LONGEST_TITLE = 300
+_STRIPPED = " .!?\u3002\uff01\uff1f"
+
+
+class Exchange(NamedTuple):
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+class Leaf(NamedTuple):
+    """A Passage with what decides where it may stand: its text and question as compared, its language and licence."""
+
+    passage: Passage
+    plain: str
+    question: str
+    language: str
+    licence: str
+
+
+def plain(text: str) -> str:
+    """Text as it is compared: no case, single spaces, no mark at the end."""
+    return " ".join(text.casefold().split()).rstrip(_STRIPPED)
+
+
+def exchanges(turns: Sequence[Turn]) -> list[Exchange]:
+    """The exchanges of a Dialogue that can be wrapped, after a system turn if there is one; else nothing."""
+    spoken = list(turns[1:] if turns[0].role == "system" else turns)
+    roles = [turn.role for turn in spoken]
+    texts = [turn.content.strip() for turn in spoken]
+    if len(spoken) % 2 or roles != ["user", "assistant"] * (len(spoken) // 2) or not all(map(plain, texts)):
+        return []
+    return [Exchange(question, answer) for question, answer in zip(texts[::2], texts[1::2], strict=True)]
+
+
+def leaves(dialogue: Dialogue, style: Style) -> list[Leaf]:
+    """The answers of a Dialogue as Passages, in ``titled`` style below their questions, unless those are long."""
+    found = []
+    for number, (question, answer) in enumerate(exchanges(dialogue.turns), start=1):
+        titled = style == "titled" and len(question) <= LONGEST_TITLE
+        text = f"{question}\n{answer}" if titled else answer
+        passage = Passage(id=f"{dialogue.id}#{number}", text=text, facts=dialogue.facts)
+        found.append(Leaf(passage, plain(text), plain(question), dialogue.language, dialogue.licence))
+    return found
+
+
+@lru_cache(maxsize=2)
+def from_file(path: Path) -> tuple[Leaf, ...]:
+    """The Passages of a file (JSON lines of Passage records), which serve any language."""
+    return tuple(Leaf(one, plain(one.text), "", "", "") for one in read_records(path, Passage))
+
+
+def beside(dialogue: Dialogue, own: Sequence[Leaf], pool: Iterable[Leaf]) -> Iterator[Leaf]:
+    """Those of ``pool`` that may stand beside the Passages of ``dialogue`` as distractors.
+
+    They are in its language, share no fact with it, answer another question and do not contain any of its answers.
+    """
+    answers = [plain(exchange.answer) for exchange in exchanges(dialogue.turns)]
+    questions = {leaf.question for leaf in own}
+    facts = set(dialogue.facts)
+    mine = {leaf.passage.id for leaf in own}
+    seen: set[str] = set()
+    for leaf in pool:
+        if (
+            leaf.language in {"", dialogue.language}
+            and leaf.passage.id not in mine
+            and leaf.plain not in seen
+            and leaf.question not in questions
+            and facts.isdisjoint(leaf.passage.facts)
+            and not any(answer in leaf.plain for answer in answers)
+        ):
+            seen.add(leaf.plain)
+            yield leaf

@@ -1,0 +1,1 @@
+"""A mix on disk and in MLflow."""

@@ -1,0 +1,88 @@
+"""A mix on disk: Dialogues, ``exclusions.jsonl``, ``config.yaml``, a figure, ``README.md``; ``mix.json`` comes last and
+makes it complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from medctx.config import loading as configs
+from medctx.errors import MedctxError
+from medctx.io.digest import RecordsDigest
+from medctx.io.jsonl import read_record, require_space, write_record, write_records, write_text
+from medctx.io.mix_folder import DIALOGUES, read_dialogues
+from medctx.process.progress import Advance, track
+from medctx.schemas.records import Dialogue
+from medctx_data.mix_folder import dataset_card as mix_card
+from medctx_data.mix_folder import parquet as shards
+from medctx_data.mix_folder import plot as figure
+from medctx_data.mixture.compose import Draft, Entry, Observed
+from medctx_data.mixture.manifest import MixManifest, describe
+
+MANIFEST = "mix.json"
+CONFIG = "config.yaml"
+EXCLUSIONS = "exclusions.jsonl"
+FIGURE = f"{figure.NAME}.png"
+_BYTES_A_TOKEN = 8
+
+
+def existing(folder: Path, request: str) -> MixManifest | None:
+    """The manifest of the mix that lies in ``folder``, None where there is none yet.
+
+    Raises MedctxError where another mix lies there: it is not overwritten.
+    """
+    if not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_record(folder / MANIFEST, MixManifest)
+    if manifest.request != request:
+        raise MedctxError(
+            f"{folder} holds another mix (ratio {manifest.ratio}, seed {manifest.seed}, {manifest.tokens:,} tokens); "
+            "choose another --out or remove that folder."
+        )
+    return manifest
+
+
+def _counted(stream: Iterator[tuple[Entry, Dialogue]], advance: Advance) -> Iterator[tuple[Entry, Dialogue]]:
+    for one in stream:
+        yield one
+        advance(1)
+
+
+def write(folder: Path, draft: Draft) -> MixManifest:
+    """Write a mix. A kill at any moment leaves either no ``mix.json`` or a whole mix; whole shards are kept."""
+    tokens = sum(part.tokens for part in draft.parts)
+    require_space(folder, 2**20 + _BYTES_A_TOKEN * tokens)
+    with track("writing", len(draft.entries), "Dialogues") as advance:
+        if draft.config.format == "parquet":
+            observed = shards.write_all(folder, draft, advance)
+        else:
+            observed = Observed()
+            write_records(folder / DIALOGUES, observed.watch(_counted(draft.dialogues(), advance)))
+    write_records(folder / EXCLUSIONS, draft.exclusions)
+    configs.save(draft.config, folder / CONFIG)
+    manifest = describe(draft, observed)
+    figure.draw(manifest, folder)
+    write_text(folder / mix_card.FILE, mix_card.text(manifest, folder.name))
+    write_record(folder / MANIFEST, manifest)
+    (folder / shards.UNFINISHED).unlink(missing_ok=True)
+    return manifest
+
+
+def manifest_of(folder: Path) -> MixManifest:
+    """The manifest of a whole mix."""
+    if not folder.is_dir():
+        raise MedctxError(f"The folder {folder} does not exist; give the --out of a medctx-data mix.")
+    return read_record(folder / MANIFEST, MixManifest)
+
+
+def checked(folder: Path, manifest: MixManifest) -> Iterator[Dialogue]:
+    """The Dialogues of a mix; raises MedctxError after the last one where they are not those of the manifest."""
+    total = RecordsDigest()
+    for dialogue in read_dialogues(folder):
+        total.add(dialogue)
+        yield dialogue
+    if total.hex() != manifest.digest:
+        raise MedctxError(
+            f"The Dialogues in {folder} are not those {MANIFEST} was written for (their digest differs); mix them anew."
+        )

@@ -1,0 +1,223 @@
+"""The rows of a source as a mix reaches them, by number: held in memory where they are few, else in shards on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from medctx.io.cache import cache_folder
+from medctx.io.jsonl import read_record, read_records, write_record, write_records
+from medctx.process.progress import say
+from medctx.schemas.records import Dialogue, Record
+from medctx_data.sources.card import Row, Unread
+
+SHARD = 20_000
+"""Rows of a shard. A source of no more rows is held in memory."""
+
+INDEX = "index.json"
+_BLOCK = 2**22
+_SAY_EVERY_S = 15.0
+
+
+class Rows(Protocol):
+    """Dialogues by number, from 0."""
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+
+    def __len__(self) -> int: ...
+
+    def shard(self, number: int) -> Sequence[Dialogue]:
+        """All rows of one shard."""
+
+    def take(self, numbers: Sequence[int]) -> list[Dialogue]:
+        """The rows of these numbers, in the order asked."""
+
+
+class Held:
+    """Rows in memory: one shard."""
+
+    shards = 1
+
+    def __init__(self, dialogues: Sequence[Dialogue]) -> None:
+        self._dialogues = dialogues
+
+    def __len__(self) -> int:
+        return len(self._dialogues)
+
+    def shard(self, number: int) -> Sequence[Dialogue]:
+        """All rows."""
+        return self._dialogues
+
+    def take(self, numbers: Sequence[int]) -> list[Dialogue]:
+        """The rows of these numbers."""
+        return [self._dialogues[number] for number in numbers]
+
+
+class _Index(Record):
+    sizes: tuple[int, ...]
+    unread: tuple[Unread, ...]
+
+
+def shard_file(folder: Path, number: int) -> Path:
+    """Where a shard of a stored source lies."""
+    return folder / f"rows-{number:05d}.jsonl"
+
+
+class _Lines:
+    """The lines of a file by number, read where they stand. Nothing of the file stays in memory but where lines end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        ends, place = [], 0
+        while block := self._file.read(_BLOCK):
+            ends.append(np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + place + 1)
+            place += len(block)
+        self._edges = np.concatenate([[0], *ends])
+
+    def __getitem__(self, number: int) -> bytes:
+        begin, end = int(self._edges[number]), int(self._edges[number + 1])
+        return os.pread(self._file.fileno(), end - begin, begin)
+
+
+@lru_cache(maxsize=512)
+def _lines(path: Path) -> _Lines:
+    return _Lines(path)
+
+
+class Stored:
+    """Rows in shards on disk; only what is taken is read."""
+
+    def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
+        self.folder = folder
+        self._sizes = tuple(sizes)
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return len(self._sizes)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return np.concatenate([[0], np.cumsum(self._sizes)]).tolist()  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return sum(self._sizes)
+
+    def shard(self, number: int) -> list[Dialogue]:
+        """All rows of one shard."""
+        return list(read_records(shard_file(self.folder, number), Dialogue))
+
+    def take(self, numbers: Sequence[int]) -> list[Dialogue]:
+        """The rows of these numbers, in the order asked."""
+        found = []
+        for number, shard in zip(numbers, np.searchsorted(self._starts, numbers, side="right") - 1, strict=True):
+            line = _lines(shard_file(self.folder, int(shard)))[number - self._starts[shard]]
+            found.append(Dialogue.model_validate_json(line))
+        return found
+
+
+class _Spooled(Stored):
+    """Rows in a folder that is removed with them."""
+
+    def __init__(self, folder: TemporaryDirectory[str], sizes: Sequence[int]) -> None:
+        super().__init__(Path(folder.name), sizes)
+        self._kept = folder
+
+    def __reduce__(self) -> tuple[type[Stored], tuple[Path, tuple[int, ...]]]:
+        # Another process reads the rows; this one removes them.
+        return Stored, (self.folder, self._sizes)
+
+
+class Spool:
+    """Takes rows as they are drawn: few stay in memory, more than a shard go to a temporary folder in the cache."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Dialogue] = []
+        self._sizes: list[int] = []
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def add(self, dialogue: Dialogue) -> int:
+        """Take the next row; returns its number."""
+        if len(self._waiting) == SHARD:
+            self._store()
+        self._waiting.append(dialogue)
+        return sum(self._sizes) + len(self._waiting) - 1
+
+    def _store(self) -> TemporaryDirectory[str]:
+        if self._folder is None:
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            self._folder = TemporaryDirectory(dir=cache_folder(), prefix="drawn-")
+        write_records(shard_file(Path(self._folder.name), len(self._sizes)), self._waiting)
+        self._sizes.append(len(self._waiting))
+        self._waiting = []
+        return self._folder
+
+    def rows(self) -> Rows:
+        """All rows taken; nothing is added afterwards."""
+        return _Spooled(self._store(), self._sizes) if self._sizes else Held(self._waiting)
+
+
+class Gathered(NamedTuple):
+    """The rows of a source, and those that give no Dialogue."""
+
+    rows: Rows
+    unread: tuple[Unread, ...]
+
+
+def _watched(rows: Iterator[Row], label: str) -> Iterator[Row]:
+    """The same rows, their number said from time to time: how many there will be is not known."""
+    begun = last = time.monotonic()
+    for number, row in enumerate(rows):
+        now = time.monotonic()
+        if now - last >= _SAY_EVERY_S:
+            last = now
+            say(f"reading {label}: {number:,} rows, {number / (now - begun):,.0f} rows/s")
+        yield row
+
+
+def _dialogues(rows: Iterator[Row], unread: list[Unread]) -> Iterator[Dialogue]:
+    for row in rows:
+        if isinstance(row, Unread):
+            unread.append(row)
+        else:
+            yield row
+
+
+def is_gathered(folder: Path) -> bool:
+    """Whether a large source was read to its end before."""
+    return (folder / INDEX).is_file()
+
+
+def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep: bool = False) -> Gathered:
+    """Read a source; ``folder`` is where its shards lie if it is large, or if all are to be kept (``keep``), and
+    belongs to this source alone.
+
+    A kill loses the shard that is being written: what lies in ``folder`` is not written again.
+    """
+    if is_gathered(folder):
+        index = read_record(folder / INDEX, _Index)
+        return Gathered(Stored(folder, index.sizes), index.unread)
+    unread: list[Unread] = []
+    stream = _dialogues(_watched(read(), label), unread)
+    batch = list(islice(stream, SHARD))
+    if len(batch) < SHARD and not (keep and batch):
+        return Gathered(Held(batch), tuple(unread))
+    sizes: list[int] = []
+    while batch:
+        path = shard_file(folder, len(sizes))
+        if not path.is_file():
+            write_records(path, batch)
+        sizes.append(len(batch))
+        batch = list(islice(stream, SHARD))
+    write_record(folder / INDEX, _Index(sizes=tuple(sizes), unread=tuple(unread)))
+    return Gathered(Stored(folder, sizes), tuple(unread))

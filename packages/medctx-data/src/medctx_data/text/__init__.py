@@ -1,0 +1,1 @@
+"""Texts as segments, n-grams and hashes that can be compared by the million."""

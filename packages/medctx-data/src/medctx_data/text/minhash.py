@@ -1,0 +1,58 @@
+"""MinHash: texts whose sets of shingles are alike get equal keys in some band, and only those are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medctx.errors import MedctxError
+from medctx_data.text.segments import Numbers, Places
+
+HASHES = 128
+SEED = 1
+CERTAINTY = 0.995
+_BASE = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+def bands_for(similarity: float) -> tuple[int, int]:
+    """Into how many bands of how many hashes a signature is cut.
+
+    As many hashes a band as possible (the fewer pairs are proposed for nothing) with which two texts of exactly
+    ``similarity`` (above 0, at most 1) still agree in a whole band with probability :data:`CERTAINTY`.
+    """
+    for width in range(HASHES, 1, -1):
+        bands = HASHES // width
+        if 1 - (1 - similarity**width) ** bands >= CERTAINTY:
+            return bands, width
+    return HASHES, 1
+
+
+def _signatures(shingles: Numbers, starts: Places) -> Numbers:
+    """:data:`HASHES` numbers for each set of shingles; ``starts`` as :meth:`Units.shingles` gives them."""
+    try:
+        from rensa import RMinHash
+    except ImportError:
+        raise MedctxError(
+            "Texts that are alike are found with the package rensa, which is not installed; "
+            "run: pip install 'medctx-data[dedupe]'."
+        ) from None
+    if len(starts) < 2:
+        return np.empty((0, HASHES), np.uint64)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(shingles, starts.astype(np.uint64), HASHES, SEED)
+    return np.asarray(matrix.to_rows(), dtype=np.uint64)
+
+
+def keys(several: Sequence[tuple[Numbers, Places]], similarity: float) -> Numbers:
+    """The key of every band (columns) of every text (rows).
+
+    A text may have several sets of shingles, each given for all texts. A band then takes its hashes from each of them
+    in turn: texts of which every set is as similar as ``similarity`` agree as often as with one set, others rarely.
+    """
+    bands, width = bands_for(similarity)
+    cut = [_signatures(*one)[:, : bands * width].reshape(-1, bands, width) for one in several]
+    found = np.zeros(cut[0].shape[:2], np.uint64)
+    for column in range(width):
+        found = (found + cut[column % len(cut)][:, :, column]) * _BASE
+        found ^= found >> np.uint64(31)
+    return found

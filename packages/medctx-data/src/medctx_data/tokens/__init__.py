@@ -1,0 +1,1 @@
+"""Lengths of Dialogues in tokens."""

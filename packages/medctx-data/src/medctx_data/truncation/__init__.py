@@ -1,0 +1,1 @@
+"""What training at a maximum length would cut off."""

@@ -1,0 +1,1 @@
+"""What an exam run leaves on disk and in MLflow."""

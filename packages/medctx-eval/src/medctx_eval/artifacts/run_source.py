@@ -1,0 +1,106 @@
+"""Where a finished exam lies: a run folder, the artifacts of an MLflow run, or a registered model's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medctx.errors import MedctxError
+from medctx.process.progress import say
+from medctx.tracking import mlflow_run as tracking
+from medctx_eval.artifacts import run_folder
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+RUNS, MODELS = "runs:/", "models:/"
+ARTIFACTS = "exam"
+"""The artifact folder under which an exam logs one folder per examined model."""
+RUN_TAG, FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
+"""Tags of a registered version: the MLflow run of its exam, and its folder among that run's artifacts."""
+GRAMMAR = "a run folder, runs:/<run id>[/<folder>], models:/<name>/<version> or models:/<name>@<alias>"
+
+
+def _slug(text: str) -> str:
+    return "".join(char if char.isalnum() or char in "._" else "-" for char in text)
+
+
+def _client(source: str) -> MlflowClient:
+    if not tracking.available():
+        raise MedctxError(
+            f"{source} lies in MLflow, which is not installed or switched off; install medctx-eval[tracking] and leave "
+            "MEDCTX_TRACKING on, or give the run folder."
+        )
+    client: MlflowClient = tracking.client().MlflowClient()
+    return client
+
+
+def _download(client: MlflowClient, source: str, run_id: str, folder: str, scratch: Path) -> list[Path]:
+    """The run folders of an MLflow run, or the one named ``folder``, below ``scratch``."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        logged = [Path(one.path).name for one in client.list_artifacts(run_id, ARTIFACTS) if one.is_dir]
+    except MlflowException as error:
+        raise MedctxError(
+            f"{source} cannot be read from {tracking.client().get_tracking_uri()} ({_first_line(error)}); check the id "
+            "and MLFLOW_TRACKING_URI."
+        ) from None
+    if not logged or (folder and folder not in logged):
+        lacking = f"no exam {folder!r} (it has: {', '.join(sorted(logged))})" if logged else "no examined model"
+        raise MedctxError(f"The MLflow run {run_id} ({source}) holds {lacking}; give {GRAMMAR}.")
+    target = scratch / _slug(source)
+    target.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name in [folder] if folder else sorted(logged):
+        say(f"Fetching the exam of {name} from {source}")
+        found.append(Path(client.download_artifacts(run_id, f"{ARTIFACTS}/{name}", str(target))))
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def _version(client: MlflowClient, source: str) -> ModelVersion:
+    from mlflow.exceptions import MlflowException
+
+    name, at, alias = source.removeprefix(MODELS).rpartition("@")
+    try:
+        if at:
+            return client.get_model_version_by_alias(name, alias)
+        name, _, version = source.removeprefix(MODELS).rpartition("/")
+        return client.get_model_version(name, version)
+    except MlflowException as error:
+        raise MedctxError(f"There is no registered model {source} ({_first_line(error)}); give {GRAMMAR}.") from None
+
+
+def _run_folder(folder: Path) -> Path:
+    if (folder / run_folder.MANIFEST).is_file():
+        return folder
+    if not folder.is_dir():
+        raise MedctxError(f"There is no run {folder}; give {GRAMMAR}.")
+    inside = sorted(one.parent.name for one in folder.glob(f"*/{run_folder.MANIFEST}"))
+    hint = f"; it holds the run folders {', '.join(inside)}" if inside else ""
+    raise MedctxError(f"{folder} is no finished run (it has no {run_folder.MANIFEST}){hint}; give {GRAMMAR}.")
+
+
+def resolve(source: str, scratch: Path) -> list[Path]:
+    """The run folders that ``source`` means; what lies in MLflow is downloaded below ``scratch``.
+
+    A run folder is itself; an MLflow run is every model examined in it. Raises MedctxError for everything else.
+    """
+    if source.startswith(RUNS):
+        run_id, _, folder = source.removeprefix(RUNS).partition("/")
+        return _download(_client(source), source, run_id, folder.removeprefix(f"{ARTIFACTS}/").strip("/"), scratch)
+    if source.startswith(MODELS):
+        client = _client(source)
+        tags = _version(client, source).tags
+        if RUN_TAG not in tags or FOLDER_TAG not in tags:
+            raise MedctxError(
+                f"{source} does not say which exam it sat (tags {RUN_TAG} and {FOLDER_TAG}); register it again with a "
+                "study, or give the exam's run folder."
+            )
+        return _download(client, source, tags[RUN_TAG], tags[FOLDER_TAG], scratch)
+    return [_run_folder(Path(source))]

@@ -1,0 +1,69 @@
+"""The verb ``medctx-eval compare``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from medctx.config.cli import one_sentence
+from medctx.schemas.records import Mode
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--base", default="", help="The cell others are compared with; else the untouched model, or the first.")
+@click.option("--mode", type=click.Choice(MODES), help="The scoring mode; else the one all runs were examined for.")
+@click.option(
+    "--margin", type=click.FloatRange(0.1, 99), default=5, show_default=True, help="Points that count as none."
+)
+@click.option("--pairs", is_flag=True, help="Compare all with all instead of all with the base.")
+@click.option("--conditions", is_flag=True, help="Also compare under each Condition.")
+@click.option("--draws", type=click.IntRange(min=100), default=10_000, show_default=True, help="Bootstrap draws.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of tables.")
+@one_sentence
+def compare(
+    runs: tuple[str, ...],
+    base: str,
+    mode: Mode | None,
+    margin: float,
+    pairs: bool,
+    conditions: bool,
+    draws: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Compare examined models: which gains, which loses, which ties, and what this exam can see.
+
+    RUNS are run folders, MLflow runs (runs:/ID, runs:/ID/FOLDER) or registered models (models:/NAME/VERSION,
+    models:/NAME@ALIAS). Runs that differ only in their training seed are one cell; a model examined twice measures
+    noise.
+    """
+    from rich.console import Console
+
+    from medctx_eval.artifacts import run_source
+    from medctx_eval.report.compare import compare as compared
+    from medctx_eval.report.config import ReportConfig
+    from medctx_eval.report.render.compare_table import accuracy_table, difference_table, notes
+
+    config = ReportConfig(base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
+        folders = [folder for source in runs for folder in run_source.resolve(source, Path(scratch))]
+        found = compared(folders, config, every_pair=pairs, conditions=conditions)
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(f"{', '.join(found.exams)}: accuracy in % with 95 % intervals, mode {found.mode}", markup=False)
+    console.print(accuracy_table(found))
+    if found.differences:
+        console.print("\nPaired differences in accuracy points with 95 % intervals")
+        console.print(difference_table(found))
+    console.print()
+    for note in notes(found):
+        console.print(note, markup=False)

@@ -1,0 +1,1 @@
+"""Exams that are generated: phenotype facts and needles."""

@@ -1,0 +1,1 @@
+"""Published exams, one module each."""

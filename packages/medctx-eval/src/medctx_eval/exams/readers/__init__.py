@@ -1,0 +1,1 @@
+"""Files of questions read into exam items."""

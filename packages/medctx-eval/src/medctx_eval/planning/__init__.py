@@ -1,0 +1,1 @@
+"""Which Books are put before which items, and which requests follow."""

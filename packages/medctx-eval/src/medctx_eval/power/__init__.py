@@ -1,0 +1,1 @@
+"""How large an exam must be to show a difference."""

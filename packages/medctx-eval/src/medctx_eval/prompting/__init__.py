@@ -1,0 +1,1 @@
+"""Prompts as token ids through a chat template."""

@@ -1,0 +1,1 @@
+"""The gate, Pareto positions and the decision file."""

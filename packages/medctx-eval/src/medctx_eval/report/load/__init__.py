@@ -1,0 +1,1 @@
+"""Run folders read and lined up for a report."""

@@ -1,0 +1,1 @@
+"""A Report as HTML, Markdown, tables and figures."""

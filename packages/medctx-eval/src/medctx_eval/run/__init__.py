@@ -1,0 +1,1 @@
+"""An exam run: config, plan, requests, scores and identity of the model."""

@@ -1,0 +1,124 @@
+"""Opens an engine for one model after the other; a vLLM server is kept while its base stays the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medctx.errors import MedctxError
+from medctx_eval.engines import vllm
+from medctx_eval.engines.agreement import agree
+from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.machine import in_float32
+from medctx_eval.engines.protocol import Engine
+from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.prompting.prompt import Tokenizer
+from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.run.config import ModelConfig, RunConfig
+
+
+def slug(name: str) -> str:
+    """A model's name as a folder name: "1:1" becomes "1-1"."""
+    return "".join(char if char.isalnum() or char in "._" else "-" for char in name)
+
+
+def engine_kind(config: RunConfig) -> str:
+    """The engine a config means; ``auto``: endpoint where urls are given, vLLM where installed, else transformers."""
+    if config.engine != "auto":
+        return config.engine
+    if config.urls:
+        return "endpoint"
+    return "vllm" if vllm.installed(config.vllm) else "transformers"
+
+
+class Session:
+    """One run's engines; closing it stops the server."""
+
+    def __init__(self, config: RunConfig, kind: str, out: Path) -> None:
+        self._config, self._kind, self._out = config, kind, out
+        self._with_adapters = {model.folder for model in config.models if model.adapter}
+        self._float32 = in_float32(config.precision)
+        self._server: vllm.VllmServer | None = None
+        self._serving: Path | None = None
+
+    def _serve(self, folder: Path) -> vllm.VllmServer:
+        if self._server is None or self._serving != folder:
+            self.close()
+            log = self._out / "vllm.log"
+            lora = folder in self._with_adapters
+            self._server = vllm.VllmServer(folder, log, self._config.vllm, lora=lora, float32=self._float32)
+            self._serving = folder
+        return self._server
+
+    def _endpoint(self, urls: tuple[str, ...], name: str, token: int, *, block_size: int = 16) -> EndpointEngine:
+        if not urls:
+            raise MedctxError("The engine endpoint needs an address; give urls=[http://host:port].")
+        return EndpointEngine(
+            urls,
+            name,
+            api_key=os.environ.get(self._config.api_key_variable, ""),
+            concurrency=self._config.concurrency,
+            books_at_once=self._config.books_at_once,
+            block_size=block_size,
+            probe_token=token,
+            timeout_s=self._config.timeout_s,
+        )
+
+    def _own(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
+        server = self._serve(folder)
+        served = vllm.BASE
+        if model.adapter is not None:
+            served = slug(model.name)
+            server.load_adapter(served, model.adapter)
+        return self._endpoint((server.url,), served, token, block_size=self._config.vllm.block_size)
+
+    def _foreign(self, model: ModelConfig, tokenizer: Tokenizer, token: int) -> EndpointEngine:
+        """A server of others. Token ids mean other words under another tokenizer: they are used only where it is the
+        model's, so far as the server tells.
+        """
+        engine = self._endpoint(self._config.urls, model.name, token)
+        if not engine.abilities.tokens:
+            return engine
+        agreed = agree(engine.client, model.name, tokenizer)
+        if isinstance(tokenizer, ByteTokenizer):
+            if not agreed:
+                engine.without_tokens()
+        elif agreed is False:
+            engine.close()
+            raise MedctxError(
+                f"The tokenizer given is not that of {model.name!r}, as {engine.client.url} tokenises a question in "
+                "another way; give tokenizer=<folder or hub name of the served model>."
+            )
+        return engine
+
+    @contextmanager
+    def engine(self, model: ModelConfig, tokenizer: Tokenizer) -> Iterator[Engine]:
+        """The engine for one model."""
+        token = tokenizer.encode("A", add_special_tokens=False)[0]
+        engine: Engine
+        if self._kind == "endpoint":
+            engine = self._foreign(model, tokenizer, token)
+        elif model.folder is None:
+            raise MedctxError(f"The model {model.name!r} has no folder; give one, or urls with engine=endpoint.")
+        elif self._kind == "vllm":
+            engine = self._own(model, model.folder, token)
+        else:
+            engine = TransformersEngine.load(model.folder, model.adapter, float32=self._float32)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    @contextmanager
+    def base_engine(self, model: ModelConfig, tokenizer: Tokenizer) -> Iterator[Engine]:
+        """The engine for the base of a model with an adapter."""
+        with self.engine(model.model_copy(update={"adapter": None}), tokenizer) as engine:
+            yield engine
+
+    def close(self) -> None:
+        """Stop the server, if one runs."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None

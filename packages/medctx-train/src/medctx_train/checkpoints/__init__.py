@@ -1,0 +1,1 @@
+"""Adapters, checkpoints and training state on disk."""

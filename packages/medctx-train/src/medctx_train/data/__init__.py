@@ -1,0 +1,1 @@
+"""From a mix folder to packed rows of token ids."""

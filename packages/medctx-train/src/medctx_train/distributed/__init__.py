@@ -1,0 +1,1 @@
+"""One process or several, and the accelerate configs that come with the package."""

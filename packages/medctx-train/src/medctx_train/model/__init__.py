@@ -1,0 +1,1 @@
+"""Loading, adapting and setting up the model that is trained."""

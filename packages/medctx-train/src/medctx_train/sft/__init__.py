@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: the run, its loop, its log and its manifest."""

@@ -1,0 +1,1 @@
+"""A study file: sections, cells and the grid of axes."""

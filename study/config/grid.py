@@ -1,0 +1,116 @@
+"""The cells of a study from its axes: untouched models first, then every trained one with its controls and repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from medctx.errors import MedctxError
+from study.config.cells import BASE_CELL, Cell, short
+from study.config.design import Axes, Point, Value, grid, one_at_a_time, space_filling
+from study.config.study import StudyConfig
+
+
+def axes_of(config: StudyConfig) -> Axes:
+    """Every axis but seeds and repairs, which each point is crossed with. An axis nothing is asked of has one value."""
+    trainable = [label for label in config.labels if not config.model(label).urls]
+    unsaid: tuple[Value, ...] = (None,)
+    return {
+        "base": trainable,
+        "ratio": config.ratios,
+        "amount": config.amounts or (config.tokens,),
+        "method": config.methods or unsaid,
+        "wrap": config.wraps or unsaid,
+    }
+
+
+def _center(config: StudyConfig, axes: Axes) -> Point:
+    unknown = [axis for axis in config.center if axis not in axes]
+    if unknown:
+        raise MedctxError(f"The key center.{unknown[0]} is no axis; the axes are: {', '.join(axes)}.")
+    center: Point = {axis: config.center.get(axis, values[0]) for axis, values in axes.items()}
+    for axis, value in center.items():
+        if value not in axes[axis]:
+            raise MedctxError(f"The key center.{axis} is {value!r}, which is none of {list(axes[axis])}; give one.")
+    return center
+
+
+def points(config: StudyConfig) -> list[Point]:
+    """The points of the design, in the order of the grid."""
+    axes = axes_of(config)
+    if not all(axes.values()):
+        return []
+    if config.design == "one-at-a-time":
+        return one_at_a_time(axes, _center(config, axes))
+    if config.design == "space-filling" and config.cells is not None:
+        return space_filling(axes, config.cells)
+    return grid(axes)
+
+
+def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> Cell:
+    """A cell called by what distinguishes it in this study, its ratio always. One at a time, the amount that all other
+    cells have is not said.
+    """
+    amount, wrap = cast("int", point["amount"]), point["wrap"]
+    usual = config.center.get("amount") if config.design == "one-at-a-time" else None
+    words = [
+        str(point["base"]) if len(config.labels) > 1 else "",
+        str(point["ratio"]),
+        short(amount) if len(config.amounts) > 1 and amount != usual else "",
+        f"x{epochs}" if epochs > 1 else "",
+        str(point["method"]) if len(config.methods) > 1 else "",
+        f"wrap {wrap:g}" if len(config.wraps) > 1 else "",
+        repair,
+    ]
+    group = " ".join(word for word in words if word)
+    return Cell(
+        name=f"{group} seed {seed}" if len(config.seeds) > 1 else group,
+        group=group,
+        base=str(point["base"]),
+        ratio=str(point["ratio"]),
+        amount=amount,
+        epochs=epochs,
+        seed=seed,
+        method=str(point["method"] or ""),
+        wrap=cast("float | None", wrap),
+        repair=repair,
+    )
+
+
+def _equal_tokens(config: StudyConfig, point: Point) -> int:
+    """How often the data of a point is gone through to be as many tokens as the largest amount."""
+    return round(max(config.amounts or (1,)) / cast("int", point["amount"])) if config.equal_tokens else 1
+
+
+def untouched(config: StudyConfig) -> list[Cell]:
+    """The bases as they are."""
+    alone = len(config.labels) == 1
+    names = {label: BASE_CELL if alone else label for label in config.labels}
+    return [Cell(name=name, group=name, base=label) for label, name in names.items()]
+
+
+def _trained(config: StudyConfig) -> Iterator[Cell]:
+    for point in points(config):
+        controls = dict.fromkeys([1, _equal_tokens(config, point)])
+        for epochs in controls:
+            for seed in config.seeds:
+                for repair in ("", *config.repairs):
+                    yield _named(config, point, seed, epochs=epochs, repair=repair)
+
+
+def cells(config: StudyConfig) -> list[Cell]:
+    """Every cell of a study, in the order they are shown."""
+    found = [*untouched(config), *_trained(config)]
+    names = [cell.name for cell in found]
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
+        raise MedctxError(
+            f"Two cells of the study {config.name} are called {twice!r}; rename one of its models or arms."
+        )
+    return found
+
+
+def source_of(cell: Cell, cells: Sequence[Cell]) -> Cell:
+    """The trained cell that a repaired one is made from."""
+    wanted = cell.model_copy(update={"repair": "", "name": "", "group": ""})
+    return next(one for one in cells if one.trained and one.model_copy(update={"name": "", "group": ""}) == wanted)

@@ -1,0 +1,1 @@
+"""Tokens, memory and hours of a study before it runs."""

@@ -1,0 +1,1 @@
+"""What a law is fitted to."""

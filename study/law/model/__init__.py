@@ -1,0 +1,1 @@
+"""The parametric form of the mixing law and its fit."""

@@ -1,0 +1,160 @@
+"""Does more data still help? What the curves over the amount allow to say, in one word and one sentence.
+
+That amount matters is tested by F. The interval of the change-point holds every c that F does not tell from the best
+one (profile likelihood: Seber and Wild 1989, Nonlinear Regression, section 9.3). As c = the largest amount is the
+rising curve, saturation is claimed only where the interval ends before it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from medctx.schemas.records import Record
+from study.law.evidence.names import number, ratio_of
+from study.law.evidence.points import Measured
+from study.law.model.amount_curves import (
+    CURVES,
+    LEVEL,
+    NO_RUNS,
+    Fitted,
+    Pure,
+    best,
+    change_interval,
+    drawn,
+    effect_of,
+    logits,
+    p_of,
+    pure_error,
+)
+
+Word = Literal["saturates", "still rising", "falls", "level", "cannot tell"]
+
+
+class Saturation(Record):
+    """The amount curve of one part at one composition; ``amounts`` and ``accuracies`` of its runs.
+
+    ``df`` and ``run_sd``: what is known of the standard deviation between runs, in logits, with all amounts free.
+    ``p_amount``: F test of all amounts being equal; ``p_rising``: of no slope in ln D. ``effect``: what the rising
+    curve gains from the least amount to the most, in accuracy, with its 95 % t interval. ``change``: the most likely
+    change-point in the unit of the amount, with its 95 % interval; an end that is nothing lies outside what was
+    measured. What cannot be told from so few runs is nothing.
+    """
+
+    part: str
+    share: float
+    size: float | None
+    amounts: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    df: int = Field(ge=0)
+    run_sd: float | None
+    p_amount: float | None
+    p_rising: float | None
+    effect: float
+    effect_low: float | None
+    effect_high: float | None
+    curves: tuple[Fitted, ...]
+    change: float
+    change_low: float | None
+    change_high: float | None
+    word: Word
+    sentence: str
+
+
+def saturation(measured: Measured, margin: float, elsewhere: Pure = NO_RUNS) -> Saturation:
+    """The curve over the amounts of ``measured``, runs of one composition and size and three amounts or more.
+
+    ``margin``: the difference in accuracy that counts as none; ``elsewhere``: pure error of other cells.
+    """
+    amounts, values = measured.amounts, logits(measured)
+    curves = {curve: best(curve, amounts, values) for curve in CURVES}
+    level, turn = curves["constant"].squares, curves["change-point"]
+    places, runs = len(np.unique(amounts)), len(amounts)
+    free = pure_error(measured)
+    known = Pure(free.squares + elsewhere.squares, free.df + elsewhere.df)
+    if known.df:
+        p_amount = p_of(level, free.squares, places - 1, free.df, elsewhere)
+    else:
+        # Where nothing repeats a cell, the curves themselves are all that tells of the difference between runs.
+        p_amount = p_of(level, turn.squares, 2, runs - 3, elsewhere)
+    low, high = change_interval(amounts, turn.profile, elsewhere)
+    effect = effect_of(amounts, values, elsewhere)
+    found = Saturation(
+        part=measured.part,
+        share=measured.runs[0].place.share,
+        size=measured.runs[0].place.size,
+        amounts=tuple(amounts.tolist()),
+        accuracies=tuple(measured.accuracies.tolist()),
+        df=known.df,
+        run_sd=float(np.sqrt(known.squares / known.df)) if known.df else None,
+        p_amount=p_amount,
+        p_rising=p_of(level, curves["rising"].squares, 1, runs - 2, elsewhere),
+        effect=effect[0],
+        effect_low=effect[1],
+        effect_high=effect[2],
+        curves=drawn(amounts, curves),
+        change=turn.bend,
+        change_low=low,
+        change_high=high,
+        word="cannot tell",
+        sentence="",
+    )
+    found = found.model_copy(update={"word": _word(found, float(turn.coefficients[1]), margin)})
+    return found.model_copy(update={"sentence": _sentence(found, margin)})
+
+
+def _word(found: Saturation, slope: float, margin: float) -> Word:
+    """What the numbers allow to say. ``slope``: of the change-point curve before it is level."""
+    low, high = found.effect_low, found.effect_high
+    if found.p_amount is None or found.p_rising is None or low is None or high is None:
+        return "cannot tell"
+    if found.p_amount < 1 - LEVEL and slope > 0 and found.change_high is not None:
+        return "saturates"
+    if found.p_rising < 1 - LEVEL and found.effect < 0:
+        return "falls"
+    if found.p_rising < 1 - LEVEL and found.change_low is not None:
+        # It rises; that it still does is known only where a change before the last amount but one is excluded.
+        return "still rising" if found.change_low >= np.unique(found.amounts)[-2] else "cannot tell"
+    # Amounts that differ, on a curve that does not rise, are no level curve.
+    level = found.p_amount > 1 - LEVEL and found.p_rising > 1 - LEVEL and -margin < low and high < margin
+    return "level" if level else "cannot tell"
+
+
+def _sentence(found: Saturation, margin: float) -> str:
+    span = f"{number(min(found.amounts))} to {number(max(found.amounts))}"
+    where = f"{found.part.capitalize()} at {ratio_of(found.share)} over amounts of {span}"
+    if found.word == "saturates" and found.change_high is not None:
+        begin = "below the second amount" if found.change_low is None else number(found.change_low)
+        ends = f"95 % interval of that point {begin} to {number(found.change_high)}"
+        return f"{where} saturates: more than about {number(found.change)} adds nothing ({ends})."
+    if found.word == "still rising":
+        return f"{where} is still rising: no saturation is seen up to the largest."
+    if found.word == "falls":
+        return f"{where} falls: more of this data costs {found.part}."
+    if found.word == "level":
+        return f"{where} is level: no trend larger than {100 * margin:g} points."
+    doubt = f"{where}: the data cannot tell whether it saturates"
+    if found.p_amount is None or found.p_rising is None:
+        return f"{doubt}, as there are no more runs than a curve has parameters; repeat cells with other seeds."
+    if found.p_rising < 1 - LEVEL:
+        return f"{doubt}: it rises ({100 * found.effect:+.1f} points over all), with a level end or without one."
+    test = f"F test p = {found.p_amount:.2g}"
+    if found.p_amount > 1 - LEVEL:
+        return f"{doubt}; amounts differ no more than runs do by chance ({test})."
+    return f"{doubt}, though amounts differ by more than chance ({test})."
+
+
+def saturations(measured: Measured, margin: float) -> tuple[Saturation, ...]:
+    """The amount curve of every composition and size that was trained on three amounts or more."""
+    whole = pure_error(measured)
+    lines = dict.fromkeys((run.place.share, run.place.size) for run in measured.runs)
+    found = []
+    for share, size in lines:
+        own = measured.only(lambda run, share=share, size=size: (run.place.share, run.place.size) == (share, size))  # type: ignore[misc]
+        if len(np.unique(own.amounts)) > 2:
+            inner = pure_error(own)
+            elsewhere = Pure(max(0.0, whole.squares - inner.squares), whole.df - inner.df)
+            found.append(saturation(own, margin, elsewhere))
+    return tuple(found)

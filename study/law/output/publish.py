@@ -1,0 +1,165 @@
+"""From files of studies to files and tables of the law, the recommendation and its check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from medctx import plotting as figures
+from medctx.errors import MedctxError
+from medctx.io.jsonl import RecordT, read_record, write_record, write_text
+from study.law.evidence import files, sources
+from study.law.evidence.evidence import Evidence
+from study.law.output import markdown, tables
+from study.law.output import plots as picture
+from study.law.output.record import LawRecord, law_of
+from study.law.output.sheet import Sheet
+from study.law.recommend import recommend as recommending
+from study.law.recommend.recommend import Options, Recommendation
+from study.law.validate import forecast_check as checks
+from study.law.validate.forecast_check import Check
+
+LAW, PAGE, RECOMMENDATION, CHECK = "law.json", "law.md", "recommendation.json", "recommendation_check.json"
+CELL = "recommended_cell.yaml"
+PICTURE = "recommendation"
+WIDTH = 150
+
+read = sources.read
+
+
+@dataclass(frozen=True)
+class FittedLaw:
+    """A law and the evidence it was fitted to."""
+
+    evidence: Evidence
+    record: LawRecord
+
+
+def folder_of(paths: Sequence[Path], out: Path | None) -> Path:
+    """Where a recommendation is kept: as told, else beside the one report it is made from."""
+    if out is not None:
+        return out
+    if len(paths) > 1 or paths[0].suffix == ".csv":
+        raise MedctxError("There is no one folder to write the recommendation to; give one with --out.")
+    return files.report_path(paths[0]).parent
+
+
+def _print(sheets: Sequence[Sheet], sentences: Sequence[str]) -> None:
+    console = Console(width=None if Console().is_terminal else WIDTH)
+    for sheet in sheets:
+        console.print(Text(sheet.title, style="bold"))
+        console.print(sheet.rich())
+        console.print()
+    for sentence in sentences:
+        click.echo(sentence)
+
+
+def law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
+    """Fit and validate."""
+    evidence = read(paths)
+    return FittedLaw(evidence, law_of(evidence, margin or evidence.margin))
+
+
+def show_law(found: LawRecord) -> None:
+    """Tables, then what it comes to, on stdout."""
+    _print(list(tables.of_law(found)), [*found.sentences, *found.notes])
+
+
+def _if_there(path: Path, kind: type[RecordT]) -> RecordT | None:
+    return read_record(path, kind) if path.is_file() else None
+
+
+def _write_page(record: LawRecord, out: Path) -> None:
+    """The page of everything that is in a folder."""
+    names = [PICTURE, "law", *(name for name, _ in picture.saturations(record))]
+    found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, Check)
+    there = [f"{name}.png" for name in names if (out / f"{name}.png").is_file()]
+    write_text(out / PAGE, markdown.page(record, there, found, checked))
+
+
+def write_law(found: FittedLaw, out: Path) -> None:
+    """Pictures, the record, and the page of all that is there."""
+    figures.save(picture.law(found.record, found.evidence.intervals), out, "law")
+    for name, figure in picture.saturations(found.record):
+        figures.save(figure, out, name)
+    write_record(out / LAW, found.record)
+    _write_page(found.record, out)
+
+
+def _frozen(out: Path, evidence: Evidence, options: Options) -> Recommendation | None:
+    """The recommendation that is there already, if it was made from the same data with the same options."""
+    path = out / RECOMMENDATION
+    if not path.is_file():
+        return None
+    found = read_record(path, Recommendation)
+    if sorted(found.sources.values()) == sorted(evidence.sources.values()) and found.options == options:
+        return found
+    raise MedctxError(
+        f"{path} was made from other data or with other options, and a forecast is only worth something while it "
+        "stands; hold it against the study with --check, give another folder with --out, or replace it with --anew."
+    )
+
+
+def _cell_yaml(found: Recommendation) -> str:
+    """Keys of a study that runs the recommended composition as a cell of its own."""
+    keys: dict[str, object] = {"ratios": [found.ratio], "seeds": list(range(found.options.seeds))}
+    if found.amount is not None:
+        keys["tokens"] = round(found.amount)
+    head = (
+        f"# The recommended composition of {found.study}: lay these keys over the study's own, keeping the other\n"
+        "# ratios, or run it with: python -m study run STUDY --recommend\n"
+    )
+    return head + yaml.safe_dump(keys, sort_keys=False)
+
+
+def recommend(
+    evidence: Evidence, options: Options, out: Path, *, anew: bool = False, config: str = ""
+) -> Recommendation:
+    """Recommend from the evidence and freeze it in ``out``; made before from the same data, it is read.
+
+    ``config``: the digest of the study it is made for.
+    """
+    frozen = None if anew else _frozen(out, evidence, options)
+    if frozen is not None:
+        return frozen
+    found = recommending.recommend(evidence, options).model_copy(update={"config": config})
+    record = law_of(evidence, options.margin or evidence.margin)
+    figures.save(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
+    write_text(out / CELL, _cell_yaml(found))
+    (out / CHECK).unlink(missing_ok=True)
+    write_record(out / RECOMMENDATION, found)
+    write_law(FittedLaw(evidence, record), out)
+    return found
+
+
+def show_recommendation(found: Recommendation) -> None:
+    """Tables, then the sentence, on stdout."""
+    _print(list(tables.of_recommendation(found)), [found.sentence, *found.notes])
+
+
+def check(paths: Sequence[Path], out: Path) -> Check:
+    """Hold the recommendation in ``out`` against the report that has its cell by now; page and picture show both."""
+    path = out / RECOMMENDATION
+    if not path.is_file():
+        raise MedctxError(f"There is no {path} to check; make a recommendation first.")
+    if len(paths) != 1:
+        raise MedctxError("A recommendation is checked against one study; give its folder or report alone.")
+    found = read_record(path, Recommendation)
+    checked = checks.check(found, files.report_path(paths[0]))
+    write_record(out / CHECK, checked)
+    record = _if_there(out / LAW, LawRecord)
+    if record is not None:
+        figures.save(picture.recommendation(found, record.parts, read(paths).intervals, checked), out, PICTURE)
+        _write_page(record, out)
+    return checked
+
+
+def show_check(found: Check) -> None:
+    """The table and the sentence, on stdout."""
+    _print([tables.of_check(found)], [found.sentence])

@@ -1,0 +1,1 @@
+"""How well the law predicts what was left out."""

@@ -1,0 +1,1 @@
+"""The study in MLflow: its run, its cells, its registered models."""

@@ -1,0 +1,1 @@
+"""Steps, jobs, the graph that orders them and who executes them."""

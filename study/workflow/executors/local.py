@@ -1,0 +1,101 @@
+"""Jobs on this machine: one after the other, or several at a time as far as their memory fits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Condition, Lock
+
+from medctx.process.progress import say
+from study.config.study import ExecutorConfig
+from study.workflow.job import Ended, Job, run
+
+GIB = 2**30
+KEPT_FREE = 0.1
+"""Share of the free memory that is left to others."""
+
+
+def free_bytes() -> int:
+    """Memory that can be had without swapping: MemAvailable of Linux, elsewhere free pages."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            found = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        return found * 1024
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+class Room:
+    """Bytes to share out. What is larger than all of it is let in alone."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._used, self._inside, self._changed = 0, 0, Condition()
+
+    def enter(self, wanted: int, label: str) -> None:
+        """Wait until there is room."""
+        with self._changed:
+            if wanted > self.total:
+                say(f"{label}: thought to need {wanted / GIB:.1f} GiB of {self.total / GIB:.1f}; it runs alone.")
+            while self._inside and self._used + wanted > self.total:
+                self._changed.wait()
+            self._used += wanted
+            self._inside += 1
+
+    def leave(self, wanted: int) -> None:
+        """Give the room back."""
+        with self._changed:
+            self._used -= wanted
+            self._inside -= 1
+            self._changed.notify_all()
+
+
+class LocalExecutor:
+    """At most ``workers`` jobs at a time; with several, each gets its share of the cores."""
+
+    def __init__(self, config: ExecutorConfig) -> None:
+        self._workers = config.workers
+        given = config.memory_gib
+        self.room = Room(int(given * GIB) if given else int(free_bytes() * (1 - KEPT_FREE)))
+        self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="job")
+        self._lock = Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether jobs run one after the other."""
+        return self._workers == 1
+
+    def _started(self, process: subprocess.Popen[str]) -> None:
+        with self._lock:
+            self._running = {one for one in self._running if one.poll() is None} | {process}
+            if self._stopped:
+                process.terminate()
+
+    def _run(self, job: Job) -> Ended:
+        self.room.enter(job.memory, job.label)
+        try:
+            return run(job, self._started)
+        finally:
+            self.room.leave(job.memory)
+
+    def submit(self, job: Job) -> Future[Ended]:
+        """Queue a job."""
+        if not self.alone:
+            threads = str(max(1, (os.cpu_count() or 1) // self._workers))
+            job = job.model_copy(update={"environment": {"OMP_NUM_THREADS": threads, **job.environment}})
+        return self._pool.submit(self._run, job)
+
+    def stop(self) -> None:
+        """Terminate what runs and forget what waits."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._pool.shutdown()
