@@ -55,7 +55,7 @@ $(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py require
 	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" -r requirements/dev.txt -r requirements/study.txt \
 	  -e './packages/medctx-data[all]' \
 	  -e './packages/medctx-train[tracking]' \
-	  -e './packages/medctx-eval[hpo,parquet,tracking,transformers,$(ENGINE)]'
+	  -e './packages/medctx-eval[phenotypes,parquet,tracking,transformers,$(ENGINE)]'
 	touch $@
 
 study: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record
-from medctx.schemas.contamination import SUMMARY, Ledger
+from medctx.schemas.contamination import SUMMARY, ContaminationReport
 from medctx_data.cli import contamination as ledger_cli
 from medctx_data.cli import main as cli
 from medctx_data.cli import tables as show
@@ -80,8 +80,8 @@ def main() -> None:
                 )
         mixed(chosen.data, chosen.tokenizer, work / "all", ", amount: all", "max_tokens=100000")
         files = [f"{exam}={chosen.data / f'{file}.jsonl.gz'}" for exam, own in EXAMS.items() for file in own]
-        call("ledger", work / "all", *(part for file in files for part in ("--exam", file)))
-        show.console().print(ledger_cli.table(read_record(work / "all" / SUMMARY, Ledger)))
+        call("contamination", work / "all", *(part for file in files for part in ("--exam", file)))
+        show.console().print(ledger_cli.table(read_record(work / "all" / SUMMARY, ContaminationReport)))
 
 
 if __name__ == "__main__":

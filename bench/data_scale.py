@@ -4,7 +4,7 @@
 
 Rows are made beforehand and not timed (``--keep FOLDER --only-make`` makes them for a later run). ``mix``: read,
 cleaned (equal and alike rows within and across both sources), counted in tokens, put in order, written as Parquet.
-``again``: another ratio of the same sources. ``ledger``: held against 11,171 items and 300 Passages. ``cpu`` is
+``again``: another ratio of the same sources. ``contamination_report``: held against 11,171 items and 300 Passages. ``cpu`` is
 processor time of all three; GiB is the peak of what is resident in all processes together, files that are mapped
 included.
 
@@ -122,11 +122,11 @@ def make_tokenizer(folder: Path, texts: Path) -> None:
 
 def alike(folder: Path, planted: Planted) -> set[str]:
     """The planted near duplicates that are as similar as is asked for."""
-    wanted = set(planted.near) | set(planted.near.values())
+    requested = set(planted.near) | set(planted.near.values())
     texts = {}
     for name in ("general", "medical"):
         for number, row in read_rows(folder / f"{name}.jsonl"):
-            if f"{name}-{number}" in wanted:
+            if f"{name}-{number}" in requested:
                 texts[f"{name}-{number}"] = f"{row['instruction']}\n{row['output']}"
     found = set()
     for row, of in planted.near.items():
@@ -166,24 +166,24 @@ def _measured(folder: Path, work: Path, size: int, planted: Planted) -> str:
     more = f"ratio=1:4 tokens={size * 40} seed=1"
     again = run(program, "mix", *common, "--set", sources(folder), "--set", more, "--out", work / "again", log=log)
     exams = ["--exam", f"made={folder / 'items.jsonl'}", "--exam", f"made={folder / 'passages.jsonl'}"]
-    ledger = run(program, "ledger", work / "mix", *exams, log=log)
+    contamination_report = run(program, "contamination", work / "mix", *exams, log=log)
     reasons: dict[str, set[str]] = {"duplicate": set(), "near_duplicate": set()}
     for _, row in read_rows(work / "mix" / "exclusions.jsonl"):
         reasons[str(row["reason"])].add(str(row["row"]))
     similar = alike(folder, planted)
     extra = (reasons["duplicate"] | reasons["near_duplicate"]) - planted.exact - set(planted.near)
-    touched = {(str(row["row"]), str(row["item"])) for _, row in read_rows(work / "mix" / "ledger.jsonl")}
+    touched = {(str(row["row"]), str(row["item"])) for _, row in read_rows(work / "mix" / "overlaps.jsonl")}
     hits = Counter(kind for row, (item, kind) in planted.exam.items() if (row, item) in touched)
     kinds = Counter(kind for _, kind in planted.exam.values())
     others = len({row for row, _ in touched} - set(planted.exam))
     cells = " ".join(f"{kind} {hits[kind]}/{kinds[kind]}" for kind in data_made.PLANTINGS)
     equal = reasons["duplicate"] & planted.exact
     near = (reasons["near_duplicate"] | reasons["duplicate"]) & similar
-    processor = sum(cost.processor for cost in (mixed, again, ledger))
-    peak = max(cost.peak for cost in (mixed, again, ledger)) / 2**30
+    processor = sum(cost.processor for cost in (mixed, again, contamination_report))
+    peak = max(cost.peak for cost in (mixed, again, contamination_report)) / 2**30
     return (
-        f"{size:>9,} | {mixed.seconds:6.0f} {again.seconds:6.0f} {ledger.seconds:6.0f} | "
-        f"{mixed.seconds + ledger.seconds:6.0f} {processor:6.0f} | {peak:5.2f} | "
+        f"{size:>9,} | {mixed.seconds:6.0f} {again.seconds:6.0f} {contamination_report.seconds:6.0f} | "
+        f"{mixed.seconds + contamination_report.seconds:6.0f} {processor:6.0f} | {peak:5.2f} | "
         f"{len(equal)}/{len(planted.exact)} {len(near)}/{len(similar)} +{len(extra)} | {cells} +{others}"
     )
 
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--only-make", action="store_true", help="Make the rows and measure nothing.")
     chosen = parser.parse_args()
     print(
-        f"{'rows':>9} | {'mix s':>6} {'again':>6} {'ledger':>6} | {'sum s':>6} {'cpu s':>6} | {'GiB':>5} | "
+        f"{'rows':>9} | {'mix s':>6} {'again':>6} {'contamination_report':>6} | {'sum s':>6} {'cpu s':>6} | {'GiB':>5} | "
         "equal alike +others | exam +others"
     )
     for size in chosen.sizes:

@@ -27,8 +27,8 @@ from medctx_eval.engines.machine import Precision, in_float32
 from medctx_eval.engines.protocol import Engine, Failure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer
-from medctx_eval.exams.generated import phenotypes as hpo
-from medctx_eval.prompting.prompt import Ask, letter_ask
+from medctx_eval.exams.generated import phenotypes
+from medctx_eval.prompting.prompt import LikelihoodRequest, letter_ask
 
 MOST_NATS, LEAST_AGREEMENT = 0.05, 0.98
 CLOSE_NATS = 0.05
@@ -36,25 +36,25 @@ CLOSE_NATS = 0.05
 Letters = list[list[float]]
 
 
-class Paper(NamedTuple):
+class ExamPlan(NamedTuple):
     """Items as they are asked, each on a Book of its own evidence and rivals."""
 
-    asks: list[Ask]
+    asks: list[LikelihoodRequest]
     books: list[Book]
 
 
-def paper(model: Path, count: int) -> Paper:
+def exam_plan(model: Path, count: int) -> ExamPlan:
     tokens = tokenizer.load(model)
-    exam = hpo.reading(build(CurriculumConfig()), 0)
+    exam = phenotypes.reading(build(CurriculumConfig()), 0)
     items = exam.items[:count]
     books = [
         bind([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
         for item in items
     ]
-    return Paper([letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
+    return ExamPlan([letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
 
 
-def letters(engine: Engine, asked: Paper) -> Letters:
+def letters(engine: Engine, asked: ExamPlan) -> Letters:
     """Log-probability of every letter of every item."""
     begun, found = time.monotonic(), []
     for ask, book in zip(*asked, strict=True):
@@ -65,7 +65,7 @@ def letters(engine: Engine, asked: Paper) -> Letters:
     return found
 
 
-def served(model: Path, asked: Paper, config: VllmConfig, *, float32: bool = False) -> Letters:
+def served(model: Path, asked: ExamPlan, config: VllmConfig, *, float32: bool = False) -> Letters:
     with (
         tempfile.TemporaryDirectory() as scratch,
         VllmServer(model, Path(scratch) / "vllm.log", config, lora=False, float32=float32) as server,
@@ -123,7 +123,7 @@ def main() -> int:
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()
-    asked, float32 = paper(given.model, given.items), in_float32(given.precision)
+    asked, float32 = exam_plan(given.model, given.items), in_float32(given.precision)
     reference = letters(TransformersEngine.load(given.model, float32=float32), asked)
     exact = letters(TransformersEngine.load(given.model, float32=True), asked) if given.exact else None
     found = served(given.model, asked, VllmConfig(max_model_len=2048, head=given.head), float32=float32)

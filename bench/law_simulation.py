@@ -167,12 +167,12 @@ def saturation_table(pool: Pool, studies: int) -> int:
     return 0
 
 
-def recommendation_table(pool: Pool, studies: int, designs: list[str], wanted: list[str]) -> int:
+def recommendation_table(pool: Pool, studies: int, designs: list[str], requested: list[str]) -> int:
     print(
         f"{'':37} | optimum in its interval, gain in its interval, keeps reading where said, length, regret", flush=True
     )
     for design in designs:
-        for name in wanted or READING:
+        for name in requested or READING:
             told = each(pool, partial(recommended, name, DESIGNS[design]), studies)
             optimum, gain, keeps, length, regret = zip(*told, strict=True)  # type: ignore[misc]
             said = [one for one in keeps if one is not None]
@@ -185,14 +185,14 @@ def recommendation_table(pool: Pool, studies: int, designs: list[str], wanted: l
     return 0
 
 
-def left_out_table(pool: Pool, studies: int, designs: list[str], wanted: list[str]) -> int:
+def left_out_table(pool: Pool, studies: int, designs: list[str], requested: list[str]) -> int:
     columns = (
         f"covered: between, all, process | errors between: {', '.join(METHODS)}; the same of all | ahead of straight"
     )
     print(f"{'':37} | {columns}", flush=True)
     failed = 0
     for design in designs:
-        for name in wanted or READING:
+        for name in requested or READING:
             told = each(pool, partial(left_out, name, DESIGNS[design]), studies)
             line, fails = row(name, design, told)  # type: ignore[arg-type]
             failed += fails

@@ -22,11 +22,13 @@ def make(root: Path) -> Path:
     """A report with everything a report can have; returns the page."""
     folders = synthetic_runs.write(root / "runs", SEEDED, facts=120, dossiers=60)
     folders += synthetic_runs.write(root / "runs" / "again", ("base",), facts=120, dossiers=60)
-    ledger = synthetic_runs.write_ledger(root / "ledger", [("k/0/0", "13-gram"), ("k/1/0", "exact")])
+    contamination_report = synthetic_runs.write_contamination_report(
+        root / "contamination", [("k/0/0", "13-gram"), ("k/1/0", "exact")]
+    )
     config = ReportConfig(
         title="A made-up study: how general and medical Dialogues share a budget of tokens",
         cells={name: Recipe(amount=amount) for name, amount in AMOUNTS.items()},
-        contamination=ledger,
+        contamination=contamination_report,
         training=synthetic_runs.write_training(root, tuple(AMOUNTS)),
     )
     build(folders, root / "report", config)

@@ -106,7 +106,7 @@ def _write(root: Path, items: int) -> list[Path]:
             engine="none",
             mode="letter",
             modes=("letter",),
-            paper="paper",
+            exam_plan="paper",
             exams=(card,),
             conditions=CONDITIONS,
             n=items * len(CONDITIONS),
@@ -133,16 +133,16 @@ def main() -> None:
         folders = _write(root / "runs", asked.items)
         print(f"{len(CELLS)} cells x {len(CONDITIONS)} conditions x {asked.items:,} items, {asked.draws:,} draws")
         print(f"load before (1, 5, 15 minutes): {_loadavg()} on {os.cpu_count()} cores")
-        marks = [time.perf_counter()]
+        fingerprints = [time.perf_counter()]
         collected = collect(folders)
         items = items_of(collected)
         facts = book_facts(collected.runs[0])
-        marks.append(time.perf_counter())
+        fingerprints.append(time.perf_counter())
         computed = compute(collected, config, items, facts)
-        marks.append(time.perf_counter())
+        fingerprints.append(time.perf_counter())
         publish(collected, computed, items, root / "out", config)
-        marks.append(time.perf_counter())
-        reading, inference, writing = (end - begin for begin, end in pairwise(marks))
+        fingerprints.append(time.perf_counter())
+        reading, inference, writing = (end - begin for begin, end in pairwise(fingerprints))
         print(f"read and line up   {reading:6.1f} s")
         print(f"inference          {inference:6.1f} s")
         print(f"figures and pages  {writing:6.1f} s")

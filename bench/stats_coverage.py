@@ -2,7 +2,7 @@
 
     python bench/stats_coverage.py --exams 5000
 
-Coverage must lie between 0.93 and 0.97, false alarms at 0.06 or below, power within 0.05 of what `medctx-eval plan`
+Coverage must lie between 0.93 and 0.97, false alarms at 0.06 or below, power within 0.05 of what `medctx-eval power`
 predicts. A row outside these bounds by more than two standard errors of the simulation fails, and the exit code is 1;
 one outside by less is named in brackets. McNemar's test, which takes items for independent, and the interval of the
 cluster bootstrap alone are shown beside what is used, and held to nothing.

@@ -20,7 +20,7 @@ from study.config.grid import cells as cells_of
 from study.config.sections import section
 from study.config.study import StudyConfig
 from study.forecast.budget import within
-from study.stages import contamination as ledgers
+from study.stages import contamination as contamination_reports
 from study.stages import report as reporting
 from study.stages import summary
 from study.stages.bases import Base, prepare
@@ -115,14 +115,18 @@ def run(config: StudyConfig) -> Outcome:
             exams = examined(exams_of(cells, bases), results)
             why = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
             found = summary.results_of(cells, results, {name: one.run for name, one in exams.items()}, why)
-            held = carry_out(ledgers.tasks(found, ledgers.papers(exams)), carrying) if config.ledger else Results()
+            held = (
+                carry_out(contamination_reports.tasks(found, contamination_reports.exam_plans(exams)), carrying)
+                if config.contamination_report
+                else Results()
+            )
         told = Summary(study=config.name, title=config.title, cells=found, report=out, run_id=tracked.id)
         write_record(out / summary.FILE, told)
         _say_missing(told)
         if not exams:
             reason = next(iter(results.failed.values()), "its exam names no finished run")
             raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
-        table = reporting.write(config, found, exams, out, ledgers.ledgers(held))
+        table = reporting.write(config, found, exams, out, contamination_reports.contamination_reports(held))
         digests = {label: base.weights_digest for label, base in bases.items()}
         registered = register(config, tracked, out, found, exams, lineage, digests)
         track_cells(lineage, found, out)

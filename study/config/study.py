@@ -81,7 +81,7 @@ class StudyConfig(Config):
     ``curriculum``: which embedded facts are taught and which are only read, the same for Dialogues and exam. ``mix``,
     ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``, ``medctx-train sft``, ``medctx-eval run`` and
     ``medctx-eval report``. ``registered_model``: the name adapters are registered under, nothing to register none.
-    ``ledger``: whether every mix is held against every exam. ``twice``: whether untouched models are examined a second
+    ``contamination_report``: whether every mix is held against every exam. ``twice``: whether untouched models are examined a second
     time, which is the noise floor of the report (not behind a server, where a model has one name). ``work``: the folder
     of finished steps, shared by all studies.
     """
@@ -113,7 +113,7 @@ class StudyConfig(Config):
     train: Section = Field(default_factory=dict)
     exam: Section = Field(default_factory=dict)
     report: Section = Field(default_factory=dict)
-    ledger: bool = True
+    contamination_report: bool = True
     twice: bool = False
     registered_model: str = ""
     executor: ExecutorConfig = ExecutorConfig()

@@ -70,13 +70,13 @@ def exam_cost(told: Section, items: Mapping[str, int]) -> ExamCost:
     """Questions and tokens of an exam section. ``items``: how many each exam has, by its name."""
     modes, orders = _modes(told), count(told.get("orders"), 1)
     times = len(modes) * orders
-    seats = list(_seats(told, items))
-    every = sum(asked for asked, _, _ in seats)
+    planned_items = list(_seats(told, items))
+    every = sum(asked for asked, _, _ in planned_items)
     in_words = len(WRITTEN.intersection(modes)) * orders
     return ExamCost(
         items=every,
-        tokens=round(sum(asked * (length * books + QUESTION_TOKENS * times) for asked, length, books in seats)),
-        sent=sum(asked * (length + QUESTION_TOKENS) * times for asked, length, _ in seats),
+        tokens=round(sum(asked * (length * books + QUESTION_TOKENS * times) for asked, length, books in planned_items)),
+        sent=sum(asked * (length + QUESTION_TOKENS) * times for asked, length, _ in planned_items),
         written=every * in_words * count(told.get("answer_tokens"), ANSWER_TOKENS),
     )
 

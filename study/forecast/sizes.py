@@ -1,5 +1,5 @@
 """Sizes of a study's models, and what their steps are thought to need before anything is at hand. Memory of training is
-worked out as ``medctx-train plan`` does; these are estimates for planning, not promises.
+worked out as ``medctx-train estimate`` does; these are estimates for planning, not promises.
 """
 
 from __future__ import annotations

@@ -17,28 +17,30 @@ from study.workflow.graph import Folders, Results, Task
 from study.workflow.steps import Step
 
 
-def ledger_step(label: str, mix: Path, mix_digest: str, paper: Path) -> Step:
-    """``medctx-data ledger`` of one mix and one paper."""
-    files = [paper / name for name in (ITEMS, PASSAGES) if (paper / name).is_file()]
+def ledger_step(label: str, mix: Path, mix_digest: str, exam_plan: Path) -> Step:
+    """``medctx-data contamination_report`` of one mix and one paper."""
+    files = [exam_plan / name for name in (ITEMS, PASSAGES) if (exam_plan / name).is_file()]
     return Step(
-        kind="ledger",
+        kind="contamination",
         label=label,
-        command=("medctx-data", "ledger"),
-        config={"mix": str(mix), "exams": [str(paper)]},
+        command=("medctx-data", "contamination"),
+        config={"mix": str(mix), "exams": [str(exam_plan)]},
         inputs=(mix_digest, *map(digest.of_file, files)),
         manifest=SUMMARY,
         ignored=("mix", "exams"),
     )
 
 
-def papers(exams: Mapping[str, Examined]) -> list[Path]:
+def exam_plans(exams: Mapping[str, Examined]) -> list[Path]:
     """The papers that were asked, each once."""
-    found = (one.paper for one in exams.values())
-    return list(dict.fromkeys(paper for paper in found if paper is not None and (paper / ITEMS).is_file()))
+    found = (one.exam_plan for one in exams.values())
+    return list(
+        dict.fromkeys(exam_plan for exam_plan in found if exam_plan is not None and (exam_plan / ITEMS).is_file())
+    )
 
 
-def _made(label: str, mix: Path, mix_digest: str, paper: Path) -> Callable[[Folders], Step]:
-    return lambda done: ledger_step(label, mix, mix_digest, paper)
+def _made(label: str, mix: Path, mix_digest: str, exam_plan: Path) -> Callable[[Folders], Step]:
+    return lambda done: ledger_step(label, mix, mix_digest, exam_plan)
 
 
 def tasks(cells: Iterable[CellResult], asked: Sequence[Path]) -> list[Task]:
@@ -49,13 +51,13 @@ def tasks(cells: Iterable[CellResult], asked: Sequence[Path]) -> list[Task]:
             mixes.setdefault(one.mix_digest, (one.cell.name, one.mix))
     found = []
     for mix_digest, (name, mix) in mixes.items():
-        for number, paper in enumerate(asked, start=1):
+        for number, exam_plan in enumerate(asked, start=1):
             label = f"{name}, paper {number}" if len(asked) > 1 else name
-            found.append(Task(f"ledger {label}", _made(label, mix, mix_digest, paper)))
+            found.append(Task(f"contamination {label}", _made(label, mix, mix_digest, exam_plan)))
     return found
 
 
-def ledgers(results: Results) -> list[Path]:
+def contamination_reports(results: Results) -> list[Path]:
     """The ledgers for the report: all or none, because an item that one mix was not held against is not known clean."""
     if results.failed:
         say(f"{len(results.failed)} ledgers could not be made: the report does not say which items are contaminated.")

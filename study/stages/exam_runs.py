@@ -19,7 +19,7 @@ class Examined:
 
     run: Path
     step: Path
-    paper: Path | None = None
+    exam_plan: Path | None = None
 
 
 def _cell_of(exam: Exam, model: str) -> str:
@@ -37,6 +37,6 @@ def examined(exams: Iterable[Exam], results: Results) -> dict[str, Examined]:
             run = Path(line.strip())
             if (run / MANIFEST).is_file():
                 told = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
-                paper = run.parent / str(told["paper"]) if told.get("paper") else None
-                found[_cell_of(exam, str(told["model"]))] = Examined(run, run.parent, paper)
+                exam_plan = run.parent / str(told["exam_plan"]) if told.get("exam_plan") else None
+                found[_cell_of(exam, str(told["model"]))] = Examined(run, run.parent, exam_plan)
     return found

@@ -51,7 +51,7 @@ def _recipe(own: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
     return {"general_share": first.cell.general_share, "amount": amount, "base": base, "method": _method(first)}
 
 
-def settings(config: StudyConfig, cells: Sequence[CellResult], ledgers: Sequence[Path] = ()) -> Section:
+def settings(config: StudyConfig, cells: Sequence[CellResult], contamination_reports: Sequence[Path] = ()) -> Section:
     """What the report is told: the study's own keys are laid over what follows from its cells."""
     names = {cell.base: cell.group for cell in untouched(config) if _has(cells, cell)}
     told: Section = {
@@ -63,8 +63,8 @@ def settings(config: StudyConfig, cells: Sequence[CellResult], ledgers: Sequence
         },
         "cells": {group: _recipe(own, names.get(own[0].cell.base, "")) for group, own in _by_group(cells).items()},
     }
-    if ledgers:
-        told["contamination"] = [str(ledger) for ledger in ledgers]
+    if contamination_reports:
+        told["contamination"] = [str(contamination_report) for contamination_report in contamination_reports]
     if names:
         told["base"] = next(iter(names.values()))
     return laid_over(told, section(config, "report"))
@@ -79,11 +79,13 @@ def write(
     cells: Sequence[CellResult],
     exams: Mapping[str, Examined],
     out: Path,
-    ledgers: Sequence[Path] = (),
+    contamination_reports: Sequence[Path] = (),
 ) -> str:
     """Make the report in ``out``; returns its table."""
     file = out / "report.yaml"
-    write_text(file, yaml.safe_dump(settings(config, cells, ledgers), sort_keys=False, allow_unicode=True))
+    write_text(
+        file, yaml.safe_dump(settings(config, cells, contamination_reports), sort_keys=False, allow_unicode=True)
+    )
     names = [name for one in cells for name in (one.cell.name, one.cell.name + AGAIN)]
     runs = [str(exams[name].run) for name in names if name in exams]
     return call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)], {**SILENT, **WIDTH})

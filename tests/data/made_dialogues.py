@@ -9,10 +9,10 @@ from medctx.io import digest
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx_data.mixture.compose import Draft, Observed, mix
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.draws import Weighing
+from medctx_data.mixture.draws import Sizing
 from medctx_data.mixture.manifest import MixManifest, describe
 from medctx_data.mixture.prepare import Tools, prepare
-from medctx_data.mixture.quota import wanted
+from medctx_data.mixture.quota import requested
 from medctx_data.sources.card import Row, Supply
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import card_of
@@ -54,8 +54,8 @@ class Made(NamedTuple):
 
 def made_of(config: MixConfig, open_one: Callable[[SourceConfig], Supply]) -> Made:
     """Mix sources whose Dialogues are counted in words."""
-    ready = prepare(config, wanted(config), Tools(open_one, words, "words"))
-    draft = mix(config, ready, "request", weighing=Weighing(words, config.wrap, lambda text: len(text.split())))
+    ready = prepare(config, requested(config), Tools(open_one, words, "words"))
+    draft = mix(config, ready, "request", sizing=Sizing(words, config.wrap, lambda text: len(text.split())))
     observed = Observed()
     dialogues = tuple(observed.watch(draft.dialogues()))
     return Made(draft, dialogues, describe(draft, observed))

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_dialogues import dialogue, told
 
-from medctx_data.cleaning import fingerprints as marks
+from medctx_data.cleaning import fingerprints
 from medctx_data.cleaning.duplicates import PROPOSALS, alike, equal_to, proposals
-from medctx_data.cleaning.fingerprints import Marks, shingles_of
+from medctx_data.cleaning.fingerprints import Fingerprints, shingles_of
 from medctx_data.text import minhash
 from medctx_data.text.minhash import CERTAINTY, HASHES, bands_for
 from medctx_data.text.ngrams import Units, similarity
@@ -111,7 +111,7 @@ def test_of_a_template_those_with_the_same_question_are_proposed() -> None:
     subjects = [text(rng, 3) for _ in range(300)]
     rows = [told(str(n), f"what is known of {one} today", f"{one} {template}") for n, one in enumerate(subjects)]
     again = told("again", f"what is known of {subjects[150]} today", f"{subjects[150]} {template} indeed")
-    columns = Marks(similarity=0.8)([*rows, again])
+    columns = Fingerprints(similarity=0.8)([*rows, again])
     waiting = dict(proposals(columns["keys"].astype(np.uint64), np.ones(301, np.bool_)))
     assert 150 in waiting[300]
     sets = shingles_of([*rows, again], questions=True)
@@ -133,9 +133,9 @@ def test_rows_of_one_template_are_compared_with_few_others() -> None:
 def test_batches_hold_every_dialogue_once_and_stay_small(lengths: list[int]) -> None:
     rows = [dialogue(str(number), "medical", length) for number, length in enumerate(lengths)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(marks, "MOST_AT_ONCE", 5)
-        patched.setattr(marks, "MOST_CHARACTERS", 300)
-        found = list(marks.batches(iter(rows)))
+        patched.setattr(fingerprints, "MOST_AT_ONCE", 5)
+        patched.setattr(fingerprints, "MOST_CHARACTERS", 300)
+        found = list(fingerprints.batches(iter(rows)))
     assert [one for batch in found for one in batch] == rows
     for batch in found:
         assert len(batch) <= 5

@@ -10,12 +10,12 @@ import pytest
 from made_dialogues import dialogue, supplied, words
 
 from medctx.schemas.records import Dialogue
-from medctx_data.cleaning.fingerprints import Marks
+from medctx_data.cleaning.fingerprints import Fingerprints
 from medctx_data.mixture.compose import Draft, mix
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.draws import Weighing
+from medctx_data.mixture.draws import Sizing
 from medctx_data.mixture.prepare import Tools, prepare
-from medctx_data.mixture.quota import wanted
+from medctx_data.mixture.quota import requested
 from medctx_data.row_store import features as measure
 from medctx_data.row_store import rows
 from medctx_data.row_store.features import measured
@@ -44,8 +44,8 @@ def supply(source: SourceConfig) -> Supply:
 
 def made(count: Counted, name: str = "words", **keys: object) -> Draft:
     config = MixConfig.model_validate({"tokens": 300, "sources": ["alpaca", "medquad"], **keys})
-    ready = prepare(config, wanted(config), Tools(supply, count, name))
-    return mix(config, ready, "request", weighing=Weighing(count, config.wrap, len))
+    ready = prepare(config, requested(config), Tools(supply, count, name))
+    return mix(config, ready, "request", sizing=Sizing(count, config.wrap, len))
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +93,9 @@ def test_several_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.
     dialogues = [dialogue(f"patient {number}", "medical", 4 + number) for number in range(60)]
     gathered = gather(lambda: iter(dialogues), "ward", tmp_path / "rows")
     assert isinstance(gathered.rows, Stored)
-    marks = Marks(similarity=0.8)
+    fingerprints = Fingerprints(similarity=0.8)
     monkeypatch.setattr(measure, "WORTH_PROCESSES", 2)
-    alone = measured(gathered.rows, marks, tmp_path / "one", "ward", 1)
-    together = measured(gathered.rows, marks, tmp_path / "two", "ward", 2)
+    alone = measured(gathered.rows, fingerprints, tmp_path / "one", "ward", 1)
+    together = measured(gathered.rows, fingerprints, tmp_path / "two", "ward", 2)
     assert set(alone) == {"reason", "fingerprint", "keys"}
     assert all(np.array_equal(alone[name], together[name]) for name in alone)

@@ -12,7 +12,7 @@ from made_dialogues import Made, dialogue, made_of, supplied, words
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue
 from medctx_data.mixture.config import MixConfig, Order
-from medctx_data.mixture.quota import wanted
+from medctx_data.mixture.quota import requested
 from medctx_data.sources.card import Supply
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import domain_of
@@ -138,4 +138,4 @@ def test_what_cannot_be_mixed_is_told_in_one_sentence(keys: dict[str, object], s
 
 def test_a_domain_without_a_share_is_not_opened() -> None:
     config = MixConfig.model_validate({"ratio": "0:1", "sources": SOURCES})
-    assert [one.quota.label for one in wanted(config)] == ["medquad"]
+    assert [one.quota.label for one in requested(config)] == ["medquad"]

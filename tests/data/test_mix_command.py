@@ -214,7 +214,7 @@ def test_inspect_refuses_what_is_no_mix_or_was_changed(config: Config, tmp_path:
 def test_sources_are_listed_and_shown() -> None:
     listed = call("sources")
     assert listed.exit_code == 0
-    for name in ("hpo", "everyday", "alpaca-zh", "medquad", "jsonl"):
+    for name in ("phenotypes", "everyday", "alpaca-zh", "medquad", "jsonl"):
         assert name in listed.stdout
     assert "BMC" in call("sources", "show", "medquad").stdout
     assert "did you mean 'medquad'" in refused(call("sources", "show", "medqad"))

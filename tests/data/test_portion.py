@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx_data.mixture.budget import Filled, Weighed, allot, fill, interleave, passes, split
+from medctx_data.mixture.budget import Filled, Sized, allocate, fill, interleave, passes, split
 from medctx_data.mixture.config import By, parse_ratio
 
 weights = st.lists(st.floats(0.01, 1000, allow_nan=False), min_size=1, max_size=6)
@@ -18,8 +18,8 @@ lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
 units = st.sampled_from(["tokens", "examples"])
 
 
-def rows_of(sizes: list[int], epoch: int = 1) -> list[Weighed[int]]:
-    return [Weighed(number, epoch, size) for number, size in enumerate(sizes)]
+def rows_of(sizes: list[int], epoch: int = 1) -> list[Sized[int]]:
+    return [Sized(number, epoch, size) for number, size in enumerate(sizes)]
 
 
 def prefix(sizes: list[int], budget: int, by: By, longest: int) -> Filled[int]:
@@ -29,14 +29,14 @@ def prefix(sizes: list[int], budget: int, by: By, longest: int) -> Filled[int]:
 @given(weights, st.integers(0, 10**9))
 def test_budgets_never_exceed_the_total_and_miss_less_than_one_each(shares: list[float], total: int) -> None:
     exact = split(shares, Fraction(1))
-    budgets = [allot(total, share) for share in exact]
+    budgets = [allocate(total, share) for share in exact]
     assert sum(exact) == 1
     assert total - len(shares) < sum(budgets) <= total
 
 
 @given(st.fractions(0, 1), st.fractions(0, 1), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_budget_grows_with_the_total_and_with_the_share(one: Fraction, two: Fraction, some: int, more: int) -> None:
-    assert allot(min(some, more), min(one, two)) <= allot(max(some, more), max(one, two))
+    assert allocate(min(some, more), min(one, two)) <= allocate(max(some, more), max(one, two))
 
 
 @given(lengths, st.integers(0, 2000), units, st.integers(1, 60))
@@ -75,7 +75,7 @@ def test_without_repeat_a_source_that_is_too_small_is_told(sizes: list[int]) -> 
 
 
 def test_a_source_with_nothing_short_enough_ends() -> None:
-    endless = (Weighed(number, 1, 99) for number in iter(int, 1))
+    endless = (Sized(number, 1, 99) for number in iter(int, 1))
     filled = fill(endless, 1000, by="tokens", longest=10, repeat=True)
     assert not filled.taken
     assert len(filled.too_long) == filled.reached > 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.quota import Wanted, wanted
+from medctx_data.mixture.quota import SourceRequest, requested
 
 weights = st.integers(1, 50)
 ratios = st.tuples(st.integers(1, 9), st.integers(1, 9)).map(lambda pair: f"{pair[0]}:{pair[1]}")
@@ -31,11 +31,11 @@ SOURCES = [
 ]
 
 
-def asked(**keys: object) -> list[Wanted]:
-    return wanted(MixConfig.model_validate({"sources": SOURCES, **keys}))
+def asked(**keys: object) -> list[SourceRequest]:
+    return requested(MixConfig.model_validate({"sources": SOURCES, **keys}))
 
 
-def part(of: list[Wanted], **names: str) -> Fraction:
+def part(of: list[SourceRequest], **names: str) -> Fraction:
     return sum(
         (
             one.quota.share

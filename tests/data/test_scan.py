@@ -46,13 +46,13 @@ def expected(text: str) -> list[Expected]:
 @given(texts)
 @example("x(A) B.C. A.\u75db D: E:1")
 def test_units_lie_where_the_pattern_finds_them(text: str) -> None:
-    found, wanted = scan(text), expected(text)
-    assert list(zip(found.begins.tolist(), found.ends.tolist(), strict=True)) == [unit[:2] for unit in wanted]
+    found, requested = scan(text), expected(text)
+    assert list(zip(found.begins.tolist(), found.ends.tolist(), strict=True)) == [unit[:2] for unit in requested]
     segments = found.segments.tolist()
-    for place in range(1, len(wanted)):
-        same = wanted[place].segment == wanted[place - 1].segment
+    for place in range(1, len(requested)):
+        same = requested[place].segment == requested[place - 1].segment
         assert (segments[place] == segments[place - 1]) == same
-    assert [bool(number & 1) for number in found.numbers.tolist()] == [unit.unspaced for unit in wanted]
+    assert [bool(number & 1) for number in found.numbers.tolist()] == [unit.unspaced for unit in requested]
 
 
 @settings(deadline=None)

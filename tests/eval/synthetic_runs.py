@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from medctx.io.digest import of_text
 from medctx.io.jsonl import write_record, write_records
-from medctx.schemas.contamination import SUMMARY, TOUCHES, Compared, Kind, Ledger, Touch
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, ExamComparison, Kind, Overlap
 from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import Cost, Manifest
@@ -20,7 +20,7 @@ LETTERS = "ABCD"
 CANNOT = "E"
 CONDITIONS = ("closed", "gold", "open:200", "open:400", "counterfactual", "distractor")
 DEPTHS = ("0", "0.5", "1")
-PAPER = "paper"
+EXAM_PLAN = "paper"
 AXES: dict[str, Axis] = {
     "closed": "knowledge",
     "gold": "reading",
@@ -52,7 +52,7 @@ _SUBJECTS = ("gait", "hearing", "vision", "growth", "skin", "reflexes", "speech"
 _FINDINGS = ("absent", "delayed", "increased", "reduced", "asymmetric", "normal", "episodic", "progressive")
 
 
-class Seat(NamedTuple):
+class PlannedItem(NamedTuple):
     """One item under one Condition."""
 
     item: ExamItem
@@ -92,7 +92,7 @@ def _item(name: str, cluster: str, number: int, tags: dict[str, str]) -> ExamIte
     )
 
 
-def seats(facts: int = 60, dossiers: int = 30) -> Iterator[Seat]:
+def planned_items(facts: int = 60, dossiers: int = 30) -> Iterator[PlannedItem]:
     """Two closed items per fact (half the facts again are untaught), the first also with its page, with an altered
     page and without it; and four items per dossier under gold and at one depth of either length.
     """
@@ -101,58 +101,58 @@ def seats(facts: int = 60, dossiers: int = 30) -> Iterator[Seat]:
         for wording in range(2):
             tags = {"kind": "finding", "taught": "yes" if taught else "no"}
             item = _item(f"{'k' if taught else 'u'}/{fact}/{wording}", f"fact-{fact}", wording, tags)
-            yield Seat(item, "closed", taught)
+            yield PlannedItem(item, "closed", taught)
             for condition in ("gold", "counterfactual", "distractor") if taught and not wording else ():
-                yield Seat(item, condition, taught)
+                yield PlannedItem(item, condition, taught)
     for dossier in range(dossiers):
         depth = DEPTHS[dossier % 3]
         for question in range(4):
             item = _item(f"r/{dossier}/{question}", f"dossier-{dossier}", question, {"kind": "finding"})
             for condition in ("gold", f"open:200:{depth}", f"open:400:{depth}"):
-                yield Seat(item, condition, True)
+                yield PlannedItem(item, condition, True)
 
 
 def _luck(*names: object) -> float:
     return Random("/".join(map(str, names))).uniform(-0.12, 0.12)
 
 
-def _answer(name: str, seat: Seat, mode: Mode, order: int) -> tuple[Verdict, tuple[str, ...]]:
+def _answer(name: str, planned_item: PlannedItem, mode: Mode, order: int) -> tuple[Verdict, tuple[str, ...]]:
     """Items of a cluster share half of their luck, and so do models on an item."""
     able = ABILITY[name.partition("-")[0]]
     # Most answers do not care about the order of the options.
-    turn = order if Random(f"{name}-{seat.item.id}-{order}").random() < 0.2 else 0
-    rng = Random(f"{name}-{seat.item.id}-{seat.condition}-{mode}-{turn}")
-    shared = _luck(seat.item.cluster) + _luck(seat.item.id, seat.condition)
+    turn = order if Random(f"{name}-{planned_item.item.id}-{order}").random() < 0.2 else 0
+    rng = Random(f"{name}-{planned_item.item.id}-{planned_item.condition}-{mode}-{turn}")
+    shared = _luck(planned_item.item.cluster) + _luck(planned_item.item.id, planned_item.condition)
     shift = {"text": 0.0, "letter": -0.04}.get(mode, -0.08)
-    longer = -0.08 if seat.condition.startswith("open:400") else 0.0
+    longer = -0.08 if planned_item.condition.startswith("open:400") else 0.0
     chance = {
-        "knowledge": able.knows if seat.taught else 0.26,
+        "knowledge": able.knows if planned_item.taught else 0.26,
         "reading": able.reads + longer,
         "faithfulness": able.reads - 0.05,
         "abstention": able.abstains,
-    }[AXES[seat.kind]]
+    }[AXES[planned_item.kind]]
     if rng.random() < chance + shared + shift:
-        return Verdict.CORRECT, seat.gold
+        return Verdict.CORRECT, planned_item.gold
     drawn = rng.random()
     if mode == "generate" and drawn < 0.06:
         return (Verdict.UNPARSABLE if drawn < 0.04 else Verdict.TRUNCATED), ()
-    if drawn < 0.08 and seat.kind != "distractor":
+    if drawn < 0.08 and planned_item.kind != "distractor":
         return Verdict.ABSTAINED, ()
-    if seat.kind == "counterfactual" and rng.random() < able.trusts_memory / (1 - able.reads):
-        return Verdict.WRONG, seat.item.gold
-    others = [letter for letter in LETTERS if (letter,) != seat.gold]
+    if planned_item.kind == "counterfactual" and rng.random() < able.trusts_memory / (1 - able.reads):
+        return Verdict.WRONG, planned_item.item.gold
+    others = [letter for letter in LETTERS if (letter,) != planned_item.gold]
     # In letter mode the models lean to the option shown first.
-    first = show(seat.item, order).own["A"]
+    first = show(planned_item.item, order).own["A"]
     lean = mode == "letter" and rng.random() < 0.45 and first in others
     return Verdict.WRONG, (first if lean else rng.choice(others),)
 
 
-def _asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, Seat]]:
+def _asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
     modes: tuple[tuple[Mode, int], ...] = (("text", 1), ("letter", 4), ("generate", 1))
     for mode, turns in modes:
-        for seat in seats(facts, dossiers):
+        for planned_item in planned_items(facts, dossiers):
             for order in range(turns):
-                yield mode, order, seat
+                yield mode, order, planned_item
 
 
 def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
@@ -160,29 +160,34 @@ def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
 
     ``name``: a cell, and its seed behind a hyphen where it has several.
     """
-    for mode, order, seat in _asked(facts, dossiers):
-        verdict, chosen = _answer(name, seat, mode, order)
+    for mode, order, planned_item in _asked(facts, dossiers):
+        verdict, chosen = _answer(name, planned_item, mode, order)
         yield Judged(
-            item=seat.item.id,
+            item=planned_item.item.id,
             exam="synthetic",
-            condition=seat.condition,
-            axis=AXES[seat.kind],
-            cluster=seat.item.cluster,
+            condition=planned_item.condition,
+            axis=AXES[planned_item.kind],
+            cluster=planned_item.item.cluster,
             mode=mode,
             order=order,
             verdict=verdict,
             chosen=chosen,
-            gold=seat.gold,
-            memory=seat.item.gold if seat.kind == "counterfactual" else (),
-            book=seat.book,
-            tags=dict(seat.item.tags),
+            gold=planned_item.gold,
+            memory=planned_item.item.gold if planned_item.kind == "counterfactual" else (),
+            book=planned_item.book,
+            tags=dict(planned_item.item.tags),
         )
 
 
-def _reply(name: str, mode: Mode, order: int, seat: Seat, said: str) -> Reply:
-    verdict, chosen = _answer(name, seat, mode, order)
-    common = {"item": seat.item.id, "condition": seat.condition, "book": seat.book, "order": order}
-    key = of_text(f"{name}-{seat.item.id}-{seat.condition}-{mode}-{order}")[:16]
+def _reply(name: str, mode: Mode, order: int, planned_item: PlannedItem, said: str) -> Reply:
+    verdict, chosen = _answer(name, planned_item, mode, order)
+    common = {
+        "item": planned_item.item.id,
+        "condition": planned_item.condition,
+        "book": planned_item.book,
+        "order": order,
+    }
+    key = of_text(f"{name}-{planned_item.item.id}-{planned_item.condition}-{mode}-{order}")[:16]
     if mode == "generate":
         empty = {Verdict.UNPARSABLE: "It depends on the patient.", Verdict.TRUNCATED: "Let us first consider"}
         text = empty.get(verdict, f"The answer is {chosen[0]}." if chosen else "I cannot tell.")
@@ -216,7 +221,7 @@ def manifest(name: str, items: int) -> Manifest:
         engine="transformers",
         mode="text",
         modes=("text", "letter", "generate"),
-        paper=PAPER,
+        exam_plan=EXAM_PLAN,
         exams=(card,),
         conditions=CONDITIONS,
         n=items,
@@ -235,22 +240,24 @@ def manifest(name: str, items: int) -> Manifest:
 
 def write_paper(root: Path, facts: int = 60, dossiers: int = 30, question: str = "") -> None:
     """Items and Books as an exam leaves them beside its runs; ``question`` stands in for every question and Book."""
-    every = list(seats(facts, dossiers))
-    items = {seat.item.id: seat.item for seat in every}
+    every = list(planned_items(facts, dossiers))
+    items = {planned_item.item.id: planned_item.item for planned_item in every}
     if question:
         items = {name: item.model_copy(update={"question": question}) for name, item in items.items()}
     books: dict[str, Book] = {}
-    for seat in every:
-        if seat.book:
+    for planned_item in every:
+        if planned_item.book:
             told = (
-                f"The finding of {seat.item.cluster} is {seat.item.options[seat.gold[0]]}."
-                if seat.gold[0] != CANNOT
+                f"The finding of {planned_item.item.cluster} is {planned_item.item.options[planned_item.gold[0]]}."
+                if planned_item.gold[0] != CANNOT
                 else ""
             )
-            filler = "Nothing of note was recorded on this day. " * (8 if seat.kind == "open" else 1)
-            books[seat.book] = Book(id=seat.book, text=question or f"{filler}{told} {filler}", tokens=200)
-    write_records(root / PAPER / run_folder.ITEMS, items.values())
-    write_records(root / PAPER / run_folder.BOOKS, books.values())
+            filler = "Nothing of note was recorded on this day. " * (8 if planned_item.kind == "open" else 1)
+            books[planned_item.book] = Book(
+                id=planned_item.book, text=question or f"{filler}{told} {filler}", tokens=200
+            )
+    write_records(root / EXAM_PLAN / run_folder.ITEMS, items.values())
+    write_records(root / EXAM_PLAN / run_folder.BOOKS, books.values())
 
 
 def write(root: Path, names: Sequence[str] = NAMES, facts: int = 60, dossiers: int = 30, said: str = "") -> list[Path]:
@@ -286,7 +293,7 @@ def write_training(root: Path, names: Sequence[str]) -> dict[str, Path]:
             Step(
                 step=step,
                 loss=loss,
-                by_source={"everyday": loss - 0.1, "hpo": loss + 0.1},
+                by_source={"everyday": loss - 0.1, "phenotypes": loss + 0.1},
                 learning_rate=1e-3 * (1 - step / 120),
                 tokens=340 * (step + 1),
                 tokens_per_second=rng.uniform(240, 280),
@@ -298,20 +305,22 @@ def write_training(root: Path, names: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def write_ledger(
+def write_contamination_report(
     folder: Path, touched: Sequence[tuple[str, Kind]], exam: str = "synthetic", taught: Sequence[str] = ()
 ) -> Path:
     """The ledger of a mix that holds something of these items, and teaches the facts of others."""
     touches = [
-        Touch(exam=exam, item=item, kind=kind, where="question", source="hpo", row="row-7", score=1.0)
+        Overlap(exam=exam, item=item, kind=kind, where="question", source="phenotypes", row="row-7", score=1.0)
         for item, kind in touched
     ] + [
-        Touch(exam=exam, item=item, kind="13-gram", where="question", source="hpo", row="r", score=0.5, taught=True)
+        Overlap(
+            exam=exam, item=item, kind="13-gram", where="question", source="phenotypes", row="r", score=0.5, taught=True
+        )
         for item in taught
     ]
-    write_records(folder / TOUCHES, touches)
-    compared = Compared(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})
-    summary = Ledger(
+    write_records(folder / OVERLAPS, touches)
+    compared = ExamComparison(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})
+    summary = ContaminationReport(
         medctx="0",
         request="",
         mix_digest="",

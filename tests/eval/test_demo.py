@@ -28,7 +28,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Judgements:
     several = reader(exam)
     with pytest.MonkeyPatch.context() as patch, serve(several) as server:
         patch.setenv("MEDCTX_TRACKING", "off")
-        config = run_config(CONFIG, server.url, tuple(several.minds))
+        config = run_config(CONFIG, server.url, tuple(several.rule_models))
         folders = examination.run(config, tmp_path_factory.mktemp("demo"))
     return {run_folder.read(folder).manifest.model: list(run_folder.read(folder).judged) for folder in folders}
 

@@ -39,7 +39,7 @@ def slow() -> Slow:
     exam = registry.build(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
     found = Slow(exam, {})
     plain = reader(exam)
-    found.minds.update(plain.minds)
+    found.rule_models.update(plain.rule_models)
     return found
 
 

@@ -10,7 +10,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.exam import ExamCard, seal
-from medctx_eval.planning.batches import Sitting, sittings
+from medctx_eval.planning.batches import BookBatch, batches
 from tests.eval.made_exam import made_exam
 
 DEPTHS = (0.1, 0.5, 0.9)
@@ -20,14 +20,16 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def planned(*conditions: str, limits: dict[str, int] | None = None) -> list[Sitting]:
+def planned(*conditions: str, limits: dict[str, int] | None = None) -> list[BookBatch]:
     asked = [parse(text) for text in conditions]
-    return sittings(made_exam(), asked, words, depths=DEPTHS, limits=limits or {}, seed=0)
+    return batches(made_exam(), asked, words, depths=DEPTHS, limits=limits or {}, seed=0)
 
 
 def test_every_item_is_asked_once_under_every_condition() -> None:
-    seats = [seat for sitting in planned("closed", "gold", "open:60") for seat in sitting.seats]
-    counts = Counter((seat.item.id, seat.condition.kind) for seat in seats)
+    planned_items = [
+        planned_item for batch in planned("closed", "gold", "open:60") for planned_item in batch.planned_items
+    ]
+    counts = Counter((planned_item.item.id, planned_item.condition.kind) for planned_item in planned_items)
     assert set(counts.values()) == {1}
     assert len(counts) == 3 * 24
 
@@ -35,65 +37,68 @@ def test_every_item_is_asked_once_under_every_condition() -> None:
 def test_items_share_books() -> None:
     open_books = planned("open:60")
     assert len(open_books) == 4
-    for sitting in open_books:
-        assert sitting.book is not None
-        assert sitting.book.tokens <= 60
-        assert {seat.condition.depth for seat in sitting.seats} == set(DEPTHS)
-        assert {seat.item.evidence[0] for seat in sitting.seats} <= set(sitting.book.passages)
+    for batch in open_books:
+        assert batch.book is not None
+        assert batch.book.tokens <= 60
+        assert {planned_item.condition.depth for planned_item in batch.planned_items} == set(DEPTHS)
+        assert {planned_item.item.evidence[0] for planned_item in batch.planned_items} <= set(batch.book.passages)
 
 
 def test_depths_are_dealt_evenly_and_kept() -> None:
-    for sitting in planned("open:100"):
-        assert sitting.book is not None
-        places = {seat.item.evidence[0]: sitting.book.passages.index(seat.item.evidence[0]) for seat in sitting.seats}
-        depths = {seat.item.evidence[0]: seat.condition.depth for seat in sitting.seats}
+    for batch in planned("open:100"):
+        assert batch.book is not None
+        places = {
+            planned_item.item.evidence[0]: batch.book.passages.index(planned_item.item.evidence[0])
+            for planned_item in batch.planned_items
+        }
+        depths = {planned_item.item.evidence[0]: planned_item.condition.depth for planned_item in batch.planned_items}
         assert sorted(places, key=lambda name: places[name]) == sorted(depths, key=lambda name: depths[name] or 0)
 
 
 def test_gold_books_hold_the_evidence_alone() -> None:
-    for sitting in planned("gold"):
-        assert sitting.book is not None
-        assert sitting.book.passages == sitting.seats[0].item.evidence
+    for batch in planned("gold"):
+        assert batch.book is not None
+        assert batch.book.passages == batch.planned_items[0].item.evidence
 
 
 def test_rivals_come_first() -> None:
-    for sitting in planned("open:20:0.5"):
-        assert sitting.book is not None
-        assert sitting.seats[0].item.rivals[0] in sitting.book.passages
+    for batch in planned("open:20:0.5"):
+        assert batch.book is not None
+        assert batch.planned_items[0].item.rivals[0] in batch.book.passages
 
 
 def test_too_short_a_book_asks_nothing_and_cuts_nothing() -> None:
-    assert all(sitting.book is None for sitting in planned("open:3"))
+    assert all(batch.book is None for batch in planned("open:3"))
 
 
 def test_without_its_evidence_an_item_can_only_not_be_answered() -> None:
     several = planned("distractor")
-    assert sum(len(sitting.seats) for sitting in several) == 24
-    for sitting in several:
-        assert sitting.book is not None
-        assert sitting.book.passages
-        for seat in sitting.seats:
-            assert not set(seat.item.evidence) & set(sitting.book.passages)
-            assert seat.item.gold == (seat.item.cannot,) == ("E",)
-            assert seat.condition.axis == "abstention"
+    assert sum(len(batch.planned_items) for batch in several) == 24
+    for batch in several:
+        assert batch.book is not None
+        assert batch.book.passages
+        for planned_item in batch.planned_items:
+            assert not set(planned_item.item.evidence) & set(batch.book.passages)
+            assert planned_item.item.gold == (planned_item.item.cannot,) == ("E",)
+            assert planned_item.condition.axis == "abstention"
 
 
 def test_altered_evidence_makes_another_option_right_and_the_old_one_remembered() -> None:
     by_id = {item.id: item for item in made_exam().items}
-    for sitting in planned("counterfactual", "counterfactual:60"):
-        assert sitting.book is not None
-        for seat in sitting.seats:
-            plain = by_id[seat.item.id]
-            assert seat.memory == plain.gold != seat.item.gold
+    for batch in planned("counterfactual", "counterfactual:60"):
+        assert batch.book is not None
+        for planned_item in batch.planned_items:
+            plain = by_id[planned_item.item.id]
+            assert planned_item.memory == plain.gold != planned_item.item.gold
             number = plain.id[1:].partition("/")[0]
-            said = f"Room {number} holds a {plain.options[seat.item.gold[0]]} chair."
-            assert said in sitting.book.text
-            assert f"Room {number} holds a {plain.options[plain.gold[0]]} chair." not in sitting.book.text
+            said = f"Room {number} holds a {plain.options[planned_item.item.gold[0]]} chair."
+            assert said in batch.book.text
+            assert f"Room {number} holds a {plain.options[plain.gold[0]]} chair." not in batch.book.text
 
 
 def test_two_alterations_of_one_passage_share_no_book() -> None:
-    for sitting in planned("counterfactual:60"):
-        evidence = [seat.item.evidence for seat in sitting.seats]
+    for batch in planned("counterfactual:60"):
+        evidence = [planned_item.item.evidence for planned_item in batch.planned_items]
         assert len(evidence) == len(set(evidence))
 
 
@@ -102,20 +107,24 @@ def test_what_cannot_be_altered_is_left_out_of_counterfactuals_only() -> None:
     first = exam.passages[0].model_copy(update={"text": "Room 0 holds nothing."})
     silent = exam.model_copy(update={"passages": (first, *exam.passages[1:])})
     asked = [parse(text) for text in ("gold", "counterfactual")]
-    seats = [
-        seat for sitting in sittings(silent, asked, words, depths=DEPTHS, limits={}, seed=0) for seat in sitting.seats
+    planned_items = [
+        planned_item
+        for batch in batches(silent, asked, words, depths=DEPTHS, limits={}, seed=0)
+        for planned_item in batch.planned_items
     ]
-    assert Counter(seat.condition.name for seat in seats) == {"gold": 24, "counterfactual": 22}
+    assert Counter(planned_item.condition.name for planned_item in planned_items) == {"gold": 24, "counterfactual": 22}
 
 
 @given(limit=st.integers(2, 24))
 def test_limits_cap_items_by_whole_groups(limit: int) -> None:
-    seats = [seat for sitting in planned("gold", limits={"gold": limit}) for seat in sitting.seats]
-    assert len(seats) == limit // 2 * 2
+    planned_items = [
+        planned_item for batch in planned("gold", limits={"gold": limit}) for planned_item in batch.planned_items
+    ]
+    assert len(planned_items) == limit // 2 * 2
 
 
 def test_reading_needs_evidence() -> None:
     item = ExamItem(id="a", exam="x", question="q", options={"A": "1", "B": "2"}, gold=("A",), cluster="a")
     exam = seal(ExamCard(name="x", source="", licence="", citation=""), [item], [])
     with pytest.raises(MedctxError, match="has no items with evidence"):
-        sittings(exam, [parse("gold")], words, depths=DEPTHS, limits={}, seed=0)
+        batches(exam, [parse("gold")], words, depths=DEPTHS, limits={}, seed=0)

@@ -22,7 +22,11 @@ from medctx_eval.report.load.exam_contents import items_of
 from medctx_eval.report.render.browser import Contents, choice, contents, sources
 from tests.eval import synthetic_runs
 
-ITEMS = {seat.item.id: seat.item for seat in synthetic_runs.seats(24, 0) if seat.taught}
+ITEMS = {
+    planned_item.item.id: planned_item.item
+    for planned_item in synthetic_runs.planned_items(24, 0)
+    if planned_item.taught
+}
 Answer = Callable[[ExamItem, int], str]
 
 
@@ -77,8 +81,12 @@ def test_turned_letters_are_left_out_where_the_items_are_not_at_hand() -> None:
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collected, Report]:
     root = tmp_path_factory.mktemp("study")
     folders = synthetic_runs.write(root, ("base", "0:1"), facts=30, dossiers=12)
-    ledger = synthetic_runs.write_ledger(root / "ledger", TOUCHED, taught=("k/5/0", "k/7/0"))
-    config = ReportConfig(draws=100, contamination=ledger, training=synthetic_runs.write_training(root, ["0:1"]))
+    contamination_report = synthetic_runs.write_contamination_report(
+        root / "contamination", TOUCHED, taught=("k/5/0", "k/7/0")
+    )
+    config = ReportConfig(
+        draws=100, contamination=contamination_report, training=synthetic_runs.write_training(root, ["0:1"])
+    )
     collected = collect(folders)
     return collected, compute(collected, config, items_of(collected))
 
@@ -108,9 +116,11 @@ def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study:
 
 
 def test_the_same_item_of_another_exam_is_another_item(tmp_path: Path) -> None:
-    ledger = synthetic_runs.write_ledger(tmp_path, [("k/0/0", "exact")], exam="another exam")
+    contamination_report = synthetic_runs.write_contamination_report(
+        tmp_path, [("k/0/0", "exact")], exam="another exam"
+    )
     aligned = align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
-    found = compute(aligned, ReportConfig(draws=100, contamination=ledger)).contamination
+    found = compute(aligned, ReportConfig(draws=100, contamination=contamination_report)).contamination
     assert found is not None
     assert (found.found, found.forgotten) == (0, ("synthetic",))
 
@@ -119,7 +129,7 @@ def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[C
     (curve,) = study[1].curves
     assert (curve.name, curve.steps, curve.tokens[-1]) == ("0:1", 120, 40_800)
     assert len(curve.loss) == len(curve.tokens) <= 160
-    assert set(curve.sources) == {"everyday", "hpo"}
+    assert set(curve.sources) == {"everyday", "phenotypes"}
 
 
 def test_an_empty_training_log_is_refused_by_its_key(tmp_path: Path) -> None:
@@ -175,7 +185,7 @@ def browse(study: tuple[Collected, Report], limit: int, budget: int = 5_000_000)
 def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[Collected, Report]) -> None:
     found, document = browse(study, 20)
     assert (found.shown, found.asked, len(document["items"])) == (20, 138, 20)
-    changed = [any(flags for seat in item["s"] for flags in seat["k"]) for item in document["items"]]
+    changed = [any(flags for planned_item in item["s"] for flags in planned_item["k"]) for item in document["items"]]
     assert all(changed)
     everything, _ = browse(study, 1000)
     assert everything.shown == everything.asked == 138
@@ -185,10 +195,10 @@ def test_gained_and_lost_are_what_the_answers_say(study: tuple[Collected, Report
     _, document = browse(study, 1000)
     correct = document["verdicts"].index("correct")
     for item in document["items"]:
-        for seat in item["s"]:
-            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in seat["a"])
+        for planned_item in item["s"]:
+            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in planned_item["a"])
             flags = choice.GAINED * (medical and not base) + choice.LOST * (base and not medical)
-            assert [own & ~choice.FLIPPED for own in seat["k"]] == [0, flags]
+            assert [own & ~choice.FLIPPED for own in planned_item["k"]] == [0, flags]
 
 
 def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[Collected, Report]) -> None:
@@ -201,9 +211,9 @@ def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[
         if one.mode == "letter":
             letters.setdefault((one.item, one.condition), set()).add(one.chosen)
     for item in document["items"]:
-        for seat in item["s"]:
-            answers = letters[item["i"], document["conditions"][seat["c"]][0]]
-            assert bool(seat["k"][1] & choice.FLIPPED) == (len(answers) > 1)
+        for planned_item in item["s"]:
+            answers = letters[item["i"], document["conditions"][planned_item["c"]][0]]
+            assert bool(planned_item["k"][1] & choice.FLIPPED) == (len(answers) > 1)
     alone = contents(collected, sheets_of(collected, report)[:1], {}, {}, 5)
     assert alone is not None
     assert alone.turned is None
@@ -211,11 +221,18 @@ def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[
 
 def test_books_stand_once_and_replies_beside_their_answers(study: tuple[Collected, Report]) -> None:
     _, document = browse(study, 1000)
-    seats = [seat for item in document["items"] for seat in item["s"]]
-    assert {seat["b"] for seat in seats if "b" in seat} == set(range(len(document["books"])))
-    assert all(("b" in seat) == (document["conditions"][seat["c"]][0] != "closed") for seat in seats)
+    planned_items = [planned_item for item in document["items"] for planned_item in item["s"]]
+    assert {planned_item["b"] for planned_item in planned_items if "b" in planned_item} == set(
+        range(len(document["books"]))
+    )
     assert all(
-        len(reply) == len(answers) for seat in seats for reply, answers in zip(seat["r"], seat["a"], strict=True)
+        ("b" in planned_item) == (document["conditions"][planned_item["c"]][0] != "closed")
+        for planned_item in planned_items
+    )
+    assert all(
+        len(reply) == len(answers)
+        for planned_item in planned_items
+        for reply, answers in zip(planned_item["r"], planned_item["a"], strict=True)
     )
 
 

@@ -53,11 +53,13 @@ class Elements(HTMLParser):
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     root = tmp_path_factory.mktemp("report")
     folders = synthetic_runs.write(root / "runs", facts=30, dossiers=18)
-    ledger = synthetic_runs.write_ledger(root / "ledger", [("k/0/0", "13-gram"), ("k/1/0", "exact")])
+    contamination_report = synthetic_runs.write_contamination_report(
+        root / "contamination", [("k/0/0", "13-gram"), ("k/1/0", "exact")]
+    )
     config = ReportConfig(
         title="A study",
         draws=200,
-        contamination=ledger,
+        contamination=contamination_report,
         training=synthetic_runs.write_training(root, ["1:0", "1:1"]),
         cells={name: Recipe(amount=40_000) for name in ("1:0", "1:1", "0:1")},
     )

@@ -117,8 +117,8 @@ def test_a_cell_that_answers_unreadably_passes_no_gate(template: Report) -> None
 
 @pytest.mark.parametrize(("found", "champion"), [(1, "0:1"), (10, "")])
 def test_contamination_above_its_limit_stops_every_cell(template: Report, found: int, champion: str) -> None:
-    ledger = Contamination(asked=100, found=found)
-    report = having(template, WINNING).model_copy(update={"contamination": ledger})
+    contamination_report = Contamination(asked=100, found=found)
+    report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
     decision = decide(report, 0.05)
     assert decision.champion == champion
     if not champion:
@@ -136,8 +136,8 @@ def test_checks_say_what_holds_what_fails_and_what_was_not_looked_at(template: R
 
 
 def test_items_the_ledger_was_not_made_for_are_not_called_clean(template: Report) -> None:
-    ledger = Contamination(asked=100, found=0, forgotten=("another exam",))
-    report = having(template, WINNING).model_copy(update={"contamination": ledger})
+    contamination_report = Contamination(asked=100, found=0, forgotten=("another exam",))
+    report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
     assert {one.passed for one in checks(report) if one.name == "clean"} == {None}
 
 

@@ -27,10 +27,10 @@ def rounded(value: object) -> object:
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = tmp_path_factory.mktemp("golden")
     folders = synthetic_runs.write(root / "runs", ("base", "1:1-0", "1:1-1", "0:1-0"), facts=16, dossiers=12)
-    ledger = synthetic_runs.write_ledger(root / "ledger", [("k/3/0", "13-gram")])
+    contamination_report = synthetic_runs.write_contamination_report(root / "contamination", [("k/3/0", "13-gram")])
     training = synthetic_runs.write_training(root, ["0:1"])
     config = ReportConfig(
-        title="A small study", draws=200, contamination=ledger, max_contaminated=0.05, training=training
+        title="A small study", draws=200, contamination=contamination_report, max_contaminated=0.05, training=training
     )
     build(folders, root / "out", config)
     report = json.loads((root / "out" / "report.json").read_text(encoding="utf-8"))

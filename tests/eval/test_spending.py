@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import Receipt, total
-from medctx_eval.run import usage_log as spending
-from medctx_eval.run.usage_log import Spending
+from medctx_eval.engines.usage import Usage, total
+from medctx_eval.run import usage_log
+from medctx_eval.run.usage_log import UsageLog
 
 RECEIPTS = some.builds(
-    Receipt,
+    Usage,
     requests=some.integers(0, 100),
     prompt_tokens=some.integers(0, 10_000),
     computed_tokens=some.integers(0, 10_000),
@@ -26,46 +26,46 @@ RECEIPTS = some.builds(
 
 
 @given(some.lists(RECEIPTS, min_size=1, max_size=6))
-def test_what_came_since_each_moment_adds_up_to_the_whole(parts: list[Receipt]) -> None:
+def test_what_came_since_each_moment_adds_up_to_the_whole(parts: list[Usage]) -> None:
     moments = [total(parts[:count]) for count in range(1, len(parts) + 1)]
-    steps = [now.since(before) for before, now in zip([Receipt(), *moments], moments, strict=False)]
+    steps = [now.since(before) for before, now in zip([Usage(), *moments], moments, strict=False)]
     assert total(steps) == moments[-1] == total(parts)
 
 
 def test_computed_tokens_are_unknown_where_one_session_does_not_know_them() -> None:
-    told, untold = Receipt(requests=3, computed_tokens=10), Receipt(requests=4)
-    assert total([told, untold]) == Receipt(requests=7)
+    told, untold = Usage(requests=3, computed_tokens=10), Usage(requests=4)
+    assert total([told, untold]) == Usage(requests=7)
     assert total([told, told]).computed_tokens == 20
 
 
 def counting() -> SimpleNamespace:
-    return SimpleNamespace(receipt=Receipt())
+    return SimpleNamespace(usage=Usage())
 
 
 def test_a_continued_run_costs_what_all_its_sessions_cost(tmp_path: Path) -> None:
     for session in range(3):
         engine = counting()
-        with Spending(tmp_path, cast("Engine", engine)) as spent:
-            engine.receipt = Receipt(requests=10, prompt_tokens=100, seconds=2.0)
-        assert spent.total == Receipt(
+        with UsageLog(tmp_path, cast("Engine", engine)) as spent:
+            engine.usage = Usage(requests=10, prompt_tokens=100, seconds=2.0)
+        assert spent.total == Usage(
             requests=10 * (session + 1), prompt_tokens=100 * (session + 1), seconds=2.0 * (session + 1)
         )
 
 
 def test_what_was_spent_before_a_kill_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spending, "EVERY_S", 0.0)
+    monkeypatch.setattr(usage_log, "EVERY_S", 0.0)
     engine = counting()
-    killed = Spending(tmp_path, cast("Engine", engine))
-    engine.receipt = Receipt(requests=5, computed_tokens=50)
+    killed = UsageLog(tmp_path, cast("Engine", engine))
+    engine.usage = Usage(requests=5, computed_tokens=50)
     killed.note()
     engine = counting()
-    with Spending(tmp_path, cast("Engine", engine)) as spent:
-        engine.receipt = Receipt(requests=2, computed_tokens=20)
-    assert spent.total == Receipt(requests=7, computed_tokens=70)
+    with UsageLog(tmp_path, cast("Engine", engine)) as spent:
+        engine.usage = Usage(requests=2, computed_tokens=20)
+    assert spent.total == Usage(requests=7, computed_tokens=70)
 
 
 def test_nothing_is_written_again_at_once(tmp_path: Path) -> None:
-    with Spending(tmp_path, cast("Engine", counting())) as spent:
+    with UsageLog(tmp_path, cast("Engine", counting())) as spent:
         for _ in range(50):
             spent.note()
-        assert (tmp_path / spending.FILE).read_bytes() == b""
+        assert (tmp_path / usage_log.FILE).read_bytes() == b""

@@ -11,7 +11,7 @@ from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.tree import trees
-from medctx_eval.prompting.prompt import Ask, Writing, letter_ask, text_ask, writing
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, letter_ask, text_request, writing
 from tests.eval.made_exam import made_exam
 
 torch = pytest.importorskip("torch")
@@ -19,14 +19,14 @@ torch = pytest.importorskip("torch")
 BOOK = Book(id="b", text="book", tokens=1)
 
 
-def asks(tiny: Path) -> list[Ask]:
+def asks(tiny: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
     book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
-    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_ask, letter_ask)]
+    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_ask)]
 
 
-def naive(model: torch.nn.Module, ask: Ask) -> list[list[float]]:
+def naive(model: torch.nn.Module, ask: LikelihoodRequest) -> list[list[float]]:
     """Each continuation in a forward pass of its own."""
     found = []
     for continuation in ask.continuations:
@@ -58,8 +58,8 @@ def test_a_book_is_computed_once(tiny: Path) -> None:
     list(engine.score(several, BOOK))
     shared = shared_prefix([ask.prompt for ask in several])
     own = sum(len(ask.prompt) - shared + 1 + sum(len(c) - 1 for c in ask.continuations) for ask in several)
-    assert engine.receipt.computed_tokens == shared - 1 + own
-    assert engine.receipt.book_prefills == 1
+    assert engine.usage.computed_tokens == shared - 1 + own
+    assert engine.usage.book_prefills == 1
 
 
 def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
@@ -72,7 +72,7 @@ def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
     assert sum(len(tree.reads) for tree in pieces) == len(several)
 
 
-def drafts(tiny: Path, *, held: bool) -> list[Writing]:
+def drafts(tiny: Path, *, held: bool) -> list[GenerationRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
     book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))

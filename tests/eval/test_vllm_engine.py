@@ -22,7 +22,7 @@ from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompting.prompt import Ask, letter_ask, text_ask, writing
+from medctx_eval.prompting.prompt import LikelihoodRequest, letter_ask, text_request, writing
 from medctx_eval.prompting.tokenizers import ByteTokenizer
 from medctx_eval.run import canary
 from medctx_eval.run.config import ModelConfig
@@ -71,11 +71,11 @@ def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[V
 
 
 @pytest.fixture(scope="module")
-def asks(strong: Path) -> list[Ask]:
+def asks(strong: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(strong)
     exam = made_exam()
     book = bind(exam.passages, lambda text: len(tokens.encode(text)))
-    return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_ask, letter_ask)]
+    return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_ask)]
 
 
 def means(scores: Iterable[Scores | Failure]) -> list[list[float]]:
@@ -90,19 +90,19 @@ def gap(first: list[list[float]], second: list[list[float]]) -> float:
 
 
 def test_it_agrees_with_the_reference_and_reads_the_book_once(
-    server: VllmServer, strong: Path, asks: list[Ask]
+    server: VllmServer, strong: Path, asks: list[LikelihoodRequest]
 ) -> None:
     engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:
         found = means(engine.score(asks, BOOK))
-        receipt = engine.receipt
+        usage = engine.usage
     finally:
         engine.close()
     expected = means(TransformersEngine.load(strong).score(asks, BOOK))
     assert gap(found, expected) < 0.05
-    assert receipt.computed_tokens
-    assert receipt.book_prefills is not None
-    assert 0.9 < receipt.book_prefills < 1.1
+    assert usage.computed_tokens
+    assert usage.book_prefills is not None
+    assert 0.9 < usage.book_prefills < 1.1
 
 
 def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, strong: Path) -> None:
@@ -129,7 +129,7 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
 
 
 def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
-    server: VllmServer, strong: Path, adapter: Path, asks: list[Ask]
+    server: VllmServer, strong: Path, adapter: Path, asks: list[LikelihoodRequest]
 ) -> None:
     server.load_adapter("tuned", adapter)
     tokens = tokenizer.load(strong)

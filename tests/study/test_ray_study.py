@@ -22,7 +22,7 @@ for needed in ("ray", "torch", "peft", "medctx_train", "medctx_eval", "medctx_da
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-FINISHED = (manifests.MIX, manifests.TRAIN, "ledger.json")
+FINISHED = (manifests.MIX, manifests.TRAIN, "contamination.json")
 
 
 def run(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from medctx.schemas.pareto import FrontPlace
+from medctx.schemas.pareto import ParetoPosition
 from study.tracking.registry import MAX_TAG_CHARS, Verdict, decision_of
 
 
 def verdict(reason: str) -> Verdict:
     span = {"knowledge": 0.5, "knowledge_low": 0.4, "knowledge_high": 0.6}
     span |= {"reading": 0.5, "reading_low": 0.4, "reading_high": 0.6}
-    places = tuple(FrontPlace(cell=f"{n}:1", standing="front", **span) for n in range(40))
+    places = tuple(ParetoPosition(cell=f"{n}:1", standing="front", **span) for n in range(40))
     return Verdict(champion="1:1", reason=reason, balanced="1:1", front=places)
 
 

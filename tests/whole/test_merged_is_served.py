@@ -22,7 +22,7 @@ from medctx.text.book import bind
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompting.prompt import Ask, Writing, letter_ask, text_ask, writing
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, letter_ask, text_request, writing
 from medctx_train.cli import main
 from tests.eval.made_exam import made_exam
 from tests.train.conftest import strong, tiny
@@ -42,7 +42,10 @@ class Answers:
     """Mean log-probabilities of options, and texts written greedily."""
 
     def __init__(
-        self, engine: EndpointEngine | TransformersEngine, asks: Sequence[Ask], drafts: Sequence[Writing]
+        self,
+        engine: EndpointEngine | TransformersEngine,
+        asks: Sequence[LikelihoodRequest],
+        drafts: Sequence[GenerationRequest],
     ) -> None:
         scores = list(engine.score(asks, BOOK))
         assert all(isinstance(one, tuple | list) for one in scores), scores
@@ -55,7 +58,11 @@ class Answers:
 
 
 def served(
-    model: Path, log: Path, asks: Sequence[Ask], drafts: Sequence[Writing], adapter: Path | None = None
+    model: Path,
+    log: Path,
+    asks: Sequence[LikelihoodRequest],
+    drafts: Sequence[GenerationRequest],
+    adapter: Path | None = None,
 ) -> Answers:
     with VllmServer(model, log, CONFIG, lora=adapter is not None, float32=True) as server:
         if adapter is not None:
@@ -74,7 +81,7 @@ def test_a_merged_model_answers_as_the_hot_loaded_adapter(strong: Path, tmp_path
     assert done.exit_code == 0, done.output
     tokens, exam = tokenizer.load(strong), made_exam()
     book = bind(exam.passages, lambda text: len(tokens.encode(text)))
-    asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_ask, letter_ask)]
+    asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_request, letter_ask)]
     drafts = [writing(tokens, book, item, 0, 8) for item in exam.items[:6]]
     loaded = Answers(TransformersEngine.load(merged), asks, drafts)
     plain = Answers(TransformersEngine.load(strong), asks, drafts)

@@ -102,7 +102,7 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     kinds = sorted(run.data.tags["medctx.step"] for run in children)
-    assert kinds == ["cell", "cell", "cell", "exam", "ledger", "ledger", "mix", "mix", "train", "train"]
+    assert kinds == ["cell", "cell", "cell", "exam", "contamination", "contamination", "mix", "mix", "train", "train"]
     told = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
     assert told["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
         "cell.amount": "2000",

@@ -26,9 +26,9 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
     if dry_run:
-        from medctx_train.estimate.estimate import plan as foretell
+        from medctx_train.estimate.estimate import estimate as estimate_run
 
-        click.echo(foretell(resolved).model_dump_json(indent=2))
+        click.echo(estimate_run(resolved).model_dump_json(indent=2))
         return
     manifest = train(resolved, required(out))
     if is_main():
@@ -47,13 +47,13 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     help="FLOP/s to go by, for example 4e14; else an earlier run's on this machine, else its matrix products'.",
 )
 @one_sentence
-def plan(config: str, overrides: tuple[str, ...], flops: float | None) -> None:
+def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> None:
     """Say tokens, steps, memory and time of a run before any weights are loaded."""
     from medctx_train.config import SftConfig
-    from medctx_train.estimate.estimate import plan as foretell
+    from medctx_train.estimate.estimate import estimate as estimate_run
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
-    click.echo(foretell(resolved, flops).model_dump_json(indent=2))
+    click.echo(estimate_run(resolved, flops).model_dump_json(indent=2))
 
 
 @main.command()

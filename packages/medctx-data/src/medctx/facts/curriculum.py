@@ -14,7 +14,7 @@ from pydantic import Field
 
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
-from medctx.facts import phenotypes as hpo
+from medctx.facts import phenotypes
 from medctx.schemas.records import Record
 
 FINDINGS_IN_DOSSIER = 6
@@ -84,7 +84,7 @@ def _echoes(answer: str, subject: str) -> bool:
     return any(word[:5] in subject.lower() for word in answer.lower().split() if len(word) > 3)
 
 
-def _candidates(ontology: hpo.Ontology, rng: Random) -> list[tuple[hpo.Disease, list[str]]]:
+def _candidates(ontology: phenotypes.Ontology, rng: Random) -> list[tuple[phenotypes.Disease, list[str]]]:
     usable, families = [], set()
     diseases = list(ontology.diseases)
     rng.shuffle(diseases)
@@ -97,7 +97,7 @@ def _candidates(ontology: hpo.Ontology, rng: Random) -> list[tuple[hpo.Disease, 
     return usable
 
 
-def _terms(ontology: hpo.Ontology, rng: Random, used: set[str]) -> list[hpo.Term]:
+def _terms(ontology: phenotypes.Ontology, rng: Random, used: set[str]) -> list[phenotypes.Term]:
     terms = [
         term
         for term in ontology.terms
@@ -112,14 +112,14 @@ def _terms(ontology: hpo.Ontology, rng: Random, used: set[str]) -> list[hpo.Term
 
 def build(config: CurriculumConfig) -> Curriculum:
     """Split the ontology. Deterministic by ``config``; raises MedctxError where the ontology is too small."""
-    ontology = hpo.load()
+    ontology = phenotypes.load()
     rng = Random(f"curriculum-{config.seed}")
     candidates = _candidates(ontology, rng)
     facts: list[Fact] = []
     used: set[str] = set()
-    wanted = config.taught_findings + config.untaught_findings
+    requested = config.taught_findings + config.untaught_findings
     position = 0
-    while len(facts) < wanted and position < len(candidates):
+    while len(facts) < requested and position < len(candidates):
         disease, findings = candidates[position]
         position += 1
         fresh = [finding for finding in findings if finding not in used]
@@ -133,7 +133,7 @@ def build(config: CurriculumConfig) -> Curriculum:
     if len(readable) < config.dossiers or len(terms) < config.taught_terms:
         raise MedctxError(
             f"The ontology {ontology.version} has {len(candidates)} usable diseases and {len(terms)} terms, too few "
-            f"for {wanted} facts, {config.dossiers} dossiers and {config.taught_terms} terms; lower the "
+            f"for {requested} facts, {config.dossiers} dossiers and {config.taught_terms} terms; lower the "
             "curriculum's sizes."
         )
     dossiers = tuple(

@@ -1,6 +1,6 @@
 """What of an exam stands in training data: the ledger of a mix and exams, written by medctx_data, read by the report.
 
-``ledger.jsonl`` holds a Touch a line; ``ledger.json`` says what was compared, so that an exam without a line is known
+``contamination_report.jsonl`` holds a Touch a line; ``contamination_report.json`` says what was compared, so that an exam without a line is known
 to be clean, not forgotten.
 """
 
@@ -12,8 +12,8 @@ from pydantic import Field
 
 from medctx.schemas.records import Record
 
-TOUCHES = "ledger.jsonl"
-SUMMARY = "ledger.json"
+OVERLAPS = "overlaps.jsonl"
+SUMMARY = "contamination.json"
 ITEMS = "items.jsonl.gz"
 """In a folder given as an exam: ExamItem records, a line each."""
 PASSAGES = "passages.jsonl.gz"
@@ -31,7 +31,7 @@ TAUGHT = "taught"
 that fact."""
 
 
-class Touch(Record):
+class Overlap(Record):
     """A training Dialogue holds something of an exam item.
 
     ``source`` and ``row`` are the Dialogue's source and id; ``text`` is what both have, as the Dialogue writes it (long
@@ -61,7 +61,7 @@ class Touch(Record):
         return TAUGHT if self.taught else f"{self.kind} {self.where}"
 
 
-class Compared(Record):
+class CheckedExam(Record):
     """One exam that was held against a mix.
 
     ``digest``: of its files. ``touched``: items with any Touch that is not taught; ``by_kind``: items by the way of
@@ -76,8 +76,8 @@ class Compared(Record):
     by_kind: dict[str, int]
 
 
-class Ledger(Record):
-    """What was compared and how: ``mix_digest`` is the mix's, ``rows`` its Dialogues, ``touching`` those with a Touch.
+class ContaminationReport(Record):
+    """What was compared and how: ``mix_digest`` is the mix's, ``rows`` its Dialogues, ``overlapping`` those with a Touch.
 
     ``similarity``: the Jaccard similarity from which texts are alike; ``gram``: units of a gram. ``request``: the
     digest of mix, exams and settings.
@@ -87,8 +87,8 @@ class Ledger(Record):
     request: str
     mix_digest: str
     rows: int
-    touching: int
+    overlapping: int
     touches: int
     gram: int
     similarity: float
-    exams: tuple[Compared, ...]
+    exams: tuple[CheckedExam, ...]

@@ -9,7 +9,7 @@ from medctx.schemas.records import Record
 Standing = Literal["front", "perhaps behind", "behind"]
 
 
-class FrontPlace(Record):
+class ParetoPosition(Record):
     """Where one cell stands among the cells of its base, the base too.
 
     ``front``: no other has both accuracies at least as high and one higher. ``behind``: some ``beaten_by`` is surely

@@ -61,8 +61,8 @@ class Run:
         if not self._mlflow:
             return
         known = self._mlflow.get_run(self.id).data.params
-        wanted = {f"{self._prefix}.{key}": str(value)[:MAX_PARAM_CHARS] for key, value in values.items()}
-        self._mlflow.log_params({key: value for key, value in wanted.items() if key not in known})
+        requested = {f"{self._prefix}.{key}": str(value)[:MAX_PARAM_CHARS] for key, value in values.items()}
+        self._mlflow.log_params({key: value for key, value in requested.items() if key not in known})
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics as ``prefix.key``."""
@@ -182,7 +182,7 @@ def run(
     if told and kept and told != kept and kept_first:
         mlflow.MlflowClient().set_tag(told, CONTINUED_TAG, kept)
         told = ""
-    run_id = _start(mlflow, name, experiment, told, kept, measured=_measured(wanted=system_metrics))
+    run_id = _start(mlflow, name, experiment, told, kept, measured=_measured(requested=system_metrics))
     owner = uuid.uuid4().hex
     mlflow.set_tag(OWNER_TAG, owner)
     if keep is not None:
@@ -199,7 +199,7 @@ def run(
             mlflow.end_run(status)
 
 
-def _measured(*, wanted: bool) -> bool | None:
+def _measured(*, requested: bool) -> bool | None:
     """Whether MLflow is told to sample the system; nothing leaves it to MLflow's own switch."""
     switch = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
-    return True if wanted and switch is None and find_spec("psutil") is not None else None
+    return True if requested and switch is None and find_spec("psutil") is not None else None

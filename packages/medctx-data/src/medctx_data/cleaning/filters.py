@@ -17,7 +17,7 @@ from medctx.errors import MedctxError
 from medctx.process.progress import track
 from medctx.schemas.records import Dialogue, Record
 from medctx_data.cleaning.duplicates import alike, equal_to, proposals
-from medctx_data.cleaning.fingerprints import REASONS, Marks, shingles_of
+from medctx_data.cleaning.fingerprints import REASONS, Fingerprints, shingles_of
 from medctx_data.mixture.config import CleanConfig
 from medctx_data.row_store.features import Columns, measured
 from medctx_data.row_store.rows import Gathered
@@ -125,9 +125,9 @@ def _refuse_malformed(source: Uncleaned, config: CleanConfig) -> None:
         )
 
 
-def marks_of(only: str, config: CleanConfig) -> Marks:
+def marks_of(only: str, config: CleanConfig) -> Fingerprints:
     """What cleaning has to know of the rows of a source; ``only`` as in :class:`Uncleaned`."""
-    return Marks(only, config.language, config.near_duplicates, config.same_question)
+    return Fingerprints(only, config.language, config.near_duplicates, config.same_question)
 
 
 def _clean_together(sources: Sequence[Uncleaned], config: CleanConfig, processes: int) -> list[Cleaned]:

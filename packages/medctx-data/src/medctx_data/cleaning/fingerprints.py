@@ -69,8 +69,8 @@ def shingles_of(dialogues: Sequence[Dialogue], *, questions: bool) -> list[tuple
     """The sets of shingles of each Dialogue: of the whole and, where asked for, of what the user says alone."""
     units, groups = _laid(dialogues, questions)
     sets = [units.shingles(one) for one in groups]
-    cut = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in sets]
-    return list(zip(*cut, strict=True))
+    draw_to_budget = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in sets]
+    return list(zip(*draw_to_budget, strict=True))
 
 
 def _keys(dialogues: Sequence[Dialogue], questions: bool, similarity: float) -> Numbers:
@@ -79,7 +79,7 @@ def _keys(dialogues: Sequence[Dialogue], questions: bool, similarity: float) -> 
 
 
 @dataclass(frozen=True)
-class Marks:
+class Fingerprints:
     """The marks of Dialogues.
 
     ``only``: the language they must state, "" for any; ``check_language``: whether they must be in its script;

@@ -1,4 +1,4 @@
-"""The verb ``ledger`` of the console command ``medctx-data``."""
+"""The verb ``contamination_report`` of the console command ``medctx-data``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medctx.config import loading as configs
 from medctx.config.cli import config_path, one_sentence, step_options
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
-from medctx.schemas.contamination import SUMMARY, TAUGHT, TOUCHES, Ledger
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, ContaminationReport
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.cli import tables as show
 from medctx_data.contamination.exam_files import read_exams
@@ -35,14 +35,16 @@ class LedgerConfig(Config):
     processes: int = Field(default=0, ge=0, le=1024)
 
 
-def table(ledger: Ledger) -> Table:
+def table(contamination_report: ContaminationReport) -> Table:
     """One line for each exam: items touched, by kind, in their question and in the Passages of their evidence; and
     those whose fact is taught on purpose, which count as not touched.
     """
-    shown = Table(title=f"{ledger.touching:,} of {ledger.rows:,} Dialogues touch an exam ({ledger.touches:,} touches)")
+    shown = Table(
+        title=f"{contamination_report.overlapping:,} of {contamination_report.rows:,} Dialogues touch an exam ({contamination_report.touches:,} touches)"
+    )
     for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
         shown.add_column(name, justify="left" if name == "exam" else "right")
-    for one in ledger.exams:
+    for one in contamination_report.exams:
         both = [[one.by_kind.get(f"{kind} {where}", 0) for where in ("question", "book")] for kind in KINDS]
         shown.add_row(
             one.exam,
@@ -55,7 +57,7 @@ def table(ledger: Ledger) -> Table:
     return shown
 
 
-@click.command("ledger")
+@click.command("contamination")
 @click.argument("mixed", metavar="MIX", required=False, type=click.Path(path_type=Path))
 @click.option("--exam", "exams", multiple=True, metavar="[NAME=]FILE", help="A file of items or of Passages.")
 @step_options
@@ -85,13 +87,19 @@ def command(
         click.echo(f"against {manifest.dialogues:,} Dialogues of {found}")
         return
     target = out or found
-    ledger = compare(found, manifest, read, settings.similarity, target, settings.processes)
-    configs.save(settings, target / "ledger.yaml")
-    with tracking.run("ledger", f"ledger {found.name}") as run:
-        run.metrics({"rows": ledger.rows, "touching": ledger.touching, "touches": ledger.touches})
-        for exam in ledger.exams:
+    contamination_report = compare(found, manifest, read, settings.similarity, target, settings.processes)
+    configs.save(settings, target / "contamination.yaml")
+    with tracking.run("contamination", f"contamination {found.name}") as run:
+        run.metrics(
+            {
+                "rows": contamination_report.rows,
+                "touching": contamination_report.overlapping,
+                "touches": contamination_report.touches,
+            }
+        )
+        for exam in contamination_report.exams:
             run.metrics({f"touched.{exam.exam}": exam.touched, f"items.{exam.exam}": exam.items})
-        for name in (SUMMARY, TOUCHES):
-            run.artifact(target / name, "ledger")
-    show.console().print(table(ledger))
-    click.echo(f"{target / TOUCHES}")
+        for name in (SUMMARY, OVERLAPS):
+            run.artifact(target / name, "contamination")
+    show.console().print(table(contamination_report))
+    click.echo(f"{target / OVERLAPS}")

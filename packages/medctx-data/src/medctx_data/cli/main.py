@@ -23,10 +23,10 @@ from medctx_data.mix_folder.mlflow import record
 from medctx_data.mixture.compose import Draft, Observed, request_digest
 from medctx_data.mixture.compose import mix as make
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.draws import Weighing
+from medctx_data.mixture.draws import Sizing
 from medctx_data.mixture.manifest import MixManifest, describe
 from medctx_data.mixture.prepare import Tools, prepare
-from medctx_data.mixture.quota import Wanted, wanted
+from medctx_data.mixture.quota import SourceRequest, requested
 from medctx_data.sources.card import HUB, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
@@ -57,14 +57,14 @@ def _tell_licence(label: str, card: SourceCard) -> None:
         say(f"licence of {label}: {card.licence} ({card.restriction})")
 
 
-def _announce(sources: Sequence[Wanted]) -> None:
+def _announce(sources: Sequence[SourceRequest]) -> None:
     """Say what licences forbid, before the data is used."""
     for one in sources:
         if one.card.name != HUB:
             _tell_licence(one.quota.label, one.card)
 
 
-def _draft(config: MixConfig, sources: Sequence[Wanted], tokenizer: Path, request: str) -> Draft:
+def _draft(config: MixConfig, sources: Sequence[SourceRequest], tokenizer: Path, request: str) -> Draft:
     count = TokenCounter(tokenizer)
 
     def opened(source: SourceConfig) -> Supply:
@@ -77,7 +77,7 @@ def _draft(config: MixConfig, sources: Sequence[Wanted], tokenizer: Path, reques
     ready = prepare(config, sources, Tools(opened, count, count.name))
     budget = sum(one.quota.budget or 0 for one in sources)
     with track("mix", budget, config.by) as advance:
-        return make(config, ready, request, weighing=Weighing(count, config.wrap, count.of_text), advance=advance)
+        return make(config, ready, request, sizing=Sizing(count, config.wrap, count.of_text), advance=advance)
 
 
 def _previewed(draft: Draft) -> MixManifest:
@@ -106,7 +106,7 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     if out is None and not dry_run:
         raise MedctxError("The option --out is missing; name the folder of the mix, or look first with --dry-run.")
     tokenizer = _tokenizer_folder(settings)
-    sources = wanted(settings)
+    sources = requested(settings)
     _announce(sources)
     request = request_digest(settings, sources, tokenizer)
     if dry_run or out is None:

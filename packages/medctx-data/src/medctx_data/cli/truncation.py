@@ -19,9 +19,9 @@ from medctx_data.cli import tables as show
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
 from medctx_data.truncation.measure import measure
-from medctx_data.truncation.report import MAXIMUMS, Account, SourceAccount, account
+from medctx_data.truncation.report import MAXIMUMS, SourceAccount, TruncationReport, account
 
-FILE = "account.json"
+FILE = "truncation.json"
 LENGTH = click.IntRange(min=1)
 
 
@@ -60,7 +60,7 @@ def table(sources: tuple[SourceAccount, ...]) -> Table:
     return shown
 
 
-@click.command("account")
+@click.command("truncation")
 @click.argument("mixed", metavar="MIX", type=click.Path(path_type=Path))
 @click.option(
     "--tokenizer", type=click.Path(path_type=Path), help="The model folder to count with; else the mix's own."
@@ -76,21 +76,21 @@ def command(
 ) -> None:
     """Show what training on a mix at maximum lengths would lose, source by source."""
     manifest = folder.manifest_of(mixed)
-    wanted = sorted({*maximums, *more}) or list(MAXIMUMS)
+    requested = sorted({*maximums, *more}) or list(MAXIMUMS)
     named = _tokenizer(mixed, tokenizer)
     counter = tokenizers.load(named)
     if not counter.is_fast:
         raise MedctxError(
             f"The tokenizer in {named} cannot tell where its tokens stand; give one with a tokenizer.json."
         )
-    with track("account", manifest.dialogues, "Dialogues") as advance:
+    with track("truncation", manifest.dialogues, "Dialogues") as advance:
 
         def counted(dialogue: Dialogue) -> Dialogue:
             advance(1)
             return dialogue
 
-        sources = account(measure(map(counted, read_dialogues(mixed)), counter, wanted[0]), wanted)
+        sources = account(measure(map(counted, read_dialogues(mixed)), counter, requested[0]), requested)
     show.console().print(table(sources))
     if out:
-        write_record(out / FILE, Account(digest=manifest.digest, tokenizer=str(named), sources=sources))
+        write_record(out / FILE, TruncationReport(digest=manifest.digest, tokenizer=str(named), sources=sources))
         click.echo(out / FILE)

@@ -162,7 +162,9 @@ def _files(name: str, path: Path) -> list[tuple[str, Path]]:
     if not path.is_dir():
         return [(name, path)]
     if not (path / ITEMS).is_file():
-        raise MedctxError(f"The folder {path} holds no {ITEMS}; give a paper-... folder that an exam left, or a file.")
+        raise MedctxError(
+            f"The folder {path} holds no {ITEMS}; give a exam-plan-... folder that an exam left, or a file."
+        )
     return [(name, path / file) for file in (ITEMS, PASSAGES) if (path / file).is_file()]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from medctx.schemas.contamination import Kind, Touch
+from medctx.schemas.contamination import Kind, Overlap
 from medctx.schemas.records import Dialogue
 from medctx_data.contamination.exam_index import FEWEST_SHINGLES, GRAM, Index, Target
 from medctx_data.text import minhash
@@ -160,13 +160,13 @@ def _hits(turns: _Turns, index: Index) -> list[_Hit]:
     return sorted(best.values())
 
 
-def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Touch]:
+def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Overlap]:
     """A hit as the items it touches."""
     target, dialogue = index.targets[hit.target], turns.dialogues[turns.rows[hit.turn]]
     taught = hit.kind == "13-gram" and bool(target.fact) and target.fact in dialogue.facts
     text = turns.excerpt(hit.turn, hit.begin, hit.end)[:SHOWN]
     for item in target.items or ("",):
-        yield Touch(
+        yield Overlap(
             exam=target.exam,
             item=item,
             kind=hit.kind,
@@ -180,7 +180,7 @@ def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Touch]:
         )
 
 
-def touches(dialogues: Sequence[Dialogue], index: Index) -> list[Touch]:
+def touches(dialogues: Sequence[Dialogue], index: Index) -> list[Overlap]:
     """Everything the Dialogues have of the exams, in the order of the Dialogues."""
     turns = _Turns(dialogues)
     return [touch for hit in _hits(turns, index) for touch in _touches(turns, hit, index)]

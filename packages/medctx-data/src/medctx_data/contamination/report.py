@@ -2,23 +2,23 @@
 
 Contract for those who call it by its console command (a study, a script)::
 
-    medctx-data ledger MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
+    medctx-data contamination MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
 
 MIX is the folder ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
-(:mod:`medctx_data.contamination.exam_files`), or the folder ``paper-...`` that ``medctx-eval run`` leaves beside its run folders and
-names in each run's ``exam.json`` under ``paper``: it holds exactly the items asked (``items.jsonl.gz``) and the
+(:mod:`medctx_data.contamination.exam_files`), or the folder ``exam-plan-...`` that ``medctx-eval run`` leaves beside its run folders and
+names in each run's ``exam.json`` under ``exam_plan``: it holds exactly the items asked (``items.jsonl.gz``) and the
 Passages of their evidence (``passages.jsonl.gz``). An item is known by its exam and its id; without NAME both are those
 of the records, which are those of the verdicts, so that a report finds them again.
 
-Written to ``--out`` (else into MIX), each file whole or not at all: ``ledger.jsonl``, a :class:`Touch` a line, and last
-``ledger.json``, the :class:`Ledger`, which makes it complete. The same call again does nothing; after a kill it goes on
+Written to ``--out`` (else into MIX), each file whole or not at all: ``contamination_report.jsonl``, a :class:`Overlap` a line, and last
+``contamination_report.json``, the :class:`ContaminationReport`, which makes it complete. The same call again does nothing; after a kill it goes on
 with the files of the mix that are missing. Exit 0 whatever is found; what to do about it is the gate's to say::
 
     medctx-eval report RUNS... --set contamination=FOLDER --set max_contaminated=0.01
     medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
 
 A Dialogue that names a closed-book item's fact among its ``facts`` may have the words of that fact: such a touch is
-``taught``, and the item is not counted as touched for it (:class:`Touch`).
+``taught``, and the item is not counted as touched for it (:class:`Overlap`).
 
 Several ledgers, one of each mix, count together: an item found in any of them is not clean for any cell (differences
 are paired on the same items), and an exam that one of them was not made for counts as not looked at.
@@ -37,7 +37,7 @@ from medctx.io import digest
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.io.mix_folder import files_of, read_file
 from medctx.process.progress import Advance, track
-from medctx.schemas.contamination import SUMMARY, TAUGHT, TOUCHES, Compared, Ledger, Touch
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, CheckedExam, ContaminationReport, Overlap
 from medctx_data.cleaning.fingerprints import batches
 from medctx_data.contamination.exam_files import ExamTexts
 from medctx_data.contamination.exam_index import GRAM, Index
@@ -67,7 +67,7 @@ class _Compare:
     def told(self, piece: Piece, advance: Advance) -> None:
         """The same, told of every Dialogue that is done."""
 
-        def found() -> Iterator[Touch]:
+        def found() -> Iterator[Overlap]:
             for batch in batches(read_file(piece.path)):
                 yield from touches(batch, self.index)
                 advance(len(batch))
@@ -95,7 +95,7 @@ class _Count:
         self.rows: set[str] = set()
         self.items: dict[str, dict[str, set[str]]] = {}
 
-    def watch(self, found: Iterable[Touch]) -> Iterator[Touch]:
+    def watch(self, found: Iterable[Overlap]) -> Iterator[Overlap]:
         for touch in found:
             self.touches += 1
             self.rows.add(touch.row)
@@ -104,10 +104,10 @@ class _Count:
                 kinds.setdefault(touch.way, set()).add(touch.item)
             yield touch
 
-    def of(self, exam: ExamTexts) -> Compared:
+    def of(self, exam: ExamTexts) -> CheckedExam:
         kinds = self.items.get(exam.exam, {})
         touched = [items for way, items in kinds.items() if way != TAUGHT]
-        return Compared(
+        return CheckedExam(
             exam=exam.exam,
             digest=exam.digest,
             items=len(exam.questions),
@@ -119,33 +119,33 @@ class _Count:
 
 def compare(
     mixed: Path, manifest: MixManifest, exams: Sequence[ExamTexts], similarity: float, out: Path, processes: int = 0
-) -> Ledger:
+) -> ContaminationReport:
     """Write the ledger of a mix and exams to ``out``; a ledger of the same that lies there is returned as it is.
 
     A kill loses the files in work: what was found of others is read on.
     """
     asked = digest.of_value([_VERSION, manifest.digest, [[one.exam, one.digest] for one in exams], similarity, GRAM])
     if (out / SUMMARY).is_file():
-        ledger = read_record(out / SUMMARY, Ledger)
-        if ledger.request == asked:
-            return ledger
+        contamination_report = read_record(out / SUMMARY, ContaminationReport)
+        if contamination_report.request == asked:
+            return contamination_report
     parts = out / f".parts-{asked[: digest.SHORT]}"
     pieces = [Piece(path, parts / f"{number:05d}.jsonl") for number, path in enumerate(files_of(mixed))]
     _compare(pieces, Index(exams, similarity), manifest, processes)
     count = _Count()
-    found = (touch for piece in pieces for touch in read_records(piece.part, Touch))
-    write_records(out / TOUCHES, count.watch(found))
-    ledger = Ledger(
+    found = (touch for piece in pieces for touch in read_records(piece.part, Overlap))
+    write_records(out / OVERLAPS, count.watch(found))
+    contamination_report = ContaminationReport(
         medctx=medctx.__version__,
         request=asked,
         mix_digest=manifest.digest,
         rows=manifest.dialogues,
-        touching=len(count.rows),
+        overlapping=len(count.rows),
         touches=count.touches,
         gram=GRAM,
         similarity=similarity,
         exams=tuple(count.of(exam) for exam in exams),
     )
-    write_record(out / SUMMARY, ledger)
+    write_record(out / SUMMARY, contamination_report)
     shutil.rmtree(parts)
-    return ledger
+    return contamination_report

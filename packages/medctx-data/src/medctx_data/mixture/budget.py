@@ -26,7 +26,7 @@ class Draw(NamedTuple, Generic[T]):
     epoch: int
 
 
-class Weighed(NamedTuple, Generic[T]):
+class Sized(NamedTuple, Generic[T]):
     """A drawn row and its length in tokens."""
 
     row: T
@@ -42,15 +42,15 @@ class Filled(NamedTuple, Generic[T]):
     tokens of the first row left out.
     """
 
-    taken: tuple[Weighed[T], ...]
+    taken: tuple[Sized[T], ...]
     spent: int
     reached: int
-    too_long: tuple[Weighed[T], ...]
+    too_long: tuple[Sized[T], ...]
     short: bool
     refused: int
 
 
-def allot(total: int | Fraction, share: Fraction) -> int:
+def allocate(total: int | Fraction, share: Fraction) -> int:
     """The budget of a share (0 to 1) of ``total``, rounded down.
 
     Rounding to the nearest, with remainders handed out, would sometimes take one away when the total grows.
@@ -75,13 +75,13 @@ def passes(rows: Sequence[T], seed: str) -> Iterator[Draw[T]]:
             yield Draw(rows[index], epoch)
 
 
-def fill(weighed: Iterable[Weighed[T]], budget: int, *, by: By, longest: int, repeat: bool) -> Filled[T]:
+def fill(weighed: Iterable[Sized[T]], budget: int, *, by: By, longest: int, repeat: bool) -> Filled[T]:
     """Take rows from the beginning until the next one would exceed ``budget``; rows above ``longest`` are left out.
 
     A smaller row further on is not fetched to close the gap: the result is a prefix.
     """
-    taken: list[Weighed[T]] = []
-    too_long: list[Weighed[T]] = []
+    taken: list[Sized[T]] = []
+    too_long: list[Sized[T]] = []
     spent = reached = refused = 0
     short = False
     for row in weighed:

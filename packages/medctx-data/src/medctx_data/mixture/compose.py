@@ -17,8 +17,8 @@ from medctx.schemas.records import Dialogue
 from medctx_data.cleaning.filters import Exclusion
 from medctx_data.mixture.budget import interleave
 from medctx_data.mixture.config import DOMAINS, MixConfig
-from medctx_data.mixture.draws import Advance, Part, Pick, Ready, Weighing, cut, taken
-from medctx_data.mixture.quota import Wanted
+from medctx_data.mixture.draws import Advance, Pick, Ready, Sizing, SourceSample, draw_to_budget, taken
+from medctx_data.mixture.quota import SourceRequest
 from medctx_data.row_store.rows import Rows
 from medctx_data.tokens.count import tokenizer_digests
 
@@ -51,7 +51,7 @@ class Draft:
 
     config: MixConfig
     request: str
-    parts: tuple[Part, ...]
+    parts: tuple[SourceSample, ...]
     entries: tuple[Entry, ...]
 
     @property
@@ -112,7 +112,7 @@ def _file_digest(path: Path) -> str:
     return digest.of_folder(path) if path.is_dir() else digest.of_file(path)
 
 
-def request_digest(config: MixConfig, sources: Iterable[Wanted], tokenizer: Path) -> str:
+def request_digest(config: MixConfig, sources: Iterable[SourceRequest], tokenizer: Path) -> str:
     """A name for everything a mix follows from, so that an existing one can be recognised.
 
     Keys at their defaults do not count: a mix keeps its name when medctx learns new ones.
@@ -128,7 +128,7 @@ def request_digest(config: MixConfig, sources: Iterable[Wanted], tokenizer: Path
     return digest.of_value([asked, files, tokenizer_digests(tokenizer), medctx.__version__])
 
 
-def arrange(parts: Sequence[Part], config: MixConfig) -> list[Entry]:
+def arrange(parts: Sequence[SourceSample], config: MixConfig) -> list[Entry]:
     """All picks in the order the config asks for."""
     seed = f"order-{config.seed}"
     entries = [[Entry(number, pick) for pick in part.picks] for number, part in enumerate(parts)]
@@ -145,17 +145,17 @@ def arrange(parts: Sequence[Part], config: MixConfig) -> list[Entry]:
     ]
 
 
-def _shared(parts: Sequence[Part]) -> list[Part]:
+def _shared(parts: Sequence[SourceSample]) -> list[SourceSample]:
     """Parts of amounts, their shares known now that the whole is."""
     total = sum(part.budget for part in parts)
     shares = [Fraction(part.budget, total) for part in parts]
     return [
-        replace(part, wanted=part.wanted._replace(quota=part.quota._replace(share=share)))
+        replace(part, requested=part.requested._replace(quota=part.quota._replace(share=share)))
         for part, share in zip(parts, shares, strict=True)
     ]
 
 
-def _say_repeats(parts: Iterable[Part]) -> None:
+def _say_repeats(parts: Iterable[SourceSample]) -> None:
     for part in parts:
         if part.epochs is not None and part.epochs > 1:
             say(
@@ -165,13 +165,13 @@ def _say_repeats(parts: Iterable[Part]) -> None:
 
 
 def mix(
-    config: MixConfig, ready: Sequence[Ready], request: str, *, weighing: Weighing, advance: Advance = lambda step: None
+    config: MixConfig, ready: Sequence[Ready], request: str, *, sizing: Sizing, advance: Advance = lambda step: None
 ) -> Draft:
     """Cut every source to its quota and put the parts into one order. Deterministic by ``config`` and the data.
 
     The total never exceeds the budget and falls short of it by less than one Dialogue per source.
     """
-    parts = [cut(one, config.seed, weighing, advance) for one in ready]
+    parts = [draw_to_budget(one, config.seed, sizing, advance) for one in ready]
     if any(source.amount is not None for source in config.sources):
         parts = _shared(parts)
     _say_repeats(parts)

@@ -79,7 +79,7 @@ class MixConfig(Config):
     tokens: int = Field(default=40_000, ge=1)
     examples: int = Field(default=400, ge=1)
     max_tokens: int = Field(default=2_048, ge=1)
-    sources: tuple[SourceConfig, ...] = (SourceConfig(source="everyday"), SourceConfig(source="hpo"))
+    sources: tuple[SourceConfig, ...] = (SourceConfig(source="everyday"), SourceConfig(source="phenotypes"))
     languages: dict[str, Weight] = Field(default_factory=dict)
     subdomains: dict[Literal["traditional", "western"], Weight] = Field(default_factory=dict)
     curriculum: CurriculumConfig = CurriculumConfig.model_validate({})

@@ -16,8 +16,8 @@ from medctx.schemas.records import Dialogue, Domain
 from medctx.text.book import TokenCount
 from medctx_data.cleaning.filters import TOO_LONG, Cleaned, Exclusion
 from medctx_data.long_context.wrap import WrapConfig, wrap
-from medctx_data.mixture.budget import Draw, Filled, Weighed, fill, passes
-from medctx_data.mixture.quota import Quota, Wanted
+from medctx_data.mixture.budget import Draw, Filled, Sized, fill, passes
+from medctx_data.mixture.quota import Quota, SourceRequest
 from medctx_data.row_store.rows import Rows, Spool
 from medctx_data.sources.card import Supply
 from medctx_data.tokens.count import CHUNK, Counter, weigh
@@ -49,7 +49,7 @@ class Ready(NamedTuple):
     ``lengths``: of every row in tokens, None where they are counted as rows are drawn.
     """
 
-    wanted: Wanted
+    requested: SourceRequest
     supply: Supply
     rows: Rows
     cleaned: Cleaned
@@ -57,12 +57,12 @@ class Ready(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceSample:
     """What one source gave. ``usable``: rows it could be drawn from and ``epochs`` passes over them, None for a
     generator.
     """
 
-    wanted: Wanted
+    requested: SourceRequest
     supply: Supply
     rows: Rows
     picks: tuple[Pick, ...]
@@ -74,7 +74,7 @@ class Part:
     @property
     def quota(self) -> Quota:
         """What it had to give."""
-        return self.wanted.quota
+        return self.requested.quota
 
     @property
     def tokens(self) -> int:
@@ -88,14 +88,14 @@ def is_wrapped(config: WrapConfig, domain: Domain) -> bool:
 
 
 @dataclass(frozen=True)
-class Weighing:
+class Sizing:
     """How Dialogues that are not measured beforehand are weighed: wrapped as ``wrap`` says, then counted."""
 
     count: Counter
     wrap: WrapConfig
     count_text: TokenCount
 
-    def weighed(self, draws: Iterator[Draw[Dialogue]], seed: str) -> Iterator[Weighed[Dialogue]]:
+    def weighed(self, draws: Iterator[Draw[Dialogue]], seed: str) -> Iterator[Sized[Dialogue]]:
         """Draws in their order, with their lengths; each pass is wrapped with a seed of its own."""
         return weigh(self._wrapped(draws, seed) if self.wrap.share else draws, self.count)
 
@@ -123,7 +123,7 @@ def _refuse(quota: Quota, filled: Filled[T]) -> None:
         )
 
 
-def _watched(rows: Iterator[Weighed[T]], quota: Quota, advance: Advance) -> Iterator[Weighed[T]]:
+def _watched(rows: Iterator[Sized[T]], quota: Quota, advance: Advance) -> Iterator[Sized[T]]:
     """The same rows; each is reported once the next is asked for, so the one that no longer fits is not."""
     for row in rows:
         yield row
@@ -138,7 +138,7 @@ def _taken_out(rows: Rows, draws: Iterator[Draw[int]]) -> Iterator[Draw[Dialogue
             yield Draw(dialogue, draw.epoch)
 
 
-def _filled(rows: Iterator[Weighed[T]], quota: Quota, advance: Advance) -> Filled[T]:
+def _filled(rows: Iterator[Sized[T]], quota: Quota, advance: Advance) -> Filled[T]:
     whole = quota.budget is None
     budget = sys.maxsize if quota.budget is None else quota.budget
     filled = fill(
@@ -148,18 +148,18 @@ def _filled(rows: Iterator[Weighed[T]], quota: Quota, advance: Advance) -> Fille
     return filled
 
 
-def _spooled(rows: Iterator[Weighed[Dialogue]], spool: Spool) -> Iterator[Weighed[int]]:
+def _spooled(rows: Iterator[Sized[Dialogue]], spool: Spool) -> Iterator[Sized[int]]:
     """Dialogues that are drawn as rows of their own, by their numbers."""
     for row in rows:
-        yield Weighed(spool.add(row.row), row.epoch, row.tokens)
+        yield Sized(spool.add(row.row), row.epoch, row.tokens)
 
 
-def _fill(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> tuple[Rows, Filled[int]]:
-    quota, endless = ready.wanted.quota, ready.supply.endless
+def _fill(ready: Ready, seed: int, sizing: Sizing, advance: Advance) -> tuple[Rows, Filled[int]]:
+    quota, endless = ready.requested.quota, ready.supply.endless
     name = f"{quota.label}-{seed}"
     if endless is None and ready.lengths is not None:
         lengths: list[int] = ready.lengths.tolist()
-        numbers = (Weighed(draw.row, draw.epoch, lengths[draw.row]) for draw in passes(ready.cleaned.kept, name))
+        numbers = (Sized(draw.row, draw.epoch, lengths[draw.row]) for draw in passes(ready.cleaned.kept, name))
         return ready.rows, _filled(numbers, quota, advance)
     draws = (
         _taken_out(ready.rows, passes(ready.cleaned.kept, name))
@@ -167,16 +167,16 @@ def _fill(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> tupl
         else (Draw(dialogue, 1) for dialogue in endless)
     )
     spool = Spool()
-    filled = _filled(_spooled(weighing.weighed(draws, name), spool), quota, advance)
+    filled = _filled(_spooled(sizing.weighed(draws, name), spool), quota, advance)
     return spool.rows(), filled
 
 
-def cut(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> Part:
+def draw_to_budget(ready: Ready, seed: int, sizing: Sizing, advance: Advance) -> SourceSample:
     """The prefix of a source that fits its quota; ``advance`` is told what was taken, in the unit of the quota.
 
     Raises MedctxError where that is nothing, or where the source is too small and may not be repeated.
     """
-    quota, generated = ready.wanted.quota, ready.supply.endless is not None
+    quota, generated = ready.requested.quota, ready.supply.endless is not None
     if quota.budget == 0:
         raise MedctxError(
             f"The share of the source {quota.label!r} is less than one of {quota.by}; raise the key {quota.by}."
@@ -185,14 +185,14 @@ def cut(ready: Ready, seed: int, weighing: Weighing, advance: Advance) -> Part:
         raise MedctxError(f"The source {quota.label!r} is generated without an end; give its amount as a number.")
     if not generated and not ready.cleaned.kept:
         raise MedctxError(f"The source {quota.label!r} has no usable row; give another file, or clean it less.")
-    rows, filled = _fill(ready, seed, weighing, advance)
+    rows, filled = _fill(ready, seed, sizing, advance)
     long = rows.take([row.row for row in filled.too_long])
     exclusions = (
         *ready.cleaned.exclusions,
         *(Exclusion(source=quota.label, row=one.id, reason=TOO_LONG) for one in long),
     )
-    return Part(
-        wanted=ready.wanted,
+    return SourceSample(
+        requested=ready.requested,
         supply=ready.supply,
         rows=rows,
         picks=tuple(Pick(*row) for row in filled.taken),

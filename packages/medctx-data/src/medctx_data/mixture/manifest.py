@@ -11,7 +11,7 @@ from medctx.schemas.records import Domain, Record
 from medctx_data.cleaning.filters import tally
 from medctx_data.mixture.compose import Draft, Observed
 from medctx_data.mixture.config import DOMAINS, By, Fixed, Format, Order
-from medctx_data.mixture.draws import Part
+from medctx_data.mixture.draws import SourceSample
 from medctx_data.sources.card import Subdomain
 
 FIRST_BIN = 16
@@ -121,7 +121,7 @@ def _fraction(some: int, whole: int) -> float:
     return some / whole if whole else 0.0
 
 
-def _share(asked: float, parts: Sequence[Part], tokens: int, dialogues: int) -> Share:
+def _share(asked: float, parts: Sequence[SourceSample], tokens: int, dialogues: int) -> Share:
     own_tokens, own_dialogues = sum(part.tokens for part in parts), sum(len(part.picks) for part in parts)
     return Share(
         asked=asked,
@@ -132,14 +132,14 @@ def _share(asked: float, parts: Sequence[Part], tokens: int, dialogues: int) -> 
     )
 
 
-def _source(part: Part, licences: Iterable[str], tokens: int, dialogues: int) -> SourceShare:
+def _source(part: SourceSample, licences: Iterable[str], tokens: int, dialogues: int) -> SourceShare:
     card, supply = part.supply.card, part.supply
     return SourceShare(
         **_share(float(part.quota.share), [part], tokens, dialogues).model_dump(),
         label=part.quota.label,
         source=card.name,
         domain=part.quota.domain,
-        subdomain=part.wanted.subdomain,
+        subdomain=part.requested.subdomain,
         budget=part.budget,
         rows=part.usable,
         epochs=part.epochs,
@@ -152,7 +152,7 @@ def _source(part: Part, licences: Iterable[str], tokens: int, dialogues: int) ->
     )
 
 
-def _groups(draft: Draft, counts: Iterable[tuple[Part, str, int, int]]) -> tuple[GroupShare, ...]:
+def _groups(draft: Draft, counts: Iterable[tuple[SourceSample, str, int, int]]) -> tuple[GroupShare, ...]:
     """Shares of what ``counts`` (part, name, tokens, Dialogues) name, within their domains."""
     sums: dict[tuple[Domain, str], tuple[int, int]] = {}
     for part, name, tokens, dialogues in counts:
@@ -217,7 +217,11 @@ def describe(draft: Draft, observed: Observed) -> MixManifest:
         languages=_groups(draft, ((parts[number], name, *both) for (number, name), both in counts.languages.items())),
         subdomains=_groups(
             draft,
-            ((part, part.wanted.subdomain, part.tokens, len(part.picks)) for part in parts if part.wanted.subdomain),
+            (
+                (part, part.requested.subdomain, part.tokens, len(part.picks))
+                for part in parts
+                if part.requested.subdomain
+            ),
         ),
         lengths=histogram(draft),
     )

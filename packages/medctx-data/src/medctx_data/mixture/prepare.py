@@ -13,7 +13,7 @@ from medctx.io.cache import cache_folder
 from medctx_data.cleaning.filters import Cleaned, Uncleaned, clean, marks_of
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draws import Ready, is_wrapped
-from medctx_data.mixture.quota import Wanted
+from medctx_data.mixture.quota import SourceRequest
 from medctx_data.row_store.features import Job, measure_all, measured
 from medctx_data.row_store.parallel import work
 from medctx_data.row_store.rows import Gathered, Held, gather, is_gathered
@@ -64,7 +64,7 @@ def _read(opened: Sequence[_Opened], processes: int) -> dict[str, Gathered]:
     return {one.config.label: found.get(one.config.label) or _gather(one) for one in opened}
 
 
-def _configured(config: MixConfig, sources: Sequence[Wanted]) -> list[SourceConfig]:
+def _configured(config: MixConfig, sources: Sequence[SourceRequest]) -> list[SourceConfig]:
     """The sources that are read: those with a share and, where duplicates are looked for through the whole mix, all:
     what is left out must not depend on the ratio.
     """
@@ -72,7 +72,7 @@ def _configured(config: MixConfig, sources: Sequence[Wanted]) -> list[SourceConf
     return list(config.sources) if config.clean.duplicates == "mix" else own
 
 
-def prepare(config: MixConfig, sources: Sequence[Wanted], tools: Tools) -> list[Ready]:
+def prepare(config: MixConfig, sources: Sequence[SourceRequest], tools: Tools) -> list[Ready]:
     """Make ``sources`` ready, in their order.
 
     What is read of large sources and what is measured of any is kept in the cache folder under the source's identity.
@@ -85,8 +85,10 @@ def prepare(config: MixConfig, sources: Sequence[Wanted], tools: Tools) -> list[
     filed = [one for one in opened if one.supply.endless is None]
     jobs = []
     for one in filed:
-        label, marks = one.config.label, marks_of(one.config.language, config.clean)
-        jobs.append(Job(label, read[label].rows, (marks, lengths) if label in counted else (marks,), one.folder))
+        label, fingerprints = one.config.label, marks_of(one.config.language, config.clean)
+        jobs.append(
+            Job(label, read[label].rows, (fingerprints, lengths) if label in counted else (fingerprints,), one.folder)
+        )
     # Everything at once, so that rows are read and processes started once; what follows finds it kept.
     measure_all(jobs, config.processes)
     uncleaned = [Uncleaned(one.config.label, read[one.config.label], one.folder, one.config.language) for one in filed]
@@ -95,11 +97,11 @@ def prepare(config: MixConfig, sources: Sequence[Wanted], tools: Tools) -> list[
     }
     supplies, folders = {one.config.label: one.supply for one in opened}, {one.label: one.folder for one in uncleaned}
     ready = []
-    for wanted in sources:
-        label = wanted.quota.label
+    for requested in sources:
+        label = requested.quota.label
         known = None
         if label in counted and label in folders:
             columns = measured(read[label].rows, lengths, folders[label], label, config.processes)
             known = columns["tokens"].astype(np.int64)
-        ready.append(Ready(wanted, supplies[label], read[label].rows, cleaned.get(label, Cleaned((), ())), known))
+        ready.append(Ready(requested, supplies[label], read[label].rows, cleaned.get(label, Cleaned((), ())), known))
     return ready

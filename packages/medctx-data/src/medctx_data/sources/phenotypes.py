@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 from random import Random
 
-from medctx.facts import phenotypes as hpo
+from medctx.facts import phenotypes
 from medctx.facts.curriculum import Curriculum, Fact
 from medctx.schemas.records import Dialogue, Turn
 
@@ -57,10 +57,10 @@ def dialogues(curriculum: Curriculum, seed: int) -> Iterator[Dialogue]:
             for turn in (Turn(role="user", content=question), Turn(role="assistant", content=f"{fact.answer}."))
         ]
         yield Dialogue(
-            id=f"hpo-{seed}-{number}",
+            id=f"phenotypes-{seed}-{number}",
             domain="medical",
-            source="hpo",
+            source="phenotypes",
             turns=tuple(turns),
-            licence=hpo.LICENCE,
+            licence=phenotypes.LICENCE,
             facts=tuple(sorted({fact.id for fact, _ in session})),
         )

@@ -13,7 +13,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
 from medctx.schemas.records import Domain
 from medctx_data.sources import everyday, files, hub, shapes
-from medctx_data.sources import phenotypes as hpo
+from medctx_data.sources import phenotypes
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
@@ -51,7 +51,7 @@ def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: Cu
     if card.name == "everyday":
         return Supply(card=card, citation=card.citation, identity=identity(), endless=everyday.dialogues(seed))
     taught = split.build(curriculum)
-    dialogues = hpo.dialogues(taught, seed)
+    dialogues = phenotypes.dialogues(taught, seed)
     return Supply(card=card, citation=taught.citation, identity=identity(digest.of_record(taught)), endless=dialogues)
 
 

@@ -241,5 +241,5 @@ def turns_of(row: Columns, form: Form, names: Names, language: str) -> list[Turn
     for kind, columns in ((form, names), *KNOWN):
         if fits(row, kind, columns):
             return SHAPES[kind](row, columns, language)
-    wanted = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
-    raise UnfitError(f"has not the columns {', '.join(wanted)} (it has {', '.join(map(str, row)) or 'none'})")
+    requested = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
+    raise UnfitError(f"has not the columns {', '.join(requested)} (it has {', '.join(map(str, row)) or 'none'})")

@@ -119,8 +119,8 @@ def _marks(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Places:
     letters = letters[np.isin(codes[letters + 1], _MARKS)]
     after = np.minimum(letters + 2, len(codes) - 1)
     goes_on = ((kinds[after] & _WORD) != 0) & (codes[after] < 128) & (codes[after] != ord("_"))
-    marks: Places = letters[~goes_on]
-    return marks
+    fingerprints: Places = letters[~goes_on]
+    return fingerprints
 
 
 def _numbers(text: str, codes: NDArray[np.uint32], odd: Places, begins: Places, ends: Places) -> Numbers:

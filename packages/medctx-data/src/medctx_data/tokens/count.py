@@ -14,7 +14,7 @@ import numpy as np
 from medctx.io import digest
 from medctx.schemas.records import Dialogue
 from medctx.text import tokenizer as tokenizers
-from medctx_data.mixture.budget import Draw, Weighed
+from medctx_data.mixture.budget import Draw, Sized
 from medctx_data.row_store.features import Columns
 from medctx_data.tokens.quick_count import QuickLengths
 
@@ -72,8 +72,8 @@ class Lengths:
         return {"tokens": np.array([length for chunk in found for length in chunk], dtype=np.int64)}
 
 
-def weigh(draws: Iterator[Draw[Dialogue]], count: Counter) -> Iterator[Weighed[Dialogue]]:
+def weigh(draws: Iterator[Draw[Dialogue]], count: Counter) -> Iterator[Sized[Dialogue]]:
     """Add lengths to draws, :data:`CHUNK` at a time: at most one chunk too many is counted."""
     while chunk := list(islice(draws, CHUNK)):
         for draw, tokens in zip(chunk, count([draw.row for draw in chunk]), strict=True):
-            yield Weighed(draw.row, draw.epoch, tokens)
+            yield Sized(draw.row, draw.epoch, tokens)

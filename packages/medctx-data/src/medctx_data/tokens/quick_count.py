@@ -103,8 +103,8 @@ class QuickLengths:
             return self._reference(texts)
         checked = range(-self._seen % CHECKED_EVERY, len(texts), CHECKED_EVERY)
         self._seen += len(texts)
-        wanted = self._reference([texts[number] for number in checked])
-        if any(found[number] != length for number, length in zip(checked, wanted, strict=True)):
+        requested = self._reference([texts[number] for number in checked])
+        if any(found[number] != length for number, length in zip(checked, requested, strict=True)):
             say("fastokens counts a text otherwise than the model's own tokenizer, which counts from here on.")
             self._quick = None
             return self._reference(texts)

@@ -49,7 +49,7 @@ class SourceAccount(Record):
     at_most: tuple[AtMost, ...]
 
 
-class Account(Record):
+class TruncationReport(Record):
     """The account of a mix, source by source. ``digest`` is that of the mix."""
 
     digest: str
@@ -80,12 +80,12 @@ class _Tally:
 
     def add(self, one: Measured) -> None:
         """Count a Dialogue."""
-        cut = one.tokens - self.maximum
-        if cut <= 0:
+        draw_to_budget = one.tokens - self.maximum
+        if draw_to_budget <= 0:
             return
-        self.whole.update(over=1, tokens_over=one.tokens, tokens_cut=cut, unlocated=int(one.answers is None))
+        self.whole.update(over=1, tokens_over=one.tokens, tokens_cut=draw_to_budget, unlocated=int(one.answers is None))
         self.end.update(_lost(one, Span(0, self.maximum)))
-        self.start.update(_lost(one, Span(cut, one.tokens)))
+        self.start.update(_lost(one, Span(draw_to_budget, one.tokens)))
 
     def record(self) -> AtMost:
         """As it is written."""

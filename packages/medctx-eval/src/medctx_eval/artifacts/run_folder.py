@@ -10,7 +10,7 @@ from pydantic import Field
 
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.schemas.records import Book, ExamItem, Judged, Mode, Record
-from medctx_eval.engines.usage import Receipt
+from medctx_eval.engines.usage import Usage
 from medctx_eval.exams.exam import ExamCard
 
 VERDICTS = "verdicts.jsonl"
@@ -20,7 +20,7 @@ ITEMS = "items.jsonl.gz"
 BOOKS = "books.jsonl.gz"
 
 
-class Cost(Receipt):
+class Cost(Usage):
     """What the exam of one model cost in all its sessions, and how many ``books`` it has."""
 
     books: int = 0
@@ -32,7 +32,7 @@ class Manifest(Record):
 
     ``possible`` are the modes the engine was found to allow, ``means`` says how it reads or holds answers. ``proof``
     is how far the adapter moves the canary in the reference and as served, in nats. ``cell`` names what was trained
-    and ``training_seed`` which repetition of it this is: runs of one cell differ in the seed alone. ``paper`` is the
+    and ``training_seed`` which repetition of it this is: runs of one cell differ in the seed alone. ``exam_plan`` is the
     sibling folder that holds the items and Books asked; ``unalterable`` by exam how many items were left out of
     ``counterfactual`` because their evidence cannot be altered with certainty.
     """
@@ -49,7 +49,7 @@ class Manifest(Record):
     possible: tuple[Mode, ...] = ()
     means: dict[str, str] = Field(default_factory=dict)
     proof: dict[str, float] = Field(default_factory=dict)
-    paper: str = ""
+    exam_plan: str = ""
     exams: tuple[ExamCard, ...]
     conditions: tuple[str, ...]
     unalterable: dict[str, int] = Field(default_factory=dict)
@@ -91,11 +91,11 @@ def adopt(folder: Path, finished: Path, *, model: str, cell: str, training_seed:
 
 def read_items(folder: Path, manifest: Manifest) -> dict[str, ExamItem]:
     """The items asked in a run by id; empty where the paper's folder is gone."""
-    file = folder.parent / manifest.paper / ITEMS
-    return {item.id: item for item in read_records(file, ExamItem)} if manifest.paper and file.is_file() else {}
+    file = folder.parent / manifest.exam_plan / ITEMS
+    return {item.id: item for item in read_records(file, ExamItem)} if manifest.exam_plan and file.is_file() else {}
 
 
 def read_books(folder: Path, manifest: Manifest) -> dict[str, Book]:
     """The Books of a run by id; empty where the paper's folder is gone."""
-    file = folder.parent / manifest.paper / BOOKS
-    return {book.id: book for book in read_records(file, Book)} if manifest.paper and file.is_file() else {}
+    file = folder.parent / manifest.exam_plan / BOOKS
+    return {book.id: book for book in read_records(file, Book)} if manifest.exam_plan and file.is_file() else {}

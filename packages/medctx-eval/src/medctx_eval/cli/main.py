@@ -11,7 +11,7 @@ from medctx.config import loading as configs
 from medctx.config.cli import config_path, one_sentence, required, step_options
 from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
-from medctx_eval.cli.power import plan
+from medctx_eval.cli.power import power
 
 
 @click.group()
@@ -19,7 +19,7 @@ def main() -> None:
     """Examine language models with closed and open books, and compare them."""
 
 
-for command in (exams, compare, plan):
+for command in (exams, compare, power):
     main.add_command(command)
 
 

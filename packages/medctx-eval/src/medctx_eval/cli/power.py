@@ -1,4 +1,4 @@
-"""The verb ``medctx-eval plan``."""
+"""The verb ``medctx-eval power``."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _tables(found: ExamSize) -> list[tuple[str, Table]]:
 @click.option("--runs", multiple=True, help="Measure the two instead of assuming them; give it for both runs.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON instead of tables.")
 @one_sentence
-def plan(
+def power(
     delta: float,
     wanted: float,
     clusters: int | None,
@@ -99,7 +99,7 @@ def plan(
 ) -> None:
     """Say how many items and Books a paired comparison needs, and what a given exam can see.
 
-    LongHealth, 20 patients with 20 questions: medctx-eval plan --delta 3 --clusters 20 --items-per-cluster 20
+    LongHealth, 20 patients with 20 questions: medctx-eval power --delta 3 --clusters 20 --items-per-cluster 20
     """
     from rich.console import Console
 

@@ -29,7 +29,7 @@ class Prompt:
     options: Mapping[str, str]
 
 
-Mind = Callable[[Prompt], str]
+RuleModel = Callable[[Prompt], str]
 """The text of the option it gives, or what else it says."""
 
 
@@ -42,10 +42,10 @@ def _listed(lines: Sequence[str]) -> dict[str, str]:
 class Reader:
     """Takes prompts apart and answers as a mind would. The exam's questions must differ from each other."""
 
-    def __init__(self, exam: Exam, minds: Mapping[str, Mind]) -> None:
+    def __init__(self, exam: Exam, rule_models: Mapping[str, RuleModel]) -> None:
         self._by_question = {item.question: item for item in exam.items}
         self._told = {item.id: _telling(exam, item) for item in exam.items}
-        self.minds = dict(minds)
+        self.rule_models = dict(rule_models)
 
     def parse(self, content: str) -> Prompt | None:
         """The parts of a message; nothing where no question of the exam stands in it."""
@@ -67,7 +67,7 @@ class Reader:
         prompt = self.parse(content)
         if prompt is None:
             return "I see."
-        said = self.minds[model](prompt)
+        said = self.rule_models[model](prompt)
         letters = [letter for letter, text in prompt.options.items() if text == said]
         return letters[0] if letters else said
 
@@ -90,7 +90,7 @@ def _texts(prompt: Prompt) -> list[str]:
     return list(prompt.options.values() or prompt.item.options.values())
 
 
-def minds(reader_of: Callable[[Prompt], str]) -> dict[str, Mind]:
+def rule_models(reader_of: Callable[[Prompt], str]) -> dict[str, RuleModel]:
     """The built-in models; ``reader_of`` gives what the Book of a prompt says."""
 
     def oracle(prompt: Prompt) -> str:
@@ -129,5 +129,5 @@ def minds(reader_of: Callable[[Prompt], str]) -> dict[str, Mind]:
 def reader(exam: Exam) -> Reader:
     """A Reader of the exam with the built-in minds."""
     found = Reader(exam, {})
-    found.minds.update(minds(found.told))
+    found.rule_models.update(rule_models(found.told))
     return found

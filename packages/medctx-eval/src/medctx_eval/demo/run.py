@@ -54,7 +54,7 @@ def demo(config: DemoConfig, out: Path) -> Report:
     exam = registry.build(asked, RunConfig().curriculum, config.seed)
     found = reader(exam)
     with serve_apart(found) as url:
-        folders = examination.run(run_config(config, url, tuple(found.minds)), out / "runs")
+        folders = examination.run(run_config(config, url, tuple(found.rule_models)), out / "runs")
     settings = ReportConfig(title="Built-in models", base=BASE, draws=config.draws)
     report = build(folders, out / "report", settings)
     decision.write(report, out / "report")

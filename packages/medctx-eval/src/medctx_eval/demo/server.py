@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/v1/models":
             self._send(404, {"error": "there is nothing here"})
             return
-        names = self.server.reader.minds
+        names = self.server.reader.rule_models
         self._send(200, {"data": [{"id": name, "root": "demo", "max_model_len": POSITIONS} for name in names]})
 
     def do_POST(self) -> None:

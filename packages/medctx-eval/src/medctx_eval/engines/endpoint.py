@@ -24,10 +24,10 @@ from medctx_eval.engines.client import (
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import CHAT, COMPLETIONS, Abilities, held_to, probe, served_as
 from medctx_eval.engines.protocol import Failure, Scores, Written
-from medctx_eval.engines.usage import Receipt
-from medctx_eval.prompting.prompt import Ask, Writing
+from medctx_eval.engines.usage import Usage
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
-Asked = TypeVar("Asked", Ask, Writing)
+Asked = TypeVar("Asked", LikelihoodRequest, GenerationRequest)
 Given = TypeVar("Given")
 
 REFUSALS = 20
@@ -90,9 +90,9 @@ class EndpointEngine:
         self.abilities = self.abilities.model_copy(update={"tokens": False})
 
     @property
-    def receipt(self) -> Receipt:
+    def usage(self) -> Usage:
         """What was spent so far, by the servers' own counters where they have them."""
-        return self._meter.receipt
+        return self._meter.usage
 
     @property
     def forms(self) -> frozenset[Form]:
@@ -166,7 +166,7 @@ class EndpointEngine:
         grain = whole if book.tokens else 0
         yield from lane.pool.map(lambda each: self._safely(lambda: one(lane, each, grain)), asked)
 
-    def _read(self, lane: _Lane, ask: Ask, book: int) -> Scores | Failure:
+    def _read(self, lane: _Lane, ask: LikelihoodRequest, book: int) -> Scores | Failure:
         if not self.abilities.tokens:
             answer, found = reading.by_top_tokens(lane.client, self._model, ask, self.abilities.top_logprobs)
             self._meter.count(answer, len(ask.prompt))
@@ -181,11 +181,11 @@ class EndpointEngine:
             read |= reading.read(answer, later)
         return reading.gathered(ask, read, lane.client.url)
 
-    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
+    def score(self, asks: Sequence[LikelihoodRequest], book: Book) -> Iterator[Scores | Failure]:
         """Scores of each Ask in order."""
         return self._together(asks, book, self._read)
 
-    def _write(self, lane: _Lane, writing: Writing, book: int) -> Written | Failure:
+    def _write(self, lane: _Lane, writing: GenerationRequest, book: int) -> Written | Failure:
         held = held_to(self.abilities.held, writing.choices) if writing.choices else {}
         common: Body = {"model": self._model, "max_tokens": writing.limit, "temperature": 0.0, **held}
         if self.abilities.tokens and (not held or self.abilities.held == "structured_outputs"):
@@ -197,7 +197,7 @@ class EndpointEngine:
         choice = answer.choices[0]
         return Written(choice.written, choice.finish_reason == "length")
 
-    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
+    def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt, in order."""
         return self._together(writings, book, self._write)
 

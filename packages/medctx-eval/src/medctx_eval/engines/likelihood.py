@@ -9,12 +9,12 @@ from medctx.errors import MedctxError
 from medctx_eval.engines.client import Answer, Body, Client
 from medctx_eval.engines.probe import CHAT
 from medctx_eval.engines.protocol import Failure, Scores
-from medctx_eval.prompting.prompt import Ask
+from medctx_eval.prompting.prompt import LikelihoodRequest
 
 Tokens = tuple[int, ...]
 
 
-def wanted_tokens(ask: Ask) -> dict[Tokens, set[int]]:
+def wanted_tokens(ask: LikelihoodRequest) -> dict[Tokens, set[int]]:
     """What must be read for an Ask: each proper prefix of its continuations once, with the tokens that may follow."""
     wanted: dict[Tokens, set[int]] = defaultdict(set)
     for continuation in ask.continuations:
@@ -50,7 +50,7 @@ def read(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mapping[str
     return {prefix: choice.first_tokens for prefix, choice in zip(prefixes, answer.choices, strict=True)}
 
 
-def gathered(ask: Ask, found: Mapping[Tokens, Mapping[str, float]], url: str) -> Scores:
+def gathered(ask: LikelihoodRequest, found: Mapping[Tokens, Mapping[str, float]], url: str) -> Scores:
     """The Scores of an Ask from what was read after each prefix."""
     try:
         return tuple(
@@ -67,7 +67,7 @@ def gathered(ask: Ask, found: Mapping[Tokens, Mapping[str, float]], url: str) ->
         ) from None
 
 
-def by_top_tokens(client: Client, model: str, ask: Ask, top: int) -> tuple[Answer, Scores | Failure]:
+def by_top_tokens(client: Client, model: str, ask: LikelihoodRequest, top: int) -> tuple[Answer, Scores | Failure]:
     """Letters among the likeliest first tokens of a chat answer, for servers that give no others.
 
     A letter that is not listed is at most as likely as the last one listed, and gets that one's value; where none is

@@ -10,7 +10,7 @@ import httpx
 
 from medctx_eval.engines import metrics
 from medctx_eval.engines.client import Answer
-from medctx_eval.engines.usage import Receipt
+from medctx_eval.engines.usage import Usage
 
 
 class Meter:
@@ -47,12 +47,12 @@ class Meter:
                 self._book_prefills = (self._book_prefills or 0.0) + share
 
     @property
-    def receipt(self) -> Receipt:
+    def usage(self) -> Usage:
         """Everything so far; reads the servers' counters."""
         now = self._computed()
         computed = None if now is None or self._before is None else now - self._before
         with self._lock:
-            return Receipt(
+            return Usage(
                 requests=self._requests,
                 prompt_tokens=self._prompt_tokens,
                 computed_tokens=computed,

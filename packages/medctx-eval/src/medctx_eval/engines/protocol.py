@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from medctx.schemas.records import Book, Form
-from medctx_eval.engines.usage import Receipt
-from medctx_eval.prompting.prompt import Ask, Writing
+from medctx_eval.engines.usage import Usage
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
 Scores = tuple[tuple[float, ...], ...]
 """For each continuation of an Ask, the natural-log probability of each of its tokens."""
@@ -34,7 +34,7 @@ class Engine(Protocol):
     """Answers prompts that share a Book. Its methods may be called from as many threads as it has ``lanes``."""
 
     @property
-    def receipt(self) -> Receipt:
+    def usage(self) -> Usage:
         """What was spent so far."""
         ...
 
@@ -58,13 +58,13 @@ class Engine(Protocol):
         """Longest sequence the model takes, in tokens."""
         ...
 
-    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
+    def score(self, asks: Sequence[LikelihoodRequest], book: Book) -> Iterator[Scores | Failure]:
         """Scores of each Ask of one sitting in order, each as soon as it is there; nothing is asked before the first
         one is taken.
         """
         ...
 
-    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
+    def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt of one sitting, greedily, in order, in the same way."""
         ...
 

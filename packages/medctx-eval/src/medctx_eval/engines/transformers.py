@@ -13,8 +13,8 @@ from medctx.text import tokenizer as tokenizers
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
-from medctx_eval.engines.usage import Receipt, total
-from medctx_eval.prompting.prompt import Ask, Writing
+from medctx_eval.engines.usage import Usage, total
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ class TransformersEngine:
 
         self._model, self._tokenizer = model.eval(), tokenizer
         self.fine = sharpen(self._model)
-        self.receipt = Receipt(computed_tokens=0, book_prefills=0.0)
+        self.usage = Usage(computed_tokens=0, book_prefills=0.0)
 
     @classmethod
     def load(
@@ -132,14 +132,14 @@ class TransformersEngine:
         prefills: int = 0,
         seconds: float = 0,
     ) -> None:
-        spent = Receipt(
+        spent = Usage(
             requests=requests,
             prompt_tokens=prompt_tokens,
             computed_tokens=computed_tokens,
             book_prefills=prefills,
             seconds=seconds,
         )
-        self.receipt = total((self.receipt, spent))
+        self.usage = total((self.usage, spent))
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[DynamicCache, int]:
         """The keys and values of what prompts share, and how many tokens that is."""
@@ -153,7 +153,7 @@ class TransformersEngine:
         self._count(requests=1, prefills=int(book.tokens > 0))
         return cache, prefix
 
-    def score(self, asks: Sequence[Ask], book: Book) -> Iterator[Scores | Failure]:
+    def score(self, asks: Sequence[LikelihoodRequest], book: Book) -> Iterator[Scores | Failure]:
         """One forward pass over what the prompts share, then one over each row of suffixes and continuations."""
         cache, prefix = self._prefill([ask.prompt for ask in asks], book)
         self._count(prompt_tokens=sum(len(ask.prompt) * len(ask.continuations) for ask in asks))
@@ -167,7 +167,7 @@ class TransformersEngine:
                 for reads in tree.reads
             )
 
-    def _greedy(self, writing: Writing, cache: DynamicCache, prefix: int) -> Written:
+    def _greedy(self, writing: GenerationRequest, cache: DynamicCache, prefix: int) -> Written:
         """The likeliest token after the likeliest token; where there are choices, among those that lead to one."""
         choices = [self._tokenizer.encode(choice, add_special_tokens=False) for choice in writing.choices]
         waiting, written = list(writing.prompt[prefix:]), list[int]()
@@ -191,7 +191,7 @@ class TransformersEngine:
         stops = found if isinstance(found, list) else [found]
         return {int(one) for one in (*stops, self._tokenizer.eos_token_id) if one is not None}
 
-    def write(self, writings: Sequence[Writing], book: Book) -> Iterator[Written | Failure]:
+    def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt, one after the other on the shared prefix."""
         cache, prefix = self._prefill([writing.prompt for writing in writings], book)
         self._count(prompt_tokens=sum(len(writing.prompt) for writing in writings))

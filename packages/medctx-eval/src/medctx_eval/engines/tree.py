@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from medctx_eval.prompting.prompt import Ask
+from medctx_eval.prompting.prompt import LikelihoodRequest
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Tree:
         return places
 
 
-def _add(tree: Tree, ask: Ask, prefix: int) -> None:
+def _add(tree: Tree, ask: LikelihoodRequest, prefix: int) -> None:
     *_, last = tree.extend(-1, ask.prompt[prefix:])
     reads = []
     for continuation in ask.continuations:
@@ -50,11 +50,11 @@ def _add(tree: Tree, ask: Ask, prefix: int) -> None:
     tree.reads.append(tuple(reads))
 
 
-def _size(ask: Ask, prefix: int) -> int:
+def _size(ask: LikelihoodRequest, prefix: int) -> int:
     return len(ask.prompt) - prefix + sum(len(continuation) - 1 for continuation in ask.continuations)
 
 
-def trees(asks: Sequence[Ask], prefix: int, most_tokens: int) -> Iterator[Tree]:
+def trees(asks: Sequence[LikelihoodRequest], prefix: int, most_tokens: int) -> Iterator[Tree]:
     """Lay the Asks out below their common first ``prefix`` tokens, in rows of about ``most_tokens`` tokens."""
     tree = Tree()
     for ask in asks:

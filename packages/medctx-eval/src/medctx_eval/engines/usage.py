@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from medctx.schemas.records import Record
 
 
-class Receipt(Record):
+class Usage(Record):
     """``prompt_tokens`` sent, of which ``computed_tokens`` were not read from a cache; ``book_prefills``: times a Book
     was computed. Nothing where a server does not tell.
     """
@@ -18,10 +18,10 @@ class Receipt(Record):
     book_prefills: float | None = None
     seconds: float = 0.0
 
-    def since(self, earlier: Receipt) -> Receipt:
+    def since(self, earlier: Usage) -> Usage:
         """What came after an earlier receipt of the same engine."""
         prefills, computed = self.book_prefills, self.computed_tokens
-        return Receipt(
+        return Usage(
             requests=self.requests - earlier.requests,
             prompt_tokens=self.prompt_tokens - earlier.prompt_tokens,
             computed_tokens=None if computed is None else computed - (earlier.computed_tokens or 0),
@@ -30,12 +30,12 @@ class Receipt(Record):
         )
 
 
-def total(receipts: Iterable[Receipt]) -> Receipt:
+def total(receipts: Iterable[Usage]) -> Usage:
     """The sum. Computed tokens are not known where one does not know them; a receipt without prefills saw no Book."""
     several = list(receipts)
     computed = [one.computed_tokens for one in several if one.computed_tokens is not None]
     prefills = [one.book_prefills for one in several if one.book_prefills is not None]
-    return Receipt(
+    return Usage(
         requests=sum(one.requests for one in several),
         prompt_tokens=sum(one.prompt_tokens for one in several),
         computed_tokens=sum(computed) if computed and len(computed) == len(several) else None,

@@ -13,7 +13,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx_eval.exams import schema
 from medctx_eval.exams.exam import Exam, ExamCard
 from medctx_eval.exams.generated import needle
-from medctx_eval.exams.generated import phenotypes as hpo
+from medctx_eval.exams.generated import phenotypes
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map
@@ -53,16 +53,16 @@ def _longhealth(task: str) -> ExamCard:
 
 _EXAMS = (
     Listed(
-        _generated("hpo-knowledge", "facts that medical Dialogues teach, and untaught ones"),
+        _generated("phenotypes-knowledge", "facts that medical Dialogues teach, and untaught ones"),
         False,
-        hpo.__doc__ or "",
-        lambda config, split, seed: hpo.knowledge(curriculum.build(split), seed),
+        phenotypes.__doc__ or "",
+        lambda config, split, seed: phenotypes.knowledge(curriculum.build(split), seed),
     ),
     Listed(
-        _generated("hpo-reading", "dossiers of diseases that no Dialogue mentions"),
+        _generated("phenotypes-reading", "dossiers of diseases that no Dialogue mentions"),
         True,
-        hpo.__doc__ or "",
-        lambda config, split, seed: hpo.reading(curriculum.build(split), seed),
+        phenotypes.__doc__ or "",
+        lambda config, split, seed: phenotypes.reading(curriculum.build(split), seed),
     ),
     Listed(needle.CARD, True, needle.__doc__ or "", lambda config, split, seed: needle.build(config, seed)),
     *(

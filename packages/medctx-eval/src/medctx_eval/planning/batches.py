@@ -19,7 +19,7 @@ from medctx_eval.planning.groups import Group, chunks, groups_of, passages
 TOGETHER_CLOSED = 32
 
 
-class Seat(Record):
+class PlannedItem(Record):
     """One item under one realised Condition: its options and gold are those it has there.
 
     ``memory`` holds the gold letters before the evidence was altered.
@@ -30,27 +30,29 @@ class Seat(Record):
     memory: tuple[str, ...] = ()
 
 
-class Sitting(Record):
+class BookBatch(Record):
     """One Book and the items asked on it; ``book`` is nothing where the evidence is longer than the Condition."""
 
     book: Book | None
-    seats: tuple[Seat, ...]
+    planned_items: tuple[PlannedItem, ...]
 
 
-def _seats(group: Group, condition: Condition) -> tuple[Seat, ...]:
+def _seats(group: Group, condition: Condition) -> tuple[PlannedItem, ...]:
     pairs = zip(group.items, group.memory, strict=True)
-    return tuple(Seat(item=item, condition=condition, memory=memory) for item, memory in pairs)
+    return tuple(PlannedItem(item=item, condition=condition, memory=memory) for item, memory in pairs)
 
 
-def _closed(items: Sequence[ExamItem], condition: Condition) -> Iterator[Sitting]:
+def _closed(items: Sequence[ExamItem], condition: Condition) -> Iterator[BookBatch]:
     for begin in range(0, len(items), TOGETHER_CLOSED):
         several = items[begin : begin + TOGETHER_CLOSED]
-        yield Sitting(book=EMPTY, seats=tuple(Seat(item=item, condition=condition) for item in several))
+        yield BookBatch(
+            book=EMPTY, planned_items=tuple(PlannedItem(item=item, condition=condition) for item in several)
+        )
 
 
-def _alone(groups: Sequence[Group], condition: Condition, count: TokenCount) -> Iterator[Sitting]:
+def _alone(groups: Sequence[Group], condition: Condition, count: TokenCount) -> Iterator[BookBatch]:
     for group in groups:
-        yield Sitting(book=bind(group.evidence, count), seats=_seats(group, condition))
+        yield BookBatch(book=bind(group.evidence, count), planned_items=_seats(group, condition))
 
 
 def _distractors(exam: Exam, groups: Sequence[Group], seed: int) -> list[Passage]:
@@ -68,7 +70,7 @@ def _distractors(exam: Exam, groups: Sequence[Group], seed: int) -> list[Passage
 
 def _as_long(
     exam: Exam, groups: Sequence[Group], condition: Condition, count: TokenCount, seed: int
-) -> Iterator[Sitting]:
+) -> Iterator[BookBatch]:
     """Without the evidence: other Passages up to its length, the first one where none is as short."""
     for group in groups:
         others = _distractors(exam, [group], seed)
@@ -80,25 +82,29 @@ def _as_long(
         book = assemble([], others, bind(group.evidence, count).tokens, count)
         if book is None or not book.passages:
             book = bind(others[:1], count)
-        yield Sitting(book=book, seats=_seats(group, condition))
+        yield BookBatch(book=book, planned_items=_seats(group, condition))
 
 
 def _open_book(
     exam: Exam, groups: Sequence[Group], depths: Sequence[float], condition: Condition, count: TokenCount, seed: int
-) -> Sitting:
+) -> BookBatch:
     """One Book of the Condition's length for these groups, each group's evidence at its own depth."""
     assert condition.tokens is not None
     pairs = list(zip(groups, depths, strict=False))
     kept = condition.kind != "distractor"
     evidence = [(depth, passage) for group, depth in pairs for passage in group.evidence] if kept else []
     book = assemble(evidence, _distractors(exam, groups, seed), condition.tokens, count)
-    seats = [seat for group, depth in pairs for seat in _seats(group, condition.at(depth) if kept else condition)]
-    return Sitting(book=book, seats=tuple(seats))
+    planned_items = [
+        planned_item
+        for group, depth in pairs
+        for planned_item in _seats(group, condition.at(depth) if kept else condition)
+    ]
+    return BookBatch(book=book, planned_items=tuple(planned_items))
 
 
 def _among_others(
     exam: Exam, groups: list[Group], condition: Condition, depths: Sequence[float], count: TokenCount, seed: int
-) -> Iterator[Sitting]:
+) -> Iterator[BookBatch]:
     wanted = [condition.depth] if condition.depth is not None else list(depths)
     for number, several in enumerate(chunks(groups, len(wanted))):
         # Which group of a chunk lies deepest changes from chunk to chunk.
@@ -112,7 +118,7 @@ def _among_others(
             yield _open_book(exam, [group], [depth], condition, count, seed)
 
 
-def sittings(
+def batches(
     exam: Exam,
     conditions: Sequence[Condition],
     count: TokenCount,
@@ -120,13 +126,13 @@ def sittings(
     depths: Sequence[float],
     limits: dict[str, int],
     seed: int,
-) -> list[Sitting]:
+) -> list[BookBatch]:
     """Every sitting of an exam, Condition by Condition.
 
     ``count`` gives the tokens of a text under the examined model; ``depths`` are dealt to Conditions with a length
     that name none; ``limits`` caps the items of a Condition by its name. Items without evidence are asked closed only.
     """
-    planned: list[Sitting] = []
+    planned: list[BookBatch] = []
     for condition in conditions:
         limit = limits.get(condition.name)
         if condition.kind == "closed":

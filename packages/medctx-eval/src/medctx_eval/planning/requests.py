@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from medctx.io import digest
 from medctx.schemas.records import Book, Form, Mode
 from medctx.text.book import EMPTY
-from medctx_eval.planning.batches import Seat
+from medctx_eval.planning.batches import PlannedItem
 from medctx_eval.planning.option_order import orders
-from medctx_eval.prompting.prompt import Ask, Tokenizer, Writing, letter_ask, prior_ask, text_ask, writing
+from medctx_eval.prompting.prompt import (
+    GenerationRequest,
+    LikelihoodRequest,
+    Tokenizer,
+    letter_ask,
+    prior_ask,
+    text_request,
+    writing,
+)
 
 FORMS: dict[Mode, tuple[Form, ...]] = {
     "text": ("text",),
@@ -26,15 +34,15 @@ ORDERED: frozenset[Mode] = frozenset({"letter", "generate", "choice"})
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ItemRequest:
     """One request for an answer. ``key`` is the digest of the model's identity and of everything it is given."""
 
     key: str
-    seat: Seat
+    planned_item: PlannedItem
     form: Form
     order: int
     book: Book
-    asked: Ask | Writing
+    asked: LikelihoodRequest | GenerationRequest
 
     @property
     def longest(self) -> int:
@@ -47,12 +55,12 @@ def forms_of(modes: Sequence[Mode]) -> tuple[Form, ...]:
     return tuple(dict.fromkeys(form for mode in modes for form in FORMS[mode]))
 
 
-def orders_of(seat: Seat, mode: Mode, wanted: int) -> list[int]:
+def orders_of(planned_item: PlannedItem, mode: Mode, wanted: int) -> list[int]:
     """The orders a seat is judged in under a mode."""
-    return orders(seat.item, wanted) if mode in ORDERED else [0]
+    return orders(planned_item.item, wanted) if mode in ORDERED else [0]
 
 
-class Asker:
+class RequestBuilder:
     """Makes the questions of one model. ``wanted`` orders are asked where the form lists the options."""
 
     def __init__(
@@ -62,30 +70,32 @@ class Asker:
         self._forms = [form for form in forms_of(modes) if form != "prior"]
         self._wanted, self._answer_tokens = wanted, answer_tokens
 
-    def _asked(self, seat: Seat, book: Book, form: Form, order: int) -> Ask | Writing:
+    def _asked(
+        self, planned_item: PlannedItem, book: Book, form: Form, order: int
+    ) -> LikelihoodRequest | GenerationRequest:
         if form == "text":
-            return text_ask(self._tokenizer, book, seat.item)
+            return text_request(self._tokenizer, book, planned_item.item)
         if form == "prior":
-            return prior_ask(self._tokenizer, seat.item)
+            return prior_ask(self._tokenizer, planned_item.item)
         if form == "letter":
-            return letter_ask(self._tokenizer, book, seat.item, order)
-        return writing(self._tokenizer, book, seat.item, order, self._answer_tokens, held=form == "choice")
+            return letter_ask(self._tokenizer, book, planned_item.item, order)
+        return writing(self._tokenizer, book, planned_item.item, order, self._answer_tokens, held=form == "choice")
 
-    def _question(self, seat: Seat, book: Book, form: Form, order: int) -> Question:
-        asked = self._asked(seat, book, form, order)
+    def _question(self, planned_item: PlannedItem, book: Book, form: Form, order: int) -> ItemRequest:
+        asked = self._asked(planned_item, book, form, order)
         given = (
             [asked.prompt, asked.continuations]
-            if isinstance(asked, Ask)
+            if isinstance(asked, LikelihoodRequest)
             else [asked.prompt, asked.limit, asked.choices, "greedy"]
         )
-        return Question(digest.of_value([self._identity, form, given]), seat, form, order, book, asked)
+        return ItemRequest(digest.of_value([self._identity, form, given]), planned_item, form, order, book, asked)
 
-    def questions(self, seat: Seat, book: Book) -> Iterator[Question]:
+    def questions(self, planned_item: PlannedItem, book: Book) -> Iterator[ItemRequest]:
         """Everything asked for a seat before its Book."""
         for form in self._forms:
-            for order in [0] if form == "text" else orders(seat.item, self._wanted):
-                yield self._question(seat, book, form, order)
+            for order in [0] if form == "text" else orders(planned_item.item, self._wanted):
+                yield self._question(planned_item, book, form, order)
 
-    def prior(self, seat: Seat) -> Question:
+    def prior(self, planned_item: PlannedItem) -> ItemRequest:
         """The options of a seat's item without question and Book."""
-        return self._question(seat, EMPTY, "prior", 0)
+        return self._question(planned_item, EMPTY, "prior", 0)

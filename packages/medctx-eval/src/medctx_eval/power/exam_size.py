@@ -52,7 +52,7 @@ class Sight(Record):
 
 
 class ExamSize(Record):
-    """Everything ``medctx-eval plan`` shows. ``delta`` in (0, 1), ``wanted`` the power asked for."""
+    """Everything ``medctx-eval power`` shows. ``delta`` in (0, 1), ``wanted`` the power asked for."""
 
     delta: float
     wanted: float

@@ -32,7 +32,7 @@ class Tokenizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LikelihoodRequest:
     """A prompt and what may follow it; the engine returns the log-likelihood of every token of each continuation.
 
     ``content`` is the message the prompt was rendered from and ``texts`` what follows it, for servers that take no
@@ -51,7 +51,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class GenerationRequest:
     """A prompt to be continued freely: as token ids, and as the message it was rendered from, for servers that render
     by themselves. At most ``limit`` tokens are written, and where ``choices`` are given nothing but one of them.
     """
@@ -91,15 +91,15 @@ def _ending(tokenizer: Tokenizer) -> str:
     return str(tokenizer.apply_chat_template(messages, tokenize=False)).rpartition(wording.MARK)[2]
 
 
-def ask(tokenizer: Tokenizer, rendered: str, texts: Sequence[str], ending: str = "") -> Ask:
+def ask(tokenizer: Tokenizer, rendered: str, texts: Sequence[str], ending: str = "") -> LikelihoodRequest:
     """Token ids of a rendered prompt and of each answer as it continues it, up to the first token of ``ending``.
 
     See :func:`medctx.text.continuation.continued`.
     """
-    return Ask(*continued(tokenizer, rendered, texts, ending))
+    return LikelihoodRequest(*continued(tokenizer, rendered, texts, ending))
 
 
-def _ask_answers(tokenizer: Tokenizer, content: str, item: ExamItem, joined: Sequence[str]) -> Ask:
+def _ask_answers(tokenizer: Tokenizer, content: str, item: ExamItem, joined: Sequence[str]) -> LikelihoodRequest:
     """Ask with every possible answer as a continuation; sets of several sizes are comparable when they end."""
     ending = _ending(tokenizer) if item.multiple else ""
     found = ask(tokenizer, _rendered(tokenizer, content), joined, ending)
@@ -110,12 +110,12 @@ def _texts(item: ExamItem) -> list[str]:
     return ["; ".join(item.options[letter] for letter in chosen) for chosen in answers(item)]
 
 
-def text_ask(tokenizer: Tokenizer, book: Book, item: ExamItem) -> Ask:
+def text_request(tokenizer: Tokenizer, book: Book, item: ExamItem) -> LikelihoodRequest:
     """Ask the question alone; the continuations are the texts of :func:`answers`."""
     return _ask_answers(tokenizer, message(book, item.question), item, _texts(item))
 
 
-def prior_ask(tokenizer: Tokenizer, item: ExamItem) -> Ask:
+def prior_ask(tokenizer: Tokenizer, item: ExamItem) -> LikelihoodRequest:
     """The options' texts after no question at all: how likely they are by themselves.
 
     Holtzman et al. (2021), EMNLP, section 3 (a premise without the question), with the content-free text of Zhao et al.
@@ -128,18 +128,20 @@ def _letters(item: ExamItem, shown: Shown) -> list[str]:
     return [wording.JOINT.join(shown.forth(chosen)) for chosen in answers(item)]
 
 
-def letter_ask(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int = 0) -> Ask:
+def letter_ask(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int = 0) -> LikelihoodRequest:
     """Ask with the options listed in an order; the continuations are the letters shown for :func:`answers`."""
     shown = show(item, order)
     content = message(book, wording.listed(item, shown.options))
     return _ask_answers(tokenizer, content, item, _letters(item, shown))
 
 
-def writing(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int, limit: int, *, held: bool = False) -> Writing:
+def writing(
+    tokenizer: Tokenizer, book: Book, item: ExamItem, order: int, limit: int, *, held: bool = False
+) -> GenerationRequest:
     """Ask with the options listed in an order and let the model write; ``held`` to the letters of an answer."""
     shown = show(item, order)
     content = message(book, wording.listed(item, shown.options))
     prompt = tuple(tokenizer.encode(_rendered(tokenizer, content), add_special_tokens=False))
     if not held:
-        return Writing(prompt, content, limit)
-    return Writing(prompt, content, wording.CHOICE_TOKENS, tuple(_letters(item, shown)))
+        return GenerationRequest(prompt, content, limit)
+    return GenerationRequest(prompt, content, wording.CHOICE_TOKENS, tuple(_letters(item, shown)))

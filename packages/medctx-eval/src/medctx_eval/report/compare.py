@@ -53,7 +53,7 @@ class CellDifference(Record):
     equivalence: Equivalence
 
 
-class Compared(Record):
+class ExamComparison(Record):
     """Everything ``medctx-eval compare`` shows, in one mode."""
 
     mode: Mode
@@ -123,7 +123,7 @@ def _pairs(cells: Sequence[Cell], judged: Sequence[str], every: bool) -> list[tu
 
 def compare(
     folders: Sequence[Path], config: ReportConfig, *, every_pair: bool = False, conditions: bool = False
-) -> Compared:
+) -> ExamComparison:
     """Compare the models of run folders on exactly what all of them were asked.
 
     Every cell with its base, or with ``every_pair`` all with all; by axis, with ``conditions`` also by Condition.
@@ -140,7 +140,7 @@ def compare(
         raise MedctxError(f"Only {base} was given; name at least two examined models to compare.")
     shown = _shown(own, conditions)
     exams = {card.name: None for run in collected.runs for card in run.manifest.exams}
-    return Compared(
+    return ExamComparison(
         mode=mode,
         exams=tuple(exams),
         base=base,

@@ -14,7 +14,7 @@ from medctx.schemas.records import Record
 from medctx.text.book import EMPTY
 from medctx_eval.engines.protocol import Engine, Failure
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Ask, Tokenizer, ask
+from medctx_eval.prompting.prompt import LikelihoodRequest, Tokenizer, ask
 from medctx_eval.run.config import ModelConfig
 
 FILE = "canary.json"
@@ -58,7 +58,7 @@ class Proof(Record):
         return self.gap < max(self.expected / 2, ACTS)
 
 
-def _asks(tokenizer: Tokenizer) -> list[Ask]:
+def _asks(tokenizer: Tokenizer) -> list[LikelihoodRequest]:
     found = []
     for question, answers in _PROMPTS:
         messages = [{"role": "user", "content": question}]

@@ -8,9 +8,9 @@ from medctx.process.cpu import on_cpu
 from medctx.schemas.records import Record
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.likelihood import wanted_tokens
-from medctx_eval.planning.requests import Asker
-from medctx_eval.prompting.prompt import Ask, Writing
-from medctx_eval.run.exam_plan import Paper
+from medctx_eval.planning.requests import RequestBuilder
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
+from medctx_eval.run.exam_plan import ExamPlan
 
 # Measured on two cores with SmolLM2-135M (DECISIONS.md): what an adapter adds to a question over merged weights, and
 # what merging an adapter and starting a server anew costs.
@@ -52,13 +52,15 @@ def adapters_as(items: int) -> Literal["hot", "merged"]:
     return "merged" if on_cpu() and items * ADAPTER_COST_S > MERGE_AND_RESTART_S else "hot"
 
 
-def _requests(asked: Ask | Writing) -> int:
+def _requests(asked: LikelihoodRequest | GenerationRequest) -> int:
     """The prompt's own, and one more for what follows it."""
-    return 1 + (isinstance(asked, Ask) and len(wanted_tokens(asked)) > 1)
+    return 1 + (isinstance(asked, LikelihoodRequest) and len(wanted_tokens(asked)) > 1)
 
 
-def _own(asked: Ask | Writing) -> int:
-    return len(asked.prompt) + (sum(map(len, asked.continuations)) if isinstance(asked, Ask) else asked.limit)
+def _own(asked: LikelihoodRequest | GenerationRequest) -> int:
+    return len(asked.prompt) + (
+        sum(map(len, asked.continuations)) if isinstance(asked, LikelihoodRequest) else asked.limit
+    )
 
 
 def _shown(text: str) -> str:
@@ -68,18 +70,18 @@ def _shown(text: str) -> str:
     return f"{text[:half]} ... ({len(text) - SHOWN_CHARS:,} characters left out) ... {text[-half:]}"
 
 
-def estimate(paper: Paper, asker: Asker, positions: int) -> Estimate:
+def estimate(exam_plan: ExamPlan, request_builder: RequestBuilder, positions: int) -> Estimate:
     """Render and count every prompt."""
     questions, requests, unique, longest, misfits = 0, 0, 0, 0, 0
     examples: dict[str, str] = {}
-    for sitting in paper.sittings:
-        if sitting.book is None:
-            misfits += len(sitting.seats)
+    for batch in exam_plan.batches:
+        if batch.book is None:
+            misfits += len(batch.planned_items)
             continue
         asked = []
-        for seat in sitting.seats:
-            for question in asker.questions(seat, sitting.book):
-                examples.setdefault(f"{seat.condition.kind}, {question.form}", _shown(question.asked.content))
+        for planned_item in batch.planned_items:
+            for question in request_builder.questions(planned_item, batch.book):
+                examples.setdefault(f"{planned_item.condition.kind}, {question.form}", _shown(question.asked.content))
                 if positions and question.longest >= positions:
                     misfits += 1
                 else:
@@ -91,18 +93,18 @@ def estimate(paper: Paper, asker: Asker, positions: int) -> Estimate:
         unique += shared + sum(_own(one) - shared for one in asked)
     rate = TOKENS_PER_S["cpu" if on_cpu() else "gpu"]
     return Estimate(
-        items=len(paper.seats),
+        items=len(exam_plan.planned_items),
         questions=questions,
         requests=requests,
-        books=len(paper.books),
-        book_tokens=sum(book.tokens for book in paper.books.values()),
+        books=len(exam_plan.books),
+        book_tokens=sum(book.tokens for book in exam_plan.books.values()),
         unique_tokens=unique,
         longest=longest,
         positions=positions,
         does_not_fit=misfits,
-        unalterable=paper.unalterable,
+        unalterable=exam_plan.unalterable,
         expected_seconds=round(unique / rate, 1),
         at_tokens_per_second=rate,
-        adapters=adapters_as(len(paper.seats)),
+        adapters=adapters_as(len(exam_plan.planned_items)),
         examples=examples,
     )

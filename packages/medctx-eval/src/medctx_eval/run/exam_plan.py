@@ -14,7 +14,7 @@ from medctx_eval.exams import registry
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.counterfactual import offer_cannot
 from medctx_eval.exams.exam import Exam
-from medctx_eval.planning.batches import Seat, Sitting, sittings
+from medctx_eval.planning.batches import BookBatch, PlannedItem, batches
 from medctx_eval.planning.groups import unalterable
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run.config import ExamConfig, RunConfig
@@ -49,12 +49,12 @@ def build_exams(config: RunConfig) -> list[Exam]:
     return found
 
 
-def _sittings(exam: Exam, asked: ExamConfig, count: _Counter, seed: int) -> list[Sitting]:
+def _sittings(exam: Exam, asked: ExamConfig, count: _Counter, seed: int) -> list[BookBatch]:
     conditions = [parse(text) for text in asked.conditions]
-    return sittings(exam, conditions, count, depths=asked.depths, limits=asked.limits, seed=seed)
+    return batches(exam, conditions, count, depths=asked.depths, limits=asked.limits, seed=seed)
 
 
-class Paper:
+class ExamPlan:
     """Every Book, item and Condition that a model with this tokenizer is asked.
 
     ``unalterable``: by exam, how many items with evidence are left out of ``counterfactual``, where that is asked.
@@ -64,30 +64,30 @@ class Paper:
         self.tokenizer = tokenizer
         self.exams = tuple(exams)
         count = _Counter(tokenizer)
-        self.sittings: list[Sitting] = []
+        self.batches: list[BookBatch] = []
         self.conditions: list[str] = []
         self.unalterable: dict[str, int] = {}
         for exam, asked in zip(exams, config.exams, strict=True):
-            self.sittings += _sittings(exam, asked, count, config.seed)
+            self.batches += _sittings(exam, asked, count, config.seed)
             self.conditions += [condition for condition in asked.conditions if condition not in self.conditions]
             if any(parse(text).kind == "counterfactual" for text in asked.conditions):
                 self.unalterable[exam.card.name] = unalterable(exam)
-        self.digest = digest.of_records(self.sittings)
+        self.digest = digest.of_records(self.batches)
 
     @property
-    def seats(self) -> list[Seat]:
+    def planned_items(self) -> list[PlannedItem]:
         """Every item under every Condition, in the order they are asked."""
-        return [seat for sitting in self.sittings for seat in sitting.seats]
+        return [planned_item for batch in self.batches for planned_item in batch.planned_items]
 
     @property
     def books(self) -> dict[str, Book]:
         """Different Books by id, the empty one not among them."""
-        return {sitting.book.id: sitting.book for sitting in self.sittings if sitting.book and sitting.book.tokens}
+        return {batch.book.id: batch.book for batch in self.batches if batch.book and batch.book.tokens}
 
     @property
     def items(self) -> dict[str, ExamItem]:
         """The items asked, as their exams have them."""
-        asked = {seat.item.id for seat in self.seats}
+        asked = {planned_item.item.id for planned_item in self.planned_items}
         return {item.id: item for exam in self.exams for item in exam.items if item.id in asked}
 
     @property
@@ -107,7 +107,7 @@ class Paper:
         """Write items, their evidence and Books beside the run folders, for those who want to look and for the ledger
         of contamination; returns the folder's name.
         """
-        name = f"paper-{self.digest[: digest.SHORT]}"
+        name = f"exam-plan-{self.digest[: digest.SHORT]}"
         folder = out / name
         if not (folder / run_folder.ITEMS).is_file():
             write_records(folder / run_folder.BOOKS, self.books.values())

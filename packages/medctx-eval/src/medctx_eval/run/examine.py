@@ -21,13 +21,13 @@ from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.machine import in_float32
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.planning.requests import Asker
+from medctx_eval.planning.requests import RequestBuilder
 from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run import canary, modes
 from medctx_eval.run.config import ModelConfig, RunConfig
 from medctx_eval.run.estimate import Estimate, estimate
-from medctx_eval.run.exam_plan import Paper, build_exams
+from medctx_eval.run.exam_plan import ExamPlan, build_exams
 from medctx_eval.run.identity import identity, shortest, versions, with_digests
 from medctx_eval.run.runner import examine
 from medctx_eval.run.session import Session, engine_kind, slug
@@ -55,9 +55,9 @@ def headline(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:
     return found
 
 
-def asker(config: RunConfig, tokenizer: Tokenizer, name: str) -> Asker:
+def request_builder(config: RunConfig, tokenizer: Tokenizer, name: str) -> RequestBuilder:
     """Who makes the questions for the model of this identity."""
-    return Asker(tokenizer, name, config.all_modes, config.orders, config.answer_tokens)
+    return RequestBuilder(tokenizer, name, config.all_modes, config.orders, config.answer_tokens)
 
 
 class Examination:
@@ -70,7 +70,7 @@ class Examination:
         self.kind = engine_kind(config)
         self._tokenizer = tokenizers.load(tokenizer_name(config))
         self.models = [with_digests(model) for model in config.models]
-        self.paper = Paper(config, build_exams(config), self._tokenizer)
+        self.exam_plan = ExamPlan(config, build_exams(config), self._tokenizer)
         self._session = Session(config, self.kind, out)
 
     def _folder(self, model: ModelConfig, name: str) -> Path:
@@ -78,7 +78,7 @@ class Examination:
 
     def _key(self, name: str) -> str:
         asked = [self._config.all_modes, self._config.orders, self._config.answer_tokens]
-        return digest.of_value([name, self.paper.digest, asked])
+        return digest.of_value([name, self.exam_plan.digest, asked])
 
     def _done(self, folder: Path, key: str) -> bool:
         file = folder / run_folder.MANIFEST
@@ -124,10 +124,10 @@ class Examination:
             possible=modes.possible_modes(engine),
             means=modes.means(engine) | self._computed(),
             proof=proof,
-            paper=self.paper.save(self._out),
-            exams=tuple(exam.card for exam in self.paper.exams),
-            conditions=tuple(self.paper.conditions),
-            unalterable=self.paper.unalterable,
+            exam_plan=self.exam_plan.save(self._out),
+            exams=tuple(exam.card for exam in self.exam_plan.exams),
+            conditions=tuple(self.exam_plan.conditions),
+            unalterable=self.exam_plan.unalterable,
             n=judged,
             cost=cost,
             versions=versions(self.kind),
@@ -136,21 +136,21 @@ class Examination:
 
     def _examine(self, model: ModelConfig, engine: Engine, name: str, folder: Path, key: str) -> None:
         config = self._config
-        modes.require_modes(config, engine, self.paper, model.name)
+        modes.require_modes(config, engine, self.exam_plan, model.name)
         if self.kind == "endpoint" and "text" in engine.forms:
             canary.same_as_before(engine, self._tokenizer, folder, model.name)
         proof = self._proof(model, engine)
         judged, spent = examine(
-            self.paper,
+            self.exam_plan,
             engine,
-            asker(config, self._tokenizer, name),
+            request_builder(config, self._tokenizer, name),
             name=model.name,
             positions=shortest(self.models, config.positions, config.vllm.max_model_len, engine.max_positions),
             folder=folder,
             modes=config.all_modes,
             orders=config.orders,
         )
-        cost = Cost(books=len(self.paper.books), **spent.model_dump())
+        cost = Cost(books=len(self.exam_plan.books), **spent.model_dump())
         run_folder.write(folder, self._manifest(model, engine, key, len(judged), cost, proof), judged)
 
     def _computed(self) -> dict[str, str]:
@@ -217,11 +217,11 @@ def _show(found: RunFolder) -> None:
 def dry_run(config: RunConfig) -> Estimate:
     """What the exam would cost, without asking anything; needs no server."""
     tokenizer = tokenizers.load(tokenizer_name(config))
-    paper = Paper(config, build_exams(config), tokenizer)
+    exam_plan = ExamPlan(config, build_exams(config), tokenizer)
     folders = any(model.folder for model in config.models)
     known = folders or config.positions or config.vllm.max_model_len
     positions = shortest(config.models, config.positions, config.vllm.max_model_len) if known else 0
-    return estimate(paper, asker(config, tokenizer, ""), positions)
+    return estimate(exam_plan, request_builder(config, tokenizer, ""), positions)
 
 
 def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda folder: None) -> list[Path]:
@@ -234,14 +234,19 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
     with _opened(config, out) as examination, tracking.run("exam", "exam") as tracked:
         out.mkdir(parents=True, exist_ok=True)
         configs.save(config, out / "config.yaml")
-        paper = examination.paper
+        exam_plan = examination.exam_plan
         tracked.params(
-            {"engine": examination.kind, "mode": config.mode, "items": len(paper.seats), "books": len(paper.books)}
+            {
+                "engine": examination.kind,
+                "mode": config.mode,
+                "items": len(exam_plan.planned_items),
+                "books": len(exam_plan.books),
+            }
         )
-        for name, count in paper.unalterable.items():
+        for name, count in exam_plan.unalterable.items():
             if count:
                 say(f"{count} items of {name} are not asked under counterfactual: no altered evidence is certain.")
-        for exam in paper.exams:
+        for exam in exam_plan.exams:
             tracked.tags({f"exam.{exam.card.name}": exam.card.digest})
         for model in examination.models:
             try:

@@ -8,7 +8,7 @@ from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.planning.requests import FORMS
 from medctx_eval.run.config import RunConfig
-from medctx_eval.run.exam_plan import Paper
+from medctx_eval.run.exam_plan import ExamPlan
 
 
 def possible_modes(engine: Engine) -> tuple[Mode, ...]:
@@ -16,7 +16,7 @@ def possible_modes(engine: Engine) -> tuple[Mode, ...]:
     return tuple(mode for mode, forms in FORMS.items() if set(forms) <= engine.forms)
 
 
-def require_modes(config: RunConfig, engine: Engine, paper: Paper, name: str) -> None:
+def require_modes(config: RunConfig, engine: Engine, exam_plan: ExamPlan, name: str) -> None:
     """Refuse modes that the engine was not found to allow, naming those it does."""
     possible = possible_modes(engine)
     for mode in config.all_modes:
@@ -26,7 +26,7 @@ def require_modes(config: RunConfig, engine: Engine, paper: Paper, name: str) ->
                 f"The model {name!r} cannot be asked in the mode {mode!r} there; possible: {ways}. Set mode and modes "
                 f"to those, for example mode={possible[-1] if possible else mode} modes=[]."
             )
-    several = next((item.id for item in paper.items.values() if item.multiple), None)
+    several = next((item.id for item in exam_plan.items.values() if item.multiple), None)
     if several and "letter" in config.all_modes and "text" not in possible:
         raise MedctxError(
             f"Item {several!r} has several right options, which a server that lists only its likeliest tokens cannot "

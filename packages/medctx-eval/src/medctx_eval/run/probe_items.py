@@ -8,7 +8,7 @@ from medctx.schemas.probe_item import ProbeItem
 from medctx.text.book import TokenCount
 from medctx_eval.exams.condition import Condition
 from medctx_eval.exams.exam import Exam
-from medctx_eval.planning.batches import sittings
+from medctx_eval.planning.batches import batches
 
 
 def probe_items(
@@ -18,8 +18,8 @@ def probe_items(
     evidence is longer than the Condition.
     """
     limits = {condition.name: limit for condition in conditions}
-    for sitting in sittings(exam, conditions, count, depths=(0.5,), limits=limits, seed=seed):
-        for seat in sitting.seats:
-            if sitting.book is not None and not seat.item.multiple:
-                found = {"axis": seat.condition.axis, "item": seat.item, "book": sitting.book}
+    for batch in batches(exam, conditions, count, depths=(0.5,), limits=limits, seed=seed):
+        for planned_item in batch.planned_items:
+            if batch.book is not None and not planned_item.item.multiple:
+                found = {"axis": planned_item.condition.axis, "item": planned_item.item, "book": batch.book}
                 yield ProbeItem.model_validate(found)

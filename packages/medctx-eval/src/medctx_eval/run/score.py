@@ -8,7 +8,7 @@ from typing import NamedTuple
 from medctx.schemas.records import AnswerScore, Axis, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.engines.protocol import Scores
 from medctx_eval.extract import extract
-from medctx_eval.planning.batches import Seat
+from medctx_eval.planning.batches import PlannedItem
 from medctx_eval.planning.option_order import show
 
 
@@ -79,29 +79,29 @@ def verdict(item: ExamItem, found: Outcome) -> Verdict:
     return found.problem
 
 
-def axis(seat: Seat) -> Axis:
+def axis(planned_item: PlannedItem) -> Axis:
     """That of the Condition, and abstention wherever a Book stands before a question that nothing in it answers."""
-    item, condition = seat.item, seat.condition
+    item, condition = planned_item.item, planned_item.condition
     silent = condition.kind != "closed" and item.gold == (item.cannot,)
     return "abstention" if silent else condition.axis
 
 
-def judge(seat: Seat, mode: Mode, order: int, reply: Reply, prior: Reply | None = None) -> Judged:
+def judge(planned_item: PlannedItem, mode: Mode, order: int, reply: Reply, prior: Reply | None = None) -> Judged:
     """The record of one seat under one mode and order."""
-    item, condition = seat.item, seat.condition
+    item, condition = planned_item.item, planned_item.condition
     found = outcome(item, mode, reply, prior)
     return Judged(
         item=item.id,
         exam=item.exam,
         condition=condition.name,
-        axis=axis(seat),
+        axis=axis(planned_item),
         cluster=item.cluster,
         mode=mode,
         order=order,
         verdict=verdict(item, found),
         chosen=found.letters,
         gold=item.gold,
-        memory=seat.memory,
+        memory=planned_item.memory,
         book=reply.book,
         detail=found.detail,
         tags=item.tags,

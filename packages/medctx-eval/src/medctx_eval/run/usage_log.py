@@ -10,31 +10,31 @@ from typing import Self
 
 from medctx.io.journal import Journal
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import Receipt, total
+from medctx_eval.engines.usage import Usage, total
 
 FILE = "costs.jsonl"
 EVERY_S = 5.0
 """A kill loses what was spent in so many seconds at most."""
 
 
-class Spending:
+class UsageLog:
     """Appends what an engine spent since the last line. Safe to use from several threads."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
-        self._journal = Journal(folder / FILE, Receipt)
+        self._journal = Journal(folder / FILE, Usage)
         self._engine, self._lock = engine, Lock()
-        self._noted, self._when = Receipt(), time.monotonic()
+        self._noted, self._when = Usage(), time.monotonic()
 
     def note(self, *, at_once: bool = False) -> None:
         """Write a line, unless one has just been written."""
         with self._lock:
             if at_once or time.monotonic() - self._when >= EVERY_S:
-                now = self._engine.receipt
+                now = self._engine.usage
                 self._journal.append(now.since(self._noted))
                 self._noted, self._when = now, time.monotonic()
 
     @property
-    def total(self) -> Receipt:
+    def total(self) -> Usage:
         """Everything spent for this run, in this session and before."""
         return total(self._journal.records)
 

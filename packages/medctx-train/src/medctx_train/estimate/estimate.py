@@ -50,7 +50,7 @@ def _words(config: SftConfig, needed: Memory | None, *, gpu: bool) -> str:
     return f"{needed.total / GIB:.2f} GiB {where}; one row at a time, {kept}, {config.loss_chunk:,} logits at a time"
 
 
-def plan(config: SftConfig, flops: float | None = None) -> SftPlan:
+def estimate(config: SftConfig, flops: float | None = None) -> SftPlan:
     """Encode and pack the mix, count, and foretell. ``flops``: FLOP/s to go by, nothing where they are found out."""
     import torch
 

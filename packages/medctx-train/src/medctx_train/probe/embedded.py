@@ -12,13 +12,13 @@ from random import Random
 from typing import cast
 
 from medctx.errors import MedctxError
-from medctx.facts import phenotypes as hpo
+from medctx.facts import phenotypes
 from medctx.facts.curriculum import Curriculum, CurriculumConfig, Dossier, build
 from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Book, ExamItem, Passage
 from medctx.text.book import EMPTY, TokenCount, bind
 
-EXAM = "hpo-probe"
+EXAM = "phenotypes-probe"
 WORDINGS = {
     "finding": "{subject}: which of the following would you look for?",
     "term": "Which expression means this? {subject}",
@@ -29,7 +29,7 @@ _LETTERS = "ABCD"
 
 def _knowledge(curriculum: Curriculum, most: int, rng: Random) -> Iterator[ProbeItem]:
     facts = [fact for fact in curriculum.facts if fact.taught]
-    true = {disease.id: set(disease.findings) for disease in hpo.load().diseases}
+    true = {disease.id: set(disease.findings) for disease in phenotypes.load().diseases}
     for fact in rng.sample(facts, min(most, len(facts))):
         false = [
             other.answer
@@ -52,7 +52,7 @@ def _asked(
         gold=(_LETTERS[options.index(gold)],),
         cluster=about,
         source=f"Human Phenotype Ontology, release {version}",
-        licence=hpo.LICENCE,
+        licence=phenotypes.LICENCE,
         generated=True,
     )
     return ProbeItem(axis=axis, item=item, book=book)

@@ -31,7 +31,7 @@ OTHER_SOURCE = "of another exam"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ItemRequest:
     """One question; ``category`` is one of the six exams, ``subject`` the finest division it lies in."""
 
     id: str
@@ -67,7 +67,7 @@ def _letters(answer: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.sub(r"[\s,;、/|]+", "", plain))))
 
 
-def _question(row: dict[str, object], answers: dict[str, str]) -> Question | str:
+def _question(row: dict[str, object], answers: dict[str, str]) -> ItemRequest | str:
     """The question of a row, or why there is none."""
     name = _text(row, "id")
     source = _text(row, "source")
@@ -81,7 +81,7 @@ def _question(row: dict[str, object], answers: dict[str, str]) -> Question | str
         return NO_GOLD
     if not set(gold) <= set(options):
         return GOLD_NOT_OFFERED
-    return Question(
+    return ItemRequest(
         id=name,
         category=_text(row, "exam_type"),
         group=_text(row, "exam_class"),
@@ -113,7 +113,7 @@ def files_in(path: Path) -> tuple[Path, Path | None]:
     return found[0][0], found[1][0]
 
 
-def _unique(questions: Iterable[Question], path: Path) -> list[Question]:
+def _unique(questions: Iterable[ItemRequest], path: Path) -> list[ItemRequest]:
     seen: set[str] = set()
     kept = []
     for question in questions:
@@ -124,12 +124,12 @@ def _unique(questions: Iterable[Question], path: Path) -> list[Question]:
     return kept
 
 
-def read_questions(questions: Path, answers: Path | None) -> tuple[list[Question], dict[str, int]]:
+def read_questions(questions: Path, answers: Path | None) -> tuple[list[ItemRequest], dict[str, int]]:
     """The questions that can be asked, in the order of the file, and how many cannot, by reason."""
     golds = {_text(row, "id"): _text(row, "answer") for row in _rows(answers)} if answers else {}
     parsed = [_question(row, golds) for row in _rows(questions)]
     dropped = Counter(one for one in parsed if isinstance(one, str))
-    kept = _unique((one for one in parsed if isinstance(one, Question)), questions)
+    kept = _unique((one for one in parsed if isinstance(one, ItemRequest)), questions)
     if not kept:
         raise MedctxError(f"{questions} holds no question of CMB-Exam that can be asked ({dict(dropped)}).")
     return kept, dict(sorted(dropped.items()))

@@ -22,7 +22,7 @@ from random import Random
 from medctx.fetch.pinned import Remote, fetch
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.exam import Alteration, Exam, ExamCard, seal
-from medctx_eval.exams.published.cmb import ANSWERS, QUESTIONS, Question, files_in, read_questions
+from medctx_eval.exams.published.cmb import ANSWERS, QUESTIONS, ItemRequest, files_in, read_questions
 from medctx_eval.exams.readers.published_files import given, obtain
 from medctx_eval.run.config import ExamConfig
 
@@ -64,16 +64,16 @@ def _said(text: str) -> str:
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).lower()
 
 
-def _subject(question: Question) -> tuple[str, str, str]:
+def _subject(question: ItemRequest) -> tuple[str, str, str]:
     return question.category, question.group, question.subject
 
 
 class _Shelf:
     """The statements by subject in an order drawn by ``seed``, and the questions on each."""
 
-    def __init__(self, questions: Sequence[Question], seed: int) -> None:
+    def __init__(self, questions: Sequence[ItemRequest], seed: int) -> None:
         self.passages: list[Passage] = []
-        self.asked: dict[str, list[Question]] = {}
+        self.asked: dict[str, list[ItemRequest]] = {}
         self.subjects: dict[tuple[str, str, str], list[str]] = {}
         known: dict[str, str] = {}
         for question in questions:
@@ -105,7 +105,7 @@ class _Shelf:
                 yield names[begin : begin + LOT], self._rivals(subject, begin)
 
 
-def _item(question: Question, evidence: str, rivals: Sequence[str], cluster: str) -> ExamItem:
+def _item(question: ItemRequest, evidence: str, rivals: Sequence[str], cluster: str) -> ExamItem:
     tags = {"category": question.category, "class": question.group, "subject": question.subject}
     return ExamItem(
         id=f"cmb-open/{question.id}",
@@ -124,7 +124,7 @@ def _item(question: Question, evidence: str, rivals: Sequence[str], cluster: str
     )
 
 
-def _other_gold(question: Question, rng: Random) -> tuple[str, ...] | None:
+def _other_gold(question: ItemRequest, rng: Random) -> tuple[str, ...] | None:
     """Letters to state instead of the gold ones: one of them changed, or left out where all options are right."""
     right = {_said(question.options[letter]) for letter in question.gold}
     wrong = [
@@ -139,7 +139,7 @@ def _other_gold(question: Question, rng: Random) -> tuple[str, ...] | None:
     return tuple(sorted([*kept, rng.choice(wrong)] if wrong else kept))
 
 
-def _alterations(questions: Sequence[Question], evidence: dict[str, str], seed: int) -> Iterator[Alteration]:
+def _alterations(questions: Sequence[ItemRequest], evidence: dict[str, str], seed: int) -> Iterator[Alteration]:
     for question in questions:
         gold = _other_gold(question, Random(f"cmb-open-altered-{seed}-{question.id}"))
         if gold is not None:

@@ -24,8 +24,8 @@ from medctx_eval.exams.exam import Exam, ExamCard, seal
 from medctx_eval.exams.published.longhealth_file import (
     GOLD_UNCLEAR,
     LETTERS,
+    ItemRequest,
     Patient,
-    Question,
     gold_letter,
     read_patients,
 )
@@ -53,7 +53,7 @@ def _passages(patient: Patient) -> list[Passage]:
     return [Passage(id=f"{name}/{key}", text=text, facts=(name,)) for key, text in patient.texts.items()]
 
 
-def _where(patient: Patient, question: Question) -> dict[str, str]:
+def _where(patient: Patient, question: ItemRequest) -> dict[str, str]:
     """How many documents hold the answer, and in which fifth of the record it stands first."""
     if not question.spans:
         return {"documents": "unknown"}
@@ -86,7 +86,7 @@ class _Ward:
         own = {passage.id for passage in self.passages[patient.id]}
         return tuple(passage.id for passage in self._drawn if passage.id not in own)
 
-    def evidence(self, task: str, number: int, question: Question) -> tuple[str, ...]:
+    def evidence(self, task: str, number: int, question: ItemRequest) -> tuple[str, ...]:
         """What is read for a question on the patient at ``number`` in the drawn order."""
         patient = self.patients[number]
         if task == "longhealth-3":

@@ -23,7 +23,7 @@ LETTERS = "ABCDEFGHIJ"
 GOLD_UNCLEAR = "the right answer is none of the options, or several"
 
 
-class Question(Record):
+class ItemRequest(Record):
     """``spans``: for each document that holds the answer, where the places begin, in [0, 1]."""
 
     number: str
@@ -38,7 +38,7 @@ class Patient(Record):
 
     id: str
     texts: dict[str, str]
-    questions: tuple[Question, ...]
+    questions: tuple[ItemRequest, ...]
 
 
 class _Span(BaseModel):
@@ -82,10 +82,10 @@ def _in_order(texts: dict[str, str]) -> dict[str, str]:
     return {key: texts[key].strip() for key in sorted(texts, key=place) if texts[key].strip()}
 
 
-def _question(asked: _Asked, texts: dict[str, str]) -> Question:
+def _question(asked: _Asked, texts: dict[str, str]) -> ItemRequest:
     given = [asked.answer_a, asked.answer_b, asked.answer_c, asked.answer_d, asked.answer_e]
     spans = {key: span.start for key, span in (asked.answer_location or {}).items() if key in texts}
-    return Question(
+    return ItemRequest(
         number=str(asked.number),
         text=asked.question.strip(),
         options={letter: text.strip() for letter, text in zip(LETTERS, given, strict=False) if text.strip()},
@@ -127,7 +127,7 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(". ")
 
 
-def gold_letter(question: Question) -> str | None:
+def gold_letter(question: ItemRequest) -> str | None:
     """The one option that is the right answer's text, or holds it where none is; else nothing."""
     right = _plain(question.correct)
     plain = {letter: _plain(text) for letter, text in question.options.items()}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from medctx.io.jsonl import read_record, read_records
-from medctx.schemas.contamination import SUMMARY, TAUGHT, TOUCHES, Touch
-from medctx.schemas.contamination import Ledger as LedgerSummary
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, Overlap
+from medctx.schemas.contamination import ContaminationReport as LedgerSummary
 from medctx_eval.report.load.verdict_matrix import Aligned
 from medctx_eval.report.load.view import Sheet
 from medctx_eval.report.model import KNOWLEDGE, READING, Clean, Contamination
@@ -45,9 +45,9 @@ def read_all(paths: Sequence[Path]) -> Touched:
 
 def read(path: Path) -> Touched:
     """The ledger of a mix: its folder or its lines; its summary is read where it lies beside them."""
-    lines = path / TOUCHES if path.is_dir() else path
+    lines = path / OVERLAPS if path.is_dir() else path
     ways: dict[tuple[str, str], frozenset[str]] = {}
-    for touch in read_records(lines, Touch):
+    for touch in read_records(lines, Overlap):
         key = (touch.exam, touch.item)
         ways[key] = ways.get(key, frozenset()) | {touch.way}
     summary = lines.parent / SUMMARY

@@ -17,9 +17,9 @@ READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
 UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
 
 
-def _score(sheet: Sheet, cell: str, part: str, seats: BoolArray, found: Accuracy) -> Score:
+def _score(sheet: Sheet, cell: str, part: str, planned_items: BoolArray, found: Accuracy) -> Score:
     aligned, rows = sheet.aligned, list(sheet.rows[cell])
-    keys = aligned.keys_of(seats)
+    keys = aligned.keys_of(planned_items)
     counted = np.bincount(aligned.verdicts[rows][:, keys].ravel(), minlength=len(VERDICTS))
     counts = {verdict: int(count) for verdict, count in zip(VERDICTS, counted, strict=True)}
     total = int(keys.sum()) * len(rows)
@@ -35,7 +35,7 @@ def _score(sheet: Sheet, cell: str, part: str, seats: BoolArray, found: Accuracy
         accuracy=found,
         validity=readable / fitting if fitting else 0.0,
         upper=min(1.0, found.value + unreadable / total),
-        seeds=tuple(aligned.values[rows][:, seats].mean(axis=1).tolist()),
+        seeds=tuple(aligned.values[rows][:, planned_items].mean(axis=1).tolist()),
         imposed=int(aligned.imposed[rows][:, keys].sum()),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medctx.schemas.pareto import FrontPlace
+from medctx.schemas.pareto import ParetoPosition
 from medctx.schemas.records import Record
 from medctx_eval.report.decision.pareto import balanced, places
 from medctx_eval.stats import Difference
@@ -27,7 +27,7 @@ class Decision(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
-    front: tuple[FrontPlace, ...] = ()
+    front: tuple[ParetoPosition, ...] = ()
 
 
 class _Candidate(Record):
@@ -86,7 +86,7 @@ def checks(report: Report) -> tuple[Check, ...]:
     from medctx_eval.report.model import Check
 
     found = []
-    ledger = report.contamination
+    contamination_report = report.contamination
     for one in _candidates(report):
         found += [
             Check(
@@ -113,7 +113,7 @@ def checks(report: Report) -> tuple[Check, ...]:
             Check(
                 cell=one.name,
                 name="clean",
-                value=ledger.share if ledger else None,
+                value=contamination_report.share if contamination_report else None,
                 limit=report.max_contaminated,
                 passed=_is_clean(report),
             ),
@@ -160,10 +160,10 @@ def _failed(candidates: list[_Candidate], margin: float) -> str:
 
 def _stopped(report: Report, best: _Candidate) -> str:
     """Why the best of the cells that gain and read is stopped all the same; empty where it is not."""
-    ledger = report.contamination
-    if ledger and ledger.share > report.max_contaminated:
+    contamination_report = report.contamination
+    if contamination_report and contamination_report.share > report.max_contaminated:
         return (
-            f"{percent(ledger.share)} % of the items ({ledger.found} of {ledger.asked}) are in the training data, and "
+            f"{percent(contamination_report.share)} % of the items ({contamination_report.found} of {contamination_report.asked}) are in the training data, and "
             f"{percent(report.max_contaminated)} % are allowed"
         )
     if best.unreadable > report.max_unreadable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medctx.schemas.pareto import FrontPlace
+from medctx.schemas.pareto import ParetoPosition
 
 if TYPE_CHECKING:  # the report writes its headline with the gate, which uses this module
     from medctx_eval.report.model import Report
@@ -22,7 +22,7 @@ def _surely(report: Report, better: str, worse: str) -> bool:
     )
 
 
-def places(report: Report) -> tuple[FrontPlace, ...]:
+def places(report: Report) -> tuple[ParetoPosition, ...]:
     """Every cell that was asked for both axes."""
     scored = {}
     for cell in report.cells:
@@ -42,7 +42,7 @@ def places(report: Report) -> tuple[FrontPlace, ...]:
         ]
         sure = tuple(other for other in above if _surely(report, other, name))
         found.append(
-            FrontPlace(
+            ParetoPosition(
                 cell=name,
                 standing="behind" if sure else "perhaps behind" if above else "front",
                 beaten_by=sure or tuple(above),

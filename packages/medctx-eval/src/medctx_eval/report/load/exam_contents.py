@@ -21,9 +21,9 @@ class BookFacts:
 
 
 def _file(run: Run, name: str) -> Path | None:
-    if run.folder is None or not run.manifest.paper:
+    if run.folder is None or not run.manifest.exam_plan:
         return None
-    file = run.folder.parent / run.manifest.paper / name
+    file = run.folder.parent / run.manifest.exam_plan / name
     return file if file.is_file() else None
 
 

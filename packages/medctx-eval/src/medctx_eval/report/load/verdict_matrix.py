@@ -90,9 +90,9 @@ class Aligned:
         """(N,): the Book had room in every run; where it had none for one, all are does_not_fit."""
         return np.asarray(self.verdicts[0][self.starts] != MISFIT)
 
-    def keys_of(self, seats: BoolArray) -> BoolArray:
+    def keys_of(self, planned_items: BoolArray) -> BoolArray:
         """(K,) the keys of a mask over seats."""
-        return np.repeat(seats, self.sizes)
+        return np.repeat(planned_items, self.sizes)
 
 
 class Aligner:
@@ -185,8 +185,8 @@ class Aligner:
     def _fitting(self, verdicts: VerdictArray, columns: IntArray) -> BoolArray:
         """Make what does not fit one run (in any order) fit none, in place; returns (R, K) where a run gave up."""
         misfit = (verdicts == MISFIT).any(axis=0)
-        seats = columns[0].astype(np.int64) * (int(columns[1].max()) + 1) + columns[1]
-        lost = np.isin(seats, seats[misfit])
+        planned_items = columns[0].astype(np.int64) * (int(columns[1].max()) + 1) + columns[1]
+        lost = np.isin(planned_items, planned_items[misfit])
         imposed = np.asarray((verdicts != MISFIT) & lost)
         verdicts[:, lost] = MISFIT
         return imposed

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from medctx_eval.report.compare import Compared
+from medctx_eval.report.compare import ExamComparison
 from medctx_eval.report.load.parts import title
 from medctx_eval.report.model import READING
 from medctx_eval.stats import FEW, FEWEST
@@ -19,7 +19,7 @@ def _table(leading: int) -> Table:
     return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, leading=leading)
 
 
-def accuracy_table(found: Compared) -> Table:
+def accuracy_table(found: ExamComparison) -> Table:
     """One row per part and cell: per cent with the interval, questions, clusters and training seeds."""
     table = _table(0)
     table.add_column("of", max_width=24)
@@ -38,7 +38,7 @@ def accuracy_table(found: Compared) -> Table:
     return table
 
 
-def difference_table(found: Compared) -> Table:
+def difference_table(found: ExamComparison) -> Table:
     """One row per comparison; points with the interval below, p with Holm's below."""
     table = _table(1)
     table.add_column("comparison", min_width=19)
@@ -59,7 +59,7 @@ def difference_table(found: Compared) -> Table:
     return table
 
 
-def _chance(found: Compared) -> Iterator[str]:
+def _chance(found: ExamComparison) -> Iterator[str]:
     """What the intervals do and do not hold."""
     differences = [one.difference for one in found.differences]
     if any(one.seed_error is not None for one in differences):
@@ -74,7 +74,7 @@ def _chance(found: Compared) -> Iterator[str]:
         yield f"Only {clusters} clusters: intervals are widened for it, but read them with care below {FEW}."
 
 
-def _margins(found: Compared) -> Iterator[str]:
+def _margins(found: ExamComparison) -> Iterator[str]:
     for one in found.differences:
         if one.part == READING:
             shown = "is not worse" if one.equivalence.not_worse else "may be worse"
@@ -82,7 +82,7 @@ def _margins(found: Compared) -> Iterator[str]:
             yield f"{one.cell} {shown} than {one.other} by {percent(found.margin)} points of reading (p {p})."
 
 
-def notes(found: Compared) -> Iterator[str]:
+def notes(found: ExamComparison) -> Iterator[str]:
     """Sentences below the tables."""
     if found.differences:
         yield (

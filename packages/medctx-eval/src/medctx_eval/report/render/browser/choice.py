@@ -40,11 +40,13 @@ def _seats_in(sheet: Sheet, other: Sheet) -> NDArray[np.int64]:
 
     def asked(own: Sheet) -> list[tuple[str, str]]:
         aligned = own.aligned
-        seats = zip(aligned.item[aligned.starts].tolist(), aligned.condition[aligned.starts].tolist(), strict=True)
-        return [(aligned.items[item], aligned.conditions[condition]) for item, condition in seats]
+        planned_items = zip(
+            aligned.item[aligned.starts].tolist(), aligned.condition[aligned.starts].tolist(), strict=True
+        )
+        return [(aligned.items[item], aligned.conditions[condition]) for item, condition in planned_items]
 
-    places = {seat: place for place, seat in enumerate(asked(other))}
-    return np.array([places.get(seat, -1) for seat in asked(sheet)], dtype=np.int64)
+    places = {planned_item: place for place, planned_item in enumerate(asked(other))}
+    return np.array([places.get(planned_item, -1) for planned_item in asked(sheet)], dtype=np.int64)
 
 
 def turned(sheets: Sequence[Sheet]) -> Sheet | None:
@@ -57,9 +59,10 @@ def _flips(sheet: Sheet, other: Sheet | None) -> dict[str, NDArray[np.bool_]]:
     nothing = np.zeros(len(sheet.clusters), dtype=np.bool_)
     if other is None:
         return dict.fromkeys(sheet.cells, nothing)
-    seats = _seats_in(sheet, other)
+    planned_items = _seats_in(sheet, other)
     return {
-        cell: (seats >= 0) & _flipped(other, cell)[seats] if cell in other.cells else nothing for cell in sheet.cells
+        cell: (planned_items >= 0) & _flipped(other, cell)[planned_items] if cell in other.cells else nothing
+        for cell in sheet.cells
     }
 
 

@@ -49,11 +49,11 @@ class _Known:
 
 def _books(aligned: Aligned, run: Run, items: Mapping[str, ExamItem], taken: list[int]) -> dict[str, str]:
     """Texts of the Books of the items taken, long ones cut to the surroundings of their evidence."""
-    seats = np.flatnonzero(np.isin(aligned.item[aligned.starts], taken))
+    planned_items = np.flatnonzero(np.isin(aligned.item[aligned.starts], taken))
     marks: defaultdict[str, list[str]] = defaultdict(list)
     alone: dict[int, str] = {}
     by_item: list[tuple[int, str]] = []
-    for key in aligned.starts[seats].tolist():
+    for key in aligned.starts[planned_items].tolist():
         name = aligned.books[aligned.book[key]]
         if not name:
             continue
@@ -77,11 +77,11 @@ def _letters(answer: tuple[str, ...]) -> str:
     return "+".join(answer)
 
 
-def _seat(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, seat: int) -> Json:
+def _seat(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, planned_item: int) -> Json:
     """One item under one Condition: answers as [letters, verdict] by cell, orders and seeds side by side."""
     aligned = sheet.aligned
-    begin = int(aligned.starts[seat])
-    keys = range(begin, begin + int(aligned.sizes[seat]))
+    begin = int(aligned.starts[planned_item])
+    keys = range(begin, begin + int(aligned.sizes[planned_item]))
     condition = aligned.conditions[aligned.condition[begin]]
     item = aligned.items[aligned.item[begin]]
     answers = [
@@ -100,7 +100,7 @@ def _seat(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes
         "c": int(aligned.condition[begin]),
         "g": _letters(aligned.answers[aligned.gold[begin]]),
         "a": answers,
-        "k": found.flags[:, seat].tolist(),
+        "k": found.flags[:, planned_item].tolist(),
     }
     if aligned.memory[begin]:
         entry["m"] = _letters(aligned.answers[aligned.memory[begin]])
@@ -112,16 +112,21 @@ def _seat(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes
     return entry
 
 
-def _item(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, code: int, seats: list[int]) -> Json:
+def _item(
+    sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, code: int, planned_items: list[int]
+) -> Json:
     aligned = sheet.aligned
     name = aligned.items[code]
-    ordered = sorted(seats, key=lambda seat: parts.order(aligned.conditions[aligned.condition[aligned.starts[seat]]]))
+    ordered = sorted(
+        planned_items,
+        key=lambda planned_item: parts.order(aligned.conditions[aligned.condition[aligned.starts[planned_item]]]),
+    )
     entry: Json = {"i": name, "x": aligned.exams[code]}
     item = known.items.get(name)
     if item is not None:
         entry |= {"q": item.question, "o": list(item.options.items()), "g": _letters(item.gold)}
         entry["t"] = ", ".join(f"{key} {value}" for key, value in sorted(item.tags.items()))
-    entry["s"] = [_seat(sheet, known, places, found, seat) for seat in ordered]
+    entry["s"] = [_seat(sheet, known, places, found, planned_item) for planned_item in ordered]
     return entry
 
 
@@ -140,13 +145,15 @@ def _within(
     aligned = sheet.aligned
     owners = aligned.item[aligned.starts]
     seats_of: defaultdict[int, list[int]] = defaultdict(list)
-    for seat in np.flatnonzero(np.isin(owners, taken)).tolist():
-        seats_of[int(owners[seat])].append(seat)
+    for planned_item in np.flatnonzero(np.isin(owners, taken)).tolist():
+        seats_of[int(owners[planned_item])].append(planned_item)
     entries: list[Json] = []
     texts: list[str] = []
     places: dict[str, int] = {}
     for code in taken:
-        wanted = dict.fromkeys(aligned.books[aligned.book[aligned.starts[seat]]] for seat in seats_of[code])
+        wanted = dict.fromkeys(
+            aligned.books[aligned.book[aligned.starts[planned_item]]] for planned_item in seats_of[code]
+        )
         fresh = [name for name in wanted if name in known.books and name not in places]
         own = places | {name: len(places) + number for number, name in enumerate(fresh)}
         entry = _item(sheet, known, own, found, code, seats_of[code])

@@ -27,7 +27,7 @@ _VERDICT_LOOK: tuple[tuple[Verdict, str, str], ...] = (
     (Verdict.UNPARSABLE, style.VERMILLION, "xxx"),
     (Verdict.TRUNCATED, style.COLOURS[4], "\\\\\\"),
     (Verdict.FAILED, style.COLOURS[3], "..."),
-    (Verdict.DOES_NOT_FIT, style.PAPER, "---"),
+    (Verdict.DOES_NOT_FIT, style.EXAM_PLAN, "---"),
 )
 
 
@@ -124,7 +124,7 @@ def verdicts(report: Report) -> Iterator[Picture]:
         if verdict is Verdict.CORRECT:
             for height, share in enumerate(shares):
                 if share > 0.08:
-                    axes.text(0.01, height, percent(share), va="center", fontsize=8, color=style.PAPER)
+                    axes.text(0.01, height, percent(share), va="center", fontsize=8, color=style.EXAM_PLAN)
         left += shares
     axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)

@@ -88,7 +88,7 @@ def _line(axes: Axes, points: Sequence[Point], colour: str, marker: str, line: L
         # Hollow is a tie; white under it keeps the line out of the marker on any page.
         axes.plot(
             [point.at], [point.score.accuracy.value], marker, color=colour, markersize=7, markeredgewidth=1.5,
-            markerfacecolor=style.PAPER if point.tie else colour,
+            markerfacecolor=style.EXAM_PLAN if point.tie else colour,
         )  # fmt: skip
         if len(point.score.seeds) > 1:
             axes.plot([point.at] * len(point.score.seeds), point.score.seeds, "_", color=colour, markersize=9)
@@ -107,7 +107,7 @@ def _both_axes(
             _base_line(axes, report, cells[0][1].recipe.base, axis, colour)
             drawn.append(Line2D([], [], color=colour, marker=marker, linestyle=line, label=axis))
     if any(point.tie for axis, *_ in AXIS_LOOK for point in _points(report, cells, axis)):
-        hollow = style.PAPER
+        hollow = style.EXAM_PLAN
         tie = Line2D([], [], color=style.INK, marker="o", linestyle="", markerfacecolor=hollow, label="ties with base")
         drawn.append(tie)
     figure.legend(handles=drawn, loc="outside upper center", ncols=3)

@@ -15,10 +15,10 @@ from medctx_eval.stats import Accuracy
 
 __all__ = ["BLUE", "COLOURS", "FAINT", "GREEN", "INK", "MARKERS", "VERMILLION", "look", "percentages"]
 
-PAPER = "#fefefe"
+EXAM_PLAN = "#fefefe"
 
 # Inline figures take these colours from the page, whose style sheet knows light from dark.
-_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--page)"} | {
+_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", EXAM_PLAN: "var(--page)"} | {
     colour: f"var(--cell-{number})" for number, colour in enumerate(COLOURS)
 }
 

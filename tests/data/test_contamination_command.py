@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from made_dialogues import made_of, supplied, told
 
 from medctx.io.jsonl import read_record, read_records
-from medctx.schemas.contamination import SUMMARY, TOUCHES, Ledger, Touch
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, Overlap
 from medctx.schemas.records import Dialogue
 from medctx_data.cli import main as cli
-from medctx_data.contamination import report as ledger
+from medctx_data.contamination import report as contamination_report
 from medctx_data.contamination.exam_files import read_exams
 from medctx_data.contamination.exam_index import Index
 from medctx_data.mix_folder import parquet as shards
@@ -30,7 +30,7 @@ OPTIONS = {"A": "croup of the upper airways", "B": "asthma", "C": "a foreign bod
 
 
 def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, ["ledger", *map(str, arguments)])
+    return CliRunner().invoke(cli.main, ["contamination", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -63,33 +63,33 @@ def test_the_ledger_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_pa
     result = call(mixed, "--exam", f"cough={exam}", "--out", tmp_path / "out", "--set", "processes=1")
     assert result.exit_code == 0, result.output
     assert "1 of 40 Dialogues touch an exam" in result.stdout
-    found = list(read_records(tmp_path / "out" / TOUCHES, Touch))
+    found = list(read_records(tmp_path / "out" / OVERLAPS, Overlap))
     assert [(one.exam, one.item, one.kind, one.where, one.row) for one in found] == [
         ("cough", "croup", "13-gram", "question", "row-17"),
         ("cough", "croup", "exact", "question", "row-17"),
         ("cough", "croup", "minhash", "question", "row-17"),
     ]
     assert all(one.text.startswith("In a child with a barking cough") for one in found)
-    summary = read_record(tmp_path / "out" / SUMMARY, Ledger)
-    assert (summary.rows, summary.touching, summary.touches) == (40, 1, 3)
+    summary = read_record(tmp_path / "out" / SUMMARY, ContaminationReport)
+    assert (summary.rows, summary.overlapping, summary.touches) == (40, 1, 3)
     assert summary.mix_digest == folder.manifest_of(mixed).digest
     (compared,) = summary.exams
     assert (compared.items, compared.touched) == (2, 1)
     assert compared.by_kind == {f"{kind} question": 1 for kind in ("13-gram", "exact", "minhash")}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {TOUCHES, SUMMARY, "ledger.yaml"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {OVERLAPS, SUMMARY, "contamination.yaml"}
 
 
 def test_without_a_name_an_exam_is_called_as_its_file(mixed: Path, exam: Path) -> None:
     assert call(mixed, "--exam", exam, "--set", "processes=1").exit_code == 0
-    assert read_record(mixed / SUMMARY, Ledger).exams[0].exam == "cough"
+    assert read_record(mixed / SUMMARY, ContaminationReport).exams[0].exam == "cough"
 
 
 def test_several_processes_find_the_same(mixed: Path, exam: Path, tmp_path: Path) -> None:
     manifest = folder.manifest_of(mixed)
     exams = read_exams([str(exam)])
     for processes in (1, 2):
-        ledger.compare(mixed, manifest, exams, 0.8, tmp_path / str(processes), processes)
-    assert (tmp_path / "1" / TOUCHES).read_bytes() == (tmp_path / "2" / TOUCHES).read_bytes()
+        contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / str(processes), processes)
+    assert (tmp_path / "1" / OVERLAPS).read_bytes() == (tmp_path / "2" / OVERLAPS).read_bytes()
 
 
 def test_after_a_kill_only_the_file_in_work_is_compared_again(
@@ -97,23 +97,23 @@ def test_after_a_kill_only_the_file_in_work_is_compared_again(
 ) -> None:
     manifest, exams = folder.manifest_of(mixed), read_exams([str(exam)])
     compared: list[str] = []
-    search = ledger.touches
+    search = contamination_report.touches
 
-    def breaks(dialogues: Sequence[Dialogue], index: Index) -> list[Touch]:
+    def breaks(dialogues: Sequence[Dialogue], index: Index) -> list[Overlap]:
         if len(compared) == 2:
             compared.append("killed")
             raise KeyboardInterrupt
         compared.append(dialogues[0].id)
         return search(dialogues, index)
 
-    monkeypatch.setattr(ledger, "touches", breaks)
+    monkeypatch.setattr(contamination_report, "touches", breaks)
     with pytest.raises(KeyboardInterrupt):
-        ledger.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+        contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert not (tmp_path / "out" / SUMMARY).exists()
-    found = ledger.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+    found = contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert found.touches == 3
     assert len(set(compared)) == len(compared) == 5
-    assert ledger.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == found
+    assert contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == found
     assert len(compared) == 5
 
 

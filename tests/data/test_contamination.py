@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_dialogues import told
 
 from medctx.errors import MedctxError
-from medctx.schemas.contamination import Touch
+from medctx.schemas.contamination import Overlap
 from medctx.schemas.records import ExamItem, Passage
 from medctx_data.contamination.exam_files import ExamTexts, Page, Question, read_exams
 from medctx_data.contamination.exam_index import COMMON, GRAM, Index
@@ -52,7 +52,7 @@ EXAM = ExamTexts(
 INDEX = Index([EXAM], 0.8)
 
 
-def found(question: str, answer: str = "It depends.", index: Index = INDEX) -> dict[tuple[str, str, str], Touch]:
+def found(question: str, answer: str = "It depends.", index: Index = INDEX) -> dict[tuple[str, str, str], Overlap]:
     several = touches([told("row", question, answer)], index)
     named = {(touch.item, touch.kind, touch.where): touch for touch in several}
     assert len(named) == len(several)

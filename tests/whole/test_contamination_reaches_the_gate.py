@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from medctx.io.jsonl import read_record, read_records, write_records
-from medctx.schemas.contamination import ITEMS, PASSAGES, SUMMARY, Ledger
+from medctx.schemas.contamination import ITEMS, PASSAGES, SUMMARY, ContaminationReport
 from medctx.schemas.records import Dialogue, ExamItem, Passage, Turn
 from medctx_data.cli import main as data_cli
 from medctx_eval.cli import main as eval_cli
@@ -56,16 +56,16 @@ def mixed(folder: Path, rows: list[Dialogue], tokenizer: Path) -> Path:
 
 def test_items_of_any_mix_are_left_out_of_clean_scores_and_stop_the_gate(tmp_path: Path, tokenizer: Path) -> None:
     runs = synthetic_runs.write(tmp_path / "runs", ("base", "1:1"))
-    paper = tmp_path / "runs" / synthetic_runs.PAPER
-    items = {item.id: item for item in read_records(paper / ITEMS, ExamItem)}
+    exam_plan = tmp_path / "runs" / synthetic_runs.EXAM_PLAN
+    items = {item.id: item for item in read_records(exam_plan / ITEMS, ExamItem)}
     page = "The page of dossier three says in many words what is found in whom and when it was first seen there."
-    write_records(paper / PASSAGES, [Passage(id="page/dossier-3", text=page)])
+    write_records(exam_plan / PASSAGES, [Passage(id="page/dossier-3", text=page)])
     harmless = dialogue("plain", "How are you today, and how was the night?", "Fine.")
     first = mixed(tmp_path / "one", [harmless, dialogue("leak", items["k/0/0"].question, "x")], tokenizer)
     second = mixed(tmp_path / "two", [harmless, dialogue("page", "Continue.", page)], tokenizer)
     for mix in (first, second):
-        run(data_cli.main, "ledger", mix, "--exam", paper)
-    summaries = [read_record(mix / SUMMARY, Ledger).exams for mix in (first, second)]
+        run(data_cli.main, "contamination", mix, "--exam", exam_plan)
+    summaries = [read_record(mix / SUMMARY, ContaminationReport).exams for mix in (first, second)]
     assert [[(one.exam, one.items, one.touched) for one in exams] for exams in summaries] == [
         [("synthetic", len(items), 1)],
         [("synthetic", len(items), 4)],

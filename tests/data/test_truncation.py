@@ -17,7 +17,7 @@ from medctx_data.cli import truncation as account_cli
 from medctx_data.long_context.wording import evidence, kind_of
 from medctx_data.long_context.wrap import WrapConfig, wrap
 from medctx_data.truncation.measure import Measured, Span, measure
-from medctx_data.truncation.report import Account, account
+from medctx_data.truncation.report import TruncationReport, account
 
 spans = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
 lengths = st.integers(1, 100)
@@ -56,16 +56,16 @@ def test_the_account_is_what_counting_token_by_token_gives(dialogues: list[Measu
                     set(range(at.maximum, long.tokens) if side == "end" else range(long.tokens - at.maximum))
                     for long in over
                 ]
-                cut = getattr(at, side)
+                draw_to_budget = getattr(at, side)
                 answers = [[set(range(*span)) for span in long.answers or ()] for long in over]
                 shown = [[set(range(*span)) for span in long.evidence or ()] for long in over]
-                assert cut.evidence == sum(
+                assert draw_to_budget.evidence == sum(
                     any(span & gone for span in one) for one, gone in zip(shown, lost, strict=True)
                 )
-                assert cut.answers == sum(
+                assert draw_to_budget.answers == sum(
                     any(span & gone for span in one) for one, gone in zip(answers, lost, strict=True)
                 )
-                assert cut.answer_tokens == sum(
+                assert draw_to_budget.answer_tokens == sum(
                     len(span & gone) for one, gone in zip(answers, lost, strict=True) for span in one
                 )
 
@@ -152,7 +152,7 @@ def test_the_command_shows_a_table_and_writes_the_account(mixed: Path, tokenizer
     code, shown, told = call(mixed, "--tokenizer", tokenizer_folder, "--max", 20, 40, "--out", tmp_path / "out")
     assert code == 0, told
     assert "alpaca" in shown and "medquad" in shown
-    written = read_record(tmp_path / "out" / account_cli.FILE, Account)
+    written = read_record(tmp_path / "out" / account_cli.FILE, TruncationReport)
     general, medical = written.sources
     assert (general.source, general.dialogues, general.tokens, general.longest) == ("alpaca", 2, 58, 47)
     assert [at.maximum for at in general.at_most] == [20, 40]
