@@ -19,7 +19,7 @@ from medctx_data.mix_folder import write as folder
 pytest.importorskip("pyarrow")
 
 SIZE, SHARD = 6_000, 100
-SMALL = f"from medctx_data import cli, rows, shards; shards.SHARD, rows.SHARD = {SHARD}, 1_000; cli.main()"
+SMALL = f"from medctx_data.cli.main import main; from medctx_data.mix_folder import parquet; from medctx_data.row_store import rows; parquet.SHARD, rows.SHARD = {SHARD}, 1_000; main()"
 
 
 @pytest.fixture

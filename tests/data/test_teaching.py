@@ -10,8 +10,7 @@ import pytest
 from medctx.facts import curriculum as split
 from medctx.facts.curriculum import Curriculum, CurriculumConfig
 from medctx.schemas.records import Dialogue
-from medctx_data.sources import everyday
-from medctx_data.sources import phenotypes
+from medctx_data.sources import everyday, phenotypes
 
 MANY = 3_000
 

@@ -56,16 +56,16 @@ def test_the_account_is_what_counting_token_by_token_gives(dialogues: list[Measu
                     set(range(at.maximum, long.tokens) if side == "end" else range(long.tokens - at.maximum))
                     for long in over
                 ]
-                draw_to_budget = getattr(at, side)
+                cut = getattr(at, side)
                 answers = [[set(range(*span)) for span in long.answers or ()] for long in over]
                 shown = [[set(range(*span)) for span in long.evidence or ()] for long in over]
-                assert draw_to_budget.evidence == sum(
+                assert cut.evidence == sum(
                     any(span & gone for span in one) for one, gone in zip(shown, lost, strict=True)
                 )
-                assert draw_to_budget.answers == sum(
+                assert cut.answers == sum(
                     any(span & gone for span in one) for one, gone in zip(answers, lost, strict=True)
                 )
-                assert draw_to_budget.answer_tokens == sum(
+                assert cut.answer_tokens == sum(
                     len(span & gone) for one, gone in zip(answers, lost, strict=True) for span in one
                 )
 

@@ -19,7 +19,7 @@ from tests.hub_stand_in import hub
 COUNT = """
 import sys
 from medctx.errors import MedctxError
-from medctx_eval import tokenizers
+from medctx_eval.prompting import tokenizers
 try:
     print(len(tokenizers.load(sys.argv[1]).encode("Pallor and fatigue.", add_special_tokens=False)))
 except MedctxError as error:

@@ -26,7 +26,7 @@ BODY = b'{"id": "1"}\n' * 400
 FILE = Remote(repo=REPO, file="data/test.jsonl")
 CHILD = """
 import sys
-from medctx.fetch import Remote, fetch
+from medctx.fetch.pinned import Remote, fetch
 print(fetch(Remote.model_validate_json(sys.argv[1])).model_dump_json())
 """
 

@@ -29,7 +29,7 @@ PATIENCE_S = 300
 WRITER = """
 import os, sys, time
 from pathlib import Path
-from medctx import tracking
+from medctx.tracking import mlflow_run as tracking
 
 folder, children = Path(sys.argv[1]), int(sys.argv[2])
 with tracking.run("step", "writer", keep=folder / "run") as run:

@@ -28,9 +28,9 @@ PATIENCE_S = 300
 STARTED = """
 import sys, time
 from pathlib import Path
-from medctx import config as configs
-from study.config import StudyConfig
-from study.parent import study_run
+from medctx.config import loading as configs
+from study.config.study import StudyConfig
+from study.tracking.study_run import study_run
 
 with study_run(configs.load(StudyConfig, Path(sys.argv[1])), Path(sys.argv[2])) as tracked:
     Path(sys.argv[2], "ready").write_text(tracked.id)

@@ -69,8 +69,8 @@ def shingles_of(dialogues: Sequence[Dialogue], *, questions: bool) -> list[tuple
     """The sets of shingles of each Dialogue: of the whole and, where asked for, of what the user says alone."""
     units, groups = _laid(dialogues, questions)
     sets = [units.shingles(one) for one in groups]
-    draw_to_budget = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in sets]
-    return list(zip(*draw_to_budget, strict=True))
+    cut = [[numbers[begin:end] for begin, end in pairwise(starts)] for numbers, starts in sets]
+    return list(zip(*cut, strict=True))
 
 
 def _keys(dialogues: Sequence[Dialogue], questions: bool, similarity: float) -> Numbers:

@@ -12,8 +12,7 @@ from medctx.facts import curriculum as split
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
 from medctx.schemas.records import Domain
-from medctx_data.sources import everyday, files, hub, shapes
-from medctx_data.sources import phenotypes
+from medctx_data.sources import everyday, files, hub, phenotypes, shapes
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig

@@ -50,9 +50,9 @@ def keys(several: Sequence[tuple[Numbers, Places]], similarity: float) -> Number
     in turn: texts of which every set is as similar as ``similarity`` agree as often as with one set, others rarely.
     """
     bands, width = bands_for(similarity)
-    draw_to_budget = [_signatures(*one)[:, : bands * width].reshape(-1, bands, width) for one in several]
-    found = np.zeros(draw_to_budget[0].shape[:2], np.uint64)
+    cut = [_signatures(*one)[:, : bands * width].reshape(-1, bands, width) for one in several]
+    found = np.zeros(cut[0].shape[:2], np.uint64)
     for column in range(width):
-        found = (found + draw_to_budget[column % len(draw_to_budget)][:, :, column]) * _BASE
+        found = (found + cut[column % len(cut)][:, :, column]) * _BASE
         found ^= found >> np.uint64(31)
     return found

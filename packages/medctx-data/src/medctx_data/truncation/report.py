@@ -80,12 +80,12 @@ class _Tally:
 
     def add(self, one: Measured) -> None:
         """Count a Dialogue."""
-        draw_to_budget = one.tokens - self.maximum
-        if draw_to_budget <= 0:
+        cut = one.tokens - self.maximum
+        if cut <= 0:
             return
-        self.whole.update(over=1, tokens_over=one.tokens, tokens_cut=draw_to_budget, unlocated=int(one.answers is None))
+        self.whole.update(over=1, tokens_over=one.tokens, tokens_cut=cut, unlocated=int(one.answers is None))
         self.end.update(_lost(one, Span(0, self.maximum)))
-        self.start.update(_lost(one, Span(draw_to_budget, one.tokens)))
+        self.start.update(_lost(one, Span(cut, one.tokens)))
 
     def record(self) -> AtMost:
         """As it is written."""

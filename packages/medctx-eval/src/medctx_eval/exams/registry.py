@@ -12,8 +12,7 @@ from medctx.facts import phenotypes as ontology
 from medctx.facts.curriculum import CurriculumConfig
 from medctx_eval.exams import schema
 from medctx_eval.exams.exam import Exam, ExamCard
-from medctx_eval.exams.generated import needle
-from medctx_eval.exams.generated import phenotypes
+from medctx_eval.exams.generated import needle, phenotypes
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map
