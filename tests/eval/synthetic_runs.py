@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from medctx.io.digest import of_text
 from medctx.io.jsonl import write_record, write_records
-from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, ExamComparison, Kind, Overlap
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, CheckedExam, Kind, Overlap
 from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import Cost, Manifest
@@ -319,7 +319,7 @@ def write_contamination_report(
         for item in taught
     ]
     write_records(folder / OVERLAPS, touches)
-    compared = ExamComparison(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})
+    compared = CheckedExam(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})
     summary = ContaminationReport(
         medctx="0",
         request="",

@@ -14,7 +14,7 @@ from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_source import FOLDER_TAG, RUN_TAG, resolve
 from medctx_eval.cli.compare import compare
-from medctx_eval.cli.power import plan
+from medctx_eval.cli.power import power
 from medctx_eval.report.compare import compare as compared
 from medctx_eval.report.config import ReportConfig
 from tests.eval import synthetic_runs
@@ -181,7 +181,7 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
 
 
 def planned(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(plan, [str(one) for one in arguments], env={"COLUMNS": "80"})
+    return CliRunner().invoke(power, [str(one) for one in arguments], env={"COLUMNS": "80"})
 
 
 def test_plan_shows_longhealth_and_states_its_assumptions() -> None:

@@ -23,7 +23,7 @@ from medctx_train.data.packing import Row, tensors
 from medctx_train.data.tokenize import Encoded
 from medctx_train.distributed import launch
 from medctx_train.estimate import throughput as rates
-from medctx_train.estimate.estimate import plan
+from medctx_train.estimate.estimate import estimate
 from medctx_train.estimate.model_stats import memory, outline
 from medctx_train.model.base import EMBEDDED
 from medctx_train.model.loss import row_losses
@@ -140,7 +140,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
     bare = cache / "bare"
     shutil.copytree(tiny, bare, ignore=shutil.ignore_patterns("*.safetensors"))
-    told = plan(settings(bare, mix), flops=1e9)
+    told = estimate(settings(bare, mix), flops=1e9)
     assert told.steps == told.rows == 7
     assert told.peak_memory is not None
     assert told.memory is not None
@@ -151,7 +151,7 @@ def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
 
 def test_what_a_run_did_is_what_was_planned(tiny: Path, mix: Path, cache: Path) -> None:
     config = settings(tiny, mix, epochs=2, gradient_checkpointing=True)
-    told = plan(config, flops=1e9)
+    told = estimate(config, flops=1e9)
     done = train(config, cache / "run")
     assert (told.tokens, told.loss_tokens, told.steps) == (done.tokens, done.loss_tokens, done.steps)
     assert told.flop == pytest.approx(done.flop_per_second * done.seconds)
@@ -161,14 +161,14 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings(tiny, mix, name="before")
-    assert "matrix products" in plan(config).time_assumed
+    assert "matrix products" in estimate(config).time_assumed
     monkeypatch.setattr(rates, "FEWEST_SECONDS", 0.0)
     done = train(config, cache / "run")
-    told = plan(config)
+    told = estimate(config)
     assert told.flop_per_second == pytest.approx(done.flop_per_second)
     assert told.seconds == pytest.approx(done.seconds)
     assert "the run before of the same base and method" in told.time_assumed
-    assert "matrix products" in plan(settings(tiny, mix, method="full")).time_assumed
+    assert "matrix products" in estimate(settings(tiny, mix, method="full")).time_assumed
 
 
 def test_a_rate_torn_by_a_kill_is_passed_over(tiny: Path, mix: Path, cache: Path) -> None:
@@ -201,7 +201,7 @@ def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medctx_train.estimate.model_stats.of_config", lambda _: None)
-    told = plan(settings(tiny, mix), flops=1e9)
+    told = estimate(settings(tiny, mix), flops=1e9)
     assert told.peak_memory is None
     assert "not known" in told.memory_assumed
     assert told.seconds > 0
@@ -221,6 +221,6 @@ def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     subprocess.run([*command, "--out", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
     done = read_record(tmp_path / "run" / MANIFEST, SftManifest)
-    told = plan(config, flops=1e9)
+    told = estimate(config, flops=1e9)
     assert told.peak_memory is not None
     assert 0.75 < told.peak_memory / done.peak_memory < 1.33
