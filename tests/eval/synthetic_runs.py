@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from medctx.io.digest import of_text
 from medctx.io.jsonl import write_record, write_records
-from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, CheckedExam, Kind, Overlap
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, CheckedExam, ContaminationReport, Kind, Overlap
 from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import Cost, Manifest
@@ -325,7 +325,7 @@ def write_contamination_report(
         request="",
         mix_digest="",
         rows=1,
-        touching=1,
+        overlapping=1,
         touches=len(touched),
         gram=13,
         similarity=0.8,

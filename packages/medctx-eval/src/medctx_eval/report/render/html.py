@@ -55,7 +55,7 @@ def _asset(name: str) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("medctx_eval.report", "templates"),
+        loader=PackageLoader("medctx_eval.report.render", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
