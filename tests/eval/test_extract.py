@@ -70,9 +70,9 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.language}-{case.text[:24]!r}" for case in CASES])
 def test_answers_are_read_as_the_table_says(case: Case) -> None:
-    found = extract(case.text, OPTIONS[case.options], multiple=case.multiple)
-    assert ("".join(found.letters), found.outcome) == (case.letters, case.outcome), (found.rule, case.why)
-    assert not case.rule or found.rule == case.rule, case.why
+    result = extract(case.text, OPTIONS[case.options], multiple=case.multiple)
+    assert ("".join(result.letters), result.outcome) == (case.letters, case.outcome), (result.rule, case.why)
+    assert not case.rule or result.rule == case.rule, case.why
 
 
 def test_the_table_covers_both_languages_and_every_outcome() -> None:
@@ -151,11 +151,11 @@ def test_dress_does_not_change_a_stated_answer(
 @settings(max_examples=300, deadline=None)
 def test_only_offered_letters_are_returned(text: str, offered: int, multiple: bool) -> None:
     options = dict(list(DRUGS.items())[:offered])
-    found = extract(text, options, multiple=multiple)
-    assert set(found.letters) <= set(options)
-    assert list(found.letters) == sorted(set(found.letters))
-    assert multiple or len(found.letters) <= 1
-    assert found == extract(text, dict(reversed(options.items())), multiple=multiple)
+    result = extract(text, options, multiple=multiple)
+    assert set(result.letters) <= set(options)
+    assert list(result.letters) == sorted(set(result.letters))
+    assert multiple or len(result.letters) <= 1
+    assert result == extract(text, dict(reversed(options.items())), multiple=multiple)
 
 
 @given(st.permutations(list(DRUGS.values())), st.sampled_from(list(DRUGS.values())), st.booleans())
@@ -179,8 +179,8 @@ def test_without_an_offered_letter_or_text_nothing_is_answered(text: str, multip
 @settings(max_examples=200, deadline=None)
 def test_any_text_free_of_the_letters_is_unanswered(text: str) -> None:
     plain = unicodedata.normalize("NFKC", text).casefold()
-    found = extract("".join(char for char in plain if char not in "abcde"), DRUGS, multiple=True)
-    assert found.outcome != "answered"
+    result = extract("".join(char for char in plain if char not in "abcde"), DRUGS, multiple=True)
+    assert result.outcome != "answered"
 
 
 @given(rambling.filter(lambda text: "think>" not in text), st.sampled_from(STATED), st.sampled_from(LETTERS))
@@ -202,7 +202,7 @@ def test_what_was_thought_does_not_count(thought: str, form: str, letter: str) -
 def test_options_listed_before_the_answer_do_not_count(
     entry: str, gap: str, letter: str, options: dict[str, str]
 ) -> None:
-    echo = gap.join(entry.format(one, text) for one, text in options.items())
+    echo = gap.join(entry.format(name, text) for name, text in options.items())
     for multiple in (False, True):
         assert extract(echo, options, multiple=multiple).rule == "echo"
         for answer in (letter, f"Answer: {letter}", f"故选{letter}。", f"{letter}. {options[letter]}"):
@@ -238,9 +238,9 @@ def test_the_last_statement_counts(first: str, second: str, between: str) -> Non
 @settings(max_examples=60, deadline=None)
 def test_a_letter_beside_another_options_text_is_a_conflict(letter: str, other: str, options: dict[str, str]) -> None:
     for form in ("{}. {}", "({}) {}", "Answer: {}: {}", "The answer is {} ({}).", "答案：{}、{}"):
-        found = extract(form.format(letter, options[other]), options, multiple=False)
-        assert (found.rule == "conflict") == (letter != other)
-        assert found.letters == ((letter,) if letter == other else ())
+        result = extract(form.format(letter, options[other]), options, multiple=False)
+        assert (result.rule == "conflict") == (letter != other)
+        assert result.letters == ((letter,) if letter == other else ())
 
 
 @pytest.mark.parametrize(
@@ -261,6 +261,6 @@ def test_a_letter_beside_another_options_text_is_a_conflict(letter: str, other: 
 )
 def test_answers_that_loop_are_read_without_delay(loop: str) -> None:
     started = time.process_time()
-    found = extract(loop * (8000 // len(loop)), DRUGS, multiple=True)
-    assert set(found.letters) <= {"A"}
+    result = extract(loop * (8000 // len(loop)), DRUGS, multiple=True)
+    assert set(result.letters) <= {"A"}
     assert time.process_time() - started < 5

@@ -1,10 +1,14 @@
-"""Gold-blind reading of free answers: which of the offered options a text states, if any.
+"""Reads which of the offered options a free-text answer states, without knowing the right one.
 
-The order of the rules is in ``rules``; ``english`` and ``chinese`` hold the wordings, ``reading`` how letters and
-options' texts are read at one place, ``statements``, ``lines`` and ``mentions`` where in an answer they count.
+``rules`` fixes the order of the rules. ``languages`` holds the wordings of each language, ``markup`` and ``thoughts``
+remove what is not part of the answer, ``options`` finds letters and option texts, ``reader`` joins them to lists, and
+``statements``, ``lines`` and ``unstated`` decide where in an answer they count.
+
+Example:
+    >>> extract("The answer is B.", {"A": "Aspirin", "B": "Heparin"}, multiple=False).letters
+    ('B',)
 """
 
-from medctx_eval.extract.extracted import Extracted, Rule
-from medctx_eval.extract.rules import extract
+from medctx_eval.extract.rules import Extracted, Rule, extract
 
 __all__ = ["Extracted", "Rule", "extract"]

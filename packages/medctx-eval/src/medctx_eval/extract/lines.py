@@ -1,4 +1,4 @@
-"""Where the place of a letter makes it the answer: alone on a line, at the head of the text; or no answer: an echo."""
+"""Finds letters whose place makes them the answer: alone on a line or first in the text. Removes echoed options."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from medctx_eval.extract.languages import WORDS
-from medctx_eval.extract.options import Options
-from medctx_eval.extract.plain import Plain, fold
-from medctx_eval.extract.reading import Reader, Said
-from medctx_eval.extract.statements import is_denied
+from medctx_eval.extract.languages.language import Wording
+from medctx_eval.extract.markup import PlainText, fold
+from medctx_eval.extract.options import OfferedOptions
+from medctx_eval.extract.reader import AnswerReader, Mention
 
 _LABELLED = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项)\s*)?[\"'(\[]*([A-Z])[\"')\]]*(?:\s*[.:、]|(?<=[)\]]))")
 _INLINE = re.compile(r"(?<![A-Za-z0-9])([A-Z])(?:[.):、]|\s?-\s)\s*\S")
@@ -29,18 +28,21 @@ _DELIMITED = re.compile(r"[\"')\]}]*\s*(?:[.:)]|$)|(?<=[)\]])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that begins with a letter; ``whole``: it says nothing beside it and its option's text."""
+class _LetterLine:
+    """A line that begins with a letter; ``whole`` if it holds nothing but the letter and its option's text."""
 
     number: int
-    said: Said
+    mention: Mention
     whole: bool
 
 
-def without_echo(page: Plain, options: Options) -> tuple[Plain, bool]:
-    """The answer without the list of all options, each letter before its own text, and whether there was one.
+def without_echo(page: PlainText, options: OfferedOptions, words: Wording) -> tuple[PlainText, bool]:
+    """Remove lists of all options, each letter before its own text.
 
-    Directly behind "the answers are" the list is an answer where several are asked for.
+    Directly after "the answers are" such a list is an answer where several letters are allowed.
+
+    Returns:
+        The rest of the answer, and whether there was such a list.
     """
     spans = sorted(span for letter in options.letters for span in _labelled_texts(page, options, letter))
     runs: list[list[tuple[int, int, str]]] = []
@@ -52,53 +54,55 @@ def without_echo(page: Plain, options: Options) -> tuple[Plain, bool]:
             runs[-1].append(span)
         else:
             runs.append([span])
-    cued = {match.end() for match in WORDS.cues.finditer(page.text)} if options.multiple else set()
-    echoes = [run for run in runs if len(run) == len(options.letters) and run[0][0] not in cued]
+    cue_ends = {match.end() for match in words.cues.finditer(page.text)} if options.multiple else set()
+    echoes = [run for run in runs if len(run) == len(options.letters) and run[0][0] not in cue_ends]
     text = page.text
     for run in reversed(echoes):
         text = f"{text[: run[0][0]]}\n{text[run[-1][1] :]}"
     text = re.sub(r"\n[\s.。;,]*\n|^[\s.。;,]+", "\n", text).strip() if echoes else text
-    return Plain(text, fold(text)), bool(echoes)
+    return PlainText(text, fold(text)), bool(echoes)
 
 
-def _labelled_texts(page: Plain, options: Options, letter: str) -> list[tuple[int, int, str]]:
+def _labelled_texts(page: PlainText, options: OfferedOptions, letter: str) -> list[tuple[int, int, str]]:
     if options.keys[letter] not in page.folded:
-        return []  # spares the making of a pattern, which takes longer than an answer has words to look at
-    pattern = rf"(?<![a-z0-9])[\"'(\[]*{letter.lower()}[\"')\]]*\s*[.:、,)-]*\s*[\"']*(?:(?:the|an?) )?"
+        return []  # compiling the pattern would take longer than reading a short answer
+    label = rf"(?<![a-z0-9])[\"'(\[]*{letter.lower()}[\"')\]]*\s*[.:、,)-]*\s*[\"']*(?:(?:the|an?) )?"
     text = re.escape(options.keys[letter])
-    found = re.finditer(rf"{pattern}{text}(?![a-z0-9])[\"')\]]*", page.folded)
-    return [(match.start(), match.end(), letter) for match in found]
+    matches = re.finditer(rf"{label}{text}(?![a-z0-9])[\"')\]]*", page.folded)
+    return [(match.start(), match.end(), letter) for match in matches]
 
 
-def _lines(reader: Reader) -> list[_Line]:
-    text, found, start = reader.page.text, [], 0
+def _letter_lines(reader: AnswerReader) -> list[_LetterLine]:
+    text, lines, start = reader.page.text, [], 0
     for number, line in enumerate(text.split("\n")):
-        said = reader.read(start, across_lines=False) if line and not line.endswith((":", "?")) else None
-        whole = bool(said and said.by != "text" and said.start < start + len(line) and reader.ends_line(said))
+        mention = reader.read(start, across_lines=False) if line and not line.endswith((":", "?")) else None
+        whole = bool(
+            mention and mention.by != "text" and mention.start < start + len(line) and reader.ends_line(mention)
+        )
         label = _LABELLED.match(text, start)
-        if said and whole:
-            found.append(_Line(number, said, whole=True))
+        if mention and whole:
+            lines.append(_LetterLine(number, mention, whole=True))
         elif label and label[1] in reader.options.letters:
-            found.append(_Line(number, Said((label[1],), start, label.end(), "both"), whole=False))
+            lines.append(_LetterLine(number, Mention((label[1],), start, label.end(), "both"), whole=False))
         start += len(line) + 1
-    return found
+    return lines
 
 
-def line_statements(reader: Reader) -> list[Said]:
-    """Letters that stand alone on a line, with or without their option's text.
+def line_statements(reader: AnswerReader) -> list[Mention]:
+    """Return letters that stand alone on a line, with or without their option's text.
 
-    Where lines of one kind name different letters they may be headings of a discussion; then only a first line that
-    the list behind it starts again from, or a last one that ends no list, is an answer.
+    Lines of one kind that name different letters may be the headings of a discussion. Then only two count: the first
+    line, if the list behind it starts again from there, and the last one, if it does not end a list.
     """
-    bare: list[_Line] = []
-    labelled: list[_Line] = []
-    for line in _lines(reader):
-        (bare if line.whole and line.said.by == "letter" else labelled).append(line)
+    bare: list[_LetterLine] = []
+    labelled: list[_LetterLine] = []
+    for line in _letter_lines(reader):
+        (bare if line.whole and line.mention.by == "letter" else labelled).append(line)
     return [*_standing(reader, bare), *_standing(reader, labelled)]
 
 
-def _standing(reader: Reader, lines: Sequence[_Line]) -> list[Said]:
-    groups: list[list[_Line]] = []
+def _standing(reader: AnswerReader, lines: Sequence[_LetterLine]) -> list[Mention]:
+    groups: list[list[_LetterLine]] = []
     for line in lines:
         if groups and groups[-1][-1].number + 1 == line.number:
             groups[-1].append(line)
@@ -113,49 +117,48 @@ def _standing(reader: Reader, lines: Sequence[_Line]) -> list[Said]:
     if first_stands and answers[0]:
         standing.append(answers[0])
     if len(groups) > 1 and groups[-1][-1].number == last_number and answers[-1]:
-        before, last = groups[-2][-1].said.letters, groups[-1][0].said.letters
+        before, last = groups[-2][-1].mention.letters, groups[-1][0].mention.letters
         if before >= last:
             standing.append(answers[-1])
     return standing
 
 
-def _restarts(reader: Reader, groups: Sequence[Sequence[_Line]]) -> bool:
-    """Whether the first group is followed by an explanation or a list's beginning, not by the list's next entry."""
-    explained = WORDS.explains.match(reader.page.text, groups[0][-1].said.end)
-    return len(groups) == 1 or bool(explained) or groups[1][0].said.letters <= groups[0][0].said.letters
+def _restarts(reader: AnswerReader, groups: Sequence[Sequence[_LetterLine]]) -> bool:
+    """Return True if an explanation or a new list follows the first group, not the next entry of its list."""
+    explained = reader.words.explains.match(reader.page.text, groups[0][-1].mention.end)
+    return len(groups) == 1 or bool(explained) or groups[1][0].mention.letters <= groups[0][0].mention.letters
 
 
-def _joined(reader: Reader, group: Sequence[_Line]) -> Said | None:
-    """A group of neighbouring lines as one answer; None where it is none."""
-    letters = tuple(sorted({letter for line in group for letter in line.said.letters}))
-    first, last = group[0].said, group[-1].said
-    flaws = [line.said.flaw for line in group if line.said.flaw]
+def _joined(reader: AnswerReader, group: Sequence[_LetterLine]) -> Mention | None:
+    """Return neighbouring lines as one answer, or None if they are none."""
+    letters = tuple(sorted({letter for line in group for letter in line.mention.letters}))
+    first, last = group[0].mention, group[-1].mention
+    flaws = [line.mention.flaw for line in group if line.mention.flaw]
     if len(letters) == 1 or len(group) == 1:
         return first if all(line.whole for line in group) else None
-    listed = all(line.whole for line in group) and all(
-        one.said.letters < two.said.letters for one, two in pairwise(group)
+    is_list = all(line.whole for line in group) and all(
+        line.mention.letters < following.mention.letters for line, following in pairwise(group)
     )
-    if not listed or (first.by == "both" and not reader.options.multiple):
+    if not is_list or (first.by == "both" and not reader.options.multiple):
         return None
     flaw = flaws[0] if flaws else "" if reader.options.multiple else "several"
-    return Said(letters, first.start, last.end, first.by, flaw)
+    return Mention(letters, first.start, last.end, first.by, flaw)
 
 
-def leading_letter(reader: Reader) -> Said | None:
-    """The letter that opens the answer and is followed by its text or an explanation."""
+def leading_letter(reader: AnswerReader) -> Mention | None:
+    """Return the letter that opens the answer and is followed by its text or an explanation."""
     text = reader.page.text
-    said = reader.read(0)
-    if not said or said.by == "text" or is_denied(reader, said.start, said):
+    mention = reader.read(0)
+    if not mention or mention.by == "text" or reader.is_denied(mention.start, mention):
         return None
-    if _VERB.match(text, said.end) or _REJECTED.match(text, said.end) or _LEFT_OPEN.match(text, said.end):
+    if any(pattern.match(text, mention.end) for pattern in (_VERB, _REJECTED, _LEFT_OPEN)):
         return None
-    if said.by == "letter" and not said.flaw and text.startswith("A:"):  # as "Q:" and "A:" mark question and answer
+    if mention.by == "letter" and not mention.flaw and text.startswith("A:"):  # "Q:" question, "A:" answer
         return None
-    if said.flaw == "not offered" and not _DELIMITED.match(text, said.end):
+    if mention.flaw == "not offered" and not _DELIMITED.match(text, mention.end):
         return None
-    line = text.split("\n", 1)[0]
-    later = [match[1] for match in _INLINE.finditer(line, said.end)]
-    rest = [one for one in _lines(reader) if one.number > 0]
-    if not WORDS.explains.match(text, len(line)):
-        later += [one.said.letters[0] for one in rest[:1]]
-    return None if any(letter > said.letters[0] for letter in later) else said
+    first_line = text.split("\n", 1)[0]
+    later = [match[1] for match in _INLINE.finditer(first_line, mention.end)]
+    if not reader.words.explains.match(text, len(first_line)):
+        later += [line.mention.letters[0] for line in _letter_lines(reader) if line.number > 0][:1]
+    return None if any(letter > mention.letters[0] for letter in later) else mention

@@ -1,5 +1,5 @@
-"""An answer without what only dresses it: reasoning blocks, width forms, Markdown, LaTeX, HTML."""
-# ruff: noqa: RUF001 - the characters that are unified here are the ambiguous ones
+"""Reduces an answer to plain text: one width of characters, no Markdown, LaTeX or HTML, one turn."""
+# ruff: noqa: RUF001 - the table below maps look-alike characters on purpose
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_THOUGHT = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratchpad)"
-_OPEN = rf"(?:<{_THOUGHT}>|<\|begin_of_thought\|>|\[THINK\]|◁think▷)"
-_CLOSE = rf"(?:</{_THOUGHT}>|<\|end_of_thought\|>|\[/THINK\]|◁/think▷)"
-_BLOCK = re.compile(rf"{_OPEN}(?:(?!{_OPEN}).)*?{_CLOSE}", re.DOTALL | re.IGNORECASE)
-_END = re.compile(_CLOSE, re.IGNORECASE)
-_FROM_OPEN = re.compile(rf"{_OPEN}.*", re.DOTALL | re.IGNORECASE)
-
-# A base model runs on into another question, or into another turn of the conversation.
+# Base models often go on with another question, or with another turn of the conversation.
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[INST\]"
     r"|\n\W*(?:user|human|question|q|instruction|problem)\W{0,3}\d*\W{0,3}[:：]"
@@ -58,35 +51,22 @@ _REWRITES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """An answer's plain ``text`` and the same in lower case, letter for letter."""
+class PlainText:
+    """The plain ``text`` of an answer, and ``folded``: the same in lower case, of equal length."""
 
     text: str
     folded: str
 
 
-def outside_reasoning(answer: str) -> tuple[str, bool]:
-    """What stands outside the reasoning blocks, and whether the last block was closed.
-
-    Templates that open the block in the prompt leave only its end in the answer: all before it is reasoning.
-    """
-    text, found = answer, 1
-    while found:
-        text, found = _BLOCK.subn("\n", text)
-    ends = [match.end() for match in _END.finditer(text)]
-    text, unfinished = _FROM_OPEN.subn("", text[ends[-1] :] if ends else text)
-    return text, not unfinished
-
-
 def first_turn(answer: str) -> str:
-    """What comes before the model runs on into another question; everything where it does not."""
+    """Return the text before the model starts another question or turn; all of it if it does not."""
     text = answer.lstrip()
     match = _NEXT_TURN.search(text)
     return text[: match.start()] if match else text
 
 
 def fold(text: str) -> str:
-    """Lower case without a change of length."""
+    """Return the text in lower case without changing its length."""
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
@@ -94,11 +74,11 @@ def _invisible(char: str) -> bool:
     return unicodedata.category(char) in {"Cf", "Cc"} or "\ufe00" <= char <= "\ufe0f"
 
 
-def plain(text: str) -> Plain:
-    """The text with full-width forms, quotes and dashes unified and markup removed, one line to a line."""
+def to_plain(text: str) -> PlainText:
+    """Return the text with width forms, quotes and dashes unified and markup removed; lines stay lines."""
     text = unicodedata.normalize("NFKC", text).translate(_SAME)
     text = "".join(char for char in text if char == "\n" or not _invisible(char))
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)
     text = text.strip()
-    return Plain(text, fold(text))
+    return PlainText(text, fold(text))

@@ -1,0 +1,74 @@
+"""What a language module provides: patterns for stating, denying, retracting and refusing an answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from re import Pattern
+from typing import Generic, TypeAlias, TypeVar
+
+Form = TypeVar("Form", str, Pattern[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Language(Generic[Form]):
+    """Patterns over the plain text of an answer (see ``markup``): sources in a language module, compiled for use.
+
+    Case is ignored; ``^`` and ``$`` match at every line.
+
+    Attributes:
+        cues: Plain statements that end where the answer begins ("the answer is").
+        conclusions: Cues that count only if the sentence ends after the answer ("so it is").
+        findings: Cues that name what the question asks for ("the most likely diagnosis is").
+        stated_after: Begins where the answer ends and states it ("is the correct answer").
+        asserted_after: Begins where the answer ends and calls it correct ("is correct").
+        clause: A boundary between clauses.
+        denied_before: Undoes a statement if it occurs earlier in the same clause ("not", "some students").
+        denied_after: Undoes a statement if it follows directly ("is wrong").
+        modal: Undoes a statement if the sentence also has a ``condition`` ("would be").
+        condition: See ``modal`` ("if").
+        naming: May stand between a cue and the answer ("option").
+        follows: May directly follow a letter ("because").
+        joins: Stands between two answers that both hold ("and").
+        chooses: Stands between two alternatives ("or").
+        before_mention: May precede an option's text that is a phrase of its own.
+        after_mention: May follow an option's text that is a phrase of its own.
+        doubted: Makes a sentence no statement of the option named in it ("unlikely", "versus").
+        retracts: Takes back what was stated before ("wait").
+        explains: Opens an explanation ("Rationale:").
+        refusals: Says that the answer is not known.
+        refuses: The narrow core of ``refusals``; it contradicts a letter that stands before it.
+    """
+
+    cues: Form
+    conclusions: Form
+    findings: Form
+    stated_after: Form
+    asserted_after: Form
+    clause: Form
+    denied_before: Form
+    denied_after: Form
+    modal: Form
+    condition: Form
+    naming: Form
+    follows: Form
+    joins: Form
+    chooses: Form
+    before_mention: Form
+    after_mention: Form
+    doubted: Form
+    retracts: Form
+    explains: Form
+    refusals: Form
+    refuses: Form
+
+
+Wording: TypeAlias = Language[Pattern[str]]
+"""The compiled patterns that an answer is read with."""
+
+
+def combine(*languages: Language[str]) -> Wording:
+    """Compile patterns that match wherever the pattern of one of ``languages`` matches."""
+    names = [field.name for field in fields(Language)]
+    sources = {name: "|".join(f"(?:{getattr(language, name)})" for language in languages) for name in names}
+    return Language(**{name: re.compile(source, re.IGNORECASE | re.MULTILINE) for name, source in sources.items()})
