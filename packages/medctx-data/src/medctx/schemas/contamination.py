@@ -1,7 +1,7 @@
-"""What of an exam stands in training data: the ledger of a mix and exams, written by medctx_data, read by the report.
+"""Overlaps between training data and exam items: written by medctx_data, read by medctx_eval's report.
 
-``contamination_report.jsonl`` holds a Touch a line; ``contamination_report.json`` says what was compared, so that an exam without a line is known
-to be clean, not forgotten.
+``overlaps.jsonl`` holds one :class:`Overlap` per line. ``contamination.json`` says what was compared, so that an exam
+without an overlap is known to be clean.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ Where = Literal["question", "book"]
 """Whether the question or one of the item's Passages of evidence was found."""
 
 TAUGHT = "taught"
-"""How an item is touched whose fact a Dialogue teaches on purpose: it says so, and they share no more than the words of
-that fact."""
+"""Name of the overlap of an item whose fact a Dialogue teaches on purpose: see :class:`Overlap`."""
 
 
 class Overlap(Record):
-    """A training Dialogue holds something of an exam item.
+    """An overlap between a training Dialogue and an exam item.
 
     ``source`` and ``row`` are the Dialogue's source and id; ``text`` is what both have, as the Dialogue writes it (long
     texts cut). ``score`` is in (0, 1]: 1 of ``exact``, of ``13-gram`` the share of the question's or Passage's grams
@@ -64,8 +63,8 @@ class Overlap(Record):
 class CheckedExam(Record):
     """One exam that was held against a mix.
 
-    ``digest``: of its files. ``touched``: items with any Touch that is not taught; ``by_kind``: items by the way of
-    their touches, the taught ones among them.
+    ``digest``: of its files. ``touched``: items with an overlap that is not taught; ``by_kind``: items by the way of
+    their overlaps, taught ones included.
     """
 
     exam: str
@@ -77,7 +76,9 @@ class CheckedExam(Record):
 
 
 class ContaminationReport(Record):
-    """What was compared and how: ``mix_digest`` is the mix's, ``rows`` its Dialogues, ``overlapping`` those with a Touch.
+    """What was compared and how.
+
+    ``mix_digest`` is the digest of the mix, ``rows`` its Dialogues, ``overlapping`` those with an overlap.
 
     ``similarity``: the Jaccard similarity from which texts are alike; ``gram``: units of a gram. ``request``: the
     digest of mix, exams and settings.

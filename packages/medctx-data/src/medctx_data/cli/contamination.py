@@ -40,7 +40,8 @@ def table(contamination_report: ContaminationReport) -> Table:
     those whose fact is taught on purpose, which count as not touched.
     """
     shown = Table(
-        title=f"{contamination_report.overlapping:,} of {contamination_report.rows:,} Dialogues touch an exam ({contamination_report.touches:,} touches)"
+        title=f"{contamination_report.overlapping:,} of {contamination_report.rows:,} Dialogues touch an exam "
+        f"({contamination_report.touches:,} touches)"
     )
     for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
         shown.add_column(name, justify="left" if name == "exam" else "right")

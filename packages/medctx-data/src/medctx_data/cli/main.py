@@ -10,7 +10,7 @@ import click
 
 import medctx
 from medctx.config import loading as configs
-from medctx.config.cli import one_sentence, step_options
+from medctx.config.cli import config_command, documents, one_sentence, step_options
 from medctx.errors import MedctxError
 from medctx.process.progress import say, track
 from medctx.text import tokenizer as tokenizers
@@ -96,7 +96,7 @@ def _finish(manifest: MixManifest, out: Path | None) -> None:
         click.echo(f"{out}  digest {manifest.digest[:12]}")
 
 
-@main.command()
+@main.command(cls=documents(lambda: MixConfig))
 @step_options
 @one_sentence
 def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
@@ -142,6 +142,7 @@ def inspect(mixed: Path) -> None:
 
 main.add_command(ledger_cli.command)
 main.add_command(account_cli.command)
+main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lambda: ledger_cli.LedgerConfig}))
 
 
 @main.group(invoke_without_command=True)

@@ -1,27 +1,28 @@
-"""The contamination ledger: a mix held against exams, file by file.
+"""The contamination report: the Dialogues of a mix compared with exams, file by file.
 
-Contract for those who call it by its console command (a study, a script)::
+Contract for programs that call the console command::
 
     medctx-data contamination MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
 
-MIX is the folder ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
-(:mod:`medctx_data.contamination.exam_files`), or the folder ``exam-plan-...`` that ``medctx-eval run`` leaves beside its run folders and
-names in each run's ``exam.json`` under ``exam_plan``: it holds exactly the items asked (``items.jsonl.gz``) and the
-Passages of their evidence (``passages.jsonl.gz``). An item is known by its exam and its id; without NAME both are those
-of the records, which are those of the verdicts, so that a report finds them again.
+MIX is a folder that ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
+(:mod:`medctx_data.contamination.exam_files`), or a folder ``exam-plan-...`` that ``medctx-eval run`` writes beside its
+run folders and names in each run's ``exam.json`` under ``exam_plan``: it holds the items (``items.jsonl.gz``) and the
+Passages of their evidence (``passages.jsonl.gz``). An item is identified by its exam and its id. Without NAME both are
+those of the records, which are those of the verdicts, so that a report finds them again.
 
-Written to ``--out`` (else into MIX), each file whole or not at all: ``contamination_report.jsonl``, a :class:`Overlap` a line, and last
-``contamination_report.json``, the :class:`ContaminationReport`, which makes it complete. The same call again does nothing; after a kill it goes on
-with the files of the mix that are missing. Exit 0 whatever is found; what to do about it is the gate's to say::
+Written to ``--out`` (default: into MIX), each file whole or not at all: ``overlaps.jsonl`` with one :class:`Overlap`
+per line, and last ``contamination.json``, the :class:`ContaminationReport`, which marks it complete. The same call
+again does nothing; after a kill it continues with the files of the mix that are missing. The exit code is 0 whatever
+is found; the gate decides what follows from it::
 
     medctx-eval report RUNS... --set contamination=FOLDER --set max_contaminated=0.01
     medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
 
-A Dialogue that names a closed-book item's fact among its ``facts`` may have the words of that fact: such a touch is
-``taught``, and the item is not counted as touched for it (:class:`Overlap`).
+A Dialogue that names the fact of a closed-book item among its ``facts`` may contain the words of that fact: such an
+overlap is ``taught``, and the item does not count as touched for it (:class:`Overlap`).
 
-Several ledgers, one of each mix, count together: an item found in any of them is not clean for any cell (differences
-are paired on the same items), and an exam that one of them was not made for counts as not looked at.
+Several reports, one per mix, are combined: an item with an overlap in any of them is contaminated for every cell
+(differences are paired on the same items), and an exam that one of them did not compare counts as not compared.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Texts as units that can be compared: their runs, the shingles of each, and how alike two sets of shingles are.
 
-Units ignore case, punctuation and the width of letters (:mod:`medctx_data.text.segments`). A segment's end is never inside a
-shingle, so the same options in another order give the same shingles.
+Units ignore case, punctuation and the width of letters (:mod:`medctx_data.text.segments`). A segment's end is
+never inside a shingle, so the same options in another order give the same shingles.
 """
 
 from __future__ import annotations
