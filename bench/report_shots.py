@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx_eval.report import ReportConfig, build
 from medctx_eval.report.recipe import Recipe
-from tests.eval import chromium, synthetic_runs
+from tests.support import chromium, synthetic_runs
 
 SEEDED = ("base", "1:0-0", "1:0-1", "1:1-0", "1:1-1", "0:1-0", "0:1-1", "0:1@10k-0", "0:1@20k-0")
 AMOUNTS = {"1:0": 40_000, "1:1": 40_000, "0:1": 40_000, "0:1@10k": 10_000, "0:1@20k": 20_000}

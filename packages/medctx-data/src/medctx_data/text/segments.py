@@ -2,7 +2,7 @@
 
 A unit is a run of letters and digits, or one character of a script that is written without spaces. What ends a segment
 is no unit: a line's end, the mark of an option ("B.", "(C)", "D:"), a sign of an unspaced script that is no letter.
-``tests/data/test_scan.py`` has the same as a pattern.
+``tests/unit/data/test_scan.py`` has the same as a pattern.
 
 Numbers ignore case and the width of letters: they are made of the characters of the unit in NFKC, case folded.
 """

@@ -1,0 +1,280 @@
+"""An exam through the endpoint engine against the loopback server: verdicts, journal, troubles."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from medctx.errors import MedctxError
+from medctx.io.journal import Journal
+from medctx.io.jsonl import read_records
+from medctx.schemas.records import Judged, Reply, Verdict
+from medctx.text import tokenizer
+from medctx_eval.artifacts import run_folder
+from medctx_eval.engines import client
+from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
+from medctx_eval.run import examine as examination
+from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
+from tests.support.exam_files import write_exam
+from tests.support.loopback import Loopback, Rule, serve
+
+ROWS = 12
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDCTX_TRACKING", "off")
+    monkeypatch.setattr(client, "wait_exponential_jitter", lambda **_: lambda _state: 0.0)
+
+
+@pytest.fixture
+def exam_file(tmp_path: Path) -> Path:
+    return write_exam(tmp_path / "items.jsonl", ROWS)
+
+
+def flat(prompt: list[int], token: int) -> float:
+    return -float(1 + token % 7)
+
+
+def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object) -> RunConfig:
+    exam = ExamConfig(exam="file", items=exam_file, conditions=("closed", "gold"))
+    server.mark = tokenizer.load(alphabet).encode("uestion ", add_special_tokens=False)
+    values: dict[str, object] = {
+        "models": (ModelConfig(name="m"),),
+        "exams": (exam,),
+        "engine": "endpoint",
+        "urls": (server.url,),
+        "tokenizer": str(alphabet),
+        "concurrency": 2,
+    }
+    return RunConfig.model_validate({**values, **changes})
+
+
+def run(server: Loopback, exam_file: Path, alphabet: Path, out: Path) -> list[Judged]:
+    (folder,) = examination.run(config(server, exam_file, alphabet), out)
+    return list(run_folder.read(folder).judged)
+
+
+def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+    assert len(judged) == ROWS * 2 * 2
+    text = [one for one in judged if one.mode == "text"]
+    assert len({one.chosen for one in text}) == 1, "a rule that knows no item always chooses the same option"
+    right = sum(one.verdict is Verdict.CORRECT for one in text)
+    assert right == len(text) / 2
+
+
+def test_running_again_asks_nothing(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        first = run(server, exam_file, alphabet, tmp_path / "out")
+        asked = len(server.requests)
+        assert run(server, exam_file, alphabet, tmp_path / "out") == first
+        assert len(server.requests) == asked
+
+
+def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        first = run(server, exam_file, alphabet, tmp_path / "out")
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
+        journal = folder / run_folder.REPLIES
+        whole = journal.read_bytes()
+        before = (folder / run_folder.VERDICTS).read_bytes()
+        for cut in (len(whole) // 3, len(whole) // 2 + 7, len(whole) - 1):
+            (folder / run_folder.MANIFEST).unlink()
+            journal.write_bytes(whole[:cut])
+            assert run(server, exam_file, alphabet, tmp_path / "out") == first
+            assert (folder / run_folder.VERDICTS).read_bytes() == before
+            keys = [reply.key for reply in read_records(journal, Reply)]
+            assert len(keys) == len(set(keys)) == ROWS * 2 * 2
+
+
+def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        """Ends the run where it stands."""
+
+    with serve(flat) as server, pytest.MonkeyPatch.context() as patch:
+        kept: list[Reply] = []
+        add = Journal.add
+
+        def until_five(journal: Journal[Reply], reply: Reply) -> None:
+            if len(kept) == 5:
+                raise Killed
+            kept.append(reply)
+            add(journal, reply)
+
+        patch.setattr(Journal, "add", until_five)
+        with pytest.raises(Killed):
+            run(server, exam_file, alphabet, tmp_path / "out")
+        (journal,) = (tmp_path / "out").glob("*/" + run_folder.REPLIES)
+        assert len(journal.read_bytes().splitlines()) == 5, "in the middle of a Book"
+
+
+def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet)
+        (whole,) = examination.run(asked, tmp_path / "whole")
+        server.troubles = [0] * 600
+        (folder,) = examination.run(asked, tmp_path / "out")
+        first = run_folder.read(folder).manifest.cost
+        (folder / run_folder.MANIFEST).unlink()
+        server.troubles = []
+        examination.run(asked, tmp_path / "out")
+        both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
+    assert both.prompt_tokens == first.prompt_tokens + once.prompt_tokens
+    assert both.requests == first.requests + once.requests
+    assert both.seconds > first.seconds
+
+
+def test_busy_servers_are_asked_again(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        server.troubles = [429, 503, 0, 500]
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+    assert Verdict.FAILED not in {one.verdict for one in judged}
+
+
+def test_failed_items_stay_in_the_denominator_and_are_retried(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        server.troubles = [500] * 600
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        assert len(judged) == ROWS * 2 * 2
+        assert {one.verdict for one in judged} == {Verdict.FAILED}
+        server.troubles = []
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
+        (folder / run_folder.MANIFEST).unlink()
+        assert Verdict.FAILED not in {one.verdict for one in run(server, exam_file, alphabet, tmp_path / "out")}
+
+
+def test_what_does_not_fit_is_never_sent(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat, max_model_len=8) as server:
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        assert {one.verdict for one in judged} == {Verdict.DOES_NOT_FIT}
+        assert not server.requests
+
+
+def letter_rule(name: str, alphabet: Path) -> Rule:
+    tokens = tokenizer.load(alphabet)
+    liked = set(tokens.encode(name, add_special_tokens=False))
+    return lambda _prompt, token: 0.0 if token in liked else -9.0
+
+
+def test_always_a_gets_the_share_of_a(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(letter_rule("A", alphabet)) as server:
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+    letters = [one for one in judged if one.mode == "letter"]
+    assert {one.chosen for one in letters} == {("A",)}
+    assert sum(one.verdict is Verdict.CORRECT for one in letters) == sum("A" in one.gold for one in letters)
+
+
+def test_no_server_is_one_sentence(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet)
+        wrong = asked.model_copy(update={"models": (ModelConfig(name="other"),)})
+        with pytest.raises(MedctxError, match=r"does not serve 'other'; it serves m"):
+            examination.run(wrong, tmp_path / "out")
+    with pytest.raises(MedctxError, match="No server answers at"):
+        examination.run(asked, tmp_path / "out2")
+
+
+def test_an_item_without_gold_is_named(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    lines = exam_file.read_text().splitlines()
+    row = json.loads(lines[2])
+    row["answer"] = ""
+    exam_file.write_text("\n".join([*lines[:2], json.dumps(row)]))
+    with serve(flat) as server, pytest.raises(MedctxError, match=r"items\.jsonl:3 \(item 'i2'\) has no gold"):
+        run(server, exam_file, alphabet, tmp_path / "out")
+
+
+def test_a_refused_question_fails_alone_and_a_refusal_of_all_ends_the_exam(
+    exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet)
+        server.complaint = "content filter"
+        server.troubles = [400] * 100
+        with pytest.raises(MedctxError, match=r"refused a request to /v1/completions \(400\): .*content filter"):
+            examination.run(asked, tmp_path / "none")
+        server.troubles = [400]
+        judged = run(server, exam_file, alphabet, tmp_path / "one")
+    assert sum(one.verdict is Verdict.FAILED for one in judged) >= 1
+    assert sum(one.verdict is Verdict.FAILED for one in judged) < len(judged) / 2
+
+
+def test_too_long_for_the_server_is_does_not_fit_and_not_asked_again(
+    exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
+    with serve(flat) as server:
+        server.complaint = "This model's maximum context length is 100 tokens"
+        server.troubles = [400] * 600
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        assert {one.verdict for one in judged} == {Verdict.DOES_NOT_FIT}
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
+        (folder / run_folder.MANIFEST).unlink()
+        server.troubles = []
+        before = len(server.requests)
+        assert run(server, exam_file, alphabet, tmp_path / "out") == judged
+        assert len(server.requests) == before
+
+
+def test_a_journal_of_another_model_behind_the_same_name_is_not_continued(
+    exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
+    with serve(flat) as server:
+        run(server, exam_file, alphabet, tmp_path / "out")
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
+        (folder / run_folder.MANIFEST).unlink()
+        server.rule = lambda prompt, token: -float(1 + (token + len(prompt)) % 5)
+        with pytest.raises(MedctxError, match="is not the model whose answers are in"):
+            run(server, exam_file, alphabet, tmp_path / "out")
+
+
+def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet)
+        (first,) = examination.run(asked, tmp_path / "out")
+        other = asked.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
+        (second,) = examination.run(other, tmp_path / "other")
+        before = len(server.requests)
+        (second / run_folder.MANIFEST).unlink()
+        (second / run_folder.REPLIES).write_bytes((first / run_folder.REPLIES).read_bytes())
+        examination.run(other, tmp_path / "other")
+        assert len(server.requests) == before * 2 - before // 2
+
+
+def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+    tokens = tokenizer.load(alphabet)
+    with serve(flat) as one, serve(flat) as two:
+        both = config(one, exam_file, alphabet, urls=(one.url, two.url), concurrency=4)
+        examination.run(both, tmp_path / "out")
+
+        def books(server: Loopback) -> set[str]:
+            prompts = [prompt for body in server.requests for prompt in body["prompt"] if isinstance(prompt, list)]  # type: ignore[attr-defined]
+            texts = [tokens.decode(prompt) for prompt in prompts]
+            return {f"Text of question {n}." for n in range(ROWS) for text in texts if f"Text of question {n}." in text}
+
+        assert books(one)
+        assert books(two)
+        assert not books(one) & books(two)
+        assert len(books(one) | books(two)) == ROWS
+
+
+def test_a_mode_the_server_cannot_do_is_named_with_those_it_can(
+    exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
+    with serve(flat) as server:
+        asked = config(server, exam_file, alphabet, mode="choice")
+        with pytest.raises(MedctxError, match="cannot be asked in the mode 'choice' there; possible: text"):
+            examination.run(asked, tmp_path / "out")
+
+
+@pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(MedctxError, match=f"Port {port} for the vLLM server is in use"):
+            VllmServer(tmp_path, tmp_path / "log", VllmConfig(port=port), lora=False)

@@ -1,0 +1,176 @@
+"""A real vLLM server on the tiny model: agrees with the reference, serves adapters, reuses Books, dies with us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from medctx.errors import MedctxError
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
+from medctx_eval.engines.agreement import agree
+from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.protocol import Failure, Scores, Written
+from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
+from medctx_eval.prompting.prompt import LikelihoodRequest, letter_ask, text_request, writing
+from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.run import canary
+from medctx_eval.run.config import ModelConfig
+from tests.support.made_exam import made_exam
+
+pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")
+pytest.importorskip("peft")
+
+CONFIG = VllmConfig(max_model_len=2048, kv_cache_gib=1)
+BOOK = Book(id="rooms", text="rooms", tokens=200)
+
+
+@pytest.fixture(scope="module")
+def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with larger weights: its answers depend on what it reads."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(2)
+    folder = tmp_path_factory.mktemp("strong") / "model"
+    model.save_pretrained(folder)
+    tokenizer.load(tiny).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapter(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", init_lora_weights=False)
+    folder = tmp_path_factory.mktemp("adapter") / "adapter"
+    get_peft_model(AutoModelForCausalLM.from_pretrained(strong), config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def asks(strong: Path) -> list[LikelihoodRequest]:
+    tokens = tokenizer.load(strong)
+    exam = made_exam()
+    book = bind(exam.passages, lambda text: len(tokens.encode(text)))
+    return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_ask)]
+
+
+def means(scores: Iterable[Scores | Failure]) -> list[list[float]]:
+    found = list(scores)
+    assert not any(isinstance(one, Failure) for one in found), found
+    return [[statistics.mean(tokens) for tokens in one] for one in found if not isinstance(one, Failure)]
+
+
+def gap(first: list[list[float]], second: list[list[float]]) -> float:
+    pairs = zip(first, second, strict=True)
+    return statistics.mean(abs(a - b) for one, two in pairs for a, b in zip(one, two, strict=True))
+
+
+def test_it_agrees_with_the_reference_and_reads_the_book_once(
+    server: VllmServer, strong: Path, asks: list[LikelihoodRequest]
+) -> None:
+    engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    try:
+        found = means(engine.score(asks, BOOK))
+        usage = engine.usage
+    finally:
+        engine.close()
+    expected = means(TransformersEngine.load(strong).score(asks, BOOK))
+    assert gap(found, expected) < 0.05
+    assert usage.computed_tokens
+    assert usage.book_prefills is not None
+    assert 0.9 < usage.book_prefills < 1.1
+
+
+def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, strong: Path) -> None:
+    tokens = tokenizer.load(strong)
+    exam = made_exam()
+    book = bind(exam.passages, lambda text: len(tokens.encode(text)))
+    engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    try:
+        assert engine.abilities.held == "structured_outputs"
+        assert engine.forms == {"text", "prior", "letter", "generate", "choice"}
+        assert agree(engine.client, BASE, tokens)
+        assert agree(engine.client, BASE, ByteTokenizer()) is False
+        held = [writing(tokens, book, item, 1, 8, held=True) for item in exam.items[:4]]
+        free = [writing(tokens, book, item, 0, 8) for item in exam.items[:4]]
+        found, freely = list(engine.write(held, book)), list(engine.write(free, book))
+    finally:
+        engine.close()
+    for draft, given in zip(held, found, strict=True):
+        assert isinstance(given, Written)
+        assert given.text in draft.choices
+    reference = list(TransformersEngine.load(strong).write(free, book))
+    same = [one == other for one, other in zip(freely, reference, strict=True)]
+    assert sum(same) >= 2, (freely, reference)
+
+
+def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
+    server: VllmServer, strong: Path, adapter: Path, asks: list[LikelihoodRequest]
+) -> None:
+    server.load_adapter("tuned", adapter)
+    tokens = tokenizer.load(strong)
+    tuned = EndpointEngine([server.url], "tuned", block_size=CONFIG.block_size)
+    base = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    model = ModelConfig(name="tuned", folder=strong, adapter=adapter)
+    try:
+        proof = canary.prove(model, tuned, base, tokens)
+        assert proof.holds
+        assert proof.served > canary.ACTS
+        found = means(tuned.score(asks, BOOK))
+        with pytest.raises(MedctxError, match="does not act in the server"):
+            canary.prove(model, base, base, tokens)
+    finally:
+        tuned.close()
+        base.close()
+    plain = means(TransformersEngine.load(strong).score(asks, BOOK))
+    expected = means(TransformersEngine.load(strong, adapter).score(asks, BOOK))
+    assert gap(found, expected) < 0.1 < gap(found, plain)
+
+
+def test_the_server_is_gone_when_its_owner_is_killed(tiny: Path, tmp_path: Path) -> None:
+    owner = (
+        "import sys, time; from pathlib import Path; from medctx_eval.engines import vllm\n"
+        "vllm.VllmServer._wait = lambda self, model: print(self._process.pid, flush=True) or time.sleep(600)\n"
+        "vllm.VllmServer(Path(sys.argv[1]), Path(sys.argv[2]), vllm.VllmConfig(), lora=False)\n"
+    )
+    command = [sys.executable, "-c", owner, str(tiny), str(tmp_path / "vllm.log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        time.sleep(1)
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.2)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the server outlived its owner by a minute")

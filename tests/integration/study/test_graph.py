@@ -1,0 +1,217 @@
+"""Tasks, jobs and the local executor, with real processes: small console commands that the tests write themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from study.config.study import ExecutorConfig
+from study.workflow.executors.local import GIB, LocalExecutor, Room
+from study.workflow.graph import Done, Folders, Results, Run, Task, carry_out
+from study.workflow.job import ATTEMPTS, Ended, Job, run
+from study.workflow.lineage import Lineage
+from tests.support.made_command import install, step
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a command that is on the PATH."""
+    install(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return tmp_path / "log"
+
+
+def task(log: Path, name: str, *needs: str, lenient: bool = False, **told: object) -> Task:
+    return Task(name, lambda done: step(log, name, after=sorted(done), **told), needs, lenient)
+
+
+def carried(tmp_path: Path, tasks: list[Task], **executor: object) -> Results:
+    config = ExecutorConfig.model_validate(executor)
+    local = LocalExecutor(config)
+    try:
+        return carry_out(tasks, Run(local, Lineage("", "test"), tmp_path / "work", config.retries))
+    finally:
+        local.close()
+
+
+def lines(log: Path) -> list[str]:
+    return log.read_text().split() if log.is_file() else []
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_needed_comes_first(command: Path, tmp_path: Path, workers: int) -> None:
+    tasks = [task(command, "last", "left", "right"), task(command, "left", "first"), task(command, "right", "first")]
+    found = carried(tmp_path, [*tasks, task(command, "first")], workers=workers)
+    assert not found.failed
+    ran = lines(command)
+    assert ran[0] == "first" and ran[-1] == "last" and sorted(ran[1:3]) == ["left", "right"]
+
+
+def test_what_is_done_is_not_done_again_and_is_shared_by_studies(command: Path, tmp_path: Path) -> None:
+    first = carried(tmp_path, [task(command, "one")])
+    again = carried(tmp_path, [task(command, "one"), task(command, "two")])
+    assert lines(command) == ["one", "two"]
+    assert again.done["one"].folder == first.done["one"].folder
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_that_come_to_the_same_step_do_it_once(command: Path, tmp_path: Path, workers: int) -> None:
+    same = [Task(name, lambda done: step(command, "shared", seconds=0.2), ()) for name in ("a", "b", "c")]
+    found = carried(tmp_path, same, workers=workers)
+    assert lines(command) == ["shared"]
+    assert len({done.folder for done in found.done.values()}) == 1 and len(found.done) == 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_that_come_to_the_same_failing_step_fail_together(command: Path, tmp_path: Path, workers: int) -> None:
+    same = [Task(name, lambda done: step(command, "shared", fails=True), ()) for name in ("a", "b")]
+    late = Task("c", lambda done: step(command, "shared", fails=True), ("first",))
+    found = carried(tmp_path, [*same, task(command, "first", seconds=0.5), late], workers=workers)
+    assert found.failed == dict.fromkeys("abc", "The step was told to fail.")
+    assert lines(command).count("shared") == 1
+
+
+def test_a_failure_stops_only_what_needs_it_and_keeps_its_own_sentence(command: Path, tmp_path: Path) -> None:
+    tasks = [
+        task(command, "bad", fails=True),
+        task(command, "after bad", "bad"),
+        task(command, "good"),
+        task(command, "exam", "after bad", "good", lenient=True),
+    ]
+    found = carried(tmp_path, tasks)
+    assert found.failed == {"bad": "The step was told to fail.", "after bad": "needs bad, which failed"}
+    assert set(found.done) == {"good", "exam"}
+    config = (found.done["exam"].folder / "step.yaml").read_text()
+    assert "- good" in config and "after bad" not in config
+
+
+def test_a_task_can_find_that_there_is_nothing_to_do(command: Path, tmp_path: Path) -> None:
+    def nothing(done: Folders) -> Done:
+        return done["one"]
+
+    found = carried(tmp_path, [task(command, "one"), Task("same", nothing, ("one",))])
+    assert found.done["same"] == found.done["one"]
+    assert lines(command) == ["one"]
+
+
+def test_a_killed_command_is_called_again_as_often_as_allowed(command: Path, tmp_path: Path) -> None:
+    found = carried(tmp_path, [task(command, "mortal", dies=2), task(command, "doomed", dies=9)], retries=2)
+    assert set(found.done) == {"mortal"}
+    assert "killed by signal 9" in found.failed["doomed"]
+    attempts = [json.loads(line) for line in (found.done["mortal"].folder / ATTEMPTS).read_text().splitlines()]
+    assert len(attempts) == 3 and len({one["command"] for one in attempts}) == 3
+
+
+def test_several_at_a_time_write_logs_instead_of_talking_all_at_once(command: Path, tmp_path: Path) -> None:
+    found = carried(tmp_path, [task(command, "a"), task(command, "b")], workers=2)
+    assert all((done.folder / "log.txt").is_file() for done in found.done.values())
+
+
+def test_two_processes_that_want_one_step_wait_for_each_other(command: Path, tmp_path: Path) -> None:
+    made = step(command, "once", seconds=0.5)
+    job = Job(
+        label="once",
+        command=made.command,
+        folder=made.folder(tmp_path),
+        config=json.dumps(made.config),
+        manifest=made.manifest,
+        environment={},
+    )
+    found: list[Ended] = []
+    threads = [threading.Thread(target=lambda: found.append(run(job))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lines(command) == ["once"]
+    assert sorted(one.before for one in found) == [False, True, True]
+
+
+class _Gate:
+    """Counts how many are inside at once."""
+
+    def __init__(self) -> None:
+        self.inside, self.most, self._lock = 0, 0, threading.Lock()
+
+    def pass_through(self) -> None:
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        time.sleep(0.05)
+        with self._lock:
+            self.inside -= 1
+
+
+@pytest.mark.parametrize(("total", "wanted", "most"), [(4, 1, 4), (4, 2, 2), (4, 4, 1), (4, 9, 1)])
+def test_jobs_run_together_as_far_as_their_memory_fits(total: int, wanted: int, most: int) -> None:
+    room, gate = Room(total * GIB), _Gate()
+
+    def one() -> None:
+        room.enter(wanted * GIB, "job")
+        gate.pass_through()
+        room.leave(wanted * GIB)
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gate.most == most
+
+
+class _Interrupted:
+    """An executor that is interrupted while it runs its first job."""
+
+    alone = True
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def submit(self, job: Job) -> Future[Ended]:
+        raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_an_interrupted_study_stops_what_runs(command: Path, tmp_path: Path) -> None:
+    executor = _Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([task(command, "one")], Run(executor, Lineage("", "test"), tmp_path))
+    assert executor.stopped
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def test_stopping_ends_running_commands_and_calls_none_again(command: Path, tmp_path: Path) -> None:
+    local = LocalExecutor(ExecutorConfig(workers=2))
+    made = step(command, "slow", seconds=60)
+    job = Job(
+        label="slow",
+        command=made.command,
+        folder=made.folder(tmp_path),
+        config=json.dumps(made.config),
+        manifest=made.manifest,
+        environment={},
+        retries=3,
+    )
+    future = local.submit(job)
+    wait_for((job.folder / "try-0").exists)
+    local.stop()
+    ended = future.result(timeout=10)
+    assert ended.code == -15 and ended.attempts == 1

@@ -1,0 +1,121 @@
+"""A study that ends with the composition it recommends. Runs of cells are stood in for by made reports of the real
+form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medctx.errors import MedctxError
+from study import recommendation as recommended
+from study.config.study import StudyConfig
+from study.law.recommend.recommend import Recommendation
+from study.law.validate.forecast_check import Check
+from study.pipeline import Outcome
+from study.recommendation import run_recommended
+from study.stages.summary import Summary
+from tests.support.law_studies import write
+
+FEW = ("1:0", "1:1", "1:4", "0:1")
+
+
+class Runs:
+    """Takes the place of a study's run: writes its report, and remembers the ratios it was asked for."""
+
+    def __init__(self, dies_after: int = 99) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.dies_after = dies_after
+
+    def __call__(self, config: StudyConfig) -> Outcome:
+        if len(self.asked) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.asked.append(config.ratios)
+        folder = write(config.work / "studies" / config.name, config.ratios, len(config.seeds))
+        return Outcome(folder, folder / "report.html", "", [], Summary(study=config.name, title="", cells=()))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StudyConfig:
+    return StudyConfig(name="made", ratios=FEW, seeds=(0, 1), work=tmp_path)
+
+
+def use(runs: Runs, patch: pytest.MonkeyPatch) -> Runs:
+    patch.setattr(recommended, "run", runs)
+    return runs
+
+
+def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = use(Runs(), monkeypatch)
+    found = run_recommended(config)
+    ratio = found.recommendation.ratio
+    assert ratio not in FEW
+    assert runs.asked == [FEW, (*FEW, ratio)]
+    assert found.recommendation.options.seeds == 2
+    assert found.check is not None and found.check.cell == ratio
+    folder = found.outcome.folder
+    assert Recommendation.model_validate_json((folder / "recommendation.json").read_text()) == found.recommendation
+    assert Check.model_validate_json((folder / "recommendation_check.json").read_text()) == found.check
+    page = (folder / "law.md").read_text()
+    assert found.check.sentence in page and found.recommendation.sentence in page
+    assert "![recommendation.png](recommendation.png)" in page
+
+
+def test_a_killed_study_goes_on_with_the_forecast_it_made(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(Runs(dies_after=1), monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_recommended(config)
+    file = config.work / "studies" / "made" / "recommendation.json"
+    before = file.read_bytes()
+    runs = use(Runs(), monkeypatch)
+    found = run_recommended(config)
+    assert file.read_bytes() == before
+    assert runs.asked == [(*FEW, found.recommendation.ratio)]
+    assert run_recommended(config).check == found.check
+
+
+def test_another_study_of_the_same_name_makes_its_own_forecast(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(Runs(), monkeypatch)
+    first = run_recommended(config).recommendation
+    runs = use(Runs(), monkeypatch)
+    again = run_recommended(config.model_copy(update={"ratios": FEW[1:]})).recommendation
+    assert runs.asked[0] == FEW[1:]
+    assert again.config != first.config
+
+
+def test_a_composition_that_is_a_cell_already_is_not_added_again(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the cell stands at an amount that the recommendation is not for, and so repeats none."""
+    real = recommended.publish.recommend
+
+    def recommend(*given: Any, **options: Any) -> Recommendation:
+        return real(*given, **options).model_copy(update={"ratio": "2:8", "repeats": ""})
+
+    monkeypatch.setattr(recommended.publish, "recommend", recommend)
+    runs = use(Runs(), monkeypatch)
+    assert run_recommended(config).check is None
+    assert runs.asked == [FEW]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"ratios": ("1:0", "0:1")}, r"trains 2 compositions and a recommendation needs 3; give more ratios"),
+        ({"ratios": ("1:1", "2:2", "0:1")}, r"trains 2 compositions"),
+        ({"ratios": ()}, r"trains 0 compositions"),
+        ({"design": "space-filling", "cells": 3}, r"would choose other cells once the recommended ratio is added"),
+    ],
+)
+def test_what_cannot_be_recommended_from_is_said_before_anything_runs(
+    keys: dict[str, object], sentence: str, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = use(Runs(), monkeypatch)
+    with pytest.raises(MedctxError, match=sentence):
+        run_recommended(config.model_copy(update=keys))
+    assert runs.asked == []

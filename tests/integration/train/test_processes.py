@@ -1,0 +1,154 @@
+"""Several processes against one, and rows of a step against rows accumulated: the same losses and the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from medctx.errors import MedctxError
+from medctx.io.jsonl import read_record, read_records
+from medctx_train.checkpoints.training_state import FOLDER
+from medctx_train.config import SftConfig
+from medctx_train.data.packing import Row
+from medctx_train.data.tokenize import Encoded
+from medctx_train.distributed import launch
+from medctx_train.model.setup import load_trainee, trained
+from medctx_train.sft.loop import optimize
+from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
+from tests.support.launch_variables import variables
+from tests.support.made_training import settings
+from tests.support.processes import run, run_together
+
+KILLED = -9
+NATS, APART = 1e-5, 1e-5
+"""What the order of additions in float32 may change of a loss, and of a weight whose updates add up to some 0.01."""
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Path, mix: Path) -> SftConfig:
+    """Three rows a step: with two processes one of them has a row less, and does empty work."""
+    return settings(tiny, mix, rows_per_step=3, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def alone(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("alone")
+    assert run(config, out) == 0
+    return out
+
+
+def steps(out: Path) -> list[StepLog]:
+    return list(read_records(out / LOG, StepLog))
+
+
+def same_weights(one: Path, other: Path) -> None:
+    ours, theirs = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (one, other))
+    assert ours.keys() == theirs.keys()
+    for name, weight in ours.items():
+        torch.testing.assert_close(
+            weight, theirs[name], atol=APART, rtol=0, msg=lambda told, name=name: f"{name}: {told}"
+        )
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
+    """Dropout is on: its masks hang on the step and the row, not on the process."""
+    assert run_together(config, tmp_path, 2) == [0, 0]
+    one, two = (read_record(out / MANIFEST, SftManifest) for out in (alone, tmp_path))
+    assert (one.processes, two.processes) == (1, 2)
+    assert (one.tokens, one.loss_tokens, one.steps) == (two.tokens, two.loss_tokens, two.steps)
+    for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
+        assert ours.tokens == theirs.tokens
+        assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
+        assert ours.by_source == pytest.approx(theirs.by_source, abs=NATS)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-4)
+    same_weights(alone, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [2, 1])
+def test_a_launch_of_two_that_is_killed_goes_on_in_any_number(
+    config: SftConfig, alone: Path, tmp_path: Path, after: int
+) -> None:
+    assert KILLED in run_together(config, tmp_path, 2, die_at="while observing:3")
+    ended = run_together(config, tmp_path, after) if after > 1 else [run(config, tmp_path)]
+    assert set(ended) == {0}
+    assert [one.loss for one in steps(tmp_path)] == pytest.approx([one.loss for one in steps(alone)], abs=NATS)
+    same_weights(alone, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
+    """FSDP2 by the shipped config, killed and continued: weights, gradients and checkpoints in shards."""
+    sharded = variables("fsdp2")
+    assert KILLED in run_together(config, tmp_path, 2, die_at="while observing:3", strategy=sharded)
+    assert set(run_together(config, tmp_path, 2, strategy=sharded)) == {0}
+    for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+    same_weights(alone, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp_path: Path, stage: str) -> None:
+    """DeepSpeed itself by the shipped configs, over gloo, killed and continued. The base is in float32: in that ZeRO-3
+    holds all weights where it is not told of bfloat16.
+    """
+    pytest.importorskip("deepspeed", reason="needs DS_BUILD_OPS=0 pip install deepspeed")
+    config = settings(strong, mix, rows_per_step=3, epochs=2)
+    alone, together, strategy = tmp_path / "alone", tmp_path / "together", variables(stage)
+    assert run(config, alone) == 0
+    assert KILLED in run_together(config, together, 2, die_at="while observing:3", strategy=strategy)
+    assert (together / FOLDER).is_dir()
+    assert set(run_together(config, together, 2, strategy=strategy)) == {0}
+    for ours, theirs in zip(steps(alone), steps(together), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+    same_weights(alone, together)
+
+
+def sample(name: str, answer: int, tokens: int = 60) -> Encoded:
+    ids = tuple((7 * place + len(name) + answer) % 500 + 4 for place in range(tokens))
+    return Encoded(name, "made", ids, tuple(place >= tokens - answer for place in range(tokens)))
+
+
+def one_step(config: SftConfig, folder: Path, rows: list[Row]) -> tuple[StepLog, dict[str, torch.Tensor]]:
+    """The step on these rows, and the weights after it."""
+    accelerator = launch.start(config)
+    model, _ = load_trainee(config, folder, rows, accelerator)
+    weights = trained(model)
+    optimizer = torch.optim.SGD(list(weights.values()), lr=config.learning_rate)
+    meter = launch.meter(accelerator, model)
+    (entry,) = optimize(config, accelerator, model, optimizer, [rows], 0, meter)
+    return entry, {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize("weighting", ["token", "sample"])
+def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, weighting: str) -> None:
+    """One row has ten times the loss tokens of the other: a mean of the rows' means would be another step."""
+    config = settings(strong, mix, lora={"rank": 4}, loss_weighting=weighting, max_grad_norm=1e9, learning_rate=1.0)
+    long, short = sample("long", 50), sample("short", 5)
+    together, once = one_step(config, strong, [Row((long, short))])
+    accumulated, twice = one_step(config, strong, [Row((long,)), Row((short,))])
+    assert accumulated.loss == pytest.approx(together.loss, abs=NATS)
+    assert accumulated.grad_norm == pytest.approx(together.grad_norm, rel=1e-4)
+    for name, weight in once.items():
+        torch.testing.assert_close(twice[name], weight, atol=APART, rtol=1e-4)
+    alone = [one_step(config, strong, [Row((one,))])[0].loss for one in (long, short)]
+    assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
+    assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)
+
+
+@pytest.mark.parametrize("asked", ["DEEPSPEED", "FSDP"])
+def test_a_launch_that_shares_nothing_out_though_asked_to_is_refused(
+    asked: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a GPU accelerate leaves both out, each process then holding the whole model."""
+    accelerator = launch.start(config)
+    monkeypatch.setenv(f"ACCELERATE_USE_{asked}", "true")
+    with pytest.raises(MedctxError, match=rf"asks for {asked}, .* there is none here; give --config_file"):
+        launch.require_sharing(accelerator)

@@ -1,0 +1,115 @@
+"""A run that is killed, really, and continued: the same bits as the straight run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx.config import loading as configs
+from medctx.errors import MedctxError
+from medctx.io.jsonl import read_record, read_records
+from medctx_train.config import SftConfig
+from medctx_train.probe import retention as keep
+from medctx_train.probe.probe import LOG as PROBES
+from medctx_train.sft import run as sft
+from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
+from tests.support.made_training import made_probe, settings
+from tests.support.processes import run
+
+pytestmark = pytest.mark.slow  # real processes killed at many places: minutes on two cores
+
+pytest.importorskip("torch")
+
+KILLED = -9
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Path, mix: Path, tmp_path_factory: pytest.TempPathFactory) -> SftConfig:
+    """Twelve steps with everything that happens between steps, dropout too."""
+    items = made_probe(tmp_path_factory.mktemp("probe") / "probe.jsonl", 6)
+    return settings(
+        tiny,
+        mix,
+        epochs=3,
+        rows_per_step=2,
+        checkpoint_every=3,
+        probe={"every": 2, "items": items},
+        keep={"every": 5, "best": ["reading"], "last": 1},
+        neftune_alpha=5.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def straight(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("straight")
+    assert run(config, out) == 0
+    return out
+
+
+def told(out: Path) -> dict[str, object]:
+    """All that a run leaves which does not speak of time or memory."""
+    manifest = read_record(out / MANIFEST, SftManifest)
+    kept = keep.read(out).states
+    return {
+        "digest": manifest.weights_digest,
+        "losses": [(one.step, one.loss, one.by_source, one.grad_norm) for one in read_records(out / LOG, StepLog)],
+        "probes": (out / PROBES).read_text(),
+        "kept": kept,
+        "weights": [
+            (one.folder, (out / keep.FOLDER / one.folder / "adapter_model.safetensors").read_bytes()) for one in kept
+        ],
+        "files": sorted(path.name for path in out.iterdir()),
+    }
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "step:1",
+        "step:8",
+        "probe:1",
+        "probe:4",
+        "inside a checkpoint's file:2",
+        "before a checkpoint's name:2",
+        "after a checkpoint's name:3",
+        "before dropping kept states:3",
+        "while observing:5",
+        "inside the weights:2",
+        "before the manifest:1",
+    ],
+)
+def test_a_run_killed_anywhere_and_continued_is_the_straight_run(
+    config: SftConfig, straight: Path, tmp_path: Path, place: str
+) -> None:
+    assert run(config, tmp_path, die_at=place) == KILLED
+    assert run(config, tmp_path) == 0
+    assert told(tmp_path) == told(straight)
+
+
+def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
+    config: SftConfig, straight: Path, tmp_path: Path
+) -> None:
+    """Checkpoints come every third step: each life gets one step further than the last checkpoint."""
+    for _ in range(3):
+        assert run(config, tmp_path, die_at="step:4") == KILLED
+    assert run(config, tmp_path) == 0
+    assert told(tmp_path) == told(straight)
+
+
+def test_what_rules_keep_are_adapters_of_their_steps(config: SftConfig, straight: Path) -> None:
+    states = keep.read(straight).states
+    steps = read_record(straight / MANIFEST, SftManifest).steps
+    assert [one.step for one in states if "every 5" in one.why] == list(range(5, steps + 1, 5))
+    assert sum("best reading" in one.why for one in states) == 1
+    assert sum("last 1" in one.why for one in states) == 1
+    for state in states:
+        folder = straight / keep.FOLDER / state.folder
+        assert (folder / "adapter_config.json").is_file()
+
+
+def test_a_run_is_not_continued_with_another_config(config: SftConfig, tmp_path: Path, tiny: Path) -> None:
+    assert run(config, tmp_path, die_at="step:5") == KILLED
+    with pytest.raises(MedctxError, match=r"was begun with learning_rate=0\.005, not 0\.1"):
+        sft.train(config.model_copy(update={"learning_rate": 0.1}), tmp_path)
+    assert configs.load(SftConfig, tmp_path / "config.yaml").learning_rate == 0.005

@@ -1,0 +1,92 @@
+"""The boundaries between the packages, and what each says about itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import medctx
+from medctx.tracking import logged_adapter
+from tests.support.paths import ROOT
+
+PACKAGES = ("medctx-data", "medctx-train", "medctx-eval")
+OURS = {"medctx", "medctx_data", "medctx_train", "medctx_eval"}
+
+
+def project(package: str) -> dict[str, object]:
+    return tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())
+
+
+def bare(requirement: str) -> str:
+    """``prometheus_client[x]>=0.2`` -> ``prometheus-client``."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]).lower()
+
+
+def declared(package: str) -> set[str]:
+    """Every distribution a package asks for, extras and those of its floor included."""
+    told = project(package)
+    table = told["project"]
+    hook = told["tool"]["hatch"].get("metadata", {}).get("hooks", {}).get("custom", {})
+    asked = [*table.get("dependencies", []), *hook.get("dependencies", [])]
+    asked += [one for extra in table["optional-dependencies"].values() for one in extra]
+    return {bare(one) for one in asked} | (declared("medctx-data") if hook else set())
+
+
+def sources(package: str) -> list[Path]:
+    """Its code but what runs elsewhere: a file that travels with a registered adapter."""
+    return [path for path in (ROOT / "packages" / package / "src").rglob("*.py") if path != logged_adapter.SERVED]
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """Every top-level module that code imports, wherever in the file."""
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - OURS - set(sys.stdlib_module_names)
+
+
+def test_the_layers_hold() -> None:
+    linter = pytest.importorskip("importlinter.cli")
+    assert linter.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_logo=True) == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_imported_is_asked_for(package: str) -> None:
+    providers = packages_distributions()
+    asked = declared(package)
+    missing = {
+        name for name in imported(sources(package)) if not {bare(one) for one in providers.get(name, [name])} & asked
+    }
+    assert not missing
+
+
+def test_what_travels_with_an_adapter_asks_for_what_it_imports() -> None:
+    assert imported([logged_adapter.SERVED]) <= {"mlflow", *logged_adapter.REQUIREMENTS}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_packages_have_one_version_one_licence_and_one_hook(package: str) -> None:
+    assert project(package)["project"]["version"] == medctx.__version__
+    folder = ROOT / "packages" / package
+    assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    hook = folder / "hatch_build.py"
+    assert not hook.exists() or hook.read_text() == (ROOT / "packages/medctx-eval/hatch_build.py").read_text()
+
+
+@pytest.mark.parametrize("module", ["medctx_data.cli.main", "medctx_train.cli", "medctx_eval.cli.main"])
+def test_a_console_command_starts_without_the_heavy_libraries(module: str) -> None:
+    look = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'vllm', 'mlflow'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,155 @@
+"""The whole path on a tiny model through the transformers engine: mix, train, exam, report, registry, twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+for needed in ("torch", "peft", "mlflow", "medctx_train", "medctx_eval", "medctx_data"):
+    pytest.importorskip(needed)
+
+
+def called(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "MEDCTX_CACHE": str(folder / "cache"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    environment.pop("MLFLOW_RUN_ID", None)
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+
+
+def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={folder / 'work'}"]
+    for override in ("exam.engine=transformers", "tokens=2000", *extra):
+        command += ["--set", override]
+    return called(folder, command)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("smoke")
+    found = smoke(folder)
+    assert found.returncode == 0, found.stderr[-3000:]
+    return folder, found.stdout
+
+
+def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, str]) -> None:
+    folder, shown = done
+    assert "knowledge" in shown
+    assert "registered  medctx-smoke version 2" in shown
+    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    assert [cell["name"] for cell in report["cells"]] == ["base", "1:0", "0:1"]
+    for score in report["scores"]:
+        assert sum(score["verdicts"].values()) == score["accuracy"]["n"]
+    page = (folder / "work/studies/smoke/report.html").read_text()
+    assert "generated" in page
+    assert "Human Phenotype Ontology" in page
+
+
+def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    floors = {one["part"]: one for one in report["repeated"]}
+    assert {"knowledge", "reading"} <= set(floors)
+    for one in floors.values():
+        assert (one["cell"], one["runs"]) == ("base", ["base", "base again"])
+        assert one["noise"]["verdicts"]["n"] > 0
+
+
+def compared(folder: Path, *sources: str) -> dict[str, object]:
+    found = called(folder, ["medctx-eval", "compare", *sources, "--draws", "200", "--json"])
+    assert found.returncode == 0, found.stderr
+    told: dict[str, object] = json.loads(found.stdout)
+    return told
+
+
+def test_runs_are_compared_by_folder_by_run_and_by_registered_version_alike(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    versions = {str(version.version): version.tags for version in client.search_model_versions("name = 'medctx-smoke'")}
+    tags = versions["1"]
+    by_version = compared(folder, "models:/medctx-smoke/1", "models:/medctx-smoke/2")
+    by_run = compared(
+        folder, *(f"runs:/{versions[n]['medctx.exam_run']}/{versions[n]['medctx.exam_folder']}" for n in "12")
+    )
+    (place,) = (folder / "work/steps").glob(f"exam-*/{tags['medctx.exam_folder']}")
+    (other,) = (folder / "work/steps").glob(f"exam-*/{versions['2']['medctx.exam_folder']}")
+    by_folder = compared(folder, str(place), str(other))
+    assert by_version["differences"] == by_run["differences"] == by_folder["differences"] != []
+    everything = compared(folder, f"runs:/{tags['medctx.exam_run']}", "--base", "base")
+    assert everything["noise"]
+
+
+def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    kinds = sorted(run.data.tags["medctx.step"] for run in children)
+    assert kinds == ["cell", "cell", "cell", "exam", "contamination", "contamination", "mix", "mix", "train", "train"]
+    told = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
+    assert told["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
+        "cell.amount": "2000",
+        "cell.seed": "0",
+    }
+    assert {"knowledge", "reading.low"} <= set(told["cell base"].data.metrics)
+    trained = next(run for run in children if run.data.tags["medctx.step"] == "train")
+    losses = client.get_metric_history(trained.info.run_id, "train.loss")
+    assert len(losses) == len({metric.step for metric in losses}) >= 2
+    (dataset,) = trained.inputs.dataset_inputs
+    assert dataset.dataset.digest
+    versions = client.search_model_versions("name = 'medctx-smoke'")
+    assert len(versions) == 2
+    models = client.search_logged_models([experiment.experiment_id])
+    assert {f"models:/{model.model_id}" for model in models} == {version.source for version in versions}
+    by_run = {run.info.run_id: run.data.tags.get("medctx.step") for run in runs}
+    assert [by_run[model.source_run_id] for model in models] == ["train", "train"], "logged where they were made"
+    assert all({"knowledge.gain", "train.last_loss"} <= {one.key for one in model.metrics} for model in models)
+    assert all("general : medical" in version.description for version in versions)
+
+
+def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    told = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    assert [one["cell"]["name"] for one in told["cells"]] == ["base", "1:0", "0:1"]
+    assert {one["status"] for one in told["cells"]} == {"done"}
+    general, medical = told["cells"][1:]
+    assert (general["general_share"], medical["general_share"]) == (1.0, 0.0)
+    assert 0 < medical["tokens"] <= 2000
+    assert Path(ROOT / medical["exam"], "exam.json").is_file()
+
+
+def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    steps = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("*.safetensors")}
+    journals = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("replies.jsonl")}
+    again = smoke(folder)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "examined already" in again.stderr
+    assert "train 0:1: done before" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in steps} == steps
+    assert {path: path.stat().st_mtime_ns for path in journals} == journals
+    assert "version 3" not in again.stdout
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len([run for run in runs if "mlflow.parentRunId" not in run.data.tags]) == 1, "it went on in its own run"
+    assert {run.info.status for run in runs} == {"FINISHED"}

@@ -1,0 +1,20 @@
+"""Where tests find the repository and the real data files, which need not be there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def _data() -> Path:
+    """The folder of real data files: MEDCTX_TEST_DATA, or ``shared/data`` in or beside the repository."""
+    if folder := os.environ.get("MEDCTX_TEST_DATA"):
+        return Path(folder)
+    beside = (ROOT / "shared" / "data", ROOT.parent / "shared" / "data")
+    return next((folder for folder in beside if folder.is_dir()), beside[0])
+
+
+REAL_DATA = _data()

@@ -1,0 +1,44 @@
+"""The sources on real files, where a checkout has them beside it: every row is read, what says nothing is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.records import Dialogue
+from medctx_data.sources.cards import CARDS
+from medctx_data.sources.config import SourceConfig
+from medctx_data.sources.registry import open_source
+from tests.support.paths import REAL_DATA
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "counts"),
+    [
+        ("alpaca", "sft_general_alpaca_en", {"read": 51_974}),
+        ("alpaca-zh", "sft_general_alpaca_zh", {"read": 20_454}),
+        ("gsm8k", "sft_general_gsm8k", {"read": 7_473}),
+        ("medquad", "sft_medical_medquad", {"read": 16_407}),
+        ("huatuo-zh", "sft_medical_huatuo_zh", {"read": 8_658}),
+        ("mts-dialog", "sft_medical_mts_dialog", {"read": 1_201}),
+        ("pubmedqa-train", "pubmedqa_train", {"read": 500}),
+    ],
+)
+def test_every_row_is_read_or_counted(name: str, file: str, counts: dict[str, int]) -> None:
+    path = REAL_DATA / f"{file}.jsonl.gz"
+    if not path.is_file():
+        pytest.skip(f"the real file {path} is not on this machine")
+    supply = open_source(SourceConfig(source=name, path=path), 0, CurriculumConfig.model_validate({}))
+    assert supply.read is not None
+    found: Counter[str] = Counter()
+    for row in supply.read():
+        if not isinstance(row, Dialogue):
+            found[row.reason] += 1
+            continue
+        assert row.language == CARDS[name].language
+        assert row.licence
+        empty = {turn.role for turn in row.turns if not turn.content}
+        found[f"empty {min(empty)}" if empty else "read"] += 1
+    assert found == counts

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medctx.errors import MedctxError
+from medctx.schemas.records import ExamItem
+from medctx_eval.exams.condition import parse
+from medctx_eval.exams.exam import ExamCard, seal
+from medctx_eval.planning.batches import BookBatch, batches
+from tests.support.made_exam import made_exam
+
+DEPTHS = (0.1, 0.5, 0.9)
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def planned(*conditions: str, limits: dict[str, int] | None = None) -> list[BookBatch]:
+    asked = [parse(text) for text in conditions]
+    return batches(made_exam(), asked, words, depths=DEPTHS, limits=limits or {}, seed=0)
+
+
+def test_every_item_is_asked_once_under_every_condition() -> None:
+    planned_items = [
+        planned_item for batch in planned("closed", "gold", "open:60") for planned_item in batch.planned_items
+    ]
+    counts = Counter((planned_item.item.id, planned_item.condition.kind) for planned_item in planned_items)
+    assert set(counts.values()) == {1}
+    assert len(counts) == 3 * 24
+
+
+def test_items_share_books() -> None:
+    open_books = planned("open:60")
+    assert len(open_books) == 4
+    for batch in open_books:
+        assert batch.book is not None
+        assert batch.book.tokens <= 60
+        assert {planned_item.condition.depth for planned_item in batch.planned_items} == set(DEPTHS)
+        assert {planned_item.item.evidence[0] for planned_item in batch.planned_items} <= set(batch.book.passages)
+
+
+def test_depths_are_dealt_evenly_and_kept() -> None:
+    for batch in planned("open:100"):
+        assert batch.book is not None
+        places = {
+            planned_item.item.evidence[0]: batch.book.passages.index(planned_item.item.evidence[0])
+            for planned_item in batch.planned_items
+        }
+        depths = {planned_item.item.evidence[0]: planned_item.condition.depth for planned_item in batch.planned_items}
+        assert sorted(places, key=lambda name: places[name]) == sorted(depths, key=lambda name: depths[name] or 0)
+
+
+def test_gold_books_hold_the_evidence_alone() -> None:
+    for batch in planned("gold"):
+        assert batch.book is not None
+        assert batch.book.passages == batch.planned_items[0].item.evidence
+
+
+def test_rivals_come_first() -> None:
+    for batch in planned("open:20:0.5"):
+        assert batch.book is not None
+        assert batch.planned_items[0].item.rivals[0] in batch.book.passages
+
+
+def test_too_short_a_book_asks_nothing_and_cuts_nothing() -> None:
+    assert all(batch.book is None for batch in planned("open:3"))
+
+
+def test_without_its_evidence_an_item_can_only_not_be_answered() -> None:
+    several = planned("distractor")
+    assert sum(len(batch.planned_items) for batch in several) == 24
+    for batch in several:
+        assert batch.book is not None
+        assert batch.book.passages
+        for planned_item in batch.planned_items:
+            assert not set(planned_item.item.evidence) & set(batch.book.passages)
+            assert planned_item.item.gold == (planned_item.item.cannot,) == ("E",)
+            assert planned_item.condition.axis == "abstention"
+
+
+def test_altered_evidence_makes_another_option_right_and_the_old_one_remembered() -> None:
+    by_id = {item.id: item for item in made_exam().items}
+    for batch in planned("counterfactual", "counterfactual:60"):
+        assert batch.book is not None
+        for planned_item in batch.planned_items:
+            plain = by_id[planned_item.item.id]
+            assert planned_item.memory == plain.gold != planned_item.item.gold
+            number = plain.id[1:].partition("/")[0]
+            said = f"Room {number} holds a {plain.options[planned_item.item.gold[0]]} chair."
+            assert said in batch.book.text
+            assert f"Room {number} holds a {plain.options[plain.gold[0]]} chair." not in batch.book.text
+
+
+def test_two_alterations_of_one_passage_share_no_book() -> None:
+    for batch in planned("counterfactual:60"):
+        evidence = [planned_item.item.evidence for planned_item in batch.planned_items]
+        assert len(evidence) == len(set(evidence))
+
+
+def test_what_cannot_be_altered_is_left_out_of_counterfactuals_only() -> None:
+    exam = made_exam()
+    first = exam.passages[0].model_copy(update={"text": "Room 0 holds nothing."})
+    silent = exam.model_copy(update={"passages": (first, *exam.passages[1:])})
+    asked = [parse(text) for text in ("gold", "counterfactual")]
+    planned_items = [
+        planned_item
+        for batch in batches(silent, asked, words, depths=DEPTHS, limits={}, seed=0)
+        for planned_item in batch.planned_items
+    ]
+    assert Counter(planned_item.condition.name for planned_item in planned_items) == {"gold": 24, "counterfactual": 22}
+
+
+@given(limit=st.integers(2, 24))
+def test_limits_cap_items_by_whole_groups(limit: int) -> None:
+    planned_items = [
+        planned_item for batch in planned("gold", limits={"gold": limit}) for planned_item in batch.planned_items
+    ]
+    assert len(planned_items) == limit // 2 * 2
+
+
+def test_reading_needs_evidence() -> None:
+    item = ExamItem(id="a", exam="x", question="q", options={"A": "1", "B": "2"}, gold=("A",), cluster="a")
+    exam = seal(ExamCard(name="x", source="", licence="", citation=""), [item], [])
+    with pytest.raises(MedctxError, match="has no items with evidence"):
+        batches(exam, [parse("gold")], words, depths=DEPTHS, limits={}, seed=0)

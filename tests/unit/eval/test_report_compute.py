@@ -1,0 +1,301 @@
+"""From run folders to numbers: what adds up, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx.errors import MedctxError
+from medctx.io.digest import of_text
+from medctx.schemas.records import Judged, Mode, Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.report import Report, ReportConfig
+from medctx_eval.report.compute import compute
+from medctx_eval.report.decision.gate import decide
+from medctx_eval.report.load.collect import align, collect, names_of
+from medctx_eval.report.model import Score
+from medctx_eval.report.recipe import Recipe, label, share_in
+from medctx_eval.report.render.figures.series import series
+from tests.support import synthetic_runs
+
+CONFIG = ReportConfig(draws=200)
+FACTS, DOSSIERS = 20, 12
+
+
+def run(name: str, records: list[Judged] | None = None, **changed: object) -> RunFolder:
+    judged = tuple(records if records is not None else synthetic_runs.judged(name, FACTS, DOSSIERS))
+    manifest = synthetic_runs.manifest(name, len(judged)).model_copy(update=changed)
+    return RunFolder(manifest=manifest, judged=judged)
+
+
+def score_of(report: Report, cell: str, part: str, mode: Mode | None = None) -> Score:
+    found = report.score(cell, part, mode)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    names = ("0:1", "1:1", "base", "1:0")
+    return compute(align(names, [run(name) for name in names]), CONFIG)
+
+
+def test_verdicts_add_up_and_n_is_the_same_for_every_cell(report: Report) -> None:
+    for score in report.scores:
+        assert sum(score.verdicts.values()) == score.n
+        assert score.accuracy.value == pytest.approx(score.verdicts[Verdict.CORRECT] / score.n)
+        assert score.accuracy.value <= score.upper <= 1
+        assert score_of(report, report.base, score.part, score.mode).n == score.n
+
+
+def test_a_score_whose_verdicts_do_not_add_up_cannot_be_made(report: Report) -> None:
+    fields = report.scores[0].model_dump()
+    with pytest.raises(ValueError, match="add up to"):
+        Score.model_validate({**fields, "n": fields["n"] + 1})
+
+
+def test_runs_computed_in_different_ways_are_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    fine, coarse = {"logits": "float32"}, {"logits": "in the steps of a half precision"}
+    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=fine)])
+    assert capsys.readouterr().err == ""
+    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=coarse)])
+    said = capsys.readouterr().err
+    assert "transformers, logits float32; transformers, logits in the steps of a half precision" in " ".join(
+        said.split()
+    )
+
+
+def test_a_run_that_lost_verdicts_is_refused() -> None:
+    whole = run("base")
+    torn = RunFolder(manifest=whole.manifest, judged=whole.judged[:-3])
+    with pytest.raises(MedctxError, match=r"The run base holds [\d,]+ verdicts where its exam counted"):
+        align(("base",), [torn])
+
+
+def test_unreadable_answers_lie_between_the_bounds() -> None:
+    found = compute(align(("base", "1:1"), [run("base"), run("1:1")]), ReportConfig(draws=200, mode="generate"))
+    score = score_of(found, "1:1", "reading")
+    assert score.unreadable == score.verdicts[Verdict.UNPARSABLE] + score.verdicts[Verdict.TRUNCATED] > 0
+    assert score.upper == pytest.approx(score.accuracy.value + score.unreadable / score.n)
+    assert score.validity == pytest.approx(1 - score.unreadable / score.n)
+
+
+def test_cells_go_from_base_over_general_to_medical(report: Report) -> None:
+    assert [cell.name for cell in report.cells] == ["base", "1:0", "1:1", "0:1"]
+    assert [cell.recipe.general_share for cell in report.cells] == [None, 1, 0.5, 0]
+
+
+def test_every_cell_is_compared_with_the_base_of_its_own_weights() -> None:
+    names = ("small", "small 1:1", "large", "large 1:0", "large 0:1")
+    runs = [
+        run(
+            {"small": "base", "large": "base"}.get(name, name.split()[-1]),
+            cell=name,
+            weights_digest=of_text(name.split()[0]),
+        )
+        for name in names
+    ]
+    found = compute(align(names, runs), CONFIG)
+    assert [(cell.name, cell.base, cell.recipe.base) for cell in found.cells] == [
+        ("small", True, ""),
+        ("small 1:1", False, "small"),
+        ("large", True, ""),
+        ("large 1:0", False, "large"),
+        ("large 0:1", False, "large"),
+    ]
+    assert {(one.cell, one.other) for one in found.family("headline")} == {
+        ("small 1:1", "small"),
+        ("large 1:0", "large"),
+        ("large 0:1", "large"),
+    }
+    assert {(one.cell, one.other) for one in found.family("pairs")} == {
+        *((one.cell, one.other) for one in found.family("headline")),
+        ("large 0:1", "large 1:0"),
+    }
+    assert {one.cell for one in found.losses} == {"small 1:1", "large 1:0", "large 0:1"}
+    assert (found.base, found.to_base) == ("small", "its base")
+    alone = compute(align(names, runs), ReportConfig(draws=200, base="large"))
+    assert {one.other for one in alone.family("headline")} == {"large"}
+
+
+def test_a_curve_goes_through_cells_that_differ_along_its_axis_alone() -> None:
+    names = ("base", "1:0", "1:1", "0:1", "0:1@10k", "0:1@20k")
+    amounts = {"1:0": 40, "1:1": 40, "0:1": 40, "0:1@10k": 10, "0:1@20k": 20}
+    told = {name: Recipe(amount=amount, method="lora") for name, amount in amounts.items()}
+    found = compute(align(names, [run(name) for name in names]), ReportConfig(draws=200, cells=told))
+    assert [[cell.name for cell in own] for own in series(found.tuned, "general_share")] == [["0:1", "1:1", "1:0"]]
+    assert [[cell.name for cell in own] for own in series(found.tuned, "amount")] == [["0:1@10k", "0:1@20k", "0:1"]]
+    assert series(found.tuned, "method") == []
+
+
+def test_untaught_items_count_in_no_headline_number(report: Report) -> None:
+    counts = [score_of(report, "base", part).n for part in ("knowledge", "untaught", "closed")]
+    assert counts == [40, 20, 40]
+
+
+def test_depths_add_up_to_their_length(report: Report) -> None:
+    apart = [score_of(report, "1:1", f"open:200:{depth}").n for depth in ("0", "0.5", "1")]
+    assert sum(apart) == score_of(report, "1:1", "open:200").n == 48
+
+
+def test_orders_of_the_options_are_averaged_within_their_item(report: Report) -> None:
+    score = score_of(report, "1:1", "knowledge", "letter")
+    assert (score.accuracy.n, score.n) == (40, 160)
+
+
+def test_every_pair_is_compared_once_and_adjusted_in_its_family(report: Report) -> None:
+    pairs = report.family("pairs")
+    assert len(pairs) == 6 * 2
+    assert all(one.p_holm >= one.difference.p for one in report.comparisons)
+    assert len(report.family("headline")) == 3 * 2
+
+
+def test_differences_are_differences_of_the_accuracies(report: Report) -> None:
+    for one in report.comparisons:
+        mine, other = (score_of(report, cell, one.part, one.mode) for cell in (one.cell, one.other))
+        assert one.difference.value == pytest.approx(mine.accuracy.value - other.accuracy.value)
+
+
+def test_modes_are_compared_within_themselves_only(report: Report) -> None:
+    assert report.modes == ("text", "generate", "letter")
+    assert {one.mode for one in report.comparisons if one.family == "headline"} == set(report.modes)
+    assert {one.mode for one in report.comparisons if one.family != "headline"} == {"text"}
+    assert len(report.family("headline", "letter")) == 6
+
+
+def without_room(name: str, prefix: str) -> RunFolder:
+    records = [
+        one.model_copy(update={"verdict": Verdict.DOES_NOT_FIT, "chosen": ()})
+        if one.condition.startswith(prefix) and one.order == 0
+        else one
+        for one in synthetic_runs.judged(name, FACTS, DOSSIERS)
+    ]
+    return run(name, records)
+
+
+def test_what_does_not_fit_one_cell_fits_none() -> None:
+    names = ("base", "1:1", "0:1")
+    found = compute(align(names, [run("base"), without_room("1:1", "open:400"), run("0:1")]), CONFIG)
+    whole = compute(align(names, [run(name) for name in names]), CONFIG)
+    for name in names:
+        score = score_of(found, name, "reading")
+        assert (score.n, score.verdicts[Verdict.DOES_NOT_FIT]) == (164, 48)
+        assert score.imposed == (0 if name == "1:1" else 48)
+        # One order that does not fit takes the others of its item with it.
+        assert score_of(found, name, "open:400", "letter").verdicts[Verdict.DOES_NOT_FIT] == 4 * 48
+    for cell in ("1:1", "0:1"):
+        reading, before = found.gain(cell, "reading"), whole.gain(cell, "reading")
+        assert reading is not None and before is not None
+        assert (reading.difference.n, reading.dropped, before.dropped) == (116, 48, 0)
+        assert found.gain(cell, "open:400") is None
+
+
+def test_unequal_item_sets_are_refused_by_name() -> None:
+    records = list(synthetic_runs.judged("1:1", facts=20, dossiers=12))
+    with pytest.raises(MedctxError, match=r"The run 1:1 lacks 3 that base has, first the item 'k/0/0' under closed"):
+        align(("base", "1:1"), [run("base"), run("1:1", records[3:])])
+    with pytest.raises(MedctxError, match="The run base lacks 1 that 1:1 has"):
+        align(("base", "1:1"), [run("base", list(synthetic_runs.judged("base", 20, 12))[1:]), run("1:1")])
+    with pytest.raises(MedctxError, match=r"judges the item 'k/0/0' under closed .* twice"):
+        align(("1:1",), [run("1:1", [records[0], *records])])
+
+
+def test_unequal_exams_modes_and_golds_are_refused() -> None:
+    base, other = run("base"), run("1:1")
+    card = other.manifest.exams[0].model_copy(update={"digest": "f" * 64})
+    manifest = other.manifest.model_copy(update={"exams": (card,)})
+    with pytest.raises(MedctxError, match="their questions differ"):
+        align(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
+    manifest = other.manifest.model_copy(update={"mode": "letter"})
+    apart = align(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
+    with pytest.raises(MedctxError, match="never ranked across; say which is to be compared with mode=NAME"):
+        compute(apart, CONFIG)
+    assert compute(apart, ReportConfig(draws=200, mode="letter")).mode == "letter"
+    with pytest.raises(MedctxError, match="No run judged an item in the headline mode 'choice'"):
+        compute(apart, ReportConfig(mode="choice"))
+    moved = [other.judged[0].model_copy(update={"cluster": "elsewhere"}), *other.judged[1:]]
+    with pytest.raises(MedctxError, match="disagree about the item 'k/0/0'"):
+        align(("base", "1:1"), [base, run("1:1", moved)])
+
+
+def test_configured_names_must_be_runs() -> None:
+    aligned = align(("base", "1:1"), [run("base"), run("1:1")])
+    with pytest.raises(MedctxError, match="no run 'bse' to be the base; the runs are: base, 1:1"):
+        compute(aligned, ReportConfig(base="bse"))
+    for key, value in (("cells", {"amount": 1}), ("training", "x")):
+        with pytest.raises(MedctxError, match=f"The key {key}.1:9 names no run"):
+            compute(aligned, ReportConfig.model_validate({key: {"1:9": value}}))
+    with pytest.raises(MedctxError, match=r"The key cells.1:1.base names no cell: 'bse'; the cells are: base, 1:1"):
+        compute(aligned, ReportConfig(cells={"1:1": Recipe(base="bse")}))
+    with pytest.raises(MedctxError, match=r"The key cells.base.base makes base a tuned cell"):
+        compute(aligned, ReportConfig(cells={"base": Recipe(base="1:1"), "1:1": Recipe(base="base")}))
+    with pytest.raises(MedctxError, match="No run folder was given"):
+        collect([])
+
+
+def test_one_run_alone_is_a_report_without_comparisons() -> None:
+    found = compute(align(("base",), [run("base")]), CONFIG)
+    assert found.comparisons == ()
+    assert decide(found, 0.05).reason == "Only base was examined: there is nothing to compare."
+
+
+def test_seeds_of_a_cell_are_taken_together() -> None:
+    names = ("base", "1:1-0", "1:1-1", "0:1")
+    found = compute(align(names, [run(name) for name in names]), CONFIG)
+    assert [cell.name for cell in found.cells] == ["base", "1:1", "0:1"]
+    assert [one.manifest.training_seed for one in found.cells[1].runs] == [0, 1]
+    score = score_of(found, "1:1", "knowledge")
+    assert (score.n, score.accuracy.n, score.accuracy.seeds) == (80, 40, 2)
+    assert score.accuracy.value == pytest.approx(sum(score.seeds) / 2)
+    gain = found.gain("0:1", "reading")
+    assert gain is not None
+    assert (gain.difference.seeds, gain.difference.seed_df) == (1, 1)  # what 1:1 shows of seeds counts for 0:1 too
+
+
+def test_runs_that_name_one_cell_and_seed_are_cells_of_their_own() -> None:
+    runs = [run("base"), run("1:1", cell="mix"), run("0:1", cell="mix")]
+    assert align(("base", "1:1", "0:1"), runs).cells == ("base", "1:1", "0:1")
+
+
+def test_the_same_weights_again_measure_noise_and_are_no_cell() -> None:
+    other = [
+        one.model_copy(update={"verdict": Verdict.WRONG, "chosen": ()}) if one.item == "k/0/0" else one
+        for one in synthetic_runs.judged("base", FACTS, DOSSIERS)
+    ]
+    names = ("base", "1:1", "again")
+    found = compute(align(names, [run("base"), run("1:1"), run("base", other)]), CONFIG)
+    assert [cell.name for cell in found.cells] == ["base", "1:1"]
+    knowledge, reading = found.repeated
+    assert (knowledge.cell, knowledge.runs, knowledge.part) == ("base", ("base", "again"), "knowledge")
+    assert knowledge.noise.answers.value == pytest.approx(1 / 40)
+    assert reading.noise.difference.value <= 0
+
+
+def test_a_mode_that_only_some_were_judged_in_compares_only_those() -> None:
+    texts = [one for one in synthetic_runs.judged("0:1", FACTS, DOSSIERS) if one.mode == "text"]
+    found = compute(align(("base", "1:1", "0:1"), [run("base"), run("1:1"), run("0:1", texts)]), CONFIG)
+    assert found.score("0:1", "reading", "letter") is None
+    assert {one.cell for one in found.family("headline", "letter")} == {"1:1"}
+    assert {one.cell for one in found.family("headline")} == {"1:1", "0:1"}
+
+
+def test_names_are_the_parts_in_which_folders_differ() -> None:
+    assert names_of([Path("/a/1:1/exam"), Path("/a/0:1/exam")]) == ("1:1", "0:1")
+    assert names_of([Path("/a/x/s0"), Path("/a/x/s1"), Path("/a/y/s0")]) == ("x/s0", "x/s1", "y/s0")
+    assert names_of([Path("/a/only")]) == ("only",)
+    with pytest.raises(MedctxError, match="given twice"):
+        names_of([Path("/a/x"), Path("/a/y"), Path("/a/x")])
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("1:1", 0.5), ("9:1", 0.9), ("0:1", 0), ("4:1/s0", 0.8), ("0:0", None), ("base", None)]
+)
+def test_shares_are_read_from_names(name: str, share: float | None) -> None:
+    assert share_in(name) == share
+
+
+def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:
+    assert label("4:1-s0", 0.8) == "4:1"
+    assert label("4:1", 0.5) == "50% general"
+    assert label("mostly", 0.9) == "90% general"

@@ -1,0 +1,254 @@
+"""Parts of a report whose truth is known: option orders, contamination, training, behaviour, the browser's items."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medctx.errors import MedctxError
+from medctx.schemas.contamination import Kind
+from medctx.schemas.records import ExamItem, Judged, Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.planning.option_order import show
+from medctx_eval.report import Report, ReportConfig
+from medctx_eval.report.compute import compute, sheets_of
+from medctx_eval.report.load import parts
+from medctx_eval.report.load.collect import Collected, align, collect
+from medctx_eval.report.load.exam_contents import items_of
+from medctx_eval.report.render.browser import Contents, choice, contents, sources
+from tests.support import synthetic_runs
+
+ITEMS = {
+    planned_item.item.id: planned_item.item
+    for planned_item in synthetic_runs.planned_items(24, 0)
+    if planned_item.taught
+}
+Answer = Callable[[ExamItem, int], str]
+
+
+def answering(name: str, answer: Answer, turns: int = 4) -> RunFolder:
+    """A model that gives ``answer`` (a letter of the item's own) to closed items in letter mode."""
+    judged = tuple(
+        Judged(
+            item=item.id,
+            exam="synthetic",
+            condition="closed",
+            axis="knowledge",
+            cluster=item.cluster,
+            mode="letter",
+            order=turn,
+            verdict=Verdict.CORRECT if (answer(item, turn),) == item.gold else Verdict.WRONG,
+            chosen=(answer(item, turn),),
+            gold=item.gold,
+        )
+        for item in ITEMS.values()
+        for turn in range(turns)
+    )
+    manifest = synthetic_runs.manifest(name, len(judged)).model_copy(update={"mode": "letter"})
+    return RunFolder(manifest=manifest, judged=judged)
+
+
+def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_letter() -> None:
+    runs = [
+        answering("first", lambda item, turn: show(item, turn).own["A"]),
+        answering("oracle", lambda item, turn: item.gold[0]),
+        answering("stubborn", lambda item, turn: "C"),
+    ]
+    report = compute(align(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ITEMS)
+    orders = {one.cell: one for one in report.orders}
+    letters = {one.cell: one for one in report.letters}
+    assert [one.orders for one in report.orders] == [4, 4, 4]
+    first, oracle, stubborn = orders["first"], orders["oracle"], orders["stubborn"]
+    assert (first.mean, first.all_right.value, first.flips.value) == (0.25, 0, 1)
+    assert (oracle.mean, oracle.all_right.value, oracle.flips.value) == (1, 1, 0)
+    assert stubborn.mean == stubborn.all_right.value  # the same option wherever it stands
+    assert letters["first"].recall == {"A": 1, "B": 0, "C": 0, "D": 0}
+    assert letters["first"].chosen["A"] == 1
+    assert letters["first"].spread == pytest.approx((3 / 16) ** 0.5)
+    assert (letters["oracle"].spread, letters["stubborn"].spread) == (0, pytest.approx(0))
+
+
+def test_turned_letters_are_left_out_where_the_items_are_not_at_hand() -> None:
+    report = compute(align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])]), ReportConfig())
+    assert [one.n for one in report.letters] == [len(ITEMS)]  # the order given, of four
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collected, Report]:
+    root = tmp_path_factory.mktemp("study")
+    folders = synthetic_runs.write(root, ("base", "0:1"), facts=30, dossiers=12)
+    contamination_report = synthetic_runs.write_contamination_report(
+        root / "contamination", TOUCHED, taught=("k/5/0", "k/7/0")
+    )
+    config = ReportConfig(
+        draws=100, contamination=contamination_report, training=synthetic_runs.write_training(root, ["0:1"])
+    )
+    collected = collect(folders)
+    return collected, compute(collected, config, items_of(collected))
+
+
+TOUCHED: list[tuple[str, Kind]] = [
+    ("k/0/0", "exact"),
+    ("k/0/0", "13-gram"),
+    ("k/0/1", "exact"),
+    ("k/5/0", "13-gram"),
+    ("u/39/0", "exact"),
+]
+
+
+def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study: tuple[Collected, Report]) -> None:
+    report = study[1]
+    assert report.contamination is not None
+    # u/39 is untaught and in no headline number.
+    assert (report.contamination.found, report.contamination.asked) == (3, 60 + 48)
+    # k/5/0 is found as well as taught.
+    assert report.contamination.taught == 1
+    assert report.contamination.kinds == {"13-gram question": 2, "exact question": 2}
+    assert report.contamination.forgotten == ()
+    counts = {(one.cell, one.part): (one.every.n, one.clean.n if one.clean else 0) for one in report.clean}
+    # The first wordings are asked with their page, too.
+    assert counts["0:1", "knowledge"] == (60, 56)
+    assert counts["0:1", "reading"] == (30 + 144, 27 + 144)
+
+
+def test_the_same_item_of_another_exam_is_another_item(tmp_path: Path) -> None:
+    contamination_report = synthetic_runs.write_contamination_report(
+        tmp_path, [("k/0/0", "exact")], exam="another exam"
+    )
+    aligned = align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
+    found = compute(aligned, ReportConfig(draws=100, contamination=contamination_report)).contamination
+    assert found is not None
+    assert (found.found, found.forgotten) == (0, ("synthetic",))
+
+
+def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[Collected, Report]) -> None:
+    (curve,) = study[1].curves
+    assert (curve.name, curve.steps, curve.tokens[-1]) == ("0:1", 120, 40_800)
+    assert len(curve.loss) == len(curve.tokens) <= 160
+    assert set(curve.sources) == {"everyday", "phenotypes"}
+
+
+def test_an_empty_training_log_is_refused_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "steps.jsonl").write_text("")
+    aligned = align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
+    with pytest.raises(MedctxError, match=r"key training\.oracle holds no steps"):
+        compute(aligned, ReportConfig(training={"oracle": tmp_path / "steps.jsonl"}))
+
+
+def test_behaviour_is_that_of_the_written_abilities(study: tuple[Collected, Report]) -> None:
+    base, medical = (one.behaviour for one in study[1].conduct)
+    assert base.knows and base.reads and base.invents and medical.knows and medical.reads and medical.invents
+    assert base.context_gain and medical.context_gain and medical.trusts_memory
+    assert medical.knows.value > base.knows.value
+    assert medical.reads.value < base.reads.value
+    assert medical.invents.value > base.invents.value
+    assert medical.context_gain.value < base.context_gain.value
+    assert [one.cell for one in study[1].losses] == ["0:1"]
+
+
+@pytest.mark.parametrize(
+    ("part", "title", "alone"),
+    [
+        ("closed", "closed book", "closed"),
+        ("gold", "evidence only", "gold"),
+        ("open:2048:0.167", "open, 2,048 tokens, evidence at 17%", "open:2048"),
+        ("distractor", "evidence removed", "distractor"),
+        ("distractor:512", "evidence removed, 512 tokens", "distractor:512"),
+        ("counterfactual:512:1", "evidence altered, 512 tokens, evidence at 100%", "counterfactual:512"),
+        ("something new", "something new", "something new"),
+    ],
+)
+def test_conditions_have_titles_and_lose_their_depth(part: str, title: str, alone: str) -> None:
+    assert (parts.title(part), parts.without_depth(part)) == (title, alone)
+
+
+def test_conditions_go_from_closed_over_open_to_removed_evidence() -> None:
+    shuffled = ["distractor", "open:400:1", "gold", "open:1000", "closed", "counterfactual:8", "open:400:0"]
+    assert sorted(shuffled, key=parts.order) == [
+        "closed", "gold", "open:400:0", "open:400:1", "open:1000", "counterfactual:8", "distractor",
+    ]  # fmt: skip
+
+
+def browse(study: tuple[Collected, Report], limit: int, budget: int = 5_000_000) -> tuple[Contents, Any]:
+    collected, report = study
+    sheets = sheets_of(collected, report)
+    bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
+    found = contents(collected, sheets, bases, items_of(collected), limit, budget=budget)
+    assert found is not None
+    return found, json.loads(found.document)
+
+
+def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[Collected, Report]) -> None:
+    found, document = browse(study, 20)
+    assert (found.shown, found.asked, len(document["items"])) == (20, 138, 20)
+    changed = [any(flags for planned_item in item["s"] for flags in planned_item["k"]) for item in document["items"]]
+    assert all(changed)
+    everything, _ = browse(study, 1000)
+    assert everything.shown == everything.asked == 138
+
+
+def test_gained_and_lost_are_what_the_answers_say(study: tuple[Collected, Report]) -> None:
+    _, document = browse(study, 1000)
+    correct = document["verdicts"].index("correct")
+    for item in document["items"]:
+        for planned_item in item["s"]:
+            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in planned_item["a"])
+            flags = choice.GAINED * (medical and not base) + choice.LOST * (base and not medical)
+            assert [own & ~choice.FLIPPED for own in planned_item["k"]] == [0, flags]
+
+
+def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[Collected, Report]) -> None:
+    """Text mode asks in one order, letter mode in four."""
+    collected, report = study
+    found, document = browse(study, 1000)
+    assert found.turned == "letter"
+    letters: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for one in synthetic_runs.judged("0:1", 30, 12):
+        if one.mode == "letter":
+            letters.setdefault((one.item, one.condition), set()).add(one.chosen)
+    for item in document["items"]:
+        for planned_item in item["s"]:
+            answers = letters[item["i"], document["conditions"][planned_item["c"]][0]]
+            assert bool(planned_item["k"][1] & choice.FLIPPED) == (len(answers) > 1)
+    alone = contents(collected, sheets_of(collected, report)[:1], {}, {}, 5)
+    assert alone is not None
+    assert alone.turned is None
+
+
+def test_books_stand_once_and_replies_beside_their_answers(study: tuple[Collected, Report]) -> None:
+    _, document = browse(study, 1000)
+    planned_items = [planned_item for item in document["items"] for planned_item in item["s"]]
+    assert {planned_item["b"] for planned_item in planned_items if "b" in planned_item} == set(
+        range(len(document["books"]))
+    )
+    assert all(
+        ("b" in planned_item) == (document["conditions"][planned_item["c"]][0] != "closed")
+        for planned_item in planned_items
+    )
+    assert all(
+        len(reply) == len(answers)
+        for planned_item in planned_items
+        for reply, answers in zip(planned_item["r"], planned_item["a"], strict=True)
+    )
+
+
+def test_the_browser_keeps_its_budget_and_says_so(study: tuple[Collected, Report]) -> None:
+    found, _ = browse(study, 1000, budget=30_000)
+    assert 0 < found.shown < found.asked
+    assert len(found.document.encode()) < 32_000
+    assert f"{found.asked - found.shown} that would have made the page too large are left out" in found.rule
+
+
+def test_a_long_book_keeps_its_ends_and_the_evidence_and_says_what_is_missing() -> None:
+    text = "begin " + "a" * 40_000 + " the evidence " + "b" * 40_000 + " end"
+    shown = sources.excerpt(text, ["the evidence", "", "not in it"])
+    assert len(shown) < sources.BOOK_CHARS
+    assert shown.startswith("begin ") and shown.endswith(" end") and " the evidence " in shown
+    left_out = [int(part.partition(" characters")[0].replace(",", "")) for part in shown.split("\n[")[1:]]
+    marks = sum(len(f"\n[{count:,} characters left out]\n") for count in left_out)
+    assert sum(left_out) + len(shown) - marks == len(text)
+    assert sources.excerpt(text[:5000], ["the evidence"]) == text[:5000]

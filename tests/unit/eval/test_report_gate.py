@@ -1,0 +1,149 @@
+"""The gate on differences that are written down."""
+
+from __future__ import annotations
+
+import pytest
+
+from medctx.schemas.records import Verdict
+from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.report import Comparison, Report, ReportConfig, Score
+from medctx_eval.report.compute import compute
+from medctx_eval.report.decision import file as decisions
+from medctx_eval.report.decision.gate import checks, decide
+from medctx_eval.report.load.collect import align
+from medctx_eval.report.model import Contamination
+from tests.support import synthetic_runs
+
+Span = tuple[float, float, float]
+
+
+@pytest.fixture(scope="module")
+def template() -> Report:
+    names = ("base", "1:1", "0:1")
+    runs = []
+    for name in names:
+        judged = tuple(synthetic_runs.judged(name, facts=20, dossiers=12))
+        runs.append(RunFolder(manifest=synthetic_runs.manifest(name, len(judged)), judged=judged))
+    return compute(align(names, runs), ReportConfig(draws=200))
+
+
+def having(template: Report, spans: dict[tuple[str, str], Span]) -> Report:
+    """The report with these (low, value, high) against the base."""
+
+    def changed(one: Comparison) -> Comparison:
+        low, value, high = spans[one.cell, one.part]
+        found = one.difference.model_copy(update={"low": low, "value": value, "high": high})
+        return one.model_copy(update={"difference": found, "word": found.word})
+
+    kept = tuple(changed(one) for one in template.family("headline"))
+    return template.model_copy(update={"comparisons": kept})
+
+
+def test_largest_gain_among_those_that_keep_reading(template: Report) -> None:
+    spans = {
+        ("1:1", "knowledge"): (0.05, 0.12, 0.2),
+        ("1:1", "reading"): (-0.04, 0.0, 0.04),
+        ("0:1", "knowledge"): (0.1, 0.18, 0.25),
+        ("0:1", "reading"): (-0.3, -0.2, -0.1),
+    }
+    decision = decide(having(template, spans), 0.05)
+    assert (decision.champion, decision.passed) == ("1:1", ("1:1",))
+    assert decision.reason.startswith(
+        "1:1 gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0) and ties"
+    )
+    wide = decide(having(template, spans), 0.31)
+    assert (wide.champion, wide.passed) == ("0:1", ("1:1", "0:1"))
+
+
+def test_nothing_passes_and_the_reason_says_what_failed(template: Report) -> None:
+    spans = {
+        ("1:1", "knowledge"): (0.05, 0.12, 0.2),
+        ("1:1", "reading"): (-0.05, 0.0, 0.05),
+        ("0:1", "knowledge"): (0.1, 0.18, 0.25),
+        ("0:1", "reading"): (-0.3, -0.2, -0.1),
+    }
+    decision = decide(having(template, spans), 0.05)
+    assert decision.champion == ""
+    assert decision.reason.startswith("No cell passes the gate, because every cell that gains")
+    assert "0:1 gains 18.0 points of knowledge over base" in decision.reason
+    assert "1:1 gains 12.0 points" in decision.reason  # the nearer one is named too
+
+
+def test_a_tie_in_knowledge_is_no_gain(template: Report) -> None:
+    spans = {(cell, part): (0.0, 0.05, 0.1) for cell in ("1:1", "0:1") for part in ("knowledge", "reading")}
+    decision = decide(having(template, spans), 0.05)
+    assert decision.champion == ""
+    assert "none surely gains knowledge: at best" in decision.reason
+
+
+def test_best_of_each_axis_is_a_tuned_cell(template: Report) -> None:
+    decision = decide(template, 0.05)
+    assert decision.best_knowledge in {"1:1", "0:1"}
+    assert decision.best_reading in {"1:1", "0:1"}
+
+
+WINNING: dict[tuple[str, str], Span] = {
+    ("1:1", "knowledge"): (0.05, 0.12, 0.2),
+    ("1:1", "reading"): (-0.04, 0.0, 0.04),
+    ("0:1", "knowledge"): (0.1, 0.18, 0.25),
+    ("0:1", "reading"): (-0.03, 0.0, 0.03),
+}
+
+
+def unreadable(report: Report, cell: str, share: float) -> Report:
+    """The report with so many of a cell's answers unparsable instead of wrong."""
+
+    def changed(score: Score) -> Score:
+        if score.cell != cell:
+            return score
+        moved = round(share * score.n)
+        verdicts = {**score.verdicts, Verdict.UNPARSABLE: moved}
+        verdicts[Verdict.WRONG] += score.verdicts[Verdict.UNPARSABLE] - moved
+        return score.model_copy(update={"verdicts": verdicts})
+
+    return report.model_copy(update={"scores": tuple(map(changed, report.scores))})
+
+
+def test_a_cell_that_answers_unreadably_passes_no_gate(template: Report) -> None:
+    winning = having(template, WINNING)
+    assert decide(winning, 0.05).champion == "0:1"
+    assert decide(unreadable(winning, "0:1", 0.2), 0.05).champion == "1:1"
+    both = unreadable(unreadable(winning, "0:1", 0.2), "1:1", 0.2)
+    decision = decide(both, 0.05)
+    assert decision.champion == ""
+    assert "% of its answers are unreadable, and 5.0 % are allowed." in decision.reason
+    assert decide(both.model_copy(update={"max_unreadable": 0.3}), 0.05).champion == "0:1"
+
+
+@pytest.mark.parametrize(("found", "champion"), [(1, "0:1"), (10, "")])
+def test_contamination_above_its_limit_stops_every_cell(template: Report, found: int, champion: str) -> None:
+    contamination_report = Contamination(asked=100, found=found)
+    report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
+    decision = decide(report, 0.05)
+    assert decision.champion == champion
+    if not champion:
+        assert decision.reason.endswith(
+            "but 10.0 % of the items (10 of 100) are in the training data, and 1.0 % are allowed."
+        )
+
+
+def test_checks_say_what_holds_what_fails_and_what_was_not_looked_at(template: Report) -> None:
+    spans = {**WINNING, ("0:1", "reading"): (-0.3, -0.2, -0.1)}
+    found = {(one.cell, one.name): one.passed for one in checks(having(template, spans))}
+    assert found["0:1", "knowledge"] and found["1:1", "reading"] and found["1:1", "readable"]
+    assert found["0:1", "reading"] is False
+    assert found["1:1", "clean"] is None
+
+
+def test_items_the_ledger_was_not_made_for_are_not_called_clean(template: Report) -> None:
+    contamination_report = Contamination(asked=100, found=0, forgotten=("another exam",))
+    report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
+    assert {one.passed for one in checks(report) if one.name == "clean"} == {None}
+
+
+def test_cards_carry_what_the_gate_looked_at(template: Report) -> None:
+    report = having(template, WINNING).model_copy(update={"contamination": Contamination(asked=100, found=3)})
+    metrics = decisions.card(report, "1:1").metrics
+    assert metrics["contaminated"] == 0.03
+    assert metrics["unreadable"] == 0
+    assert metrics["knowledge.gain.low"] == 0.05

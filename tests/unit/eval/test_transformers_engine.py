@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx.schemas.records import Book
+from medctx.text import tokenizer
+from medctx.text.book import bind
+from medctx.text.continuation import shared_prefix
+from medctx_eval.engines.protocol import Failure
+from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.engines.tree import trees
+from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, letter_ask, text_request, writing
+from tests.support.made_exam import made_exam
+
+torch = pytest.importorskip("torch")
+
+BOOK = Book(id="b", text="book", tokens=1)
+
+
+def asks(tiny: Path) -> list[LikelihoodRequest]:
+    tokens = tokenizer.load(tiny)
+    exam = made_exam()
+    book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
+    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_ask)]
+
+
+def naive(model: torch.nn.Module, ask: LikelihoodRequest) -> list[list[float]]:
+    """Each continuation in a forward pass of its own."""
+    found = []
+    for continuation in ask.continuations:
+        ids = torch.tensor([ask.prompt + continuation])
+        logprobs = torch.log_softmax(model(input_ids=ids).logits[0].float(), dim=-1)
+        begin = len(ask.prompt) - 1
+        found.append([float(logprobs[begin + n, token]) for n, token in enumerate(continuation)])
+    return found
+
+
+def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(4)
+    several = asks(tiny)
+    scores = TransformersEngine(model, tokenizer.load(tiny)).score(several, BOOK)
+    with torch.no_grad():
+        for ask, score in zip(several, scores, strict=True):
+            for expected, found in zip(naive(model, ask), score, strict=True):
+                assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_book_is_computed_once(tiny: Path) -> None:
+    engine = TransformersEngine.load(tiny)
+    several = asks(tiny)
+    list(engine.score(several, BOOK))
+    shared = shared_prefix([ask.prompt for ask in several])
+    own = sum(len(ask.prompt) - shared + 1 + sum(len(c) - 1 for c in ask.continuations) for ask in several)
+    assert engine.usage.computed_tokens == shared - 1 + own
+    assert engine.usage.book_prefills == 1
+
+
+def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
+    several = asks(tiny)
+    shared = shared_prefix([ask.prompt for ask in several]) - 1
+    whole = sum(len(tree.ids) for tree in trees(several, shared, 10**6))
+    pieces = list(trees(several, shared, 100))
+    assert len(pieces) > 1
+    assert sum(len(tree.ids) for tree in pieces) == whole
+    assert sum(len(tree.reads) for tree in pieces) == len(several)
+
+
+def drafts(tiny: Path, *, held: bool) -> list[GenerationRequest]:
+    tokens = tokenizer.load(tiny)
+    exam = made_exam()
+    book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
+    return [writing(tokens, book, item, 0, 12, held=held) for item in exam.items[:3]]
+
+
+def test_what_is_written_on_the_shared_prefix_is_what_generate_writes(tiny: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(4)
+    tokens = tokenizer.load(tiny)
+    several = drafts(tiny, held=False)
+    for draft, found in zip(several, TransformersEngine(model, tokens).write(several, BOOK), strict=True):
+        ids = torch.tensor([draft.prompt])
+        with torch.no_grad():
+            seen = torch.ones_like(ids)
+            whole = model.generate(ids, max_new_tokens=draft.limit, do_sample=False, attention_mask=seen)
+        expected = tokens.decode(whole[0, len(draft.prompt) :], skip_special_tokens=True)
+        assert not isinstance(found, Failure)
+        assert found.text == expected
+
+
+def test_a_held_answer_is_one_of_its_choices(tiny: Path) -> None:
+    several = drafts(tiny, held=True)
+    for draft, found in zip(several, TransformersEngine.load(tiny).write(several, BOOK), strict=True):
+        assert not isinstance(found, Failure)
+        assert found.text in draft.choices

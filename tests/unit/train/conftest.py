@@ -1,0 +1,7 @@
+"""These tests need medctx-train's libraries."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch")
