@@ -39,7 +39,7 @@ else
   endef
 endif
 
-.PHONY: help install browser study test slow check format wheels bench clean
+.PHONY: help install browser study unit test slow check format wheels bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ browser:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } || \
 	  echo "no Chromium: the browser tests are skipped"
+
+unit: install ## The tests of single functions and modules, under two minutes; ARGS="-k mix" goes to pytest
+	python -m pytest -q tests/unit $(ARGS)
 
 test: install browser ## The tests that take seconds (.ci/run calls this); ARGS="-k mix" goes to pytest
 	python -m pytest -q $(ARGS)

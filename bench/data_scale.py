@@ -4,7 +4,8 @@
 
 Rows are made beforehand and not timed (``--keep FOLDER --only-make`` makes them for a later run). ``mix``: read,
 cleaned (equal and alike rows within and across both sources), counted in tokens, put in order, written as Parquet.
-``again``: another ratio of the same sources. ``contamination_report``: held against 11,171 items and 300 Passages. ``cpu`` is
+``again``: another ratio of the same sources. ``contamination_report``: held against 11,171 items and 300 Passages.
+``cpu`` is
 processor time of all three; GiB is the peak of what is resident in all processes together, files that are mapped
 included.
 
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("--only-make", action="store_true", help="Make the rows and measure nothing.")
     chosen = parser.parse_args()
     print(
-        f"{'rows':>9} | {'mix s':>6} {'again':>6} {'contamination_report':>6} | {'sum s':>6} {'cpu s':>6} | {'GiB':>5} | "
+        f"{'rows':>9} | {'mix s':>6} {'again':>6} {'exam':>6} | {'sum s':>6} {'cpu s':>6} | {'GiB':>5} | "
         "equal alike +others | exam +others"
     )
     for size in chosen.sizes:

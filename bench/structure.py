@@ -200,8 +200,8 @@ def table(columns: Mapping[str, Mapping[str, str]]) -> str:
     """Figures side by side as Markdown."""
     names = list(columns)
     rows = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for key in next(iter(columns.values())):
-        rows.append(f"| {key} | " + " | ".join(columns[name][key] for name in names) + " |")
+    figures = next(iter(columns.values()))
+    rows += [f"| {key} | " + " | ".join(columns[name][key] for name in names) + " |" for key in figures]
     return "\n".join(rows)
 
 

@@ -81,7 +81,8 @@ class StudyConfig(Config):
     ``curriculum``: which embedded facts are taught and which are only read, the same for Dialogues and exam. ``mix``,
     ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``, ``medctx-train sft``, ``medctx-eval run`` and
     ``medctx-eval report``. ``registered_model``: the name adapters are registered under, nothing to register none.
-    ``contamination_report``: whether every mix is held against every exam. ``twice``: whether untouched models are examined a second
+    ``contamination_report``: whether every mix is held against every exam. ``twice``: whether untouched models are
+    examined a second
     time, which is the noise floor of the report (not behind a server, where a model has one name). ``work``: the folder
     of finished steps, shared by all studies.
     """

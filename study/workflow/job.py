@@ -36,7 +36,8 @@ Started = Callable[["subprocess.Popen[str]"], None]
 class Job(Record):
     """What to call and where. ``command`` gets ``--config`` (the text ``config``) and ``--out`` (``folder``).
 
-    ``manifest``: see :class:`study.workflow.steps.Step`. ``environment`` is added to the process's own. ``place``: the folder
+    ``manifest``: see :class:`study.workflow.steps.Step`. ``environment`` is added to the process's own. ``place``: the
+    folder
     that relative paths in ``config`` start from (nothing: the process's own). ``logged``: stderr goes to a file in the
     folder instead of the screen. ``retries``: how often a killed command is called again.
     """

@@ -19,7 +19,15 @@ from tests.support.made_dialogues import Rows
 pytest.importorskip("pyarrow")
 
 SIZE, SHARD = 6_000, 100
-SMALL = f"from medctx_data.cli.main import main; from medctx_data.mix_folder import parquet; from medctx_data.row_store import rows; parquet.SHARD, rows.SHARD = {SHARD}, 1_000; main()"
+# Under "if": workers import this program again and must not run it.
+SMALL = f"""
+if __name__ == "__main__":
+    from medctx_data.cli.main import main
+    from medctx_data.mix_folder import parquet
+    from medctx_data.row_store import rows
+    parquet.SHARD, rows.SHARD = {SHARD}, 1_000
+    main()
+"""
 
 
 @pytest.fixture
@@ -28,9 +36,7 @@ def command(write_rows: Callable[[str, Rows], Path], tokenizer_folder: Path) -> 
     path = write_rows("ward.jsonl", [{"instruction": f"question {n}", "output": f"answer {n}"} for n in range(SIZE)])
     source = f"{{source: medquad, path: {path}, amount: all}}"
     keys = f"tokenizer={tokenizer_folder} format=parquet processes=2"
-    # Under "if": workers import this program again and must not run it.
-    program = f"if __name__ == '__main__':\n    {SMALL}"
-    return [sys.executable, "-c", program, "mix", "--set", keys, "--set", f"sources=[{source}]", "--out"]
+    return [sys.executable, "-c", SMALL, "mix", "--set", keys, "--set", f"sources=[{source}]", "--out"]
 
 
 def killed(command: list[str], out: Path, shards: int) -> None:

@@ -29,8 +29,8 @@ class SftConfig(Config):
     stopped. ``checkpoint_every``: steps between points a killed run resumes from. ``loss_chunk``: loss tokens whose
     logits are held at a time. ``neftune_alpha``: noise on the embeddings while training (arXiv 2310.05914), 0 for none.
     ``start_adapter``: an adapter on ``base`` whose training is continued, with its rank and modules, in place of a
-    fresh one as ``lora`` describes it. ``autocast``: see :mod:`medctx_train.model.precision`. ``liger``: Triton kernels for
-    norms, rotary positions and MLPs where the package and a GPU are.
+    fresh one as ``lora`` describes it. ``autocast``: see :mod:`medctx_train.model.precision`. ``liger``: Triton
+    kernels for norms, rotary positions and MLPs where the package and a GPU are.
     """
 
     base: str = EMBEDDED

@@ -32,8 +32,8 @@ class Manifest(Record):
 
     ``possible`` are the modes the engine was found to allow, ``means`` says how it reads or holds answers. ``proof``
     is how far the adapter moves the canary in the reference and as served, in nats. ``cell`` names what was trained
-    and ``training_seed`` which repetition of it this is: runs of one cell differ in the seed alone. ``exam_plan`` is the
-    sibling folder that holds the items and Books asked; ``unalterable`` by exam how many items were left out of
+    and ``training_seed`` which repetition of it this is: runs of one cell differ in the seed alone. ``exam_plan`` is
+    the sibling folder that holds the items and Books asked; ``unalterable`` by exam how many items were left out of
     ``counterfactual`` because their evidence cannot be altered with certainty.
     """
 

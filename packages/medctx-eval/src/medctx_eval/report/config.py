@@ -21,7 +21,8 @@ class ReportConfig(Config):
     the ledger with which a cell still passes the gate.
     ``cells`` says how cells were made, as far as it is known: general share of the training data in [0, 1] (names such
     as ``1:1`` or ``9:1``, general : medical, need no entry), trained tokens, base, method. ``training`` maps cells to
-    the steps they logged. ``contamination`` is the ledger that ``medctx-data contamination_report`` made of a mix and exams, its
+    the steps they logged. ``contamination`` is the ledger that ``medctx-data contamination_report`` made of a mix and
+    exams, its
     folder or its lines; or several, of which an item found in any is not clean. ``published`` are somebody else's
     accuracies of the same cells. ``items`` is how many items the browser of the page holds at most, 0 for none.
     """

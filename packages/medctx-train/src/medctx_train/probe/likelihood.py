@@ -1,7 +1,7 @@
 """How likely a model finds the answers to questions: natural-log likelihood per token of each answer's text.
 
-The rule is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continued`); here in the model that is being
-trained, where it stands, whatever its attention: what questions share (their Book) is computed once.
+The rule is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continued`); here in the model that is
+being trained, where it stands, whatever its attention: what questions share (their Book) is computed once.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class SftManifest(Record):
     """A finished run.
 
     ``tokens``: all tokens the model saw; ``loss_tokens``: those it was trained to produce; ``packing_gap``: see
-    :func:`medctx_train.model.attention.packing_gap`; ``weights``: the folder of the adapter or checkpoint; ``replay_share``:
+    :func:`medctx_train.model.attention.packing_gap`; ``weights``: the folder of the adapter or checkpoint;
+    ``replay_share``:
     the realised share of replayed tokens; ``flop_per_second``: what all processes reached together, with what was
     computed again (:meth:`medctx_train.sft.flops.Work.spent`).
     """

@@ -18,7 +18,8 @@ class Decision(Record):
     """``champion`` is empty where no cell ``passed``; ``reason`` says why in words.
 
     ``best_knowledge`` and ``best_reading`` name the tuned cells of the highest accuracy (empty without any);
-    ``balanced`` the one that keeps both best (:func:`medctx_eval.report.decision.pareto.balanced`). ``front``: where each cell stands.
+    ``balanced`` the one that keeps both best (:func:`medctx_eval.report.decision.pareto.balanced`). ``front``: where
+    each cell stands.
     """
 
     champion: str
@@ -163,7 +164,8 @@ def _stopped(report: Report, best: _Candidate) -> str:
     contamination_report = report.contamination
     if contamination_report and contamination_report.share > report.max_contaminated:
         return (
-            f"{percent(contamination_report.share)} % of the items ({contamination_report.found} of {contamination_report.asked}) are in the training data, and "
+            f"{percent(contamination_report.share)} % of the items ({contamination_report.found} of "
+            f"{contamination_report.asked}) are in the training data, and "
             f"{percent(report.max_contaminated)} % are allowed"
         )
     if best.unreadable > report.max_unreadable:
