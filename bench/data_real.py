@@ -17,11 +17,11 @@ from click.testing import CliRunner
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record
 from medctx.schemas.contamination import SUMMARY, ContaminationReport
+from medctx.schemas.mix import MixManifest
 from medctx_data.cli import contamination as ledger_cli
 from medctx_data.cli import main as cli
 from medctx_data.cli import tables as show
 from medctx_data.mix_folder import write as folder
-from medctx_data.mixture.manifest import MixManifest
 
 RATIOS = ("9:1", "4:1", "1:1", "1:4", "1:9")
 SOURCES = {"alpaca": "sft_general_alpaca_en", "medquad": "sft_medical_medquad"}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from medctx.schemas.report import Recipe
 from medctx_eval.report import ReportConfig, build
-from medctx_eval.report.recipe import Recipe
 from tests.support import chromium, synthetic_runs
 
 SEEDED = ("base", "1:0-0", "1:0-1", "1:1-0", "1:1-1", "0:1-0", "0:1-1", "0:1@10k-0", "0:1@20k-0")

@@ -17,10 +17,9 @@ from random import Random
 
 from medctx.io.digest import of_text
 from medctx.io.jsonl import write_records
+from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamCard, ExamManifest
 from medctx.schemas.records import Axis, Book, ExamItem, Judged, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.artifacts.run_folder import Cost, Manifest
-from medctx_eval.exams.exam import ExamCard
 from medctx_eval.report import ReportConfig
 from medctx_eval.report.build import publish
 from medctx_eval.report.compute import compute
@@ -98,7 +97,7 @@ def _write(root: Path, items: int) -> list[Path]:
     folders = []
     _paper(root, items)
     for cell in CELLS:
-        manifest = Manifest(
+        manifest = ExamManifest(
             model=cell,
             cell=cell,
             weights_digest=of_text("weights"),
@@ -113,7 +112,7 @@ def _write(root: Path, items: int) -> list[Path]:
             cost=Cost(),
         )
         write_records(root / cell / run_folder.VERDICTS, _judged(cell, items))
-        (root / cell / run_folder.MANIFEST).write_text(manifest.model_dump_json())
+        (root / cell / EXAM_FILE).write_text(manifest.model_dump_json())
         folders.append(root / cell)
     return folders
 

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam, seeded_exam
 from medctx.schemas.records import Record
+from medctx.schemas.report import Accuracy, Difference
 from medctx_eval.power.power import Design, Disagreement, detectable, power
-from medctx_eval.stats.accuracy import Accuracy, accuracies
-from medctx_eval.stats.paired import Difference, differences
+from medctx_eval.stats.accuracy import accuracies
+from medctx_eval.stats.paired import differences
 
 CLUSTERS = (20, 60, 200)
 CORRELATIONS = (0.0, 0.1, 0.3)

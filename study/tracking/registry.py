@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from medctx.errors import MedctxError
 from medctx.process.progress import say
-from medctx.schemas.pareto import ParetoPosition
+from medctx.schemas.decision import ParetoPosition
 from medctx.schemas.records import Record
 from medctx.tracking import logged_adapter
 from medctx.tracking import mlflow_run as tracking

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from medctx.io import digest
+from medctx.schemas.mix import MixManifest
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx_data.mixture.compose import Draft, Observed, mix
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draws import Sizing
-from medctx_data.mixture.manifest import MixManifest, describe
+from medctx_data.mixture.manifest import describe
 from medctx_data.mixture.prepare import Tools, prepare
 from medctx_data.mixture.quota import requested
 from medctx_data.sources.card import Row, Supply

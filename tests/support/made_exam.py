@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.exams.exam import Exam, seal
 
 COLOURS = ("red", "blue", "green", "white")
 

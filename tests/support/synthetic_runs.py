@@ -10,10 +10,9 @@ from typing import NamedTuple
 from medctx.io.digest import of_text
 from medctx.io.jsonl import write_record, write_records
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, CheckedExam, ContaminationReport, Kind, Overlap
+from medctx.schemas.exam_run import Cost, ExamCard, ExamManifest
 from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.artifacts.run_folder import Cost, Manifest
-from medctx_eval.exams.exam import ExamCard
 from medctx_eval.planning.option_order import show
 
 LETTERS = "ABCD"
@@ -200,7 +199,7 @@ def _reply(name: str, mode: Mode, order: int, planned_item: PlannedItem, said: s
     return Reply.model_validate({**common, "key": key, "form": mode, "scores": scores})
 
 
-def manifest(name: str, items: int) -> Manifest:
+def manifest(name: str, items: int) -> ExamManifest:
     """What the exam would have written."""
     card = ExamCard(
         name="synthetic",
@@ -212,7 +211,7 @@ def manifest(name: str, items: int) -> Manifest:
         digest=of_text("synthetic"),
     )
     cell, _, seed = name.partition("-")
-    return Manifest(
+    return ExamManifest(
         model=name,
         cell=cell,
         training_seed=int(seed) if seed else None,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from medctx.io.mix_folder import files_of, read_dialogues
+from medctx.schemas.mix import MIX_FILE
 from medctx_data.mix_folder import write as folder
 from tests.support.made_dialogues import Rows
 
@@ -56,7 +57,7 @@ def test_a_killed_mix_goes_on_where_it_was(command: list[str], tmp_path: Path) -
         killed(command, out, shards)
         time.sleep(0.3)  # Workers end with the process that started them.
         now = {path.name: path.stat().st_mtime_ns for path in out.glob("dialogues-*.parquet")}
-        assert not (out / folder.MANIFEST).exists()
+        assert not (out / MIX_FILE).exists()
         assert shards <= len(now) < SIZE // SHARD
         assert {name: now[name] for name in whole} == whole
         whole = now

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medctx.errors import MedctxError
+from medctx.schemas.exam_run import EXAM_FILE
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_source import FOLDER_TAG, RUN_TAG, resolve
@@ -145,7 +146,7 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
     mlflow.set_tracking_uri(f"sqlite:///{store}/mlflow.db")
     with tracking.run("exam", "exam") as tracked:
         for name in ("base", "0:1"):
-            for file in (run_folder.VERDICTS, run_folder.MANIFEST):
+            for file in (run_folder.VERDICTS, EXAM_FILE):
                 tracked.artifact(runs[name] / file, f"exam/{name.replace(':', '-')}")
         run_id = tracked.id
     client = mlflow.MlflowClient()

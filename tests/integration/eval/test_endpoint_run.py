@@ -11,6 +11,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.journal import Journal
 from medctx.io.jsonl import read_records
+from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import Judged, Reply, Verdict
 from medctx.text import tokenizer
 from medctx_eval.artifacts import run_folder
@@ -79,12 +80,12 @@ def test_running_again_asks_nothing(exam_file: Path, alphabet: Path, tmp_path: P
 def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
         first = run(server, exam_file, alphabet, tmp_path / "out")
-        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
         journal = folder / run_folder.REPLIES
         whole = journal.read_bytes()
         before = (folder / run_folder.VERDICTS).read_bytes()
         for cut in (len(whole) // 3, len(whole) // 2 + 7, len(whole) - 1):
-            (folder / run_folder.MANIFEST).unlink()
+            (folder / EXAM_FILE).unlink()
             journal.write_bytes(whole[:cut])
             assert run(server, exam_file, alphabet, tmp_path / "out") == first
             assert (folder / run_folder.VERDICTS).read_bytes() == before
@@ -120,7 +121,7 @@ def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alpha
         server.troubles = [0] * 600
         (folder,) = examination.run(asked, tmp_path / "out")
         first = run_folder.read(folder).manifest.cost
-        (folder / run_folder.MANIFEST).unlink()
+        (folder / EXAM_FILE).unlink()
         server.troubles = []
         examination.run(asked, tmp_path / "out")
         both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
@@ -143,8 +144,8 @@ def test_failed_items_stay_in_the_denominator_and_are_retried(exam_file: Path, a
         assert len(judged) == ROWS * 2 * 2
         assert {one.verdict for one in judged} == {Verdict.FAILED}
         server.troubles = []
-        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
-        (folder / run_folder.MANIFEST).unlink()
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
+        (folder / EXAM_FILE).unlink()
         assert Verdict.FAILED not in {one.verdict for one in run(server, exam_file, alphabet, tmp_path / "out")}
 
 
@@ -211,8 +212,8 @@ def test_too_long_for_the_server_is_does_not_fit_and_not_asked_again(
         server.troubles = [400] * 600
         judged = run(server, exam_file, alphabet, tmp_path / "out")
         assert {one.verdict for one in judged} == {Verdict.DOES_NOT_FIT}
-        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
-        (folder / run_folder.MANIFEST).unlink()
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
+        (folder / EXAM_FILE).unlink()
         server.troubles = []
         before = len(server.requests)
         assert run(server, exam_file, alphabet, tmp_path / "out") == judged
@@ -224,8 +225,8 @@ def test_a_journal_of_another_model_behind_the_same_name_is_not_continued(
 ) -> None:
     with serve(flat) as server:
         run(server, exam_file, alphabet, tmp_path / "out")
-        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + run_folder.MANIFEST)]
-        (folder / run_folder.MANIFEST).unlink()
+        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
+        (folder / EXAM_FILE).unlink()
         server.rule = lambda prompt, token: -float(1 + (token + len(prompt)) % 5)
         with pytest.raises(MedctxError, match="is not the model whose answers are in"):
             run(server, exam_file, alphabet, tmp_path / "out")
@@ -238,7 +239,7 @@ def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphab
         other = asked.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
         (second,) = examination.run(other, tmp_path / "other")
         before = len(server.requests)
-        (second / run_folder.MANIFEST).unlink()
+        (second / EXAM_FILE).unlink()
         (second / run_folder.REPLIES).write_bytes((first / run_folder.REPLIES).read_bytes())
         examination.run(other, tmp_path / "other")
         assert len(server.requests) == before * 2 - before // 2

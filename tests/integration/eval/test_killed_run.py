@@ -15,6 +15,7 @@ import pytest
 
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import read_records
+from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import Reply
 from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import Reader, reader
@@ -56,7 +57,7 @@ def start(server: DemoServer, out: Path) -> subprocess.Popen[bytes]:
 
 def straight(server: DemoServer, out: Path) -> Path:
     assert start(server, out).wait(600) == 0
-    (manifest,) = out.glob(f"*/{run_folder.MANIFEST}")
+    (manifest,) = out.glob(f"*/{EXAM_FILE}")
     return manifest.parent
 
 

@@ -18,6 +18,7 @@ from medctx.io.jsonl import read_record, write_records
 from medctx.model.training_memory import Training, activation_bytes, linear_layers
 from medctx.process import cpu as processor
 from medctx.schemas.records import Dialogue, Turn
+from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx_train.config import SftConfig
 from medctx_train.data.packing import Row, tensors
 from medctx_train.data.tokenize import Encoded
@@ -28,7 +29,6 @@ from medctx_train.estimate.model_stats import memory, outline
 from medctx_train.model.base import EMBEDDED
 from medctx_train.model.loss import row_losses
 from medctx_train.model.setup import load_trainee, trained
-from medctx_train.sft.manifest import MANIFEST, SftManifest
 from medctx_train.sft.run import train
 from tests.support.made_training import settings
 
@@ -220,7 +220,7 @@ def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_
     command = [sys.executable, "-m", "medctx_train.cli", "sft", "--config", str(tmp_path / "sft.yaml")]
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     subprocess.run([*command, "--out", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
-    done = read_record(tmp_path / "run" / MANIFEST, SftManifest)
+    done = read_record(tmp_path / "run" / SFT_FILE, SftManifest)
     told = estimate(config, flops=1e9)
     assert told.peak_memory is not None
     assert 0.75 < told.peak_memory / done.peak_memory < 1.33

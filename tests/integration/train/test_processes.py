@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, read_records
+from medctx.schemas.sft import SFT_FILE, TRAINING_LOG, SftManifest, StepLog
 from medctx_train.checkpoints.training_state import FOLDER
 from medctx_train.config import SftConfig
 from medctx_train.data.packing import Row
@@ -17,7 +18,6 @@ from medctx_train.data.tokenize import Encoded
 from medctx_train.distributed import launch
 from medctx_train.model.setup import load_trainee, trained
 from medctx_train.sft.loop import optimize
-from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
 from tests.support.launch_variables import variables
 from tests.support.made_training import settings
 from tests.support.processes import run, run_together
@@ -41,7 +41,7 @@ def alone(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def steps(out: Path) -> list[StepLog]:
-    return list(read_records(out / LOG, StepLog))
+    return list(read_records(out / TRAINING_LOG, StepLog))
 
 
 def same_weights(one: Path, other: Path) -> None:
@@ -57,7 +57,7 @@ def same_weights(one: Path, other: Path) -> None:
 def test_two_processes_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
     """Dropout is on: its masks hang on the step and the row, not on the process."""
     assert run_together(config, tmp_path, 2) == [0, 0]
-    one, two = (read_record(out / MANIFEST, SftManifest) for out in (alone, tmp_path))
+    one, two = (read_record(out / SFT_FILE, SftManifest) for out in (alone, tmp_path))
     assert (one.processes, two.processes) == (1, 2)
     assert (one.tokens, one.loss_tokens, one.steps) == (two.tokens, two.loss_tokens, two.steps)
     for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):

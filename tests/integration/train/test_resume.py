@@ -9,11 +9,11 @@ import pytest
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, read_records
+from medctx.schemas.sft import SFT_FILE, TRAINING_LOG, SftManifest, StepLog
 from medctx_train.config import SftConfig
 from medctx_train.probe import retention as keep
 from medctx_train.probe.probe import LOG as PROBES
 from medctx_train.sft import run as sft
-from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, StepLog
 from tests.support.made_training import made_probe, settings
 from tests.support.processes import run
 
@@ -49,11 +49,13 @@ def straight(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def told(out: Path) -> dict[str, object]:
     """All that a run leaves which does not speak of time or memory."""
-    manifest = read_record(out / MANIFEST, SftManifest)
+    manifest = read_record(out / SFT_FILE, SftManifest)
     kept = keep.read(out).states
     return {
         "digest": manifest.weights_digest,
-        "losses": [(one.step, one.loss, one.by_source, one.grad_norm) for one in read_records(out / LOG, StepLog)],
+        "losses": [
+            (one.step, one.loss, one.by_source, one.grad_norm) for one in read_records(out / TRAINING_LOG, StepLog)
+        ],
         "probes": (out / PROBES).read_text(),
         "kept": kept,
         "weights": [
@@ -99,7 +101,7 @@ def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
 
 def test_what_rules_keep_are_adapters_of_their_steps(config: SftConfig, straight: Path) -> None:
     states = keep.read(straight).states
-    steps = read_record(straight / MANIFEST, SftManifest).steps
+    steps = read_record(straight / SFT_FILE, SftManifest).steps
     assert [one.step for one in states if "every 5" in one.why] == list(range(5, steps + 1, 5))
     assert sum("best reading" in one.why for one in states) == 1
     assert sum("last 1" in one.why for one in states) == 1

@@ -7,11 +7,11 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.digest import of_weights
 from medctx.io.jsonl import read_records
+from medctx.schemas.sft import TRAINING_LOG, StepLog
 from medctx_train.checkpoints import training_state as checkpoint
 from medctx_train.checkpoints.merge import merge
 from medctx_train.config import MergeConfig, SftConfig
 from medctx_train.sft.loop import learning_rate
-from medctx_train.sft.manifest import LOG, StepLog
 from medctx_train.sft.run import train
 from tests.support.made_training import settings
 
@@ -22,13 +22,13 @@ def _no_tracking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def losses(folder: Path) -> list[float]:
-    return [entry.loss for entry in read_records(folder / LOG, StepLog)]
+    return [entry.loss for entry in read_records(folder / TRAINING_LOG, StepLog)]
 
 
 def test_training_learns_and_merging_keeps_the_model_loadable(tiny: Path, mix: Path, tmp_path: Path) -> None:
     manifest = train(settings(tiny, mix, epochs=4), tmp_path / "run")
     assert manifest.last_loss < manifest.first_loss - 0.1
-    assert set(next(read_records(tmp_path / "run" / LOG, StepLog)).by_source) == {"odd", "even"}
+    assert set(next(read_records(tmp_path / "run" / TRAINING_LOG, StepLog)).by_source) == {"odd", "even"}
     merged = merge(MergeConfig(base=str(tiny), adapter=tmp_path / "run" / "adapter"), tmp_path / "merged")
     assert of_weights(merged) != of_weights(tiny)
     assert not (tmp_path / "run" / checkpoint.FOLDER).exists()

@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from medctx.io.jsonl import read_record
+from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx_data.cli import main as cli
-from medctx_data.mix_folder import write as folder
-from medctx_data.mixture.manifest import MixManifest
 from tests.support.made_dialogues import Rows
 
 
@@ -19,7 +18,7 @@ def mixed(out: Path, *pairs: str) -> MixManifest:
     settings = [part for pair in pairs for part in ("--set", pair)]
     result = CliRunner().invoke(cli.main, ["mix", *settings, "--out", str(out)])
     assert result.exit_code == 0, result.output
-    return read_record(out / folder.MANIFEST, MixManifest)
+    return read_record(out / MIX_FILE, MixManifest)
 
 
 @pytest.mark.parametrize(

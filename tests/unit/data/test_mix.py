@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
+from medctx.schemas.mix import Order
 from medctx.schemas.records import Dialogue
-from medctx_data.mixture.config import MixConfig, Order
+from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.quota import requested
 from medctx_data.sources.card import Supply
 from medctx_data.sources.config import SourceConfig

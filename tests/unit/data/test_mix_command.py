@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 
 from medctx.io.jsonl import read_record, read_records
 from medctx.io.mix_folder import DIALOGUES
+from medctx.schemas.mix import MixManifest
 from medctx.schemas.records import Dialogue
 from medctx_data.cleaning.filters import Exclusion
 from medctx_data.cli import main as cli
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.manifest import MixManifest
 from tests.support.made_dialogues import Rows
 
 Config = Callable[..., Path]

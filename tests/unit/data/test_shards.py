@@ -9,6 +9,7 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx.io.mix_folder import files_of, read_dialogues
+from medctx.schemas.mix import MIX_FILE
 from medctx.schemas.records import Dialogue
 from medctx_data.mix_folder import parquet as shards
 from medctx_data.mix_folder import write as folder
@@ -61,7 +62,7 @@ def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         folder.write(tmp_path, draft)
     monkeypatch.setattr(shards, "write_shard", write)
-    assert not (tmp_path / folder.MANIFEST).exists()
+    assert not (tmp_path / MIX_FILE).exists()
     before = {path.name: path.stat().st_mtime_ns for path in files_of(tmp_path)}
     assert len(before) == 2
     manifest = folder.write(tmp_path, draft)
@@ -73,7 +74,7 @@ def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: p
 def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> None:
     first, second = made().draft, made(seed=1).draft
     folder.write(tmp_path, first)
-    (tmp_path / folder.MANIFEST).unlink()
+    (tmp_path / MIX_FILE).unlink()
     (tmp_path / shards.UNFINISHED).write_text("another", encoding="utf-8")
     other = Draft(second.config, "other", second.parts, second.entries)
     assert folder.write(tmp_path, other).digest == made(seed=1).manifest.digest

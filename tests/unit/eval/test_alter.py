@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.counterfactual import alter
-from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.planning.groups import groups_of, unalterable
 
 CARD = ExamCard(name="e", source="made here", licence="CC0", citation="none")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams.condition import parse
-from medctx_eval.exams.exam import ExamCard, seal
+from medctx_eval.exams.exam import seal
 from medctx_eval.planning.batches import BookBatch, batches
 from tests.support.made_exam import made_exam
 

@@ -9,13 +9,13 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
+from medctx.schemas.report import Recipe, Score
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report import Report, ReportConfig
 from medctx_eval.report.compute import compute
 from medctx_eval.report.decision.gate import decide
 from medctx_eval.report.load.collect import align, collect, names_of
-from medctx_eval.report.model import Score
-from medctx_eval.report.recipe import Recipe, label, share_in
+from medctx_eval.report.recipe import label, share_in
 from medctx_eval.report.render.figures.series import series
 from tests.support import synthetic_runs
 

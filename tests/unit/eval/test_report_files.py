@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from medctx.io.jsonl import read_record
+from medctx.schemas.report import Recipe
 from medctx_eval.artifacts import run_folder
 from medctx_eval.report import Report, ReportConfig, build
-from medctx_eval.report.recipe import Recipe
 from medctx_eval.report.render import figures, html, markdown
 from medctx_eval.report.render.tables import main_table
 from tests.support import synthetic_runs

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from medctx.errors import MedctxError
+from medctx.schemas.report import Accuracy
 from medctx_eval.report import ReportConfig, build
 from medctx_eval.report.load.published import agreement, placed
 from medctx_eval.report.model import Published, Report
-from medctx_eval.stats import Accuracy
 from tests.support import synthetic_runs
 
 

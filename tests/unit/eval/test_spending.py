@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from medctx.schemas.exam_run import Usage
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import Usage, total
+from medctx_eval.engines.usage import total
 from medctx_eval.run import usage_log
 from medctx_eval.run.usage_log import UsageLog
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.support.stats_simulate import paired_exam
-from medctx_eval.stats import Difference, differences, noise, tost
+from medctx.schemas.report import Difference
+from medctx_eval.stats import differences, noise, tost
 
 
 def _pair(gain: float, clusters: int = 300, seed: int = 1) -> Difference:

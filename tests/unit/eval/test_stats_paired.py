@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from bench.support.stats_simulate import paired_exam, seeded_exam
-from medctx_eval.stats import Difference, difference, differences, mcnemar, swap_tests
+from medctx.schemas.report import Difference
+from medctx_eval.stats import difference, differences, mcnemar, swap_tests
 from medctx_eval.stats.bootstrap import _clusters, _kinds
 from medctx_eval.stats.clusters import clusters_of
 from medctx_eval.stats.seeds import Spread, seed_variance

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
+from medctx.schemas.exam_run import Cost
 from medctx.schemas.records import Judged
-from medctx_eval.artifacts.run_folder import Cost
 from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from tests.support import synthetic_runs
 

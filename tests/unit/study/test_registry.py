@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from medctx.schemas.pareto import ParetoPosition
+from medctx.schemas.decision import ParetoPosition
 from study.tracking.registry import MAX_TAG_CHARS, Verdict, decision_of
 
 

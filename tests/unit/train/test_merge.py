@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from medctx.errors import MedctxError
+from medctx.schemas.sft import MERGE_FILE
 from medctx.text import tokenizer
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints import merge as merging
 from medctx_train.checkpoints.lora_math import merged
-from medctx_train.checkpoints.merge import MANIFEST, merge
+from medctx_train.checkpoints.merge import merge
 from medctx_train.checkpoints.sharded import INDEX, opened, write
 from medctx_train.config import MergeConfig
 from tests.support.made_adapters import adapted, gap, logits, make, whole
@@ -108,9 +109,9 @@ def test_each_tensor_is_read_once_and_no_shard_is_larger_than_told(strong: Path,
 def test_what_is_merged_is_not_merged_again_and_another_is_not_overwritten(strong: Path, tmp_path: Path) -> None:
     first, second = make(strong, tmp_path / "one"), make(strong, tmp_path / "two", seed=1)
     out = merge(MergeConfig(adapter=first), tmp_path / "merged")
-    written = (out / MANIFEST).stat().st_mtime_ns
+    written = (out / MERGE_FILE).stat().st_mtime_ns
     assert merge(MergeConfig(adapter=first), out) == out
-    assert (out / MANIFEST).stat().st_mtime_ns == written
+    assert (out / MERGE_FILE).stat().st_mtime_ns == written
     with pytest.raises(MedctxError, match="holds another model"):
         merge(MergeConfig(adapter=second), out)
 

@@ -18,6 +18,7 @@ from transformers import AutoConfig
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.model.rope import FILE
+from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.lora_math import update
 from medctx_train.checkpoints.merge import merge
@@ -26,7 +27,6 @@ from medctx_train.cli import main
 from medctx_train.config import MergeConfig
 from medctx_train.model.rope import RopeSettings, overrides
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
-from medctx_train.repair.record import MANIFEST, RepairManifest
 from medctx_train.repair.run import repair
 from tests.support.made_adapters import adapted, gap, logits, make, whole
 
@@ -282,12 +282,12 @@ def test_the_command_says_what_it_would_do_does_it_once_and_records_it(
     assert json.loads(dry.stdout)["weights"] == "adapter"
     out = tmp_path / "out"
     result = CliRunner().invoke(main, [*command, "--out", str(out)])
-    record = RepairManifest.model_validate_json((out / MANIFEST).read_text())
+    record = RepairManifest.model_validate_json((out / REPAIR_FILE).read_text())
     assert RepairManifest.model_validate_json(result.stdout) == record
-    assert record.parameters == ScaleConfig(adapter=runs["lora"], alpha=0.5)
+    assert ScaleConfig.model_validate(record.parameters) == ScaleConfig(adapter=runs["lora"], alpha=0.5)
     assert record.inputs == {"base": record.base.weights_digest, "adapter": adapters.load(runs["lora"]).digest}
     assert record.base_recorded
-    assert {path.name for path in out.iterdir()} == {"adapter", "config.yaml", MANIFEST}
+    assert {path.name for path in out.iterdir()} == {"adapter", "config.yaml", REPAIR_FILE}
     again = CliRunner().invoke(main, [*command, "--out", str(out)])
     assert again.stdout == result.stdout
     other = CliRunner().invoke(main, [*command, "--set", "alpha=0.25", "--out", str(out)])
@@ -301,7 +301,7 @@ def test_what_a_killed_repair_left_is_replaced(runs: Mapping[str, Path], tmp_pat
     (killed / "adapter" / "adapter_model.safetensors").write_bytes(b"half")
     (killed / ".building-x").mkdir()
     assert repair(ScaleConfig(adapter=runs["lora"], alpha=0.5), killed).weights_digest == whole_one.weights_digest
-    assert {path.name for path in killed.iterdir()} == {"adapter", "config.yaml", MANIFEST}
+    assert {path.name for path in killed.iterdir()} == {"adapter", "config.yaml", REPAIR_FILE}
 
 
 def test_a_repaired_adapter_is_repaired_and_merged_like_a_trained_one(

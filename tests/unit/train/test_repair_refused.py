@@ -12,9 +12,9 @@ import torch
 from click.testing import CliRunner
 
 from medctx.errors import MedctxError
+from medctx.schemas.sft import REPAIR_FILE
 from medctx_train.cli import main
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
-from medctx_train.repair.record import MANIFEST
 from medctx_train.repair.run import repair
 from tests.support.made_adapters import make, whole
 
@@ -89,7 +89,7 @@ def test_adapters_that_do_not_go_together_are_refused(strong: Path, tiny: Path, 
     larger = make(strong, tmp_path / "larger", r=8)
     with pytest.raises(MedctxError, match=r"by linear .* choose another method"):
         repair(CombineConfig(adapters=(runs["lora"], larger), method="linear"), tmp_path / "out")
-    assert not (tmp_path / "out" / MANIFEST).exists()
+    assert not (tmp_path / "out" / REPAIR_FILE).exists()
 
 
 def test_models_of_different_shape_are_refused(strong: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from medctx.config import loading as configs
 from medctx.config.cli import config_command, documents, one_sentence, step_options
 from medctx.errors import MedctxError
 from medctx.process.progress import say, track
+from medctx.schemas.mix import MixManifest
 from medctx.text import tokenizer as tokenizers
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.cli import contamination as ledger_cli
@@ -24,7 +25,7 @@ from medctx_data.mixture.compose import Draft, Observed, request_digest
 from medctx_data.mixture.compose import mix as make
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draws import Sizing
-from medctx_data.mixture.manifest import MixManifest, describe
+from medctx_data.mixture.manifest import describe
 from medctx_data.mixture.prepare import Tools, prepare
 from medctx_data.mixture.quota import SourceRequest, requested
 from medctx_data.sources.card import HUB, SourceCard, Supply

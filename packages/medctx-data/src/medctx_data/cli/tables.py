@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from medctx.schemas.mix import MixManifest, Share
 from medctx.schemas.records import Dialogue
-from medctx_data.mixture.manifest import MixManifest, Share
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.describe import described
 

@@ -39,11 +39,11 @@ from medctx.io.jsonl import read_record, read_records, write_record, write_recor
 from medctx.io.mix_folder import files_of, read_file
 from medctx.process.progress import Advance, track
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, CheckedExam, ContaminationReport, Overlap
+from medctx.schemas.mix import MixManifest
 from medctx_data.cleaning.fingerprints import batches
 from medctx_data.contamination.exam_files import ExamTexts
 from medctx_data.contamination.exam_index import GRAM, Index
 from medctx_data.contamination.overlap import touches
-from medctx_data.mixture.manifest import MixManifest
 from medctx_data.row_store.parallel import work
 
 _VERSION = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from medctx.io.mix_folder import DIALOGUES, SHARDS
-from medctx_data.mixture.manifest import MixManifest, SourceShare
+from medctx.schemas.mix import MixManifest, SourceShare
 
 FILE = "README.md"
 

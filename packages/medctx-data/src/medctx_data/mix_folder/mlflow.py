@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from medctx.io.mix_folder import files_of
+from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.mlflow_run import Run
 from medctx_data.mix_folder import mlflow_dataset as tracked_data
-from medctx_data.mix_folder.write import CONFIG, EXCLUSIONS, FIGURE, MANIFEST
+from medctx_data.mix_folder.write import CONFIG, EXCLUSIONS, FIGURE
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.manifest import MixManifest
 
 
 def record(run: Run, config: MixConfig, manifest: MixManifest, folder: Path) -> None:
@@ -49,6 +49,6 @@ def record(run: Run, config: MixConfig, manifest: MixManifest, folder: Path) -> 
         files = files_of(folder)
         where = files[0] if len(files) == 1 else folder
         tracking.client().log_input(tracked_data.dataset(manifest, where, folder.name), context="training")
-    for name in (MANIFEST, CONFIG, FIGURE, EXCLUSIONS):
+    for name in (MIX_FILE, CONFIG, FIGURE, EXCLUSIONS):
         if (folder / name).is_file():
             run.artifact(folder / name, "mix")

@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx.schemas.mix import MixManifest, Share
 from medctx.schemas.records import Dialogue
-from medctx_data.mixture.manifest import MixManifest, Share
 
 if TYPE_CHECKING:
     from mlflow.data.dataset import Dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from medctx_data.mixture.manifest import MixManifest
+from medctx.schemas.mix import MixManifest
 
 NAME = "composition"
 LEGEND_CHARS = 84

@@ -13,14 +13,14 @@ from medctx.io.digest import RecordsDigest
 from medctx.io.jsonl import read_record, require_space, write_record, write_records, write_text
 from medctx.io.mix_folder import DIALOGUES, read_dialogues
 from medctx.process.progress import Advance, track
+from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
 from medctx_data.mix_folder import dataset_card as mix_card
 from medctx_data.mix_folder import parquet as shards
 from medctx_data.mix_folder import plot as figure
 from medctx_data.mixture.compose import Draft, Entry, Observed
-from medctx_data.mixture.manifest import MixManifest, describe
+from medctx_data.mixture.manifest import describe
 
-MANIFEST = "mix.json"
 CONFIG = "config.yaml"
 EXCLUSIONS = "exclusions.jsonl"
 FIGURE = f"{figure.NAME}.png"
@@ -32,9 +32,9 @@ def existing(folder: Path, request: str) -> MixManifest | None:
 
     Raises MedctxError where another mix lies there: it is not overwritten.
     """
-    if not (folder / MANIFEST).is_file():
+    if not (folder / MIX_FILE).is_file():
         return None
-    manifest = read_record(folder / MANIFEST, MixManifest)
+    manifest = read_record(folder / MIX_FILE, MixManifest)
     if manifest.request != request:
         raise MedctxError(
             f"{folder} holds another mix (ratio {manifest.ratio}, seed {manifest.seed}, {manifest.tokens:,} tokens); "
@@ -64,7 +64,7 @@ def write(folder: Path, draft: Draft) -> MixManifest:
     manifest = describe(draft, observed)
     figure.draw(manifest, folder)
     write_text(folder / mix_card.FILE, mix_card.text(manifest, folder.name))
-    write_record(folder / MANIFEST, manifest)
+    write_record(folder / MIX_FILE, manifest)
     (folder / shards.UNFINISHED).unlink(missing_ok=True)
     return manifest
 
@@ -73,7 +73,7 @@ def manifest_of(folder: Path) -> MixManifest:
     """The manifest of a whole mix."""
     if not folder.is_dir():
         raise MedctxError(f"The folder {folder} does not exist; give the --out of a medctx-data mix.")
-    return read_record(folder / MANIFEST, MixManifest)
+    return read_record(folder / MIX_FILE, MixManifest)
 
 
 def checked(folder: Path, manifest: MixManifest) -> Iterator[Dialogue]:
@@ -84,5 +84,5 @@ def checked(folder: Path, manifest: MixManifest) -> Iterator[Dialogue]:
         yield dialogue
     if total.hex() != manifest.digest:
         raise MedctxError(
-            f"The Dialogues in {folder} are not those {MANIFEST} was written for (their digest differs); mix them anew."
+            f"The Dialogues in {folder} are not those {MIX_FILE} was written for (their digest differs); mix them anew."
         )

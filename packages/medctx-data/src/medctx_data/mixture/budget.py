@@ -11,7 +11,7 @@ from fractions import Fraction
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
-from medctx_data.mixture.config import By
+from medctx.schemas.mix import By
 
 T = TypeVar("T")
 

@@ -11,16 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.mix import By, Fixed, Format, Order
 from medctx.schemas.records import Domain
 from medctx_data.long_context.wrap import WrapConfig
 from medctx_data.sources.config import SourceConfig
 
 DOMAINS: tuple[Domain, Domain] = ("general", "medical")
 
-By = Literal["tokens", "examples"]
-Order = Literal["mixed", "general-first", "medical-first"]
-Fixed = Literal["total", "general", "medical"]
-Format = Literal["jsonl", "parquet"]
 
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 

@@ -4,103 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import Field
-
 import medctx
-from medctx.schemas.records import Domain, Record
+from medctx.schemas.mix import (
+    DomainShare,
+    GroupShare,
+    LengthBin,
+    MixManifest,
+    Share,
+    SourceShare,
+)
+from medctx.schemas.records import Domain
 from medctx_data.cleaning.filters import tally
 from medctx_data.mixture.compose import Draft, Observed
-from medctx_data.mixture.config import DOMAINS, By, Fixed, Format, Order
+from medctx_data.mixture.config import DOMAINS
 from medctx_data.mixture.draws import SourceSample
-from medctx_data.sources.card import Subdomain
 
 FIRST_BIN = 16
-
-
-class Share(Record):
-    """Asked and realised: shares are fractions of the whole mix (0 to 1); ``asked`` in the unit the mix goes ``by``."""
-
-    asked: float
-    tokens: int
-    dialogues: int
-    token_share: float
-    dialogue_share: float
-
-
-class DomainShare(Share):
-    """One domain of the mix."""
-
-    domain: Domain
-
-
-class SourceShare(Share):
-    """One source of the mix.
-
-    ``budget``: in the unit of the mix. ``rows``: usable rows of its files and ``epochs`` passes over them (0.12, 2.4),
-    None for a generator. ``dropped``: rows left out by reason; ``too_long`` among the rows reached, the others in the
-    whole source. ``licence``: of the Dialogues used. ``revision`` and ``identity``: of what was read.
-    """
-
-    label: str
-    source: str
-    domain: Domain
-    subdomain: Subdomain = ""
-    budget: int
-    rows: int | None = None
-    epochs: float | None
-    dropped: dict[str, int] = Field(default_factory=dict)
-    licence: str
-    restriction: str
-    citation: str
-    revision: str = ""
-    identity: str = ""
-
-
-class GroupShare(Record):
-    """What a language or a school of medicine has of a domain, realised (0 to 1 of the domain)."""
-
-    domain: Domain
-    name: str
-    tokens: int
-    dialogues: int
-    token_share: float
-    dialogue_share: float
-
-
-class LengthBin(Record):
-    """How many Dialogues are longer than half of ``upto`` tokens (the first bin: any) and at most ``upto``."""
-
-    upto: int
-    general: int
-    medical: int
-
-
-class MixManifest(Record):
-    """A mix in numbers.
-
-    ``digest``: of the Dialogues in their order. ``request``: of everything the mix follows from (config, files,
-    tokenizer, version of medctx): the same request is the same mix. ``budget`` in the unit of ``by``, of the part that
-    is ``fixed``; None where sources have amounts. ``wrapped``: the share of Dialogues that were to be given a Book.
-    """
-
-    medctx: str
-    digest: str
-    request: str
-    seed: int
-    ratio: str
-    by: By
-    order: Order
-    fixed: Fixed = "total"
-    budget: int | None
-    tokens: int
-    dialogues: int
-    wrapped: float = 0.0
-    format: Format = "jsonl"
-    domains: tuple[DomainShare, ...]
-    sources: tuple[SourceShare, ...]
-    languages: tuple[GroupShare, ...] = ()
-    subdomains: tuple[GroupShare, ...] = ()
-    lengths: tuple[LengthBin, ...]
 
 
 def histogram(draft: Draft) -> tuple[LengthBin, ...]:

@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
+from medctx.schemas.mix import By
 from medctx.schemas.records import Domain
 from medctx_data.mixture.budget import allocate, split
-from medctx_data.mixture.config import DOMAINS, By, MixConfig, parse_ratio
+from medctx_data.mixture.config import DOMAINS, MixConfig, parse_ratio
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import card_of, domain_of

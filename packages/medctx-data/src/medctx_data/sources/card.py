@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from medctx.fetch.pinned import Remote
+from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Dialogue, Domain, Record
 
 Form = Literal["generated", "alpaca", "pair", "chat", "alternating", "choice", "dialogues"]
-Subdomain = Literal["", "traditional", "western"]
 
 HUB = "hub"
 """The source that stands for any data set of the hub."""

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
+from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Domain
-from medctx_data.sources.card import HUB, Form, Subdomain
+from medctx_data.sources.card import HUB, Form
 
 
 class SourceConfig(Config):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
 from medctx.process.progress import say
+from medctx.schemas.exam_run import EXAM_FILE
 from medctx.tracking import mlflow_run as tracking
-from medctx_eval.artifacts import run_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,13 +77,13 @@ def _version(client: MlflowClient, source: str) -> ModelVersion:
 
 
 def _run_folder(folder: Path) -> Path:
-    if (folder / run_folder.MANIFEST).is_file():
+    if (folder / EXAM_FILE).is_file():
         return folder
     if not folder.is_dir():
         raise MedctxError(f"There is no run {folder}; give {GRAMMAR}.")
-    inside = sorted(one.parent.name for one in folder.glob(f"*/{run_folder.MANIFEST}"))
+    inside = sorted(one.parent.name for one in folder.glob(f"*/{EXAM_FILE}"))
     hint = f"; it holds the run folders {', '.join(inside)}" if inside else ""
-    raise MedctxError(f"{folder} is no finished run (it has no {run_folder.MANIFEST}){hint}; give {GRAMMAR}.")
+    raise MedctxError(f"{folder} is no finished run (it has no {EXAM_FILE}){hint}; give {GRAMMAR}.")
 
 
 def resolve(source: str, scratch: Path) -> list[Path]:

@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from medctx.schemas.exam_run import Cost
 from medctx.schemas.records import Judged, Verdict
-from medctx_eval.artifacts.run_folder import Cost
 from medctx_eval.exams.condition import parse
 
 _HEADINGS = {

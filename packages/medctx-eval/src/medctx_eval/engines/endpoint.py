@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar
 
+from medctx.schemas.exam_run import Usage
 from medctx.schemas.records import Book, Form
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines import likelihood as reading
@@ -24,7 +25,6 @@ from medctx_eval.engines.client import (
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import CHAT, COMPLETIONS, Abilities, held_to, probe, served_as
 from medctx_eval.engines.protocol import Failure, Scores, Written
-from medctx_eval.engines.usage import Usage
 from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
 Asked = TypeVar("Asked", LikelihoodRequest, GenerationRequest)

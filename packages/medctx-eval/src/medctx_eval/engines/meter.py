@@ -8,9 +8,9 @@ from threading import Lock
 
 import httpx
 
+from medctx.schemas.exam_run import Usage
 from medctx_eval.engines import metrics
 from medctx_eval.engines.client import Answer
-from medctx_eval.engines.usage import Usage
 
 
 class Meter:

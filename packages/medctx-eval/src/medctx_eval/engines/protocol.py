@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from medctx.schemas.exam_run import Usage
 from medctx.schemas.records import Book, Form
-from medctx_eval.engines.usage import Usage
 from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
 Scores = tuple[tuple[float, ...], ...]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model import rope as positions
+from medctx.schemas.exam_run import Usage
 from medctx.schemas.records import Book, Form
 from medctx.text import tokenizer as tokenizers
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure, Scores, Written
 from medctx_eval.engines.tree import Tree, trees
-from medctx_eval.engines.usage import Usage, total
+from medctx_eval.engines.usage import total
 from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
 if TYPE_CHECKING:

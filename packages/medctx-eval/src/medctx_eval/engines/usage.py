@@ -4,30 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medctx.schemas.records import Record
-
-
-class Usage(Record):
-    """``prompt_tokens`` sent, of which ``computed_tokens`` were not read from a cache; ``book_prefills``: times a Book
-    was computed. Nothing where a server does not tell.
-    """
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    computed_tokens: int | None = None
-    book_prefills: float | None = None
-    seconds: float = 0.0
-
-    def since(self, earlier: Usage) -> Usage:
-        """What came after an earlier receipt of the same engine."""
-        prefills, computed = self.book_prefills, self.computed_tokens
-        return Usage(
-            requests=self.requests - earlier.requests,
-            prompt_tokens=self.prompt_tokens - earlier.prompt_tokens,
-            computed_tokens=None if computed is None else computed - (earlier.computed_tokens or 0),
-            book_prefills=None if prefills is None else prefills - (earlier.book_prefills or 0.0),
-            seconds=self.seconds - earlier.seconds,
-        )
+from medctx.schemas.exam_run import Usage
 
 
 def total(receipts: Iterable[Usage]) -> Usage:

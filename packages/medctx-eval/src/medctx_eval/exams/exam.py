@@ -10,28 +10,8 @@ from pydantic import Field
 
 from medctx.io import digest
 from medctx.io.jsonl import read_records
-from medctx.schemas.records import Domain, ExamItem, Passage, Record
-
-
-class ExamCard(Record):
-    """Where an exam comes from and how it may be used. ``digest`` is of its items and Passages.
-
-    ``revision`` is that of the published files it was built from ("" for generated exams and the user's own files);
-    ``dropped`` counts the questions left out, by reason.
-    """
-
-    name: str
-    source: str
-    licence: str
-    citation: str
-    language: str = "en"
-    domain: Domain = "medical"
-    revision: str = ""
-    generated: bool = False
-    dropped: dict[str, int] = Field(default_factory=dict)
-    items: int = 0
-    passages: int = 0
-    digest: str = ""
+from medctx.schemas.exam_run import ExamCard
+from medctx.schemas.records import ExamItem, Passage, Record
 
 
 class Alteration(Record):

@@ -10,8 +10,9 @@ from medctx.errors import MedctxError
 from medctx.facts import curriculum
 from medctx.facts import phenotypes as ontology
 from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams import schema
-from medctx_eval.exams.exam import Exam, ExamCard
+from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.generated import needle, phenotypes
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS

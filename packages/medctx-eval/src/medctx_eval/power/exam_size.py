@@ -10,13 +10,13 @@ from pydantic import Field
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
+from medctx.schemas.report import FEWEST
 from medctx_eval.power.power import Design, Disagreement, clusters_needed, detectable, measure, power
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import headline_mode
 from medctx_eval.report.load.collect import collect
 from medctx_eval.report.load.parts import masks
 from medctx_eval.report.model import KNOWLEDGE, READING
-from medctx_eval.stats import FEWEST
 
 CORRELATIONS = (0.0, 0.1, 0.3)
 PER_CLUSTER = (1.0, 5.0, 20.0)

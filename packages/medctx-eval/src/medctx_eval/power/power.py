@@ -8,8 +8,9 @@ from scipy import optimize, special, stats
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
+from medctx.schemas.report import LEVEL
 from medctx_eval.power.moments import skewness_and_kurtosis
-from medctx_eval.stats.clusters import LEVEL, Labels, Values, clusters_of
+from medctx_eval.stats.clusters import Labels, Values, clusters_of
 from medctx_eval.stats.paired import POWER
 
 MOST_CLUSTERS = 10_000_000

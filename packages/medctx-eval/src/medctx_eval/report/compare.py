@@ -9,6 +9,7 @@ from pydantic import Field
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Mode, Record
+from medctx.schemas.report import Accuracy, Cell, Difference, Word
 from medctx_eval.report.analyses.comparisons import pairs_of
 from medctx_eval.report.analyses.noise_floor import repeated
 from medctx_eval.report.config import ReportConfig
@@ -16,8 +17,8 @@ from medctx_eval.report.load import parts
 from medctx_eval.report.load.cells import cells_of, headline_mode
 from medctx_eval.report.load.collect import collect
 from medctx_eval.report.load.view import Sheet, sheet
-from medctx_eval.report.model import Cell, Repeated
-from medctx_eval.stats import Accuracy, Difference, Equivalence, Word, holm, tost
+from medctx_eval.report.model import Repeated
+from medctx_eval.stats import Equivalence, holm, tost
 
 
 class Side(Record):

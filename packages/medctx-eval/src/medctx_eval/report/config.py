@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from medctx.config.loading import Config
 from medctx.schemas.records import Mode
+from medctx.schemas.report import Recipe
 from medctx_eval.report.load.published import PublishedConfig
-from medctx_eval.report.recipe import Recipe
 
 
 class ReportConfig(Config):

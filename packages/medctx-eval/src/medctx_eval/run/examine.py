@@ -13,10 +13,11 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.process.progress import console, say
+from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
-from medctx_eval.artifacts.run_folder import Cost, Manifest, RunFolder
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.machine import in_float32
@@ -81,8 +82,8 @@ class Examination:
         return digest.of_value([name, self.exam_plan.digest, asked])
 
     def _done(self, folder: Path, key: str) -> bool:
-        file = folder / run_folder.MANIFEST
-        return file.is_file() and read_record(file, Manifest).key == key
+        file = folder / EXAM_FILE
+        return file.is_file() and read_record(file, ExamManifest).key == key
 
     def _adopted(self, model: ModelConfig, name: str, folder: Path, key: str) -> bool:
         """Whether these weights were asked this paper under another name, as a cell is named anew when a study gets a
@@ -109,9 +110,9 @@ class Examination:
 
     def _manifest(
         self, model: ModelConfig, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
-    ) -> Manifest:
+    ) -> ExamManifest:
         config = self._config
-        return Manifest(
+        return ExamManifest(
             model=model.name,
             cell=model.cell or model.name,
             training_seed=model.training_seed,
@@ -204,7 +205,7 @@ def _track(tracked: tracking.Run, folder: Path, found: RunFolder, mode: Mode) ->
     tracked.metrics({f"{name}.{axis}": value for axis, value in headline(found.judged, mode)})
     spent = found.manifest.cost.model_dump().items()
     tracked.metrics({f"{name}.{what}": float(value) for what, value in spent if value is not None})
-    for file in (run_folder.VERDICTS, run_folder.MANIFEST):
+    for file in (run_folder.VERDICTS, EXAM_FILE):
         tracked.artifact(folder / file, f"exam/{folder.name}")
 
 

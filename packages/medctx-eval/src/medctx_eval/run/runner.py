@@ -16,11 +16,11 @@ from threading import Lock
 
 from medctx.io.journal import Journal
 from medctx.process.progress import track
+from medctx.schemas.exam_run import Usage
 from medctx.schemas.records import Book, Form, Judged, Mode, Reply
 from medctx.text.book import EMPTY
 from medctx_eval.artifacts import run_folder
 from medctx_eval.engines.protocol import Engine, Failure, Written
-from medctx_eval.engines.usage import Usage
 from medctx_eval.planning.batches import BookBatch, PlannedItem
 from medctx_eval.planning.requests import FORMS, ItemRequest, RequestBuilder, orders_of
 from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, answers

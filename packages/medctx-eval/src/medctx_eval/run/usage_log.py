@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from medctx.io.journal import Journal
+from medctx.schemas.exam_run import Usage
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import Usage, total
+from medctx_eval.engines.usage import total
 
 FILE = "costs.jsonl"
 EVERY_S = 5.0

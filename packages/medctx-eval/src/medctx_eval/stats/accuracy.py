@@ -5,30 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from pydantic import Field
 from scipy import special
 
-from medctx.schemas.records import Record
-from medctx_eval.stats.clusters import FEW, LEVEL, Clusters, Labels, Values, as_rows, clusters_of
+from medctx.schemas.report import LEVEL, Accuracy
+from medctx_eval.stats.clusters import FEW, Clusters, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.seeds import Rows, Spread, rows_of, seed_variance, share_of_seeds
-
-
-class Accuracy(Record):
-    """``value`` = correct / N in [0, 1] and its 95 % interval [``low``, ``high``], inside [0, 1].
-
-    ``n`` counts items; ``value`` is the mean over ``seeds`` runs. ``seed_error`` is the standard error that training
-    seeds bring, and part of the interval; where it is nothing, no seeds were repeated and the interval speaks of
-    these runs alone.
-    """
-
-    n: int = Field(ge=1)
-    clusters: int = Field(ge=1)
-    value: float = Field(ge=0, le=1)
-    low: float = Field(ge=0, le=1)
-    high: float = Field(ge=0, le=1)
-    seeds: int = Field(1, ge=1)
-    seed_error: float | None = None
-    few_clusters: bool = False
 
 
 def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from medctx.schemas.records import Record
+from medctx.schemas.report import Difference
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray
 from medctx_eval.stats.collapse import per_item
-from medctx_eval.stats.paired import Difference, Pair, differences
+from medctx_eval.stats.paired import Pair, differences
 from medctx_eval.stats.seeds import Rows, rows_of
 from medctx_eval.stats.trend import Trend, trend
 

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from medctx.schemas.records import Record
-from medctx_eval.stats.accuracy import Accuracy, accuracies
+from medctx.schemas.report import Accuracy, Difference
+from medctx_eval.stats.accuracy import accuracies
 from medctx_eval.stats.answers import Answers
 from medctx_eval.stats.clusters import BoolArray
 from medctx_eval.stats.collapse import per_item
-from medctx_eval.stats.paired import Difference, differences
+from medctx_eval.stats.paired import differences
 from medctx_eval.stats.seeds import Rows, rows_of
 
 READING = ("gold", "open")

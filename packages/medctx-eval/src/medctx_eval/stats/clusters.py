@@ -16,10 +16,6 @@ Labels = Sequence[str] | NDArray[np.generic]
 Values = BoolArray | FloatArray
 """Right or wrong, or (where an item was asked in several orders of its options) the share of orders it was right in."""
 
-LEVEL = 0.95
-FEWEST = 10
-"""Below this many clusters no difference is called a gain or a loss."""
-
 FEW = 30
 """Below this many clusters the asymptotics are thin (Cameron and Miller 2015, J. Human Resources 50:317-372,
 section VI) and results carry a warning beside their correction."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from medctx.schemas.records import Record
-from medctx_eval.stats.clusters import LEVEL
-from medctx_eval.stats.paired import Difference
+from medctx.schemas.report import LEVEL, Difference
 
 
 class Equivalence(Record):
@@ -34,7 +33,8 @@ def _p(found: Difference, distance: float, reach: float) -> float:
     """One-sided p of lying ``distance`` from the margin, scaled so that it is 2.5 % where the shown end, ``reach``
     away, touches the margin.
     """
-    return found.spread.p(distance * found.spread.reach((1 + LEVEL) / 2) / max(reach, 1e-9))
+    spread = Spread(found.error, found.clusters - 1, found.seed_error or 0.0, found.seed_df)
+    return spread.p(distance * spread.reach((1 + LEVEL) / 2) / max(reach, 1e-9))
 
 
 def tost(found: Difference, margin: float) -> Equivalence:

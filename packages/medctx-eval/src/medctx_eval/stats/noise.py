@@ -6,9 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from medctx.schemas.records import Record
-from medctx_eval.stats.accuracy import Accuracy, accuracy
+from medctx.schemas.report import Accuracy, Difference
+from medctx_eval.stats.accuracy import accuracy
 from medctx_eval.stats.clusters import BoolArray, Labels, Values
-from medctx_eval.stats.paired import Difference, difference
+from medctx_eval.stats.paired import difference
 
 
 class Noise(Record):

@@ -3,80 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from scipy import special
 
-from medctx.schemas.records import Record
+from medctx.schemas.report import LEVEL, Difference
 from medctx_eval.stats.bootstrap import intervals, resampled_means
-from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, Clusters, FloatArray, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.clusters import FEW, Clusters, FloatArray, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.ends import Ends, agreeing, joined, least
 from medctx_eval.stats.exact import SwapTest, mcnemar, swap_tests
 from medctx_eval.stats.seeds import Rows, SeedVariance, Spread, rows_of, seed_variance, share_of_seeds
 from medctx_eval.stats.tango import score_intervals
 
-Word = Literal["gains", "loses", "ties with"]
 Pair = tuple[Rows, Rows]
 
 POWER = 0.8
-
-
-class Difference(Record):
-    """Accuracy of the first model minus that of the second, on N items both answered.
-
-    ``n`` counts items, under each of their Conditions once: one asked in several orders of its options, or of several
-    training seeds, counts once with its mean. ``value`` and its 95 % interval [``low``, ``high``] are in [-1, 1]
-    (accuracy points / 100). ``only_first`` / ``only_second``: items that the one or the other did better on (with one
-    order and seed: that only it got right). ``p_mcnemar`` takes these items for independent, ``p_swap`` only clusters;
-    both are exact and speak of these runs. ``p`` belongs to the interval, which excludes 0 where it is at most 0.05 and
-    nowhere else: the mid-p of the swap test, and where seeds were repeated no less than a t test's that counts their
-    variance too. ``bootstrap`` holds the ends of the cluster bootstrap alone. ``detectable``: the smallest true
-    difference (absolute) that an exam of this noise finds with 80 % power, at most 1.
-
-    ``error`` is the standard error that items bring, ``seed_error`` that of training seeds (nothing where no cell
-    was trained twice: the interval then speaks of these runs alone), known with ``seed_df`` degrees of freedom;
-    ``seeds`` counts the training runs of the side that has fewest.
-    """
-
-    n: int = Field(ge=1)
-    clusters: int = Field(ge=1)
-    value: float = Field(ge=-1, le=1)
-    low: float = Field(ge=-1, le=1)
-    high: float = Field(ge=-1, le=1)
-    bootstrap: tuple[float, float]
-    only_first: int = Field(ge=0)
-    only_second: int = Field(ge=0)
-    p: float = Field(ge=0, le=1)
-    p_mcnemar: float = Field(ge=0, le=1)
-    p_swap: float = Field(ge=0, le=1)
-    detectable: float = Field(ge=0, le=1)
-    error: float = Field(ge=0, le=1)
-    seeds: int = Field(1, ge=1)
-    seed_error: float | None = Field(None, ge=0)
-    seed_df: int = Field(0, ge=0)
-    few_clusters: bool = False
-
-    @property
-    def word(self) -> Word:
-        """A tie is an interval that contains 0; too few clusters for a claim count as one."""
-        if self.clusters < FEWEST:
-            return "ties with"
-        return "gains" if self.low > 0 else "loses" if self.high < 0 else "ties with"
-
-    @property
-    def spread(self) -> Spread:
-        """The standard errors with their degrees of freedom."""
-        return Spread(self.error, self.clusters - 1, self.seed_error or 0.0, self.seed_df)
-
-    def not_worse(self, margin: float) -> bool:
-        """Non-inferiority: the whole interval lies above ``-margin`` (a one-sided test at 2.5 %, as ICH E9 asks).
-
-        The bound is the lower end of the interval that is shown, so that readers can check the verdict by eye. Too
-        few clusters for a claim prove nothing.
-        """
-        return self.clusters >= FEWEST and self.low > -margin
 
 
 def _seeds_of(pair: Pair, untrained: Collection[int]) -> int:

@@ -15,8 +15,9 @@ from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.tools.sm_exceptions import ModelWarning
 
 from medctx.schemas.records import Record
+from medctx.schemas.report import FEWEST, LEVEL
 from medctx_eval.stats.answers import Answers
-from medctx_eval.stats.clusters import FEW, FEWEST, LEVEL, FloatArray, IntArray, clusters_of
+from medctx_eval.stats.clusters import FEW, FloatArray, IntArray, clusters_of
 
 Shape = Literal["length", "depth", "edge"]
 TermName = Literal["start", "length", "depth", "edge", "model", "model x length", "model x depth", "model x edge"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from medctx_eval.stats.accuracy import Accuracy
-from medctx_eval.stats.paired import Difference, Word
+from medctx.schemas.report import Accuracy, Difference, Word
 
 MINUS = "\N{MINUS SIGN}"
 

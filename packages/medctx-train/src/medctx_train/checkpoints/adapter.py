@@ -16,8 +16,9 @@ from medctx.io import digest
 from medctx.io.jsonl import write_record
 from medctx.model import rope as positions
 from medctx.model.rope import RopeOverrides
+from medctx.schemas.sft import BaseCard
 from medctx_train.checkpoints.lora_math import Pair
-from medctx_train.model.base import BaseCard, prepare
+from medctx_train.model.base import prepare
 
 if TYPE_CHECKING:
     import torch

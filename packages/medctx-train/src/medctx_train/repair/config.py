@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
+from medctx.schemas.sft import WeightsKind
 
-Kind = Literal["adapter", "model"]
 Method = Literal[
     "linear",
     "cat",
@@ -36,7 +36,7 @@ class ScaleConfig(Config):
     base: str = ""
     adapter: Path
     alpha: float = Field(ge=0, le=1)
-    write: Kind | Literal["auto"] = "auto"
+    write: WeightsKind | Literal["auto"] = "auto"
 
 
 class InterpolateConfig(Config):
@@ -109,7 +109,7 @@ class RestoreQkConfig(Config):
     tuned: str = ""
     adapter: Path | None = None
     norms: bool = False
-    write: Kind | Literal["auto"] = "auto"
+    write: WeightsKind | Literal["auto"] = "auto"
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:

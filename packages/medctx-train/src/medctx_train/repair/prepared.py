@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from medctx_train.model.base import BaseCard
-from medctx_train.repair.config import Kind
+from medctx.schemas.sft import BaseCard, WeightsKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,7 @@ class Prepared:
     """
 
     inputs: dict[str, str]
-    weights: Kind
+    weights: WeightsKind
     base: BaseCard
     base_recorded: bool
     write: Callable[[Path], int]

@@ -1,12 +1,10 @@
-"""What a repair leaves on disk."""
+"""What a repair would do, before it does it."""
 
 from __future__ import annotations
 
 from medctx.schemas.records import Record
-from medctx_train.model.base import BaseCard
-from medctx_train.repair.config import Kind, Repair
-
-MANIFEST = "repair.json"
+from medctx.schemas.sft import BaseCard, RepairManifest, WeightsKind
+from medctx_train.repair.config import Repair
 
 
 class RepairPlan(Record):
@@ -19,26 +17,13 @@ class RepairPlan(Record):
     arm: str
     parameters: Repair
     inputs: dict[str, str]
-    weights: Kind
+    weights: WeightsKind
     base: BaseCard
 
-    def same_as(self, other: RepairPlan) -> bool:
-        """Whether both compute the same from the same weights, wherever these lie."""
+    def same_as(self, done: RepairManifest) -> bool:
+        """Whether a finished repair computed the same from the same weights, wherever these lie."""
         paths = {"base", "tuned", "adapter", "adapters"}
-        mine, others = (one.parameters.model_dump(exclude=paths) for one in (self, other))
-        return mine == others and self.inputs == other.inputs
-
-
-class RepairManifest(RepairPlan):
-    """A finished repair.
-
-    ``weights_digest``: of the weights in the folder that ``weights`` names; ``changed``: modules or tensors that differ
-    from the input; ``base_recorded``: whether the adapter's own run says which base it belongs on, so that another one
-    would have been refused.
-    """
-
-    weights_digest: str
-    changed: int
-    base_recorded: bool
-    seconds: float
-    versions: dict[str, str]
+        parameters = self.parameters.model_dump(mode="json", exclude=paths)
+        return self.inputs == done.inputs and parameters == {
+            key: value for key, value in done.parameters.items() if key not in paths
+        }

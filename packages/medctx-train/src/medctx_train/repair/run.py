@@ -12,6 +12,7 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
 from medctx.process.progress import say
+from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx_train.checkpoints.merge import fresh
@@ -19,7 +20,7 @@ from medctx_train.checkpoints.versions import versions
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
 from medctx_train.repair.prepared import Prepared
-from medctx_train.repair.record import MANIFEST, RepairManifest, RepairPlan
+from medctx_train.repair.record import RepairPlan
 
 
 def prepare(config: RepairConfig) -> Prepared:
@@ -49,8 +50,8 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
     begun = time.monotonic()
     prepared = prepare(config)
     asked = _plan(config, prepared)
-    if (out / MANIFEST).is_file():
-        done = read_record(out / MANIFEST, RepairManifest)
+    if (out / REPAIR_FILE).is_file():
+        done = read_record(out / REPAIR_FILE, RepairManifest)
         if not asked.same_as(done):
             raise MedctxError(f"{out} holds another repair ({done.arm}); choose another folder with --out.")
         say(f"{out} is finished; nothing to do.")
@@ -59,7 +60,11 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         run.params(config.model_dump(mode="json"))
         changed = prepared.write(whole)
         manifest = RepairManifest(
-            **dict(asked),
+            arm=config.arm,
+            parameters=config.model_dump(mode="json"),
+            inputs=asked.inputs,
+            weights=asked.weights,
+            base=asked.base,
             weights_digest=digest.of_weights(whole),
             changed=changed,
             base_recorded=prepared.base_recorded,
@@ -70,10 +75,10 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         # Without its record a folder is unfinished: what a killed repair left there is replaced.
         shutil.rmtree(out / manifest.weights, ignore_errors=True)
         os.replace(whole, out / manifest.weights)
-        write_record(out / MANIFEST, manifest)
+        write_record(out / REPAIR_FILE, manifest)
         run.params({"weights_digest": manifest.weights_digest, "base_digest": manifest.base.weights_digest})
         run.metrics({"seconds": manifest.seconds, "changed": float(changed)})
-        run.artifact(out / MANIFEST, "repair")
+        run.artifact(out / REPAIR_FILE, "repair")
         if manifest.weights == "adapter":
             card = AdapterCard(
                 base=manifest.base.name,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from medctx.schemas.sft import WeightsKind
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.lora_math import Pair, scaled
 from medctx_train.checkpoints.sharded import opened
 from medctx_train.checkpoints.tensor_sources import Merged
-from medctx_train.repair.config import Kind, ScaleConfig
+from medctx_train.repair.config import ScaleConfig
 from medctx_train.repair.interpolate import write_between
 from medctx_train.repair.prepared import Prepared
 
 
-def kind_of(adapter: Adapter, asked: Kind | Literal["auto"]) -> Kind:
+def kind_of(adapter: Adapter, asked: WeightsKind | Literal["auto"]) -> WeightsKind:
     """What is written: as asked, else an adapter wherever vLLM can hot-load it."""
     if asked != "auto":
         return asked

@@ -9,13 +9,13 @@ from pathlib import Path
 from medctx.io.journal import Journal
 from medctx.io.mix_folder import files_of
 from medctx.process.progress import Advance, say, track
+from medctx.schemas.sft import SFT_FILE, TRAINING_LOG, SftManifest, SourceCount, StepLog
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx_train.config import SftConfig
 from medctx_train.data.dataset import Data
 from medctx_train.probe.probe import LOG as PROBES
 from medctx_train.probe.probe import NAMES, ProbeLog
-from medctx_train.sft.manifest import LOG, MANIFEST, SftManifest, SourceCount, StepLog
 
 RUN = "mlflow-run"
 """Beside the checkpoints: the id of the MLflow run, with which a continued run goes on."""
@@ -75,8 +75,8 @@ class RunLog:
         totals = {"fill": manifest.fill, "packing_gap": manifest.packing_gap, "tokens": float(manifest.tokens)}
         shares = {"replay_share": manifest.replay_share}
         self._run.metrics({**totals, **shares, **_source_metrics(manifest.sources)})
-        self._run.artifact(out / MANIFEST, "train")
-        self._run.artifact(out / LOG, "train")
+        self._run.artifact(out / SFT_FILE, "train")
+        self._run.artifact(out / TRAINING_LOG, "train")
         if manifest.method != "full":
             card = AdapterCard(
                 base=manifest.base.name,
@@ -122,7 +122,7 @@ def run_log(
         return
     with (
         tracking.run("train", f"train {name}", keep=out / RUN, system_metrics=True) as run,
-        Journal(out / LOG, StepLog) as journal,
+        Journal(out / TRAINING_LOG, StepLog) as journal,
         Journal(out / PROBES, ProbeLog) if config.probe.every else nullcontext() as probes,
         track(f"Training {name}", steps, "steps") as advance,
     ):

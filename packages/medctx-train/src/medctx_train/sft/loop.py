@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx.schemas.sft import StepLog
 from medctx_train.config import SftConfig
 from medctx_train.data.batches import portions
 from medctx_train.data.packing import Row, fill, tensors
 from medctx_train.distributed import launch
 from medctx_train.model.loss import row_losses, token_weight, total_weight
 from medctx_train.sft.flops import Meter
-from medctx_train.sft.manifest import StepLog
 from medctx_train.sft.resources import peak_memory
 
 if TYPE_CHECKING:

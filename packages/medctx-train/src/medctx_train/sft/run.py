@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from medctx.config import loading as configs
 from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.process.progress import say
+from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx.text import tokenizer
 from medctx_train.checkpoints import export as weights
 from medctx_train.checkpoints import training_state as checkpoint
@@ -26,7 +27,6 @@ from medctx_train.sft import resume as start
 from medctx_train.sft.callbacks import Observer
 from medctx_train.sft.logging import run_log
 from medctx_train.sft.loop import batches, optimize
-from medctx_train.sft.manifest import MANIFEST, SftManifest
 from medctx_train.sft.summary import summarise
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def train(config: SftConfig, out: Path) -> SftManifest:
 
     Every process of an ``accelerate launch`` calls this with the same arguments and gets the same manifest.
     """
-    if (out / MANIFEST).is_file():
+    if (out / SFT_FILE).is_file():
         start.require_same(out, config)
         say(f"{out} is finished; nothing to do.")
-        return read_record(out / MANIFEST, SftManifest)
+        return read_record(out / SFT_FILE, SftManifest)
     accelerator = launch.start(config)
     launch.require_shared(accelerator, out)
     name = config.name or out.name
@@ -102,9 +102,9 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 processes=processes,
                 weights=written,
             )
-            write_record(out / MANIFEST, manifest)
+            write_record(out / SFT_FILE, manifest)
             rates.remember(config, manifest)
             checkpoint.remove(out)
             log.finish(out, manifest)
     accelerator.wait_for_everyone()
-    return read_record(out / MANIFEST, SftManifest)
+    return read_record(out / SFT_FILE, SftManifest)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medctx.io import digest
+from medctx.schemas.sft import BaseCard, SftManifest, StepLog
 from medctx_train.checkpoints.versions import versions
 from medctx_train.config import SftConfig
 from medctx_train.data.dataset import Data
 from medctx_train.data.packing import Row, fill
-from medctx_train.model.base import BaseCard
 from medctx_train.sft.flops import Work
 from medctx_train.sft.loop import loss_tokens
-from medctx_train.sft.manifest import SftManifest, StepLog
 
 
 def seconds_of(log: Sequence[StepLog]) -> list[float]:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
-from medctx_eval.exams.exam import Alteration, Exam, ExamCard, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal
 from medctx_eval.exams.generated.prose import paragraph
 
 if TYPE_CHECKING:

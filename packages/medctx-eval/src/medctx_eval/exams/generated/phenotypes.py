@@ -14,8 +14,9 @@ from random import Random
 
 from medctx.facts import phenotypes
 from medctx.facts.curriculum import Curriculum, Dossier, Fact
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Alteration, Exam, ExamCard, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal
 
 LETTERS = "ABCD"
 WARD = 4

@@ -20,8 +20,9 @@ from pathlib import Path
 from random import Random
 
 from medctx.fetch.pinned import Remote, fetch
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Alteration, Exam, ExamCard, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal
 from medctx_eval.exams.published.cmb import ANSWERS, QUESTIONS, ItemRequest, files_in, read_questions
 from medctx_eval.exams.readers.published_files import given, obtain
 from medctx_eval.run.config import ExamConfig

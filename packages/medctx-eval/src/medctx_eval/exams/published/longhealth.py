@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from medctx.fetch.pinned import Remote
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.counterfactual import CANNOT
-from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.published.longhealth_file import (
     GOLD_UNCLEAR,
     LETTERS,

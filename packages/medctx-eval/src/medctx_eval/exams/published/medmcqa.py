@@ -20,7 +20,7 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote
-from medctx_eval.exams.exam import ExamCard
+from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.readers.tables import Row

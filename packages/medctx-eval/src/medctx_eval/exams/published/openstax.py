@@ -15,8 +15,9 @@ from random import Random
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.published.cnxml import Exercise, Module
 from medctx_eval.exams.published.openstax_book import BOOKS, Textbook, read_book
 from medctx_eval.exams.readers import own as files

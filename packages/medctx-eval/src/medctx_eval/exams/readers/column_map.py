@@ -9,7 +9,8 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote, fetch
-from medctx_eval.exams.exam import Exam, ExamCard
+from medctx.schemas.exam_run import ExamCard
+from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import Entry, EntryReader, assemble, without_repeats
 from medctx_eval.exams.readers.tables import Row

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
 
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
-from medctx_eval.exams.exam import Alteration, Exam, ExamCard, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal
 from medctx_eval.exams.readers.tables import Row
 from medctx_eval.exams.schema import Problem, counterfactual_of, letters_of, options_of, problems_of, tags_of, text_of
 

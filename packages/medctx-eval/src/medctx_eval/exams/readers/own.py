@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Passage
-from medctx_eval.exams.exam import Exam, ExamCard
+from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import CONTEXT, Entry, EntryReader, assemble
 from medctx_eval.exams.schema import text_of

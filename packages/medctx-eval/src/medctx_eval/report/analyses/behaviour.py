@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import ExamItem, Verdict
+from medctx.schemas.report import Cell
 from medctx_eval.report.analyses.comparisons import pairs_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.exam_contents import BookFacts
 from medctx_eval.report.load.verdict_matrix import VERDICTS, Aligned
 from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import Cell, Conduct, Losses
+from medctx_eval.report.model import Conduct, Losses
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.attribution import attributions
 from medctx_eval.stats.behaviour import behaviours

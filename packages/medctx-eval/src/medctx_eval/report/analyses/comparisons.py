@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from medctx.schemas.report import Cell, Comparison, Difference, Family
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT, Cell, Comparison, Family
-from medctx_eval.stats import Difference, holm
+from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT
+from medctx_eval.stats import holm
 from medctx_eval.stats.clusters import BoolArray
 
 Pair = tuple[str, str]

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from medctx.schemas.records import Verdict
+from medctx.schemas.report import Accuracy, Score
 from medctx_eval.report.load.verdict_matrix import VERDICTS
 from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import Score
-from medctx_eval.stats import Accuracy
 from medctx_eval.stats.clusters import BoolArray
 
 READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)

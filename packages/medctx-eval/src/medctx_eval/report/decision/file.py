@@ -5,26 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from medctx.io.jsonl import write_record
-from medctx.schemas.records import Record
-from medctx_eval.report.decision.gate import Decision, decide, unreadable_share
+from medctx.schemas.decision import DECISION_FILE, Card, Decision
+from medctx_eval.report.decision.gate import decide, unreadable_share
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.stats.words import difference_interval, percent, points
-
-FILE = "decision.json"
-
-
-class Card(Record):
-    """A cell in words and numbers; metrics are accuracies in [0, 1] and differences to base with their bounds."""
-
-    cell: str
-    summary: str
-    metrics: dict[str, float]
-
-
-class DecisionFile(Decision):
-    """A decision with the cards of every tuned cell."""
-
-    cards: tuple[Card, ...] = ()
 
 
 def card(report: Report, cell: str) -> Card:
@@ -55,10 +39,10 @@ def card(report: Report, cell: str) -> Card:
     return Card(cell=cell, summary=" ".join(sentences), metrics=metrics)
 
 
-def write(report: Report, folder: Path) -> DecisionFile:
+def write(report: Report, folder: Path) -> Decision:
     """Decide and write ``decision.json`` beside the report."""
     decision = decide(report, report.margin)
     cards = tuple(card(report, cell.name) for cell in report.tuned)
-    written = DecisionFile(**decision.model_dump(), cards=cards)
-    write_record(folder / FILE, written)
+    written = decision.model_copy(update={"cards": cards})
+    write_record(folder / DECISION_FILE, written)
     return written

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medctx.schemas.pareto import ParetoPosition
+from medctx.schemas.decision import Decision
 from medctx.schemas.records import Record
+from medctx.schemas.report import Difference
 from medctx_eval.report.decision.pareto import balanced, places
-from medctx_eval.stats import Difference
 from medctx_eval.stats.words import difference_interval, p_value, percent, points
 
 if TYPE_CHECKING:  # the report writes its headline with this module
     from medctx_eval.report.model import Check, Report
-
-
-class Decision(Record):
-    """``champion`` is empty where no cell ``passed``; ``reason`` says why in words.
-
-    ``best_knowledge`` and ``best_reading`` name the tuned cells of the highest accuracy (empty without any);
-    ``balanced`` the one that keeps both best (:func:`medctx_eval.report.decision.pareto.balanced`). ``front``: where
-    each cell stands.
-    """
-
-    champion: str
-    reason: str
-    passed: tuple[str, ...] = ()
-    best_knowledge: str = ""
-    best_reading: str = ""
-    balanced: str = ""
-    front: tuple[ParetoPosition, ...] = ()
 
 
 class _Candidate(Record):

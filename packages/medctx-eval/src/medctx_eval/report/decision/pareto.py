@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medctx.schemas.pareto import ParetoPosition
+from medctx.schemas.decision import ParetoPosition
 
 if TYPE_CHECKING:  # the report writes its headline with the gate, which uses this module
     from medctx_eval.report.model import Report

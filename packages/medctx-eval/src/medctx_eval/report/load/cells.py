@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Mode
+from medctx.schemas.report import Cell, CellRun, Recipe
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import Collected
-from medctx_eval.report.model import Cell, CellRun
-from medctx_eval.report.recipe import Recipe, share_in
+from medctx_eval.report.recipe import share_in
 
 
 def _base_name(collected: Collected, wanted: str) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, read_records
 from medctx.process.progress import say
+from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import Judged, Mode
 from medctx_eval.artifacts import run_folder
-from medctx_eval.artifacts.run_folder import Manifest, RunFolder
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.load.verdict_matrix import REPEAT, Aligned, Aligner
 
 
@@ -26,7 +27,7 @@ class Run:
 
     name: str
     cell: str
-    manifest: Manifest
+    manifest: ExamManifest
     folder: Path | None = None
     repeats: str = ""
 
@@ -63,13 +64,13 @@ def names_of(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple("/".join(one[-length:]) for one in parts)
 
 
-def _identity(manifest: Manifest) -> tuple[str, ...] | None:
+def _identity(manifest: ExamManifest) -> tuple[str, ...] | None:
     """What answers; nothing where only its name is known."""
     known = (manifest.cell or manifest.model, manifest.weights_digest, manifest.adapter_digest)
     return known if manifest.weights_digest else None
 
 
-def named(places: Sequence[str], manifests: Sequence[Manifest], folders: Sequence[Path | None]) -> tuple[Run, ...]:
+def named(places: Sequence[str], manifests: Sequence[ExamManifest], folders: Sequence[Path | None]) -> tuple[Run, ...]:
     """Runs with their names and cells.
 
     A run is called what its model is called, and where two are called the same, by where it lies. The same weights
@@ -112,7 +113,7 @@ def _check_exams(runs: Sequence[Run]) -> None:
 def _engines(runs: Sequence[Run]) -> list[str]:
     """The different ways in which runs were computed: engine and precision."""
 
-    def way(manifest: Manifest) -> str:
+    def way(manifest: ExamManifest) -> str:
         known = {what: manifest.means.get(what) for what in ("arithmetic", "logits")}
         said = [f"{what} {value}" for what, value in known.items() if value]
         return ", ".join([manifest.engine, *said])
@@ -158,6 +159,6 @@ def collect(folders: Sequence[Path]) -> Collected:
     """Read and line up run folders, record by record: only columns stay in memory."""
     if not folders:
         raise MedctxError("No run folder was given; name at least one folder that an exam wrote.")
-    manifests = [read_record(folder / run_folder.MANIFEST, Manifest) for folder in folders]
+    manifests = [read_record(folder / EXAM_FILE, ExamManifest) for folder in folders]
     runs = named(names_of(folders), manifests, list(folders))
     return _lined_up(runs, [read_records(folder / run_folder.VERDICTS, Judged) for folder in folders])

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from medctx.config.loading import Config
 from medctx.schemas.records import Record
+from medctx.schemas.report import Accuracy
 from medctx_eval.report.model import Published, PublishedCell, Report
-from medctx_eval.stats import Accuracy
 
 Place = Literal["inside", "below", "above"]
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import Mode
+from medctx.schemas.report import Accuracy, Cell, Difference
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.collect import Collected
 from medctx_eval.report.load.verdict_matrix import Aligned
-from medctx_eval.report.model import Cell
-from medctx_eval.stats import Accuracy, Difference, accuracies, differences
+from medctx_eval.stats import accuracies, differences
 from medctx_eval.stats.clusters import BoolArray
 
 Floats = NDArray[np.float64]

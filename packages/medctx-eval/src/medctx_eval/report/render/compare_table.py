@@ -8,10 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from medctx.schemas.report import FEWEST
 from medctx_eval.report.compare import ExamComparison
 from medctx_eval.report.load.parts import title
 from medctx_eval.report.model import READING
-from medctx_eval.stats import FEW, FEWEST
+from medctx_eval.stats import FEW
 from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points, verb
 
 

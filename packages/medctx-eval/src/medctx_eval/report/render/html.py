@@ -13,13 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medctx.schemas.records import Mode, Verdict
+from medctx.schemas.report import FEWEST
 from medctx_eval.engines.usage import total
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.published import agreement
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
 from medctx_eval.report.render.browser import Contents
 from medctx_eval.report.render.figures import Picture, heat, style
-from medctx_eval.stats import FEW, FEWEST, words
+from medctx_eval.stats import FEW, words
 
 _SECTIONS = (
     ("gate", "Gate"),

@@ -6,11 +6,11 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 
 from medctx.schemas.records import Mode, Verdict
+from medctx.schemas.report import FEWEST, Accuracy, Difference
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Check, Report
 from medctx_eval.report.render.figures import Picture, heat
 from medctx_eval.report.render.tables import DOUBT_NOTE, FEW_NOTE, HEADER, rows
-from medctx_eval.stats import FEWEST, Accuracy, Difference
 from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points, verb
 
 Lines = Iterator[Sequence[str]]

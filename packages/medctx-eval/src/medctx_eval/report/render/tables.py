@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from medctx.schemas.records import Record
-from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report
+from medctx.schemas.report import Cell
+from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.stats import FEW
 from medctx_eval.stats.words import accuracy_interval, difference_interval, percent, points
 

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report, Score
+from medctx.schemas.report import Cell, Score
+from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.report.recipe import label
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.series import series

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from medctx.schemas.report import FEWEST, Cell, Comparison, Difference
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import Cell, Comparison, Report
+from medctx_eval.report.model import Report
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.style import Picture
-from medctx_eval.stats import FEWEST, Difference
 from medctx_eval.stats.words import points
 
 FULL = 0.3

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
+from medctx.schemas.report import Accuracy
 from medctx_eval.report.model import Report
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.style import Picture
-from medctx_eval.stats import Accuracy
 from medctx_eval.stats.behaviour import Behaviour
 from medctx_eval.stats.words import percent
 

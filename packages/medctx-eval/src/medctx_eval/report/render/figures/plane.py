@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from medctx.schemas.report import Cell
 from medctx_eval.report.decision.pareto import places
-from medctx_eval.report.model import KNOWLEDGE, READING, Cell, Report
+from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.labels import place_labels
 from medctx_eval.report.render.figures.style import Picture

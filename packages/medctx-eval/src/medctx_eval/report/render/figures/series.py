@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medctx_eval.report.model import Cell
-from medctx_eval.report.recipe import Along, Recipe
+from medctx.schemas.report import Along, Cell, Recipe
 
 
 def series(cells: Iterable[Cell], along: Along) -> list[tuple[Cell, ...]]:

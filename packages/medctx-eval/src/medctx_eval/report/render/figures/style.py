@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from medctx.plotting import BLUE, COLOURS, FAINT, GREEN, INK, MARKERS, VERMILLION, look, percentages, settle
-from medctx_eval.stats import Accuracy
+from medctx.schemas.report import Accuracy
 
 __all__ = ["BLUE", "COLOURS", "FAINT", "GREEN", "INK", "MARKERS", "VERMILLION", "look", "percentages"]
 

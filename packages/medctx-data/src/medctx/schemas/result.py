@@ -1,0 +1,61 @@
+"""What a command reports of itself, ``result.json``: the one thing that other programs read of its outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from medctx.schemas.records import Record
+
+RESULT_FILE = "result.json"
+Status = Literal["finished", "unfinished", "error", "dry-run"]
+"""``unfinished``: part of the work is done and the same command continues it; ``dry-run``: nothing was written."""
+
+OutputKind = Literal[
+    "mix", "adapter", "model", "exam-run", "exam-plan", "report", "decision", "contamination", "truncation", "file"
+]
+
+
+class Output(Record):
+    """One thing a command made: its ``kind``, its ``path`` relative to ``--out`` (absolute where the command has none),
+    the ``name`` it is known by and the ``digest`` of its content, "" where there is none.
+    """
+
+    kind: OutputKind
+    path: Path
+    name: str = ""
+    digest: str = ""
+
+
+class CommandResult(Record):
+    """The outcome of one call of a console command.
+
+    Attributes:
+        command: such as ``medctx-data mix``.
+        version: of medctx.
+        status: see :data:`Status`.
+        message: the sentence of an error, or how to continue unfinished work.
+        outputs: what was made, in the command's order.
+        numbers: key numbers such as ``tokens`` or ``seconds``.
+        labels: key values that are not numbers.
+        digests: of what the outputs follow from, by name (``mix``, ``base``).
+        mlflow_run: the ID of the MLflow run the command logged into, "" without one.
+        text: what the command prints without ``--json``; only in what ``--json`` prints.
+    """
+
+    command: str = ""
+    version: str = ""
+    status: Status = "finished"
+    message: str = ""
+    outputs: tuple[Output, ...] = ()
+    numbers: dict[str, float] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    digests: dict[str, str] = Field(default_factory=dict)
+    mlflow_run: str = ""
+    text: str = ""
+
+    def of_kind(self, kind: OutputKind) -> tuple[Output, ...]:
+        """The outputs of one kind, in their order."""
+        return tuple(output for output in self.outputs if output.kind == kind)

@@ -1,0 +1,132 @@
+"""The manifests that ``medctx-train`` writes: of a prepared base, of training, merging and repair."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from medctx.schemas.records import Record
+
+BASE_FILE = "base.json"
+SFT_FILE = "sft.json"
+TRAINING_LOG = "training.jsonl"
+MERGE_FILE = "merge.json"
+REPAIR_FILE = "repair.json"
+WeightsKind = Literal["adapter", "model"]
+"""An adapter on a base, or a whole checkpoint."""
+
+
+class BaseCard(Record):
+    """What a prepared base model is: where it came from and the digest of its weights."""
+
+    name: str
+    source: str
+    licence: str
+    weights_digest: str
+
+
+class StepLog(Record):
+    """One optimizer step, a line of ``training.jsonl``.
+
+    ``loss``: mean over loss tokens in nats, over all sources and ``by_source``; ``tokens`` so far; ``fill``: fraction
+    of the positions of the packed rows that hold a token; ``grad_norm`` before clipping; ``peak_memory`` in bytes so
+    far, of the GPU or of the process; ``mfu``: model FLOPs utilisation in [0, 1] where the device's peak is known.
+    """
+
+    step: int
+    loss: float
+    by_source: dict[str, float]
+    learning_rate: float
+    tokens: int
+    tokens_per_second: float
+    fill: float
+    grad_norm: float
+    peak_memory: int
+    mfu: float | None = None
+
+
+class SourceCount(Record):
+    """What became of the Dialogues of one source.
+
+    ``dialogues`` were read; of these ``dropped`` were too long and left out, ``split`` made into several parts at their
+    turns, ``unrolled`` into one sample per answer because the chat template rewrites earlier turns. ``samples`` are
+    trained on, with ``tokens`` of which ``loss_tokens`` carry loss, in one epoch. ``replay``: the source is replayed.
+    """
+
+    source: str
+    replay: bool = False
+    dialogues: int = 0
+    dropped: int = 0
+    split: int = 0
+    unrolled: int = 0
+    samples: int = 0
+    tokens: int = 0
+    loss_tokens: int = 0
+
+
+class SftManifest(Record):
+    """A finished training run, ``sft.json``.
+
+    ``tokens``: all tokens the model saw; ``loss_tokens``: those it was trained to produce; ``packing_gap``: see
+    ``medctx_train.model.attention.packing_gap``; ``weights``: the folder of the adapter or checkpoint, beside this
+    file; ``replay_share``: the realised fraction of replayed tokens; ``flop_per_second``: of all processes together,
+    recomputed activations included.
+    """
+
+    name: str
+    method: str
+    weights: str
+    weights_digest: str
+    base: BaseCard
+    mix_digest: str
+    replay_digest: str
+    seed: int
+    dialogues: int
+    sources: tuple[SourceCount, ...]
+    replay_share: float
+    tokens: int
+    loss_tokens: int
+    steps: int
+    planned_steps: int
+    processes: int
+    fill: float
+    packing_gap: float
+    first_loss: float
+    last_loss: float
+    seconds: float
+    tokens_per_second: float
+    flop_per_second: float
+    peak_memory: int
+    versions: dict[str, str]
+
+
+class MergeManifest(Record):
+    """A merged checkpoint, ``merge.json``: its inputs, the digest of its weights, and how long merging took."""
+
+    base: BaseCard
+    adapter_digest: str
+    weights_digest: str
+    seconds: float
+    versions: dict[str, str]
+
+
+class RepairManifest(Record):
+    """A finished repair, ``repair.json``.
+
+    ``parameters``: the resolved config of the arm; ``inputs``: digests of the weights it read, by their role
+    (``base``, ``adapter``, ``tuned``, ``adapter-1`` ...); ``weights``: the folder beside this file, named by what came
+    out; ``changed``: modules or tensors that differ from the input; ``base_recorded``: whether the adapter's own run
+    says which base it belongs on, so that another one would have been refused.
+    """
+
+    arm: str
+    parameters: dict[str, JsonValue]
+    inputs: dict[str, str]
+    weights: WeightsKind
+    base: BaseCard
+    weights_digest: str
+    changed: int
+    base_recorded: bool
+    seconds: float
+    versions: dict[str, str]
