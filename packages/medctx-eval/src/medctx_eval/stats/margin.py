@@ -6,6 +6,7 @@ from pydantic import Field
 
 from medctx.schemas.records import Record
 from medctx.schemas.report import LEVEL, Difference
+from medctx_eval.stats.seeds import Spread
 
 
 class Equivalence(Record):
