@@ -62,7 +62,7 @@ def mixed(tmp_path: Path) -> Path:
 def test_the_ledger_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_path: Path) -> None:
     result = call(mixed, "--exam", f"cough={exam}", "--out", tmp_path / "out", "--set", "processes=1")
     assert result.exit_code == 0, result.output
-    assert "1 of 40 Dialogues overlap with an exam" in result.stdout
+    assert "1 of 40 Dialogues touch an exam" in result.stdout
     found = list(read_records(tmp_path / "out" / OVERLAPS, Overlap))
     assert [(one.exam, one.item, one.kind, one.where, one.row) for one in found] == [
         ("cough", "croup", "13-gram", "question", "row-17"),
