@@ -1,4 +1,4 @@
-"""A stand-in of a publisher for builders: what they fetch comes from this machine, into a cache of the test's own."""
+"""A stand-in for hub and web: what is fetched comes from this machine and goes into a cache of the test's own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with hub() as server:
         monkeypatch.setenv("MEDCTX_CACHE", str(folder / "medctx"))
         # The hub library reads its variables once, when it is imported.
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

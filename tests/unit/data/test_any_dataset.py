@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
-from medctx.fetch import url as download
 from medctx.schemas.records import Dialogue
 from medctx_data.cli import main as cli
 from medctx_data.mix_folder import write as folder
@@ -20,7 +19,8 @@ from medctx_data.sources.card import Supply
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.hub import PINNED, restriction_of
 from medctx_data.sources.registry import open_source
-from tests.support.hub_stand_in import Hub, hub
+from tests.support import publisher
+from tests.support.hub_stand_in import Hub
 
 pytest.importorskip("datasets")
 pyarrow = pytest.importorskip("pyarrow")
@@ -72,15 +72,10 @@ def published(server: Hub, word: str = "gout", licence: str = "cc-by-nc-4.0") ->
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     import datasets
-    from huggingface_hub import constants
 
-    with hub() as stand_in:
-        monkeypatch.setattr(constants, "ENDPOINT", stand_in.url)
-        template = stand_in.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with publisher.published(tmp_path, monkeypatch) as stand_in:
         monkeypatch.setattr(datasets.config, "HF_ENDPOINT", stand_in.url)
-        monkeypatch.setattr(download, "FIRST_WAIT_S", 0.01)
+        monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
         yield stand_in
 
 

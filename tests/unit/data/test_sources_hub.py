@@ -19,7 +19,8 @@ from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.describe import described, recorded
 from medctx_data.sources.registry import open_source
-from tests.support.hub_stand_in import Hub, hub
+from tests.support.hub_stand_in import Hub
+from tests.support.publisher import published
 
 Texts = tuple[str, ...]
 Native = tuple[dict[str, object], Texts]
@@ -104,15 +105,7 @@ def written(name: str, file: str, rows: Sequence[dict[str, object]]) -> bytes:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    from huggingface_hub import constants
-
-    with hub() as server:
-        monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "medctx"))
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.setattr(download, "FIRST_WAIT_S", 0.01)
+    with published(tmp_path, monkeypatch) as server:
         yield server
 
 

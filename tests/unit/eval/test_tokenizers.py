@@ -29,6 +29,7 @@ except MedctxError as error:
 
 def counted(name: str, url: str, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    environment["HF_HUB_OFFLINE"] = "0"
     return subprocess.run(
         [sys.executable, "-c", COUNT, name], env=environment, capture_output=True, text=True, check=False
     )

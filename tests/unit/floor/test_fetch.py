@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from medctx.errors import MedctxError
 from medctx.fetch import url as download
 from medctx.fetch.pinned import RECORD, Remote, fetch
-from tests.support.hub_stand_in import CUT, Hub, hub
+from tests.support.hub_stand_in import CUT, Hub
+from tests.support.publisher import published
 
 REPO = "owner/questions"
 BODY = b'{"id": "1"}\n' * 400
@@ -33,16 +34,7 @@ print(fetch(Remote.model_validate_json(sys.argv[1])).model_dump_json())
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    from huggingface_hub import constants
-
-    with hub() as server:
-        monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "medctx"))
-        # The hub library reads its variables once, when it is imported.
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.setattr(download, "FIRST_WAIT_S", 0.01)
+    with published(tmp_path, monkeypatch) as server:
         monkeypatch.setattr(download, "LONGEST_WAIT_S", 0.05)
         yield server
 
@@ -192,6 +184,7 @@ def _child(server: Hub, tmp_path: Path, remote: Remote) -> subprocess.Popen[str]
     environment = {
         **os.environ,
         "HF_ENDPOINT": server.url,
+        "HF_HUB_OFFLINE": "0",
         "HF_HOME": str(tmp_path / "hf"),
         "MEDCTX_CACHE": str(tmp_path / "medctx"),
     }
