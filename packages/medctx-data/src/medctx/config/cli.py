@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -22,10 +21,7 @@ ConfigClass = Callable[[], type[Config]]
 
 
 def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn a MedctxError into its sentence on stderr and exit code 2.
-
-    Where a program that called the command wants to know it too, it names a file for it in ``MEDCTX_ERROR_FILE``.
-    """
+    """Turn a MedctxError into its sentence on stderr and its exit code."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -33,9 +29,7 @@ def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except MedctxError as error:
             click.echo(f"error: {error}", err=True)
-            if told := os.environ.get("MEDCTX_ERROR_FILE"):
-                Path(told).write_text(f"{error}\n", encoding="utf-8")
-            raise SystemExit(2) from None
+            raise SystemExit(error.exit_code) from None
 
     return guarded
 

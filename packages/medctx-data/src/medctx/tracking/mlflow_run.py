@@ -126,6 +126,15 @@ class Run:
         self._mlflow.log_input(logged, context=context)
 
 
+_run_ids: list[str] = []
+"""Of the runs this process logged into."""
+
+
+def last_run_id() -> str:
+    """The ID of the run this process logged into last, "" where it logged into none."""
+    return _run_ids[-1] if _run_ids else ""
+
+
 def _known(mlflow: ModuleType, keep: Path | None) -> str:
     """The run whose id a file keeps, if the store still has it."""
     if keep is None or not keep.is_file():
@@ -183,6 +192,7 @@ def run(
         mlflow.MlflowClient().set_tag(told, CONTINUED_TAG, kept)
         told = ""
     run_id = _start(mlflow, name, experiment, told, kept, measured=_measured(requested=system_metrics))
+    _run_ids.append(run_id)
     owner = uuid.uuid4().hex
     mlflow.set_tag(OWNER_TAG, owner)
     if keep is not None:

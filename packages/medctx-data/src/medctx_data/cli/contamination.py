@@ -9,12 +9,13 @@ from pydantic import Field
 from rich.table import Table
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_path, one_sentence, step_options
+from medctx.config.cli import config_path, step_options
+from medctx.config.command_result import output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, ContaminationReport
+from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
-from medctx_data.cli import tables as show
 from medctx_data.contamination.exam_files import read_exams
 from medctx_data.contamination.report import compare
 from medctx_data.mix_folder import write as folder
@@ -62,7 +63,7 @@ def table(contamination_report: ContaminationReport) -> Table:
 @click.argument("mixed", metavar="MIX", required=False, type=click.Path(path_type=Path))
 @click.option("--exam", "exams", multiple=True, metavar="[NAME=]FILE", help="A file of items or of Passages.")
 @step_options
-@one_sentence
+@reported
 def command(
     mixed: Path | None,
     exams: tuple[str, ...],
@@ -70,7 +71,7 @@ def command(
     overrides: tuple[str, ...],
     out: Path | None,
     dry_run: bool,
-) -> None:
+) -> CommandResult:
     """Write down which Dialogue of MIX has what of which exam item; to --out, else into MIX."""
     settings = configs.load(LedgerConfig, config_path(config), overrides)
     found = mixed or settings.mix
@@ -86,7 +87,7 @@ def command(
         for one in read:
             click.echo(f"{one.exam}: {len(one.questions):,} items, {len(one.pages):,} Passages")
         click.echo(f"against {manifest.dialogues:,} Dialogues of {found}")
-        return
+        return CommandResult(status="dry-run", numbers={"items": sum(len(one.questions) for one in read)})
     target = out or found
     contamination_report = compare(found, manifest, read, settings.similarity, target, settings.processes)
     configs.save(settings, target / "contamination.yaml")
@@ -102,5 +103,15 @@ def command(
             run.metrics({f"touched.{exam.exam}": exam.touched, f"items.{exam.exam}": exam.items})
         for name in (SUMMARY, OVERLAPS):
             run.artifact(target / name, "contamination")
-    show.console().print(table(contamination_report))
+    output_console().print(table(contamination_report))
     click.echo(f"{target / OVERLAPS}")
+    made = [
+        Output(kind="contamination", path=Path(name) if out else target / name, name=name)
+        for name in (SUMMARY, OVERLAPS)
+    ]
+    return CommandResult(
+        outputs=tuple(made),
+        numbers={"rows": contamination_report.rows, "overlapping": contamination_report.overlapping}
+        | {f"touched.{exam.exam}": exam.touched for exam in contamination_report.exams},
+        digests={"mix": manifest.digest} | {exam.exam: exam.digest for exam in contamination_report.exams},
+    )

@@ -11,9 +11,11 @@ import click
 import medctx
 from medctx.config import loading as configs
 from medctx.config.cli import config_command, documents, one_sentence, step_options
+from medctx.config.command_result import output_console, reported
 from medctx.errors import MedctxError
 from medctx.process.progress import say, track
 from medctx.schemas.mix import MixManifest
+from medctx.schemas.result import CommandResult, Output
 from medctx.text import tokenizer as tokenizers
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.cli import contamination as ledger_cli
@@ -88,19 +90,30 @@ def _previewed(draft: Draft) -> MixManifest:
     return describe(draft, observed)
 
 
-def _finish(manifest: MixManifest, out: Path | None) -> None:
-    screen = show.console()
+def _show(manifest: MixManifest) -> None:
+    screen = output_console()
     for table in (show.shares(manifest), show.groups(manifest)):
         if table:
             screen.print(table)
-    if out:
-        click.echo(f"{out}  digest {manifest.digest[:12]}")
+
+
+def _result(manifest: MixManifest, out: Path | None) -> CommandResult:
+    made = Output(kind="mix", path=Path(), name=out.name, digest=manifest.digest) if out else None
+    return CommandResult(
+        status="finished" if made else "dry-run",
+        outputs=(made,) if made else (),
+        numbers={
+            "tokens": manifest.tokens,
+            "dialogues": manifest.dialogues,
+            "general_share": manifest.general_share,
+        },
+    )
 
 
 @main.command(cls=documents(lambda: MixConfig))
 @step_options
-@one_sentence
-def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
+@reported
+def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Mix sources in a ratio up to a budget and write the Dialogues to --out."""
     path = configs.find(config, CONFIG_FOLDERS) if config else None
     settings = configs.load(MixConfig, path, overrides)
@@ -111,8 +124,9 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     _announce(sources)
     request = request_digest(settings, sources, tokenizer)
     if dry_run or out is None:
-        _finish(_previewed(_draft(settings, sources, tokenizer, request)), None)
-        return
+        preview = _previewed(_draft(settings, sources, tokenizer, request))
+        _show(preview)
+        return _result(preview, None)
     manifest = folder.existing(out, request)
     made = manifest is None
     if manifest is None:
@@ -123,7 +137,9 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
         # A run that is joined may be new although the mix is not; it must name its data all the same.
         with tracking.run("mix", out.name) as run:
             record(run, settings, manifest, out)
-    _finish(manifest, out)
+    _show(manifest)
+    click.echo(f"{out}  digest {manifest.digest[:12]}")
+    return _result(manifest, out)
 
 
 @main.command()
@@ -133,7 +149,7 @@ def inspect(mixed: Path) -> None:
     """Show shares, drops, lengths and three Dialogues of a mix, and check its digest."""
     manifest = folder.manifest_of(mixed)
     examples = show.examples(folder.checked(mixed, manifest))
-    screen = show.console()
+    screen = output_console()
     for table in (show.shares(manifest), show.groups(manifest), show.drops(manifest), show.lengths(manifest)):
         if table:
             screen.print(table)
@@ -151,7 +167,7 @@ main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lamb
 def sources(context: click.Context) -> None:
     """List the sources medctx knows by name."""
     if context.invoked_subcommand is None:
-        show.console().print(show.sources(CARDS.values()))
+        output_console().print(show.sources(CARDS.values()))
 
 
 @sources.command("show")
@@ -159,7 +175,7 @@ def sources(context: click.Context) -> None:
 @one_sentence
 def show_source(name: str) -> None:
     """Print the card of the source NAME."""
-    show.console().print(show.card(card_of(name)))
+    output_console().print(show.card(card_of(name)))
 
 
 if __name__ == "__main__":

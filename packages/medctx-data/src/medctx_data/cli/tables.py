@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.table import Table
 
 from medctx.schemas.mix import MixManifest, Share
@@ -12,16 +11,9 @@ from medctx.schemas.records import Dialogue
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.describe import described
 
-WIDTH = 120
 BAR = 40
 EXAMPLES = 3
 EXAMPLE_CHARS = 600
-
-
-def console() -> Console:
-    """Standard output, at a fixed width where it is no terminal, so that redirected tables are not squeezed."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def _percent(share: float) -> str:

@@ -8,14 +8,14 @@ import click
 from rich.table import Table
 
 from medctx.config import loading as configs
-from medctx.config.cli import one_sentence
+from medctx.config.command_result import output_console, reported
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import track
 from medctx.schemas.records import Dialogue
+from medctx.schemas.result import CommandResult, Output
 from medctx.text import tokenizer as tokenizers
-from medctx_data.cli import tables as show
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
 from medctx_data.truncation.measure import measure
@@ -70,10 +70,10 @@ def table(sources: tuple[SourceAccount, ...]) -> Table:
 )
 @click.argument("more", nargs=-1, type=click.IntRange(min=1), metavar="")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help=f"The folder {FILE} is written to.")
-@one_sentence
+@reported
 def command(
     mixed: Path, tokenizer: Path | None, maximums: tuple[int, ...], more: tuple[int, ...], out: Path | None
-) -> None:
+) -> CommandResult:
     """Show what training on a mix at maximum lengths would lose, source by source."""
     manifest = folder.manifest_of(mixed)
     requested = sorted({*maximums, *more}) or list(MAXIMUMS)
@@ -90,7 +90,10 @@ def command(
             return dialogue
 
         sources = account(measure(map(counted, read_dialogues(mixed)), counter, requested[0]), requested)
-    show.console().print(table(sources))
+    output_console().print(table(sources))
     if out:
         write_record(out / FILE, TruncationReport(digest=manifest.digest, tokenizer=str(named), sources=sources))
         click.echo(out / FILE)
+    return CommandResult(
+        outputs=(Output(kind="truncation", path=Path(FILE)),) if out else (), digests={"mix": manifest.digest}
+    )

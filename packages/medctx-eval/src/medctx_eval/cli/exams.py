@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 
 from medctx.config.cli import one_sentence
+from medctx.config.command_result import reported
+from medctx.schemas.exam_run import ExamCard
+from medctx.schemas.result import CommandResult, Output
 
 
 @click.group()
@@ -40,8 +43,8 @@ def list_() -> None:
 @click.argument("name")
 @click.option("--path", type=click.Path(path_type=Path), default=None, help="A file or folder to read it from.")
 @click.option("--passages", type=click.Path(path_type=Path), default=None, help="The passages file beside it.")
-@one_sentence
-def show(name: str, path: Path | None, passages: Path | None) -> None:
+@reported
+def show(name: str, path: Path | None, passages: Path | None) -> CommandResult:
     """Show the card of an exam; of a generated one, or with --path, as it is built, with its first item."""
     from medctx.config import loading as configs
     from medctx.facts.curriculum import CurriculumConfig
@@ -52,7 +55,7 @@ def show(name: str, path: Path | None, passages: Path | None) -> None:
     if path is None and not listed.card.generated:
         click.echo(configs.dump(listed.card))
         click.echo(listed.about.strip())
-        return
+        return _shown(listed.card)
     asked = ExamConfig(exam=name, path=path, passages=passages)
     exam = registry.build(asked, CurriculumConfig.model_validate({}), 0)
     click.echo(configs.dump(exam.card))
@@ -60,6 +63,15 @@ def show(name: str, path: Path | None, passages: Path | None) -> None:
     for evidence in exam.items[0].evidence:
         if evidence in exam.by_id:
             click.echo(exam.by_id[evidence].text[:500])
+    return _shown(exam.card)
+
+
+def _shown(card: ExamCard) -> CommandResult:
+    return CommandResult(
+        numbers={"items": card.items, "passages": card.passages},
+        labels={"exam": card.name, "licence": card.licence, "language": card.language},
+        digests={card.name: card.digest},
+    )
 
 
 @exams.command()
@@ -96,7 +108,7 @@ def schema() -> None:
 @click.option("--tokenizer", default="bytes", show_default=True, help="What Books with a length are measured by.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The probe file to write.")
-@one_sentence
+@reported
 def probe(
     name: str,
     path: Path | None,
@@ -106,7 +118,7 @@ def probe(
     tokenizer: str,
     seed: int,
     out: Path,
-) -> None:
+) -> CommandResult:
     """Write items of an exam as a probe, which `medctx-train sft` asks while it trains (probe.items)."""
     from medctx.facts.curriculum import CurriculumConfig
     from medctx.io.jsonl import write_records
@@ -126,4 +138,6 @@ def probe(
         limit=limit,
         seed=seed,
     )
-    click.echo(f"{out}: {write_records(out, items)} items")
+    count = write_records(out, items)
+    click.echo(f"{out}: {count} items")
+    return CommandResult(outputs=(Output(kind="file", path=out.resolve(), name=out.name),), numbers={"items": count})

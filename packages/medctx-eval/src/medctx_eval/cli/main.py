@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_path, one_sentence, required, step_options
+from medctx.config.cli import config_path, required, step_options
+from medctx.config.command_result import PartialError, output_console, reported
+from medctx.errors import MedctxError
+from medctx.io.jsonl import read_record
+from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
+from medctx.schemas.report import REPORT_FILE
+from medctx.schemas.result import CommandResult, Output
 from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
 from medctx_eval.cli.power import power
@@ -53,7 +61,7 @@ def _short(
 )
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Ask only so many items of each --exam.")
 @step_options
-@one_sentence
+@reported
 def run(
     endpoint: tuple[str, ...],
     model: str,
@@ -64,7 +72,7 @@ def run(
     overrides: tuple[str, ...],
     out: Path | None,
     dry_run: bool,
-) -> None:
+) -> CommandResult:
     """Examine the models of a config; running it again asks only what is missing."""
     from medctx_eval.run import examine as examination
     from medctx_eval.run.config import RunConfig
@@ -72,19 +80,51 @@ def run(
     short = _short(endpoint, model, named, conditions, limit)
     resolved = configs.load(RunConfig, config_path(config), [*short, *overrides])
     if dry_run:
-        click.echo(examination.dry_run(resolved).model_dump_json(indent=2))
-        return
-    examination.run(resolved, required(out), lambda folder: click.echo(str(folder)))
+        estimate = examination.dry_run(resolved)
+        click.echo(estimate.model_dump_json(indent=2))
+        return CommandResult(
+            status="dry-run",
+            numbers={name: number for name, number in estimate.model_dump().items() if isinstance(number, int | float)},
+            labels={"adapters": estimate.adapters},
+        )
+    folders: list[Path] = []
+
+    def finished(folder: Path) -> None:
+        folders.append(folder)
+        click.echo(str(folder))
+
+    try:
+        examination.run(resolved, required(out), finished)
+    except MedctxError as error:
+        if not folders:
+            raise
+        raise PartialError(str(error), _examined(folders)) from None
+    return _examined(folders)
+
+
+def _examined(folders: Sequence[Path]) -> CommandResult:
+    """What was made of the models in these run folders, which lie side by side."""
+    manifests = [read_record(folder / EXAM_FILE, ExamManifest) for folder in folders]
+    runs = [
+        Output(kind="exam-run", path=Path(folder.name), name=manifest.model, digest=manifest.key)
+        for folder, manifest in zip(folders, manifests, strict=True)
+    ]
+    plans = dict.fromkeys(manifest.exam_plan for manifest in manifests)
+    return CommandResult(
+        outputs=(*runs, *(Output(kind="exam-plan", path=Path(plan), name=plan) for plan in plans if plan)),
+        numbers={"verdicts": sum(manifest.n for manifest in manifests)},
+        digests={card.name: card.digest for manifest in manifests for card in manifest.exams},
+    )
 
 
 @main.command()
 @click.argument("runs", nargs=-1, required=True)
 @step_options
-@one_sentence
-def report(runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
+@reported
+def report(
+    runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
+) -> CommandResult:
     """Compare examined models (run folders) in a report: HTML, Markdown, JSON and figures."""
-    from rich.console import Console
-
     from medctx_eval.report.build import build
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.decision import file as decision
@@ -93,33 +133,46 @@ def report(runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: 
     resolved = configs.load(ReportConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
-        return
+        return CommandResult(status="dry-run")
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
     folders = [Path(part) for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
     written = build(folders, required(out), resolved)
-    decision.write(written, required(out))
-    Console().print(main_table(written))
+    decided = decision.write(written, required(out))
+    output_console().print(main_table(written))
     click.echo(written.headline)
+    return _reported(decided, Path())
+
+
+def _reported(decided: Decision, folder: Path) -> CommandResult:
+    return CommandResult(
+        outputs=(
+            Output(kind="report", path=folder / "report.html"),
+            Output(kind="report", path=folder / REPORT_FILE),
+            Output(kind="decision", path=folder / DECISION_FILE),
+        ),
+        labels={"champion": decided.champion, "reason": decided.reason},
+    )
 
 
 @main.command()
 @step_options
-@one_sentence
-def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> None:
+@reported
+def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Examine built-in models whose behaviour is known; needs no model, no network and no GPU."""
-    from rich.console import Console
-
     from medctx_eval.demo import run as demo_run
     from medctx_eval.report.render.tables import main_table
 
     resolved = configs.load(demo_run.DemoConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
-        return
-    written = demo_run.demo(resolved, out or Path("medctx-demo"))
-    Console().print(main_table(written))
+        return CommandResult(status="dry-run")
+    folder = out or Path("medctx-demo")
+    written = demo_run.demo(resolved, folder)
+    output_console().print(main_table(written))
     click.echo(written.headline)
-    click.echo(str((out or Path("medctx-demo")) / "report" / "report.html"))
+    click.echo(str(folder / "report" / "report.html"))
+    decided = read_record(folder / "report" / DECISION_FILE, Decision)
+    return _reported(decided, Path("report") if out else folder / "report")
 
 
 if __name__ == "__main__":
