@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from medctx.io.jsonl import read_record, read_records
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, ContaminationReport, Overlap
 from medctx.schemas.records import Dialogue
+from medctx.schemas.result import RESULT_FILE
 from medctx_data.cli import main as cli
 from medctx_data.contamination import report as contamination_report
 from medctx_data.contamination.exam_files import read_exams
@@ -76,7 +77,12 @@ def test_the_ledger_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_pa
     (compared,) = summary.exams
     assert (compared.items, compared.touched) == (2, 1)
     assert compared.by_kind == {f"{kind} question": 1 for kind in ("13-gram", "exact", "minhash")}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {OVERLAPS, SUMMARY, "contamination.yaml"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        OVERLAPS,
+        SUMMARY,
+        RESULT_FILE,
+        "contamination.yaml",
+    }
 
 
 def test_without_a_name_an_exam_is_called_as_its_file(mixed: Path, exam: Path) -> None:

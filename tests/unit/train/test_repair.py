@@ -18,6 +18,7 @@ from transformers import AutoConfig
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.model.rope import FILE
+from medctx.schemas.result import RESULT_FILE
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.lora_math import update
@@ -287,7 +288,7 @@ def test_the_command_says_what_it_would_do_does_it_once_and_records_it(
     assert ScaleConfig.model_validate(record.parameters) == ScaleConfig(adapter=runs["lora"], alpha=0.5)
     assert record.inputs == {"base": record.base.weights_digest, "adapter": adapters.load(runs["lora"]).digest}
     assert record.base_recorded
-    assert {path.name for path in out.iterdir()} == {"adapter", "config.yaml", REPAIR_FILE}
+    assert {path.name for path in out.iterdir()} == {"adapter", "config.yaml", REPAIR_FILE, RESULT_FILE}
     again = CliRunner().invoke(main, [*command, "--out", str(out)])
     assert again.stdout == result.stdout
     other = CliRunner().invoke(main, [*command, "--set", "alpha=0.25", "--out", str(out)])

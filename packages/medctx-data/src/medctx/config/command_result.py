@@ -113,6 +113,8 @@ def _keep(file: Path, result: CommandResult) -> None:
             if result.status == "error":
                 return
             result = result.model_copy(update={"mlflow_run": result.mlflow_run or before.mlflow_run})
+        if result == before:
+            return
     write_record(file, result)
 
 
