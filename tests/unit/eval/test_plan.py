@@ -99,8 +99,37 @@ def test_altered_evidence_makes_another_option_right_and_the_old_one_remembered(
 
 def test_two_alterations_of_one_passage_share_no_book() -> None:
     for batch in planned("counterfactual:60"):
-        evidence = [planned_item.item.evidence for planned_item in batch.planned_items]
-        assert len(evidence) == len(set(evidence))
+        versions = {(planned_item.item.evidence, planned_item.item.gold) for planned_item in batch.planned_items}
+        assert len({evidence for evidence, _ in versions}) == len(versions)
+
+
+def test_items_whose_evidence_is_altered_alike_share_a_book() -> None:
+    assert [len(batch.planned_items) for batch in planned("counterfactual")] == [2] * 12
+
+
+def test_lengths_take_evidence_that_no_other_length_has_used() -> None:
+    conditions = ("gold", "open:40", "open:60")
+    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    evidence = [item.item.evidence for batch in asked for item in batch.planned_items]
+    assert Counter(Counter(evidence).values()) == {2: 12}
+
+
+def test_used_evidence_comes_again_only_when_all_was_used() -> None:
+    conditions = ("gold", "open:40", "open:60", "open:100")
+    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    uses = Counter(name for batch in asked for name in {item.item.evidence for item in batch.planned_items})
+    assert len(uses) == 12
+    assert set(uses.values()) == {1, 2}
+
+
+def test_conditions_of_different_axes_ask_the_same_items() -> None:
+    conditions = ("gold", "distractor", "counterfactual")
+    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    items: dict[str, set[str]] = {}
+    for batch in asked:
+        for planned_item in batch.planned_items:
+            items.setdefault(planned_item.condition.kind, set()).add(planned_item.item.id)
+    assert items["gold"] == items["distractor"] == items["counterfactual"]
 
 
 def test_what_cannot_be_altered_is_left_out_of_counterfactuals_only() -> None:

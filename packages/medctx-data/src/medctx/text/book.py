@@ -44,6 +44,23 @@ def place(
     return placed + [passage for _, passage in waiting]
 
 
+REFILLS = 8
+"""How often what joining left free is filled: every time counts the whole Book."""
+
+
+def _least_loss(sizes: Sequence[int], over: int) -> int:
+    """The place of the smallest size that makes up for ``over``, of equal ones the last; the largest if none does."""
+    enough = [(size, -place) for place, size in enumerate(sizes) if size >= over]
+    _, place = min(enough) if enough else max((size, -place) for place, size in enumerate(sizes))
+    return -place
+
+
+def _best_fit(sizes: Sequence[int], unused: Sequence[int], room: int) -> int | None:
+    """The largest of the ``unused`` distractors that fits into ``room``, of equal ones the first."""
+    fitting = [(sizes[number], -number) for number in unused if sizes[number] <= room]
+    return -max(fitting)[1] if fitting else None
+
+
 def assemble(
     evidence: Sequence[tuple[float, Passage]], distractors: Sequence[Passage], limit: int, count: TokenCount
 ) -> Book | None:
@@ -56,20 +73,37 @@ def assemble(
     used = sum(count(passage.text) + gap for _, passage in evidence) - gap
     if bind([passage for _, passage in evidence], count).tokens > limit:
         return None
-    chosen: list[Passage] = []
-    sizes: list[int] = []
-    for passage in distractors:
-        size = count(passage.text) + gap
+    sizes = [count(passage.text) + gap for passage in distractors]
+    chosen: list[int] = []
+    for number, size in enumerate(sizes):
         if used + size <= limit:
-            chosen.append(passage)
-            sizes.append(size)
+            chosen.append(number)
             used += size
-    while True:
-        book = bind(place(evidence, chosen, sizes), count)
+
+    def joined() -> Book:
+        texts = [distractors[number] for number in chosen]
+        return bind(place(evidence, texts, [sizes[number] for number in chosen]), count)
+
+    # Joined Passages can take a few tokens more than the parts did. A long Book takes a second to count, so what is
+    # over is dropped at once, and what that leaves free is filled in few steps.
+    book = joined()
+    while book.tokens > limit:
         over = book.tokens - limit
-        if over <= 0:
-            return book
-        # Joining can cost a little more than the parts did; a long Book takes a second to count, so all at once.
         while over > 0:
+            over -= sizes[chosen.pop(_least_loss([sizes[number] for number in chosen], over))]
+        book = joined()
+    unused = sorted(set(range(len(distractors))) - set(chosen))
+    room = limit - book.tokens
+    for _ in range(REFILLS):
+        added = _best_fit(sizes, unused, room)
+        if added is None:
+            break
+        chosen.append(added)
+        fuller = joined()
+        if fuller.tokens > limit:
             chosen.pop()
-            over -= sizes.pop()
+            room = sizes[added] - 1
+            continue
+        unused.remove(added)
+        book, room = fuller, limit - fuller.tokens
+    return book

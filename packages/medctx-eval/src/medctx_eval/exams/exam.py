@@ -22,13 +22,24 @@ class Alteration(Record):
     gold: tuple[str, ...] = Field(min_length=1)
 
 
+class Omission(Record):
+    """Evidence of one item without its answer: Passages that stand in for those of the same id under ``distractor``."""
+
+    item: str
+    passages: tuple[Passage, ...] = Field(min_length=1)
+
+
 class Exam(Record):
-    """Items and Passages of one exam, and alterations of evidence that its builder wrote."""
+    """Items and Passages of one exam, with the alterations and omissions of evidence that its builder wrote.
+
+    Without an omission the evidence of an item is taken out under ``distractor``.
+    """
 
     card: ExamCard
     items: tuple[ExamItem, ...]
     passages: tuple[Passage, ...] = ()
     alterations: tuple[Alteration, ...] = ()
+    omissions: tuple[Omission, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Passage]:
@@ -40,14 +51,30 @@ class Exam(Record):
         """Alterations by the item they are of."""
         return {one.item: one for one in self.alterations}
 
+    @cached_property
+    def omission(self) -> dict[str, Omission]:
+        """Omissions by the item they are of."""
+        return {omission.item: omission for omission in self.omissions}
+
 
 def seal(
-    card: ExamCard, items: Sequence[ExamItem], passages: Sequence[Passage], alterations: Sequence[Alteration] = ()
+    card: ExamCard,
+    items: Sequence[ExamItem],
+    passages: Sequence[Passage],
+    alterations: Sequence[Alteration] = (),
+    omissions: Sequence[Omission] = (),
 ) -> Exam:
     """Put an exam together and write its counts and digest into its card."""
-    contents = digest.of_value([digest.of_records(part) for part in (items, passages, alterations)])
-    sealed = card.model_copy(update={"items": len(items), "passages": len(passages), "digest": contents})
-    return Exam(card=sealed, items=tuple(items), passages=tuple(passages), alterations=tuple(alterations))
+    parts = [digest.of_records(part) for part in (items, passages, alterations)]
+    parts += [digest.of_records(omissions)] if omissions else []
+    sealed = card.model_copy(update={"items": len(items), "passages": len(passages), "digest": digest.of_value(parts)})
+    return Exam(
+        card=sealed,
+        items=tuple(items),
+        passages=tuple(passages),
+        alterations=tuple(alterations),
+        omissions=tuple(omissions),
+    )
 
 
 def read_items(path: Path) -> list[ExamItem]:

@@ -6,11 +6,12 @@ many groups of items as there are depths shares a Book, each at another depth.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
 
 from medctx.errors import MedctxError
-from medctx.schemas.records import Book, ExamItem, Passage, Record
+from medctx.schemas.records import Axis, Book, ExamItem, Passage, Record
 from medctx.text.book import EMPTY, TokenCount, assemble, bind
 from medctx_eval.exams.condition import Condition
 from medctx_eval.exams.exam import Exam
@@ -73,6 +74,9 @@ def _as_long(
 ) -> Iterator[BookBatch]:
     """Without the evidence: other Passages up to its length, the first one where none is as short."""
     for group in groups:
+        if group.shown:
+            yield from _alone([group], condition, count)
+            continue
         others = _distractors(exam, [group], seed)
         if not others:
             raise MedctxError(
@@ -91,13 +95,12 @@ def _open_book(
     """One Book of the Condition's length for these groups, each group's evidence at its own depth."""
     assert condition.tokens is not None
     pairs = list(zip(groups, depths, strict=False))
-    kept = condition.kind != "distractor"
-    evidence = [(depth, passage) for group, depth in pairs for passage in group.evidence] if kept else []
+    evidence = [(depth, passage) for group, depth in pairs if group.shown for passage in group.evidence]
     book = assemble(evidence, _distractors(exam, groups, seed), condition.tokens, count)
     planned_items = [
         planned_item
         for group, depth in pairs
-        for planned_item in _seats(group, condition.at(depth) if kept else condition)
+        for planned_item in _seats(group, condition.at(depth) if condition.kind != "distractor" else condition)
     ]
     return BookBatch(book=book, planned_items=tuple(planned_items))
 
@@ -130,15 +133,18 @@ def batches(
     """Every sitting of an exam, Condition by Condition.
 
     ``count`` gives the tokens of a text under the examined model; ``depths`` are dealt to Conditions with a length
-    that name none; ``limits`` caps the items of a Condition by its name. Items without evidence are asked closed only.
+    that name none; ``limits`` caps the items of a Condition by its name. Conditions of one axis (gold and the lengths
+    of ``open``) take evidence that the others have not used as long as there is some, while the first of every axis take
+    the same items. Items without evidence are asked closed only.
     """
     planned: list[BookBatch] = []
+    uses: dict[Axis, Counter[str]] = defaultdict(Counter)
     for condition in conditions:
         limit = limits.get(condition.name)
         if condition.kind == "closed":
             planned += _closed(exam.items[:limit], condition)
             continue
-        groups = groups_of(exam, condition.kind, limit)
+        groups = groups_of(exam, condition.kind, limit, uses[condition.axis])
         if condition.tokens is not None:
             planned += _among_others(exam, groups, condition, depths, count, seed)
         elif condition.kind == "distractor":

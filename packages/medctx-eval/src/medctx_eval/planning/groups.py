@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,16 @@ from medctx_eval.exams.exam import Exam
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items on the same evidence. ``memory`` holds each item's gold before its evidence was altered, or nothing."""
+    """Items on the same evidence.
+
+    ``memory`` holds each item's gold before its evidence was altered, or nothing. ``shown``: whether the evidence
+    stands in the Book; if not, other Passages stand in its place.
+    """
 
     items: tuple[ExamItem, ...]
     evidence: tuple[Passage, ...]
     memory: tuple[tuple[str, ...], ...]
+    shown: bool = True
 
     @property
     def names(self) -> set[str]:
@@ -52,12 +58,27 @@ def _by_evidence(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
 
 
 def _altered(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
-    """One group an item, since each alters the evidence in its own way; items that cannot be altered are left out."""
+    """Groups of items whose evidence is altered in the same way; items that cannot be altered are left out."""
+    shared: dict[tuple[Passage, ...], list[tuple[ExamItem, tuple[str, ...]]]] = {}
     for item in items:
         passages(exam, item.evidence)
-        found = alter(item, exam)
-        if found is not None:
-            yield Group((found.item,), found.evidence, (item.gold,))
+        altered = alter(item, exam)
+        if altered is not None:
+            shared.setdefault(altered.evidence, []).append((altered.item, item.gold))
+    for evidence, pairs in shared.items():
+        yield Group(tuple(item for item, _ in pairs), evidence, tuple(memory for _, memory in pairs))
+
+
+def _without_answer(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
+    """Groups of items that nothing in their Book answers, by the omission their exam wrote or by their evidence."""
+    shared: dict[tuple[Passage, ...], list[ExamItem]] = {}
+    for item in items:
+        omission = exam.omission.get(item.id)
+        evidence = omission.passages if omission else tuple(passages(exam, item.evidence))
+        shared.setdefault(evidence, []).append(without_evidence(item))
+    for evidence, several in shared.items():
+        written = all(item.id in exam.omission for item in several)
+        yield Group(tuple(several), evidence, ((),) * len(several), shown=written)
 
 
 def unalterable(exam: Exam) -> int:
@@ -65,29 +86,39 @@ def unalterable(exam: Exam) -> int:
     return sum(alter(item, exam) is None for item in exam.items if item.evidence)
 
 
-def _limited(groups: Sequence[Group], limit: int | None) -> list[Group]:
-    """The first groups that together have at most ``limit`` items (at least one group)."""
-    if limit is None:
-        return list(groups)
-    kept: list[Group] = []
-    for group in groups:
-        if kept and sum(len(one.items) for one in kept) + len(group.items) > limit:
+def _limited(groups: Sequence[Group], limit: int | None, uses: Counter[str]) -> list[Group]:
+    """The least used groups that together have at most ``limit`` items (at least one group), in their order.
+
+    ``uses`` counts how often Conditions have used each Passage of evidence so far, and is updated.
+    """
+    chosen: list[int] = []
+    size = 0
+    places = sorted(range(len(groups)), key=lambda place: max((uses[name] for name in groups[place].names), default=0))
+    for place in places:
+        if limit is not None and chosen and size + len(groups[place].items) > limit:
             break
-        kept.append(group)
+        chosen.append(place)
+        size += len(groups[place].items)
+    kept = [groups[place] for place in sorted(chosen)]
+    uses.update(name for name in set().union(*(group.names for group in kept)))
     return kept
 
 
-def groups_of(exam: Exam, kind: Kind, limit: int | None) -> list[Group]:
-    """The groups asked under Conditions of a kind that have a Book; items mean what is right under it."""
+def groups_of(exam: Exam, kind: Kind, limit: int | None, uses: Counter[str] | None = None) -> list[Group]:
+    """The groups asked under Conditions of a kind that have a Book; items mean what is right under it.
+
+    ``uses``: how often other Conditions have used each Passage of evidence. The least used groups are chosen first,
+    and the uses of those chosen are counted.
+    """
+    uses = Counter() if uses is None else uses
     items = [item for item in exam.items if item.evidence]
     if not items:
         raise MedctxError(
             f"The exam {exam.card.name} has no items with evidence, so nothing can be asked under {kind}; "
             "ask it closed."
         )
-    if kind == "distractor":
-        items = [without_evidence(item) for item in items]
-    groups = _limited(list(_altered(exam, items) if kind == "counterfactual" else _by_evidence(exam, items)), limit)
+    arranged = {"counterfactual": _altered, "distractor": _without_answer}.get(kind, _by_evidence)
+    groups = _limited(list(arranged(exam, items)), limit, uses)
     if not groups:
         raise MedctxError(
             f"No item of the exam {exam.card.name} can be asked under {kind}: its evidence states no right option word "

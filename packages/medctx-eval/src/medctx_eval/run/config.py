@@ -15,6 +15,7 @@ from medctx_eval.engines.machine import Precision
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.condition import even_depths, expand
 from medctx_eval.exams.generated.needle import NeedleConfig
+from medctx_eval.exams.generated.records import RecordsConfig
 
 
 class ExamConfig(Config):
@@ -24,7 +25,7 @@ class ExamConfig(Config):
     Condition by its name, ``limit`` those of the exam. ``items`` and ``passages`` are the files of exams that are read
     from disk; ``path`` is a file or folder read instead of the published one, whose ``revision`` may be asked for.
     ``offer_cannot`` adds an option that the question cannot be answered to every item that lacks one (under
-    ``distractor`` it is always there). ``needle`` are the sizes of the exam of that name.
+    ``distractor`` it is always there). ``needle`` and ``records`` are the sizes of the exams of these names.
     """
 
     exam: str
@@ -38,6 +39,7 @@ class ExamConfig(Config):
     limit: int | None = Field(None, ge=1)
     offer_cannot: bool = False
     needle: NeedleConfig = NeedleConfig()
+    records: RecordsConfig = RecordsConfig()
 
     @field_validator("conditions")
     @classmethod

@@ -1,0 +1,155 @@
+"""Sheets: pages on which every offered option stands, as a fact of one of four entities.
+
+A sheet states one value for each of :data:`ENTITIES` entities. All of them are asked about, and the items of a sheet
+offer the same options under the same letters, each of which is right for exactly one item. So a reader that does not use
+the question is right in exactly one of four items of a sheet, whatever rule it follows, with or without the page.
+
+Two other versions of the same page hold the same sentences and values. In the *altered* one the values have moved on
+to other entities, so that another option is right. In the *silent* one the values belong to entities that are not
+asked about, so that no option is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from pydantic import Field, model_validator
+
+from medctx.schemas.records import ExamItem, Passage, Record
+from medctx_eval.exams.exam import Alteration, ExamCard, Omission
+
+ENTITIES = 4
+LETTERS = "ABCD"
+
+
+class Phrasing(Record):
+    """How a sheet states a fact and asks for it. Each is a template over ``{entity}`` and ``{value}``.
+
+    ``statement`` is the page's sentence and, with a value or an entity filled in, an option. ``value_question`` asks
+    for the value of an entity, ``entity_question`` for the entity of a value ("" where that is not asked).
+    """
+
+    statement: str
+    value_question: str = ""
+    entity_question: str = ""
+
+
+class Sheet(Record):
+    """Four entities with a value each.
+
+    ``strangers`` hold the values in the silent version. ``asides`` are the sentences after each statement. ``order``
+    gives the entity whose value (or name) is offered under each letter. ``turn``: in the altered version, the entity
+    at place k has the value of place k + turn.
+    """
+
+    id: str
+    phrasing: Phrasing
+    entities: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
+    values: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
+    strangers: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
+    asides: tuple[tuple[str, ...], ...] = ((),) * ENTITIES
+    order: tuple[int, ...]
+    turn: int = Field(ge=1, lt=ENTITIES)
+    facts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _tells_entities_apart(self) -> Sheet:
+        names = (*self.entities, *self.strangers)
+        if len(set(names)) < len(names) or len(set(self.values)) < ENTITIES:
+            raise ValueError(f"the sheet {self.id!r} repeats an entity or a value")
+        if sorted(self.order) != list(range(ENTITIES)):
+            raise ValueError(f"the order of the sheet {self.id!r} is not one of its {ENTITIES} places")
+        return self
+
+    @property
+    def altered_values(self) -> tuple[str, ...]:
+        """The values by entity in the altered version."""
+        return (*self.values[self.turn :], *self.values[: self.turn])
+
+
+def draw_order(rng: Random) -> tuple[int, ...]:
+    """A random place for each letter."""
+    return tuple(rng.sample(range(ENTITIES), ENTITIES))
+
+
+def _page(sheet: Sheet, entities: Sequence[str], values: Sequence[str]) -> Passage:
+    sentences: list[str] = []
+    for entity, value, asides in zip(entities, values, sheet.asides, strict=True):
+        sentences += [sheet.phrasing.statement.format(entity=entity, value=value), *asides]
+    return Passage(id=sheet.id, text=" ".join(sentences), facts=(sheet.id, *sheet.facts))
+
+
+def page(sheet: Sheet) -> Passage:
+    """The sheet as it is."""
+    return _page(sheet, sheet.entities, sheet.values)
+
+
+def altered_page(sheet: Sheet) -> Passage:
+    """The sheet with every value moved on to another of its entities."""
+    return _page(sheet, sheet.entities, sheet.altered_values)
+
+
+def silent_page(sheet: Sheet) -> Passage:
+    """The sheet with other entities in place of its own."""
+    return _page(sheet, sheet.strangers, sheet.values)
+
+
+def _item(card: ExamCard, sheet: Sheet, place: int, kind: str, tags: dict[str, str]) -> ExamItem:
+    phrasing = sheet.phrasing
+    entity, value = sheet.entities[place], sheet.values[place]
+    if kind == "value":
+        question = phrasing.value_question.format(entity=entity)
+        offered = [phrasing.statement.format(entity=entity, value=sheet.values[other]) for other in sheet.order]
+    else:
+        question = phrasing.entity_question.format(value=value)
+        offered = [phrasing.statement.format(entity=sheet.entities[other], value=value) for other in sheet.order]
+    return ExamItem(
+        id=f"{sheet.id}/{kind}-{place}",
+        exam=card.name,
+        question=question,
+        options=dict(zip(LETTERS, offered, strict=True)),
+        gold=(LETTERS[sheet.order.index(place)],),
+        evidence=(sheet.id,),
+        cluster=sheet.id,
+        language=card.language,
+        source=card.source,
+        licence=card.licence,
+        generated=True,
+        tags={"kind": kind, **tags},
+    )
+
+
+def items(card: ExamCard, sheet: Sheet, **tags: str) -> list[ExamItem]:
+    """The questions on a sheet: for each entity its value and, where the phrasing has it, for each value its entity."""
+    kinds = [
+        kind
+        for kind, question in (
+            ("value", sheet.phrasing.value_question),
+            ("entity", sheet.phrasing.entity_question),
+        )
+        if question
+    ]
+    return [_item(card, sheet, place, kind, tags) for kind in kinds for place in range(ENTITIES)]
+
+
+def _altered_gold(sheet: Sheet, item: ExamItem) -> tuple[str, ...]:
+    """The letter that the altered version makes right."""
+    place = sheet.order[LETTERS.index(item.gold[0])]
+    # An entity has the value of `turn` places further on, so a value belongs to the entity of as many places before.
+    moved = place + sheet.turn if item.tags["kind"] == "value" else place - sheet.turn
+    return (LETTERS[sheet.order.index(moved % ENTITIES)],)
+
+
+def alterations(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Alteration]:
+    """The altered version of the sheet for each of its items, the same page for all."""
+    altered = altered_page(sheet)
+    for item in asked:
+        yield Alteration(item=item.id, passages=(altered,), gold=_altered_gold(sheet, item))
+
+
+def omissions(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Omission]:
+    """The silent version of the sheet for each of its items, the same page for all."""
+    silent = silent_page(sheet)
+    for item in asked:
+        yield Omission(item=item.id, passages=(silent,))
