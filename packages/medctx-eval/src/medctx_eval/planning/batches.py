@@ -134,8 +134,8 @@ def batches(
 
     ``count`` gives the tokens of a text under the examined model; ``depths`` are dealt to Conditions with a length
     that name none; ``limits`` caps the items of a Condition by its name. Conditions of one axis (gold and the lengths
-    of ``open``) take evidence that the others have not used as long as there is some, while the first of every axis take
-    the same items. Items without evidence are asked closed only.
+    of ``open``) take evidence that the others have not used as long as there is some; the first Conditions of the axes
+    take the same items. Items without evidence are asked closed only.
     """
     planned: list[BookBatch] = []
     uses: dict[Axis, Counter[str]] = defaultdict(Counter)

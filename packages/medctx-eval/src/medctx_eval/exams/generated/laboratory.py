@@ -1,7 +1,8 @@
 """Words for records of invented patients: analytes with ranges, names, phrasings, and sentences between the records.
 
-Ranges are those in which a value may be seen in hospital patients, healthy or ill, cut to one number of digits. Names are
-made of a first and an invented last name. The sentences between the records contain no digit, no name and no analyte.
+Ranges are those in which a value may be seen in hospital patients, healthy or ill, cut to one number of digits. Names
+are made of a first and an invented last name. The sentences between the records contain no digit, no name and no
+analyte.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ _ENGLISH = Words(
             "a volunteer|the interpreter|the chaplain|the gardener|the cook"
         ),
         "did": _split(
-            "closed the blinds|refilled the paper tray|moved the chairs to the other wall|asked for the key of the store room|"
+            "closed the blinds|refilled the paper tray|moved the chairs to the other wall|"
+            "asked for the key of the store room|"
             "wiped the whiteboard|brought a fresh jug of water|looked for a wheelchair|folded the spare blankets|"
             "answered the telephone|signed for a parcel|dusted the shelves|changed the battery of the clock|"
             "watered the plants|pushed the linen cart aside|switched off the radio|sorted the magazines|"
@@ -110,7 +112,8 @@ _ENGLISH = Words(
             "a spare mattress|a wet coat|an old radio|a basket of fruit|a pair of slippers|a jigsaw puzzle"
         ),
         "spot": _split(
-            "by the lift|in the corridor|under the notice board|beside the sink|behind the door|near the reception desk|"
+            "by the lift|in the corridor|under the notice board|beside the sink|behind the door|"
+            "near the reception desk|"
             "on the window sill|in the day room|at the foot of the stairs|next to the linen cupboard"
         ),
         "air": _split(

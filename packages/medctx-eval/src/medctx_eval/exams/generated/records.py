@@ -1,15 +1,15 @@
 """``records-reading``: laboratory values of invented patients, which can be read and cannot be known.
 
-A Passage is a sheet with the value of one analyte for each of four patients, and sentences about the ward between the
-records. Every patient of a sheet is asked about, and the options are the sheet's four values, each as the full sentence
-in which the page would state it for the patient asked. So in every Condition with a Book, ``gold`` included, all values
-offered stand in the Book as facts of other patients, and a reader that does not use the question is right in exactly one of
-four items (:mod:`medctx_eval.exams.generated.sheets`). All values of a sheet have as many digits, so options are equally
-long.
+A Passage is a sheet with the value of one analyte for each of four patients, and sentences about the ward between
+the records. Every patient of a sheet is asked about, and the options are the sheet's four values, each as the full
+sentence in which the page would state it for the patient asked. So in every Condition with a Book, ``gold`` included,
+all values offered stand in the Book as facts of other patients, and a reader that does not use the question is right in
+exactly one of four items (:mod:`medctx_eval.exams.generated.sheets`). All values of a sheet have as many digits, so its
+options are equally long.
 
 A Book longer than a sheet is filled with other sheets and single sentences in an order drawn by the seed. ``analytes``
-says over how many analytes the sheets are spread: the fewer, the more of a Book's records differ from the one asked in the
-patient alone.
+says over how many analytes the sheets are spread: the fewer, the more of a Book's records differ from the one asked in
+the patient alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Passage
-from medctx_eval.exams.exam import Exam, ExamCard, seal
+from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.generated import laboratory, sheets
 from medctx_eval.exams.generated.laboratory import Analyte, Words
 from medctx_eval.exams.generated.sheets import ENTITIES, Phrasing, Sheet

@@ -1,8 +1,9 @@
 """Sheets: pages on which every offered option stands, as a fact of one of four entities.
 
 A sheet states one value for each of :data:`ENTITIES` entities. All of them are asked about, and the items of a sheet
-offer the same options under the same letters, each of which is right for exactly one item. So a reader that does not use
-the question is right in exactly one of four items of a sheet, whatever rule it follows, with or without the page.
+offer the same options under the same letters, each of which is right for exactly one item. So a reader that does not
+use the question is right in exactly one of four items of a sheet, whatever rule it follows, with or without the page.
+(Options name the entity asked about, as the question does; "without the question" means without that name.)
 
 Two other versions of the same page hold the same sentences and values. In the *altered* one the values have moved on
 to other entities, so that another option is right. In the *silent* one the values belong to entities that are not
@@ -16,8 +17,9 @@ from random import Random
 
 from pydantic import Field, model_validator
 
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
-from medctx_eval.exams.exam import Alteration, ExamCard, Omission
+from medctx_eval.exams.exam import Alteration, Omission
 
 ENTITIES = 4
 LETTERS = "ABCD"

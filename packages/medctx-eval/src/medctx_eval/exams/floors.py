@@ -1,0 +1,144 @@
+"""What readers score that leave something out: the floors beside every reading number.
+
+*Question-blind*: the reader has the Book and the options, not the question, and guesses among the options that stand in
+the Book. *Book-blind*: it has the question and the options, not the Book, and guesses among all options.
+
+Options that are whole sentences restate the question in the words they share ("The serum ferritin of N is ...").
+A reader without the question does not have these words either, so an option stands in the Book where the part that is
+its own does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+from pydantic import Field
+
+from medctx.schemas.records import Record
+
+SHARED_WORDS = 3
+"""Options that share fewer words than this are compared whole: "type 1" and "type 2" diabetes are two diseases."""
+
+
+class Asked(NamedTuple):
+    """An item as it is asked under a Condition.
+
+    ``options`` by letter, as offered; ``gold`` and ``cannot`` (the option that says the question cannot be answered,
+    "" if there is none) are letters; ``book`` is the text before the question.
+    """
+
+    exam: str
+    condition: str
+    options: Mapping[str, str]
+    gold: tuple[str, ...]
+    book: str
+    cannot: str = ""
+
+
+class Floor(Record):
+    """Expected accuracy, in [0, 1], of readers that leave something out, over the ``items`` of a Condition.
+
+    ``question_blind`` guesses among the options that stand in the Book (among all where none does); ``book_blind``
+    guesses among all options, ``commonest_letter`` always takes the letter that is right most often, ``longest`` an
+    option of the most characters. ``stated``: the mean share of options that stand in the Book. None of them finds
+    several right options.
+    """
+
+    exam: str
+    condition: str
+    items: int = Field(ge=1)
+    question_blind: float = Field(ge=0, le=1)
+    book_blind: float = Field(ge=0, le=1)
+    commonest_letter: float = Field(ge=0, le=1)
+    longest: float = Field(ge=0, le=1)
+    stated: float = Field(ge=0, le=1)
+
+    @property
+    def without_book(self) -> float:
+        """The best of the readers that have no Book."""
+        return max(self.book_blind, self.commonest_letter, self.longest)
+
+
+def _shared(sequences: Sequence[Sequence[str]]) -> int:
+    """How many words all sequences begin with."""
+    alike = takewhile(lambda words: len(set(words)) == 1, zip(*sequences, strict=False))
+    return sum(1 for _ in alike)
+
+
+def own_parts(options: Mapping[str, str]) -> dict[str, str]:
+    """Each option without the words that all of them begin and end with, if these are many enough to be a sentence."""
+    words = {letter: text.split() for letter, text in options.items()}
+    before = _shared(list(words.values()))
+    after = _shared([own[before:][::-1] for own in words.values()])
+    if before + after < SHARED_WORDS or len(options) < 2:
+        return dict(options)
+    parts = {letter: " ".join(own[before : len(own) - after]) for letter, own in words.items()}
+    return parts if all(parts.values()) else dict(options)
+
+
+def _standing(part: str) -> re.Pattern[str]:
+    """The part as words of their own, in any case, without the full stop of its sentence."""
+    bare = part.strip().rstrip(".。")
+    edges = [r"(?<!\w)" if bare[:1].isascii() else "", r"(?!\w)" if bare[-1:].isascii() else ""]
+    return re.compile(edges[0] + re.escape(bare) + edges[1], re.IGNORECASE)
+
+
+def stated(asked: Asked) -> tuple[str, ...]:
+    """The letters whose options stand in the Book."""
+    offered = {letter: text for letter, text in asked.options.items() if letter != asked.cannot}
+    parts = own_parts(offered)
+    return tuple(letter for letter, part in parts.items() if _standing(part).search(asked.book))
+
+
+def question_blind(asked: Asked) -> float:
+    """The chance that a guess among the options that stand in the Book is right."""
+    among = stated(asked) or tuple(asked.options)
+    return (asked.gold[0] in among) / len(among) if len(asked.gold) == 1 else 0.0
+
+
+def book_blind(asked: Asked) -> float:
+    """The chance that a guess among all options is right."""
+    return 1 / len(asked.options) if len(asked.gold) == 1 else 0.0
+
+
+def _longest(asked: Asked) -> float:
+    most = max(map(len, asked.options.values()))
+    among = [letter for letter, text in asked.options.items() if len(text) == most]
+    return (asked.gold[0] in among) / len(among) if len(asked.gold) == 1 else 0.0
+
+
+def _commonest_letter(several: Sequence[Asked]) -> float:
+    letters = sorted({letter for asked in several for letter in asked.options})
+    return max(sum(asked.gold == (letter,) for asked in several) for letter in letters) / len(several)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def floor(several: Sequence[Asked]) -> Floor:
+    """The floors of items asked under one Condition of one exam."""
+    first = several[0]
+    offered = [len(asked.options) - bool(asked.cannot) for asked in several]
+    return Floor(
+        exam=first.exam,
+        condition=first.condition,
+        items=len(several),
+        question_blind=_mean([question_blind(asked) for asked in several]),
+        book_blind=_mean([book_blind(asked) for asked in several]),
+        commonest_letter=_commonest_letter(several),
+        longest=_mean([_longest(asked) for asked in several]),
+        stated=_mean([len(stated(asked)) / count for asked, count in zip(several, offered, strict=True)]),
+    )
+
+
+def floors(asked: Iterable[Asked]) -> list[Floor]:
+    """The floors of every exam and Condition, in order of first appearance."""
+    parts: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+    for item in asked:
+        parts[item.exam, item.condition].append(item)
+    return [floor(several) for several in parts.values()]
