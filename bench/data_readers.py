@@ -40,7 +40,7 @@ def own(path: Path, folder: Path) -> str:
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     gathered = gather(supply.read, "alpaca", folder, keep=True)
-    broken = [f"{row.place} {row.why}" for row in gathered.unread]
+    broken = [f"{row.place} {row.detail}" for row in gathered.skipped]
     return f"{len(gathered.rows):,} rows {'; '.join(broken)}"
 
 

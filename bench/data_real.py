@@ -1,4 +1,4 @@
-"""Real files: MedQuAD and Alpaca in five ratios, asked and realised, and the ledger of both against all exams.
+"""Real files: MedQuAD and Alpaca in five ratios, requested and realised, and their contamination by all exams.
 
     python bench/data_real.py --data FOLDER --tokenizer FOLDER
 
@@ -18,9 +18,9 @@ from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record
 from medctx.schemas.contamination import SUMMARY, ContaminationReport
 from medctx.schemas.mix import MixManifest
-from medctx_data.cli import contamination as ledger_cli
+from medctx_data.cli import contamination as contamination_cli
 from medctx_data.cli import main as cli
-from medctx_data.cli import tables as show
+from medctx_data.cli import tables
 from medctx_data.mix_folder import write as folder
 
 RATIOS = ("9:1", "4:1", "1:1", "1:4", "1:9")
@@ -81,7 +81,7 @@ def main() -> None:
         mixed(chosen.data, chosen.tokenizer, work / "all", ", amount: all", "max_tokens=100000")
         files = [f"{exam}={chosen.data / f'{file}.jsonl.gz'}" for exam, own in EXAMS.items() for file in own]
         call("contamination", work / "all", *(part for file in files for part in ("--exam", file)))
-        show.console().print(ledger_cli.table(read_record(work / "all" / SUMMARY, ContaminationReport)))
+        tables.console().print(contamination_cli.table(read_record(work / "all" / SUMMARY, ContaminationReport)))
 
 
 if __name__ == "__main__":

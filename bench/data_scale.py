@@ -1,4 +1,4 @@
-"""Mixing, cleaning and the ledger at scale: time, peak memory of all processes together, and how much is found.
+"""Mixing, cleaning and the contamination report at scale: time, peak memory of all processes, and what is found.
 
     python bench/data_scale.py --sizes 100000 300000 1000000
 
@@ -121,7 +121,7 @@ def make_tokenizer(folder: Path, texts: Path) -> None:
     fast.save_pretrained(folder / TOKENIZER)
 
 
-def alike(folder: Path, planted: Planted) -> set[str]:
+def similar_rows(folder: Path, planted: Planted) -> set[str]:
     """The planted near duplicates that are as similar as is asked for."""
     requested = set(planted.near) | set(planted.near.values())
     texts = {}
@@ -171,7 +171,7 @@ def _measured(folder: Path, work: Path, size: int, planted: Planted) -> str:
     reasons: dict[str, set[str]] = {"duplicate": set(), "near_duplicate": set()}
     for _, row in read_rows(work / "mix" / "exclusions.jsonl"):
         reasons[str(row["reason"])].add(str(row["row"]))
-    similar = alike(folder, planted)
+    similar = similar_rows(folder, planted)
     extra = (reasons["duplicate"] | reasons["near_duplicate"]) - planted.exact - set(planted.near)
     touched = {(str(row["row"]), str(row["item"])) for _, row in read_rows(work / "mix" / "overlaps.jsonl")}
     hits = Counter(kind for row, (item, kind) in planted.exam.items() if (row, item) in touched)

@@ -8,15 +8,16 @@ from typing import NamedTuple
 from medctx.io import digest
 from medctx.schemas.mix import MixManifest
 from medctx.schemas.records import Dialogue, Domain, Turn
-from medctx_data.mixture.compose import Draft, Observed, mix
+from medctx_data.mixture.compose import compose
 from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draft import Draft, Observed
 from medctx_data.mixture.draws import Sizing
 from medctx_data.mixture.manifest import describe
 from medctx_data.mixture.prepare import Tools, prepare
-from medctx_data.mixture.quota import requested
+from medctx_data.mixture.quota import source_requests
 from medctx_data.sources.card import Row, Supply
+from medctx_data.sources.cards import card_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import card_of
 
 Rows = Sequence[dict[str, str]]
 
@@ -55,8 +56,8 @@ class Made(NamedTuple):
 
 def made_of(config: MixConfig, open_one: Callable[[SourceConfig], Supply]) -> Made:
     """Mix sources whose Dialogues are counted in words."""
-    ready = prepare(config, requested(config), Tools(open_one, words, "words"))
-    draft = mix(config, ready, "request", sizing=Sizing(words, config.wrap, lambda text: len(text.split())))
+    ready = prepare(config, source_requests(config), Tools(open_one, words, "words"))
+    draft = compose(config, ready, "request", sizing=Sizing(words, config.wrap, lambda text: len(text.split())))
     observed = Observed()
     dialogues = tuple(observed.watch(draft.dialogues()))
     return Made(draft, dialogues, describe(draft, observed))

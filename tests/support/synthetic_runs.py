@@ -307,7 +307,7 @@ def write_training(root: Path, names: Sequence[str]) -> dict[str, Path]:
 def write_contamination_report(
     folder: Path, touched: Sequence[tuple[str, Kind]], exam: str = "synthetic", taught: Sequence[str] = ()
 ) -> Path:
-    """The ledger of a mix that holds something of these items, and teaches the facts of others."""
+    """The contamination report of a mix that overlaps with these items, and teaches the facts of others."""
     touches = [
         Overlap(exam=exam, item=item, kind=kind, where="question", source="phenotypes", row="row-7", score=1.0)
         for item, kind in touched
@@ -318,14 +318,14 @@ def write_contamination_report(
         for item in taught
     ]
     write_records(folder / OVERLAPS, touches)
-    compared = CheckedExam(exam=exam, digest="", items=1, passages=0, touched=len(touched), by_kind={})
+    compared = CheckedExam(exam=exam, digest="", items=1, passages=0, overlapping=len(touched), by_kind={})
     summary = ContaminationReport(
         medctx="0",
         request="",
         mix_digest="",
         rows=1,
         overlapping=1,
-        touches=len(touched),
+        overlaps=len(touched),
         gram=13,
         similarity=0.8,
         exams=(compared,),

@@ -66,7 +66,7 @@ def test_items_of_any_mix_are_left_out_of_clean_scores_and_stop_the_gate(tmp_pat
     for mix in (first, second):
         run(data_cli.main, "contamination", mix, "--exam", exam_plan)
     summaries = [read_record(mix / SUMMARY, ContaminationReport).exams for mix in (first, second)]
-    assert [[(one.exam, one.items, one.touched) for one in exams] for exams in summaries] == [
+    assert [[(one.exam, one.items, one.overlapping) for one in exams] for exams in summaries] == [
         [("synthetic", len(items), 1)],
         [("synthetic", len(items), 4)],
     ]

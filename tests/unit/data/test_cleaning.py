@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_records
 from medctx.schemas.records import Dialogue, Domain
-from medctx_data.cleaning.filters import Exclusion
+from medctx_data.cleaning.exclusions import Exclusion
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
-from medctx_data.sources.card import Row, Supply, Unread
+from medctx_data.sources.card import Row, SkippedRow, Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from tests.support.made_dialogues import Made, made_of, supplied, told
 
 ANSWER = (
     "Gout is caused by crystals of uric acid in the joints. It is treated with rest, ice and medicines that lower "
     "the pain; later with medicines that lower the uric acid. Drinking water and losing weight help as well."
 )
-BROKEN = Unread("ward.jsonl:7", "malformed", "has no answer", "{}")
-HELD_OUT = Unread("ward.jsonl:9", "held_out", "belongs to an exam", "{}")
+BROKEN = SkippedRow("ward.jsonl:7", "malformed", "has no answer", "{}")
+HELD_OUT = SkippedRow("ward.jsonl:9", "held_out", "belongs to an exam", "{}")
 
 
 def cleaned(rows: dict[str, Sequence[Row]], ratio: str = "1:1", **clean: object) -> Made:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from medctx.schemas.contamination import Overlap
 from medctx.schemas.records import ExamItem, Passage
-from medctx_data.contamination.exam_files import ExamTexts, Page, Question, read_exams
-from medctx_data.contamination.exam_index import COMMON, GRAM, Index
-from medctx_data.contamination.overlap import touches
+from medctx_data.contamination.exam_files import ExamPassage, ExamQuestion, ExamTexts, read_exams
+from medctx_data.contamination.exam_index import COMMON, GRAM, ExamIndex
+from medctx_data.contamination.overlap import find_overlaps
 from tests.support.made_dialogues import told
 
 pytest.importorskip("rensa")
@@ -41,20 +41,20 @@ EXAM = ExamTexts(
     "toes",
     "digest",
     (
-        Question("toes", "gout", STEM, OPTIONS, ()),
-        Question("toes", "痛风", CHINESE, CHINESE_OPTIONS, ()),
-        Question("toes", "short", "Which toe is the biggest?", ("the first", "the fifth"), ()),
-        Question("toes", "eight", "Which vitamin is missing in people with scurvy?", ("C", "D"), ()),
-        Question("toes", "knee", "What keeps the shin from sliding?", ("cruciates", "collaterals"), ("knee/page",)),
+        ExamQuestion("toes", "gout", STEM, OPTIONS, ()),
+        ExamQuestion("toes", "痛风", CHINESE, CHINESE_OPTIONS, ()),
+        ExamQuestion("toes", "short", "Which toe is the biggest?", ("the first", "the fifth"), ()),
+        ExamQuestion("toes", "eight", "Which vitamin is missing in people with scurvy?", ("C", "D"), ()),
+        ExamQuestion("toes", "knee", "What keeps the shin from sliding?", ("cruciates", "collaterals"), ("knee/page",)),
     ),
-    (Page("toes", "knee/page", PAGE, ("knee",)),),
+    (ExamPassage("toes", "knee/page", PAGE, ("knee",)),),
 )
-INDEX = Index([EXAM], 0.8)
+INDEX = ExamIndex([EXAM], 0.8)
 
 
-def found(question: str, answer: str = "It depends.", index: Index = INDEX) -> dict[tuple[str, str, str], Overlap]:
-    several = touches([told("row", question, answer)], index)
-    named = {(touch.item, touch.kind, touch.where): touch for touch in several}
+def found(question: str, answer: str = "It depends.", index: ExamIndex = INDEX) -> dict[tuple[str, str, str], Overlap]:
+    several = find_overlaps([told("row", question, answer)], index)
+    named = {(overlap.item, overlap.kind, overlap.where): overlap for overlap in several}
     assert len(named) == len(several)
     return named
 
@@ -91,25 +91,27 @@ def test_part_of_a_question_is_a_gram_with_the_share_it_has() -> None:
     part = " ".join(STEM.split()[5:25])
     hits = found(f"Tell me of a case: {part}")
     assert set(hits) == {("gout", "13-gram", "question")}
-    touch = hits["gout", "13-gram", "question"]
-    assert touch.text == part
-    assert 0 < touch.score < 1
+    overlap = hits["gout", "13-gram", "question"]
+    assert overlap.text == part
+    assert 0 < overlap.score < 1
 
 
 def test_a_reworded_question_is_alike_without_a_gram_in_common() -> None:
     words = STEM.split()
     for place in range(9, len(words), 12):
         words[place] = "quite"
-    hits = found(" ".join(words), index=Index([EXAM], 0.6))
+    hits = found(" ".join(words), index=ExamIndex([EXAM], 0.6))
     assert set(hits) == {("gout", "minhash", "question")}
     assert 0.6 <= hits["gout", "minhash", "question"].score < 1
 
 
 def taught(question: str, *facts: str, evidence: tuple[str, ...] = ()) -> dict[str, bool]:
     """The kinds in which a Dialogue that names ``facts`` touches an item on gout, and whether that is teaching."""
-    item = Question("toes", "gout", STEM, OPTIONS, evidence, "" if evidence else "gout-fact")
+    item = ExamQuestion("toes", "gout", STEM, OPTIONS, evidence, "" if evidence else "gout-fact")
     dialogue = told("row", question, "It depends.").model_copy(update={"facts": facts})
-    return {one.kind: one.taught for one in touches([dialogue], Index([ExamTexts("toes", "", (item,), ())], 0.8))}
+    return {
+        one.kind: one.taught for one in find_overlaps([dialogue], ExamIndex([ExamTexts("toes", "", (item,), ())], 0.8))
+    }
 
 
 def test_words_of_a_fact_that_is_taught_on_purpose_are_told_from_a_leak() -> None:
@@ -150,7 +152,7 @@ def test_a_passage_of_the_evidence_touches_its_items() -> None:
         ("knee", "13-gram", "book"),
         ("knee", "minhash", "book"),
     }
-    assert {touch.passage for touch in hits.values()} == {"knee/page"}
+    assert {overlap.passage for overlap in hits.values()} == {"knee/page"}
     paragraph = PAGE.split("\n")[1]
     hits = found("Describe the ligaments.", paragraph)
     assert ("knee", "minhash", "book") in hits
@@ -158,24 +160,24 @@ def test_a_passage_of_the_evidence_touches_its_items() -> None:
 
 
 def test_a_passage_that_is_evidence_of_nothing_is_named_alone() -> None:
-    index = Index([ExamTexts("books", "digest", (), (Page("books", "knee/page", PAGE),))], 0.8)
+    index = ExamIndex([ExamTexts("books", "digest", (), (ExamPassage("books", "knee/page", PAGE),))], 0.8)
     hits = found("Knees?", PAGE, index)
-    assert {touch.item for touch in hits.values()} == {""}
+    assert {overlap.item for overlap in hits.values()} == {""}
 
 
 def test_system_prompts_hold_no_examples() -> None:
     row = told("row", "Hello?", "Hello.")
     turns = (row.turns[0].model_copy(update={"role": "system", "content": STEM}), *row.turns)
-    assert not touches([row.model_copy(update={"turns": turns})], INDEX)
+    assert not find_overlaps([row.model_copy(update={"turns": turns})], INDEX)
 
 
 def test_a_phrase_of_many_questions_touches_nothing() -> None:
     phrase = "which of the following is the most appropriate next step in the management of"
     many = tuple(
-        Question("steps", str(number), f"Patient number {number} is ill, {phrase} case {number}?", (), ())
+        ExamQuestion("steps", str(number), f"Patient number {number} is ill, {phrase} case {number}?", (), ())
         for number in range(COMMON + 2)
     )
-    index = Index([ExamTexts("steps", "digest", many, ())], 0.8)
+    index = ExamIndex([ExamTexts("steps", "digest", many, ())], 0.8)
     assert not found(f"Tell me {phrase} anything", index=index)
     assert found(many[3].question, index=index)
 
@@ -194,7 +196,9 @@ def test_grams_are_those_a_plain_search_finds(seed: int) -> None:
             start = rng.randrange(len(source))
             words[len(words) // 2 : len(words) // 2] = source[start : start + rng.randint(5, 30)]
         rows.append(told(str(number), " ".join(words), "unrelated"))
-    exam = ExamTexts("e", "d", tuple(Question("e", str(n), " ".join(q), (), ()) for n, q in enumerate(questions)), ())
+    exam = ExamTexts(
+        "e", "d", tuple(ExamQuestion("e", str(n), " ".join(q), (), ()) for n, q in enumerate(questions)), ()
+    )
 
     def grams(words: list[str]) -> set[tuple[str, ...]]:
         return {tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)}
@@ -205,8 +209,8 @@ def test_grams_are_those_a_plain_search_finds(seed: int) -> None:
         for number, question in enumerate(questions)
         if (shared := grams(row.turns[0].content.split()) & grams(question))
     }
-    several = [touch for touch in touches(rows, Index([exam], 0.8)) if touch.kind == "13-gram"]
-    assert {(touch.row, touch.item): touch.score for touch in several} == pytest.approx(expected, abs=1e-3)
+    several = [overlap for overlap in find_overlaps(rows, ExamIndex([exam], 0.8)) if overlap.kind == "13-gram"]
+    assert {(overlap.row, overlap.item): overlap.score for overlap in several} == pytest.approx(expected, abs=1e-3)
 
 
 def lines(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -225,7 +229,7 @@ def test_exams_are_read_in_the_row_schema_and_as_records(tmp_path: Path) -> None
     books = lines(tmp_path / "books.jsonl", [{"book_id": "b/1", "text": "Because it is so.", "title": "Reasons"}])
     (read,) = read_exams([f"mine={rows}", f"mine={books}"])
     assert (read.exam, len(read.questions)) == ("mine", 2)
-    assert {page.passage: page.items for page in read.pages} == {"b/1": ("1",), "2/context": ("2",)}
+    assert {page.passage: page.items for page in read.passages} == {"b/1": ("1",), "2/context": ("2",)}
     item = ExamItem(
         id="1", exam="own", question="Why?", options={"A": "so", "B": "no"}, gold=("A",), evidence=("p",), cluster="p"
     )
@@ -235,8 +239,8 @@ def test_exams_are_read_in_the_row_schema_and_as_records(tmp_path: Path) -> None
     pages = tmp_path / "pages.jsonl"
     pages.write_text(passage.model_dump_json() + "\n", encoding="utf-8")
     (own,) = read_exams([str(records), f"own={pages}"])
-    assert own.questions == (Question("own", "1", "Why?", ("so", "no"), ("p",)),)
-    assert own.pages == (Page("own", "p", "Because it is so.", ("1",)),)
+    assert own.questions == (ExamQuestion("own", "1", "Why?", ("so", "no"), ("p",)),)
+    assert own.passages == (ExamPassage("own", "p", "Because it is so.", ("1",)),)
     closed = item.model_copy(update={"evidence": (), "cluster": "a-fact"})
     records.write_text(closed.model_dump_json() + "\n", encoding="utf-8")
     (known,) = read_exams([str(records)])
@@ -258,4 +262,4 @@ def test_dialogues_without_anything_of_an_exam_touch_nothing() -> None:
     rng = Random(3)
     words = STEM.split() + PAGE.split()
     rows = [told(str(n), " ".join(rng.sample(words, 30)), " ".join(rng.sample(words, 40))) for n in range(200)]
-    assert not touches(rows, INDEX)
+    assert not find_overlaps(rows, INDEX)

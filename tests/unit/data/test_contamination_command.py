@@ -1,4 +1,4 @@
-"""The verb ledger from outside: its files, its table, a second run, and one sentence with exit code 2."""
+"""The verb contamination from outside: its files, its table, a second run, and one sentence with exit code 2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from medctx.schemas.result import RESULT_FILE
 from medctx_data.cli import main as cli
 from medctx_data.contamination import report as contamination_report
 from medctx_data.contamination.exam_files import read_exams
-from medctx_data.contamination.exam_index import Index
+from medctx_data.contamination.exam_index import ExamIndex
 from medctx_data.mix_folder import parquet as shards
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
@@ -60,10 +60,10 @@ def mixed(tmp_path: Path) -> Path:
     return tmp_path / "mix"
 
 
-def test_the_ledger_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_path: Path) -> None:
+def test_the_report_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_path: Path) -> None:
     result = call(mixed, "--exam", f"cough={exam}", "--out", tmp_path / "out", "--set", "processes=1")
     assert result.exit_code == 0, result.output
-    assert "1 of 40 Dialogues touch an exam" in result.stdout
+    assert "1 of 40 Dialogues overlap with an exam" in result.stdout
     found = list(read_records(tmp_path / "out" / OVERLAPS, Overlap))
     assert [(one.exam, one.item, one.kind, one.where, one.row) for one in found] == [
         ("cough", "croup", "13-gram", "question", "row-17"),
@@ -72,10 +72,10 @@ def test_the_ledger_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_pa
     ]
     assert all(one.text.startswith("In a child with a barking cough") for one in found)
     summary = read_record(tmp_path / "out" / SUMMARY, ContaminationReport)
-    assert (summary.rows, summary.overlapping, summary.touches) == (40, 1, 3)
+    assert (summary.rows, summary.overlapping, summary.overlaps) == (40, 1, 3)
     assert summary.mix_digest == folder.manifest_of(mixed).digest
     (compared,) = summary.exams
-    assert (compared.items, compared.touched) == (2, 1)
+    assert (compared.items, compared.overlapping) == (2, 1)
     assert compared.by_kind == {f"{kind} question": 1 for kind in ("13-gram", "exact", "minhash")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         OVERLAPS,
@@ -94,7 +94,7 @@ def test_several_processes_find_the_same(mixed: Path, exam: Path, tmp_path: Path
     manifest = folder.manifest_of(mixed)
     exams = read_exams([str(exam)])
     for processes in (1, 2):
-        contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / str(processes), processes)
+        contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / str(processes), processes)
     assert (tmp_path / "1" / OVERLAPS).read_bytes() == (tmp_path / "2" / OVERLAPS).read_bytes()
 
 
@@ -103,23 +103,23 @@ def test_after_a_kill_only_the_file_in_work_is_compared_again(
 ) -> None:
     manifest, exams = folder.manifest_of(mixed), read_exams([str(exam)])
     compared: list[str] = []
-    search = contamination_report.touches
+    search = contamination_report.find_overlaps
 
-    def breaks(dialogues: Sequence[Dialogue], index: Index) -> list[Overlap]:
+    def breaks(dialogues: Sequence[Dialogue], index: ExamIndex) -> list[Overlap]:
         if len(compared) == 2:
             compared.append("killed")
             raise KeyboardInterrupt
         compared.append(dialogues[0].id)
         return search(dialogues, index)
 
-    monkeypatch.setattr(contamination_report, "touches", breaks)
+    monkeypatch.setattr(contamination_report, "find_overlaps", breaks)
     with pytest.raises(KeyboardInterrupt):
-        contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+        contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert not (tmp_path / "out" / SUMMARY).exists()
-    found = contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
-    assert found.touches == 3
+    found = contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+    assert found.overlaps == 3
     assert len(set(compared)) == len(compared) == 5
-    assert contamination_report.compare(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == found
+    assert contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == found
     assert len(compared) == 5
 
 
@@ -132,8 +132,8 @@ def test_a_dry_run_says_what_would_be_compared(mixed: Path, exam: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "no mix to hold against exams"),
-        (["{mixed}"], "no exam to hold the mix against"),
+        ([], "no mix to compare with exams"),
+        (["{mixed}"], "no exam to compare the mix with"),
         (["{mixed}", "--exam", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
         (["nowhere", "--exam", "{exam}"], "nowhere does not exist"),
         (["{mixed}", "--exam", "{exam}", "--set", "similarity=2"], "less than or equal to 1"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medctx_data.cleaning import fingerprints
-from medctx_data.cleaning.duplicates import PROPOSALS, alike, equal_to, proposals
+from medctx_data.cleaning.duplicates import PROPOSALS, equal_rows, proposals, similar_rows
 from medctx_data.cleaning.fingerprints import Fingerprints, shingles_of
 from medctx_data.text import minhash
 from medctx_data.text.minhash import CERTAINTY, HASHES, bands_for
@@ -34,7 +34,7 @@ def found(texts: Sequence[str], least: float) -> dict[int, tuple[int, float]]:
     sets = sets_of(texts)
     keys = minhash.keys([Units(texts).shingles()], least)
     waiting = list(proposals(keys, np.ones(len(texts), np.bool_)))
-    return alike(waiting, lambda numbers: [[sets[number]] for number in numbers], least)
+    return similar_rows(waiting, lambda numbers: [[sets[number]] for number in numbers], least)
 
 
 def text(rng: Random, size: int) -> str:
@@ -61,7 +61,7 @@ def test_equal_fingerprints_are_traced_to_their_first_usable_row(rows: list[tupl
     for number, (one, two, good) in enumerate(rows):
         if good and first.setdefault((one, two), number) != number:
             expected[number] = first[one, two]
-    assert equal_to(prints, usable) == expected
+    assert equal_rows(prints, usable) == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,8 +101,8 @@ def test_rows_are_as_alike_as_the_least_alike_of_their_sets() -> None:
     )
     questions = sets_of(["is gout inherited", "is gout inherited", "is scurvy inherited", "is gout inherited"])
     waiting = [(1, [0]), (2, [0]), (3, [0])]
-    assert set(alike(waiting, lambda rows: [[wholes[row]] for row in rows], 0.8)) == {1, 2}
-    assert set(alike(waiting, lambda rows: [[wholes[row], questions[row]] for row in rows], 0.8)) == {1}
+    assert set(similar_rows(waiting, lambda rows: [[wholes[row]] for row in rows], 0.8)) == {1, 2}
+    assert set(similar_rows(waiting, lambda rows: [[wholes[row], questions[row]] for row in rows], 0.8)) == {1}
 
 
 def test_of_a_template_those_with_the_same_question_are_proposed() -> None:
@@ -115,7 +115,7 @@ def test_of_a_template_those_with_the_same_question_are_proposed() -> None:
     waiting = dict(proposals(columns["keys"].astype(np.uint64), np.ones(301, np.bool_)))
     assert 150 in waiting[300]
     sets = shingles_of([*rows, again], questions=True)
-    assert set(alike(list(waiting.items()), lambda numbers: [sets[number] for number in numbers], 0.8)) == {300}
+    assert set(similar_rows(list(waiting.items()), lambda numbers: [sets[number] for number in numbers], 0.8)) == {300}
 
 
 def test_rows_of_one_template_are_compared_with_few_others() -> None:
@@ -133,8 +133,8 @@ def test_rows_of_one_template_are_compared_with_few_others() -> None:
 def test_batches_hold_every_dialogue_once_and_stay_small(lengths: list[int]) -> None:
     rows = [dialogue(str(number), "medical", length) for number, length in enumerate(lengths)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fingerprints, "MOST_AT_ONCE", 5)
-        patched.setattr(fingerprints, "MOST_CHARACTERS", 300)
+        patched.setattr(fingerprints, "MAX_DIALOGUES", 5)
+        patched.setattr(fingerprints, "MAX_CHARACTERS", 300)
         found = list(fingerprints.batches(iter(rows)))
     assert [one for batch in found for one in batch] == rows
     for batch in found:

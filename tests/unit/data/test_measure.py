@@ -10,18 +10,19 @@ import pytest
 
 from medctx.schemas.records import Dialogue
 from medctx_data.cleaning.fingerprints import Fingerprints
-from medctx_data.mixture.compose import Draft, mix
+from medctx_data.mixture.compose import compose
 from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draft import Draft
 from medctx_data.mixture.draws import Sizing
 from medctx_data.mixture.prepare import Tools, prepare
-from medctx_data.mixture.quota import requested
+from medctx_data.mixture.quota import source_requests
 from medctx_data.row_store import features as measure
 from medctx_data.row_store import rows
 from medctx_data.row_store.features import measured
-from medctx_data.row_store.rows import Stored, gather
+from medctx_data.row_store.rows import ShardedRows, gather
 from medctx_data.sources.card import Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from medctx_data.tokens.count import Lengths
 from tests.support.made_dialogues import dialogue, supplied, words
 
@@ -44,8 +45,8 @@ def supply(source: SourceConfig) -> Supply:
 
 def made(count: Counted, name: str = "words", **keys: object) -> Draft:
     config = MixConfig.model_validate({"tokens": 300, "sources": ["alpaca", "medquad"], **keys})
-    ready = prepare(config, requested(config), Tools(supply, count, name))
-    return mix(config, ready, "request", sizing=Sizing(count, config.wrap, len))
+    ready = prepare(config, source_requests(config), Tools(supply, count, name))
+    return compose(config, ready, "request", sizing=Sizing(count, config.wrap, len))
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def test_several_processes_measure_the_same(tmp_path: Path, monkeypatch: pytest.
     pytest.importorskip("rensa")
     dialogues = [dialogue(f"patient {number}", "medical", 4 + number) for number in range(60)]
     gathered = gather(lambda: iter(dialogues), "ward", tmp_path / "rows")
-    assert isinstance(gathered.rows, Stored)
+    assert isinstance(gathered.rows, ShardedRows)
     fingerprints = Fingerprints(similarity=0.8)
     monkeypatch.setattr(measure, "WORTH_PROCESSES", 2)
     alone = measured(gathered.rows, fingerprints, tmp_path / "one", "ward", 1)

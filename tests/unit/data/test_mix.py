@@ -12,10 +12,10 @@ from medctx.errors import MedctxError
 from medctx.schemas.mix import Order
 from medctx.schemas.records import Dialogue
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.quota import requested
+from medctx_data.mixture.quota import source_requests
 from medctx_data.sources.card import Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from tests.support.made_dialogues import Made, dialogue, made_of, supplied, words
 
 LONGEST = 40
@@ -139,4 +139,4 @@ def test_what_cannot_be_mixed_is_told_in_one_sentence(keys: dict[str, object], s
 
 def test_a_domain_without_a_share_is_not_opened() -> None:
     config = MixConfig.model_validate({"ratio": "0:1", "sources": SOURCES})
-    assert [one.quota.label for one in requested(config)] == ["medquad"]
+    assert [one.quota.label for one in source_requests(config)] == ["medquad"]

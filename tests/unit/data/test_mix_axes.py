@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.draws import taken
+from medctx_data.mixture.draft import read_picks
 from medctx_data.sources.card import Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from tests.support.made_dialogues import Made, made_of, supplied, told, words
 
 SIZE = 50
@@ -99,8 +99,8 @@ def test_languages_and_schools_of_medicine_come_out_as_asked(en: int, zh: int, t
 
 def test_the_medical_part_can_be_fixed_while_the_general_part_grows() -> None:
     mixes = [made(ratio=ratio, fixed="medical", tokens=900) for ratio in ("0:1", "1:1", "4:1")]
-    parts = [mixed.draft.parts[-1] for mixed in mixes]
-    medical = [[one.id for one in taken(part.rows, part.picks)] for part in parts]
+    parts = [mixed.draft.samples[-1] for mixed in mixes]
+    medical = [[one.id for one in read_picks(part.rows, part.picks)] for part in parts]
     assert medical[0] == medical[1] == medical[2]
     general = [mixed.manifest.domains[0].tokens for mixed in mixes]
     assert general == sorted(set(general))
@@ -132,7 +132,7 @@ def test_a_generator_has_no_all() -> None:
 
     def open_one(source: SourceConfig) -> Supply:
         given = supplied(source, [told("a", "what", "this")])
-        return given if source.source == "jsonl" else Supply(given.card, "", "", endless=iter(()))
+        return given if source.source == "jsonl" else Supply(given.card, "", "", generator=iter(()))
 
     with pytest.raises(MedctxError, match="'everyday' is generated without an end"):
         made_of(asked, open_one)

@@ -14,7 +14,7 @@ from medctx.io.jsonl import read_record, read_records
 from medctx.io.mix_folder import DIALOGUES
 from medctx.schemas.mix import MixManifest
 from medctx.schemas.records import Dialogue
-from medctx_data.cleaning.filters import Exclusion
+from medctx_data.cleaning.exclusions import Exclusion
 from medctx_data.cli import main as cli
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig

@@ -10,14 +10,14 @@ import pytest
 
 from medctx.schemas.records import Dialogue, Domain
 from medctx.tracking.mlflow_run import Run
-from medctx_data.mix_folder import mlflow_dataset as tracked_data
+from medctx_data.mix_folder import mlflow as tracked_data
 from medctx_data.mix_folder import plot as figure
 from medctx_data.mix_folder import write as folder
 from medctx_data.mix_folder.mlflow import record
 from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from tests.support.made_dialogues import Made, dialogue, made_of, supplied
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.schemas.mix import By
-from medctx_data.mixture.budget import Filled, Sized, allocate, fill, interleave, passes, split
+from medctx_data.mixture.budget import Filled, Sized, allocate, divide, fill_budget, interleave, shuffled_epochs
 from medctx_data.mixture.config import parse_ratio
 
 weights = st.lists(st.floats(0.01, 1000, allow_nan=False), min_size=1, max_size=6)
@@ -23,13 +24,21 @@ def rows_of(sizes: list[int], epoch: int = 1) -> list[Sized[int]]:
     return [Sized(number, epoch, size) for number, size in enumerate(sizes)]
 
 
+def tokens_of(row: Sized[int]) -> int:
+    return row.tokens
+
+
+def cost_of(by: By) -> Callable[[Sized[int]], int]:
+    return tokens_of if by == "tokens" else lambda row: 1
+
+
 def prefix(sizes: list[int], budget: int, by: By, longest: int) -> Filled[int]:
-    return fill(rows_of(sizes), budget, by=by, longest=longest, repeat=True)
+    return fill_budget(rows_of(sizes), budget, cost=cost_of(by), longest=longest, repeat=True)
 
 
 @given(weights, st.integers(0, 10**9))
 def test_budgets_never_exceed_the_total_and_miss_less_than_one_each(shares: list[float], total: int) -> None:
-    exact = split(shares, Fraction(1))
+    exact = divide(Fraction(1), shares)
     budgets = [allocate(total, share) for share in exact]
     assert sum(exact) == 1
     assert total - len(shares) < sum(budgets) <= total
@@ -61,7 +70,7 @@ def test_less_is_the_beginning_of_more(sizes: list[int], one: int, two: int, by:
 @given(lengths, st.integers(1, 60))
 def test_long_rows_are_counted_once_and_never_taken(sizes: list[int], longest: int) -> None:
     twice = rows_of(sizes) + rows_of(sizes, epoch=2)
-    filled = fill(twice, 10**9, by="tokens", longest=longest, repeat=True)
+    filled = fill_budget(twice, 10**9, cost=tokens_of, longest=longest, repeat=True)
     assert [row.row for row in filled.too_long] == [number for number, size in enumerate(sizes) if size > longest]
     assert all(row.tokens <= longest for row in filled.taken)
 
@@ -69,29 +78,29 @@ def test_long_rows_are_counted_once_and_never_taken(sizes: list[int], longest: i
 @given(lengths)
 def test_without_repeat_a_source_that_is_too_small_is_told(sizes: list[int]) -> None:
     twice = rows_of(sizes) + rows_of(sizes, epoch=2)
-    assert fill(twice, sum(sizes) * 2, by="tokens", longest=60, repeat=False).short
-    exact = fill(twice, sum(sizes), by="tokens", longest=60, repeat=False)
+    assert fill_budget(twice, sum(sizes) * 2, cost=tokens_of, longest=60, repeat=False).short
+    exact = fill_budget(twice, sum(sizes), cost=tokens_of, longest=60, repeat=False)
     assert not exact.short
     assert exact.spent == sum(sizes)
 
 
 def test_a_source_with_nothing_short_enough_ends() -> None:
     endless = (Sized(number, 1, 99) for number in iter(int, 1))
-    filled = fill(endless, 1000, by="tokens", longest=10, repeat=True)
+    filled = fill_budget(endless, 1000, cost=tokens_of, longest=10, repeat=True)
     assert not filled.taken
     assert len(filled.too_long) == filled.reached > 0
 
 
 @given(st.integers(1, 40), st.text(max_size=5))
 def test_every_pass_has_every_row_once(size: int, seed: str) -> None:
-    draws = list(islice(passes(range(size), seed), 3 * size))
-    assert draws == list(islice(passes(range(size), seed), 3 * size))
+    draws = list(islice(shuffled_epochs(range(size), seed), 3 * size))
+    assert draws == list(islice(shuffled_epochs(range(size), seed), 3 * size))
     for epoch in (1, 2, 3):
         assert sorted(draw.row for draw in draws if draw.epoch == epoch) == list(range(size))
 
 
 def test_no_rows_make_no_passes() -> None:
-    assert list(passes([], "seed")) == []
+    assert list(shuffled_epochs([], "seed")) == []
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.text(max_size=5))

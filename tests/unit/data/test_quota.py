@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
 from medctx_data.mixture.config import MixConfig
-from medctx_data.mixture.quota import SourceRequest, requested
+from medctx_data.mixture.quota import SourceRequest, source_requests
 
 weights = st.integers(1, 50)
 ratios = st.tuples(st.integers(1, 9), st.integers(1, 9)).map(lambda pair: f"{pair[0]}:{pair[1]}")
@@ -32,7 +32,7 @@ SOURCES = [
 
 
 def asked(**keys: object) -> list[SourceRequest]:
-    return requested(MixConfig.model_validate({"sources": SOURCES, **keys}))
+    return source_requests(MixConfig.model_validate({"sources": SOURCES, **keys}))
 
 
 def part(of: list[SourceRequest], **names: str) -> Fraction:

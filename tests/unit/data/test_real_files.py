@@ -1,4 +1,4 @@
-"""Cleaning and the ledger on the real files, where a checkout has them beside it."""
+"""Cleaning and the contamination report on the real files, where a checkout has them beside it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.cache import cache_folder
-from medctx_data.cleaning.filters import Uncleaned, clean
+from medctx_data.cleaning.config import CleanConfig
+from medctx_data.cleaning.filters import SourceRows, clean
 from medctx_data.cleaning.fingerprints import batches
 from medctx_data.contamination.exam_files import read_exams
-from medctx_data.contamination.exam_index import Index
-from medctx_data.contamination.overlap import touches
-from medctx_data.mixture.config import CleanConfig
+from medctx_data.contamination.exam_index import ExamIndex
+from medctx_data.contamination.overlap import find_overlaps
 from medctx_data.row_store.rows import gather
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -29,11 +29,11 @@ def file(name: str) -> Path:
     return path
 
 
-def opened(source: str, name: str) -> Uncleaned:
+def opened(source: str, name: str) -> SourceRows:
     supply = open_source(SourceConfig(source=source, path=file(name)), 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     folder = cache_folder() / source
-    return Uncleaned(source, gather(supply.read, source, folder), folder)
+    return SourceRows(source, gather(supply.read, source, folder), folder)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_medquad_and_alpaca_touch_books_in_four_rows_and_no_question() -> None:
     books = [
         f"{exam}={file(f'openstax_{exam}_{part}')}" for exam in ("anatomy", "psychology") for part in ("items", "books")
     ]
-    index = Index(read_exams([*(str(file(name)) for name in names), *books]), 0.8)
+    index = ExamIndex(read_exams([*(str(file(name)) for name in names), *books]), 0.8)
     sources = (("alpaca", "sft_general_alpaca_en"), ("medquad", "sft_medical_medquad"))
     supplies = [
         open_source(SourceConfig(source=source, path=file(name)), 0, CurriculumConfig.model_validate({}))
         for source, name in sources
     ]
     rows = chain.from_iterable(supply.read() for supply in supplies if supply.read)
-    found = [touch for batch in batches(rows) for touch in touches(batch, index)]  # type: ignore[arg-type]
-    assert {touch.where for touch in found} == {"book"}
+    found = [overlap for batch in batches(rows) for overlap in find_overlaps(batch, index)]  # type: ignore[arg-type]
+    assert {overlap.where for overlap in found} == {"book"}
     # The same four rows a plain search for thirteen equal words finds.
-    assert {touch.row for touch in found} == {"alpaca-44632", "alpaca-29721", "medquad-14278", "medquad-97"}
+    assert {overlap.row for overlap in found} == {"alpaca-44632", "alpaca-29721", "medquad-14278", "medquad-97"}

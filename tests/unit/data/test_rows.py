@@ -10,11 +10,11 @@ import pytest
 
 from medctx.schemas.records import Dialogue
 from medctx_data.row_store import rows
-from medctx_data.row_store.rows import Held, Stored, gather, shard_file
-from medctx_data.sources.card import Row, Unread
+from medctx_data.row_store.rows import MemoryRows, ShardedRows, gather, shard_file
+from medctx_data.sources.card import Row, SkippedRow
 from tests.support.made_dialogues import dialogue
 
-BROKEN = Unread("ward.jsonl:3", "malformed", "has no answer", "{}")
+BROKEN = SkippedRow("ward.jsonl:3", "malformed", "has no answer", "{}")
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,9 @@ def reading(given: list[Row], stop: int | None = None) -> tuple[Callable[[], Ite
 def test_a_small_source_stays_in_memory(tmp_path: Path) -> None:
     read, _ = reading([*some(9), BROKEN])
     gathered = gather(read, "ward", tmp_path / "ward")
-    assert isinstance(gathered.rows, Held)
+    assert isinstance(gathered.rows, MemoryRows)
     assert gathered.rows.take([8, 0]) == [some(9)[8], some(9)[0]]
-    assert gathered.unread == (BROKEN,)
+    assert gathered.skipped == (BROKEN,)
     assert not (tmp_path / "ward").exists()
 
 
@@ -53,13 +53,13 @@ def test_a_large_source_gives_the_same_rows_from_disk(tmp_path: Path) -> None:
     given = some(37)
     read, seen = reading([*given[:20], BROKEN, *given[20:]])
     gathered = gather(read, "ward", tmp_path)
-    assert isinstance(gathered.rows, Stored)
+    assert isinstance(gathered.rows, ShardedRows)
     assert len(gathered.rows) == 37
     assert gathered.rows.shards == 4
     assert [one for number in range(4) for one in gathered.rows.shard(number)] == given
     numbers = [36, 0, 10, 9, 9, 35]
     assert gathered.rows.take(numbers) == [given[number] for number in numbers]
-    assert gather(read, "ward", tmp_path).unread == (BROKEN,)
+    assert gather(read, "ward", tmp_path).skipped == (BROKEN,)
     assert len(seen) == 38
 
 
@@ -92,7 +92,7 @@ def test_drawn_rows_lie_on_disk_beyond_a_shard_and_go_with_their_owner(
     spool = rows.Spool()
     assert [spool.add(one) for one in drawn] == list(range(25))
     found = spool.rows()
-    assert isinstance(found, Stored)
+    assert isinstance(found, ShardedRows)
     assert len(list(tmp_path.glob("drawn-*/rows-*.jsonl"))) == 3
     assert found.take([24, 3, 10]) == [drawn[24], drawn[3], drawn[10]]
     elsewhere = pickle.loads(pickle.dumps(found))

@@ -13,11 +13,11 @@ from medctx.schemas.mix import MIX_FILE
 from medctx.schemas.records import Dialogue
 from medctx_data.mix_folder import parquet as shards
 from medctx_data.mix_folder import write as folder
-from medctx_data.mixture.compose import Draft
 from medctx_data.mixture.config import MixConfig
+from medctx_data.mixture.draft import Draft
 from medctx_data.sources.card import Supply
+from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import domain_of
 from tests.support.made_dialogues import Made, dialogue, made_of, supplied
 
 pytest.importorskip("pyarrow")
@@ -76,7 +76,7 @@ def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> 
     folder.write(tmp_path, first)
     (tmp_path / MIX_FILE).unlink()
     (tmp_path / shards.UNFINISHED).write_text("another", encoding="utf-8")
-    other = Draft(second.config, "other", second.parts, second.entries)
+    other = Draft(second.config, "other", second.samples, second.entries)
     assert folder.write(tmp_path, other).digest == made(seed=1).manifest.digest
 
 

@@ -13,7 +13,7 @@ from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue
 from medctx_data.sources import files
-from medctx_data.sources.card import HUB, Supply, Unread
+from medctx_data.sources.card import HUB, SkippedRow, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -26,7 +26,7 @@ def opened(**keys: object) -> Supply:
     return open_source(SourceConfig.model_validate(keys), 0, CurriculumConfig.model_validate({}))
 
 
-def read(**keys: object) -> list[Dialogue | Unread]:
+def read(**keys: object) -> list[Dialogue | SkippedRow]:
     supply = opened(**keys)
     assert supply.read is not None
     return list(supply.read())
@@ -90,9 +90,9 @@ def test_own_dialogues_keep_their_ids_and_must_be_of_one_domain(tmp_path: Path) 
     path.write_text("".join(one.model_dump_json() + "\n" for one in own), encoding="utf-8")
     kept, other = read(source="jsonl", name="ward", path=path, domain="medical")
     assert isinstance(kept, Dialogue) and (kept.id, kept.source) == ("one", "ward")
-    assert isinstance(other, Unread)
+    assert isinstance(other, SkippedRow)
     assert (other.place, other.reason) == (f"{path}:2", "malformed")
-    assert "is a general Dialogue but the config says domain: medical" in other.why
+    assert "is a general Dialogue but the config says domain: medical" in other.detail
 
 
 def test_own_parquet_holds_dialogues_or_the_columns_of_a_shape(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_malformed_row_is_told_with_its_place_and_the_rest_is_read(tmp_path: P
     good = b'{"instruction": "q", "output": "a"}\n'
     path.write_bytes(good + b"\n" + line + b"\n" + good)
     first, bad, last = read(source="alpaca", path=path)
-    assert isinstance(bad, Unread)
+    assert isinstance(bad, SkippedRow)
     assert (bad.place, bad.reason) == (f"{path}:3", "malformed")
-    assert bad.why.startswith(why)
+    assert bad.detail.startswith(why)
     assert bad.row
     assert isinstance(first, Dialogue) and isinstance(last, Dialogue) and last.id == "alpaca-4"
 
@@ -155,13 +155,13 @@ def test_csv_json_arrays_and_folders_are_read(tmp_path: Path, write_rows: Write)
     (tmp_path / "a.csv").write_text('instruction,output\n"two\nlines","a, b"\nshort\n', encoding="utf-8-sig")
     found = read(source="alpaca", path=tmp_path / "a.csv")
     assert isinstance(found[0], Dialogue) and found[0].turns[0].content == "two\nlines"
-    assert isinstance(found[1], Unread) and "has 1 columns where the first line names 2" in found[1].why
+    assert isinstance(found[1], SkippedRow) and "has 1 columns where the first line names 2" in found[1].detail
     (tmp_path / "b.json").write_text(json.dumps([row("Q", "A"), 5]), encoding="utf-8")
     found = read(source="alpaca", path=tmp_path / "b.json")
     assert isinstance(found[0], Dialogue)
-    assert isinstance(found[1], Unread) and found[1].place == f"{tmp_path / 'b.json'}:2"
+    assert isinstance(found[1], SkippedRow) and found[1].place == f"{tmp_path / 'b.json'}:2"
     (tmp_path / "b.json").write_text('[{"instruction": "q", "output": "a"}, {', encoding="utf-8")
-    with pytest.raises(MedctxError, match=r"b\.json is no JSON array to its end"):
+    with pytest.raises(MedctxError, match=r"b\.json is not a complete JSON array"):
         read(source="alpaca", path=tmp_path / "b.json")
     folder = tmp_path / "several"
     folder.mkdir()
@@ -176,7 +176,7 @@ def test_csv_json_arrays_and_folders_are_read(tmp_path: Path, write_rows: Write)
     [
         ({"path": "/nowhere.jsonl"}, "path /nowhere.jsonl of the source 'alpaca' does not exist"),
         ({"path": "FOLDER"}, "holds no file that ends in .jsonl"),
-        ({"path": "FOLDER/a.txt"}, "of no kind that is read"),
+        ({"path": "FOLDER/a.txt"}, "has an unknown format"),
     ],
 )
 def test_a_path_that_cannot_be_read_is_told(tmp_path: Path, keys: dict[str, str], sentence: str) -> None:

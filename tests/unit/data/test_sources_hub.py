@@ -14,10 +14,10 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.fetch import url as download
 from medctx.fetch.pinned import RECORD, Remote
 from medctx.schemas.records import Dialogue
+from medctx_data.cli.tables import described, recorded
 from medctx_data.sources.card import SourceCard, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.describe import described, recorded
 from medctx_data.sources.registry import open_source
 from tests.support.hub_stand_in import Hub
 from tests.support.publisher import published

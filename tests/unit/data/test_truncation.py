@@ -1,4 +1,4 @@
-"""The account counts what lies beyond a cut, token by token."""
+"""The truncation report counts what lies beyond a cut, token by token."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 from medctx.io.jsonl import read_record
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer as tokenizers
-from medctx_data.cli import truncation as account_cli
+from medctx_data.cli import truncation as truncation_cli
+from medctx_data.long_context.config import WrapConfig
 from medctx_data.long_context.wording import evidence, kind_of
-from medctx_data.long_context.wrap import WrapConfig, wrap
-from medctx_data.truncation.measure import Measured, Span, measure
-from medctx_data.truncation.report import TruncationReport, account
+from medctx_data.long_context.wrap import wrap
+from medctx_data.truncation.measure import DialogueSpans, Span, measure
+from medctx_data.truncation.report import TruncationReport, truncation_by_source
 
 spans = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
 lengths = st.integers(1, 100)
 measured = st.lists(
     st.builds(
-        lambda source, tokens, answers, shown: Measured(
+        lambda source, tokens, answers, shown: DialogueSpans(
             source,
             tokens,
             tuple(span for span in shown if span.end <= tokens),
@@ -40,14 +41,14 @@ measured = st.lists(
 
 @given(dialogues=measured, maximums=st.lists(lengths, min_size=1, max_size=3))
 @settings(max_examples=80, deadline=None)
-def test_the_account_is_what_counting_token_by_token_gives(dialogues: list[Measured], maximums: list[int]) -> None:
-    found = {one.source: one for one in account(dialogues, maximums)}
+def test_the_report_is_what_counting_token_by_token_gives(dialogues: list[DialogueSpans], maximums: list[int]) -> None:
+    found = {one.source: one for one in truncation_by_source(dialogues, maximums)}
     assert list(found) == sorted({one.source for one in dialogues})
     for source, one in found.items():
         own = [dialogue for dialogue in dialogues if dialogue.source == source]
         assert (one.dialogues, one.tokens) == (len(own), sum(dialogue.tokens for dialogue in own))
-        assert [at.maximum for at in one.at_most] == sorted(set(maximums))
-        for at in one.at_most:
+        assert [at.maximum for at in one.maximums] == sorted(set(maximums))
+        for at in one.maximums:
             over = [dialogue for dialogue in own if dialogue.tokens > at.maximum]
             assert (at.over, at.tokens_over) == (len(over), sum(dialogue.tokens for dialogue in over))
             assert at.tokens_cut == sum(dialogue.tokens - at.maximum for dialogue in over)
@@ -86,8 +87,8 @@ def test_places_are_those_of_the_chat_template(tokenizer_folder: Path) -> None:
     """One token a word, and one each for the template's marks: <user> ... <end> <assistant> ... <end>."""
     tokenizer = tokenizers.load(tokenizer_folder)
     long, short = measure([dialogue(0, 5, 3), dialogue(1, 2, 1)], tokenizer, 8)
-    assert long == Measured("test", 12, (Span(8, 11),), (Span(8, 11),))
-    assert short == Measured("test", 7)
+    assert long == DialogueSpans("test", 12, (Span(8, 11),), (Span(8, 11),))
+    assert short == DialogueSpans("test", 7)
 
 
 def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: Path) -> None:
@@ -103,7 +104,7 @@ def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: P
             (begin, end) = evidence(one)[0]
             before = len(one.turns[0].content[:begin].split()) + 1
             assert shown == Span(before, before + 5) and end > begin
-    ends = {at.end.evidence for one in account(measure(out, tokenizer, 50), [50]) for at in one.at_most}
+    ends = {at.end.evidence for one in truncation_by_source(measure(out, tokenizer, 50), [50]) for at in one.maximums}
     # Half of the 30 answerable ones have their evidence first, where a cut at the end spares it.
     assert ends == {25}
 
@@ -114,11 +115,11 @@ def test_turns_that_the_template_strips_or_changes_are_found_or_counted(tmp_path
         update={"turns": (Turn(role="user", content=" a b \n"), Turn(role="assistant", content="\n c d "))}
     )
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content | trim }} <end> {% endfor %}"
-    assert list(measure([loose], tokenizer, 1)) == [Measured("test", 8, (Span(5, 7),), (Span(5, 7),))]
+    assert list(measure([loose], tokenizer, 1)) == [DialogueSpans("test", 8, (Span(5, 7),), (Span(5, 7),))]
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content | upper }} <end> {% endfor %}"
-    assert list(measure([loose], tokenizer, 1)) == [Measured("test", 8)]
-    (one,) = account(measure([loose], tokenizer, 1), [4])
-    assert (one.at_most[0].unlocated, one.at_most[0].over) == (1, 1)
+    assert list(measure([loose], tokenizer, 1)) == [DialogueSpans("test", 8)]
+    (one,) = truncation_by_source(measure([loose], tokenizer, 1), [4])
+    assert (one.maximums[0].unlocated, one.maximums[0].over) == (1, 1)
 
 
 @pytest.fixture
@@ -144,24 +145,24 @@ def mixed(tmp_path: Path, tokenizer_folder: Path) -> Path:
 
 
 def call(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(account_cli.command, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(truncation_cli.command, [str(argument) for argument in arguments])
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command_shows_a_table_and_writes_the_account(mixed: Path, tokenizer_folder: Path, tmp_path: Path) -> None:
+def test_the_command_shows_a_table_and_writes_the_report(mixed: Path, tokenizer_folder: Path, tmp_path: Path) -> None:
     code, shown, told = call(mixed, "--tokenizer", tokenizer_folder, "--max", 20, 40, "--out", tmp_path / "out")
     assert code == 0, told
     assert "alpaca" in shown and "medquad" in shown
-    written = read_record(tmp_path / "out" / account_cli.FILE, TruncationReport)
+    written = read_record(tmp_path / "out" / truncation_cli.FILE, TruncationReport)
     general, medical = written.sources
     assert (general.source, general.dialogues, general.tokens, general.longest) == ("alpaca", 2, 58, 47)
-    assert [at.maximum for at in general.at_most] == [20, 40]
-    at = general.at_most[0]
+    assert [at.maximum for at in general.maximums] == [20, 40]
+    at = general.maximums[0]
     assert (at.over, at.tokens_cut, at.tokens_over) == (1, 27, 47)
     # <user> 3 words <end> <assistant> 40 words <end>: 14 and 20 - 1 words of the answer are kept.
     assert (at.end.answer_tokens, at.start.answer_tokens) == (26, 21)
     assert (at.end.evidence, at.start.evidence) == (1, 1)
-    at = medical.at_most[0]
+    at = medical.maximums[0]
     assert (at.end.answer_tokens, at.start.answer_tokens, at.start.evidence) == (5, 0, 0)
     assert call(mixed, "--max", 20)[0] == 0
 

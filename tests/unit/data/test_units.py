@@ -22,7 +22,7 @@ def shingle_sets(several: list[str]) -> list[set[int]]:
     return [set(numbers[begin:end].tolist()) for begin, end in pairwise(starts)]
 
 
-def alike(one: str, two: str) -> float:
+def similar_rows(one: str, two: str) -> float:
     numbers, starts = Units([one, two]).shingles()
     return similarity(numbers[: starts[1]], numbers[starts[1] :])
 
@@ -46,7 +46,7 @@ def test_windows_are_equal_where_their_units_are(several: list[str], width: int)
 def test_similarity_is_that_of_the_sets_of_shingles(one: str, two: str) -> None:
     first, second = shingle_sets([one, two])
     expected = len(first & second) / len(first | second) if first | second else 0.0
-    assert alike(one, two) == pytest.approx(expected)
+    assert similar_rows(one, two) == pytest.approx(expected)
 
 
 @given(st.lists(texts, min_size=1, max_size=5))
@@ -71,13 +71,13 @@ def test_a_text_as_a_whole_is_the_window_of_its_length(text: str) -> None:
     ],
 )
 def test_case_punctuation_and_width_do_not_count(one: str, two: str) -> None:
-    assert alike(one, two) == 1
+    assert similar_rows(one, two) == 1
 
 
 def test_words_and_characters_do_count() -> None:
-    assert alike("what causes gout in men", "what causes gout in women") < 1
-    assert alike("痛风的病因是什么", "痛风的病因有什么") < 1
-    assert alike("", "") == 0
+    assert similar_rows("what causes gout in men", "what causes gout in women") < 1
+    assert similar_rows("痛风的病因是什么", "痛风的病因有什么") < 1
+    assert similar_rows("", "") == 0
 
 
 @pytest.mark.parametrize("form", ["{letter}. {option}", "({letter}) {option}", "{letter}) {option}"])
@@ -89,12 +89,14 @@ def test_options_in_another_order_are_the_same_shingles(form: str) -> None:
         )
         for order in permutations(OPTIONS)
     ]
-    assert all(alike(written[0], other) == 1 for other in written)
-    assert alike(written[0], "\n".join(["Which finding is typical of gout?", *OPTIONS])) == 1
+    assert all(similar_rows(written[0], other) == 1 for other in written)
+    assert similar_rows(written[0], "\n".join(["Which finding is typical of gout?", *OPTIONS])) == 1
 
 
 def test_chinese_options_in_a_line_are_the_same_in_another_order() -> None:
-    assert alike("下列哪项正确？ A.后鼻道狭窄 B.鼻腔相对较小", "下列哪项正确？\nA.鼻腔相对较小\nB.后鼻道狭窄") == 1
+    assert (
+        similar_rows("下列哪项正确？ A.后鼻道狭窄 B.鼻腔相对较小", "下列哪项正确？\nA.鼻腔相对较小\nB.后鼻道狭窄") == 1
+    )
 
 
 def test_spans_are_those_of_the_units() -> None:

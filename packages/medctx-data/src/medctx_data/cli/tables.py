@@ -1,4 +1,4 @@
-"""Mixes and sources as tables a person reads."""
+"""Mixes and sources as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
+from medctx.fetch.pinned import RECORD, Recorded, Remote
+from medctx.io.cache import cache_folder
 from medctx.schemas.mix import MixManifest, Share
 from medctx.schemas.records import Dialogue
-from medctx_data.sources.card import SourceCard
-from medctx_data.sources.describe import described
+from medctx_data.sources.card import FORMS, SourceCard
 
 BAR = 40
 EXAMPLES = 3
@@ -31,7 +32,7 @@ def _numbers(share: Share) -> tuple[str, ...]:
 
 
 def shares(manifest: MixManifest) -> Table:
-    """Asked and realised shares of domains and sources."""
+    """Table of requested and realised shares of domains and sources."""
     fixed = "" if manifest.fixed == "total" else f" of the {manifest.fixed} part"
     budget = "amounts" if manifest.budget is None else f"budget {manifest.budget:,} {manifest.by}{fixed}"
     table = Table(
@@ -53,56 +54,56 @@ def shares(manifest: MixManifest) -> Table:
 
 
 def groups(manifest: MixManifest) -> Table | None:
-    """Languages and schools of medicine within the domains; nothing where there is but one of each."""
+    """Table of languages and schools of medicine within the domains; None where there is only one of each."""
     groups = (manifest.languages, manifest.subdomains)
-    shown = [one for group in groups if len({each.name for each in group}) > 1 for one in group]
-    if not shown:
+    rows = [row for group in groups if len({row.name for row in group}) > 1 for row in group]
+    if not rows:
         return None
     table = Table(title="languages and sub-domains, of their domain")
     table.add_column("")
     for name in ("by tokens", "by dialogues", "tokens", "dialogues"):
         table.add_column(name, justify="right")
-    for one in shown:
+    for row in rows:
         table.add_row(
-            f"{one.domain} {one.name}",
-            _percent(one.token_share),
-            _percent(one.dialogue_share),
-            f"{one.tokens:,}",
-            f"{one.dialogues:,}",
+            f"{row.domain} {row.name}",
+            _percent(row.token_share),
+            _percent(row.dialogue_share),
+            f"{row.tokens:,}",
+            f"{row.dialogues:,}",
         )
     return table
 
 
 def drops(manifest: MixManifest) -> Table | None:
-    """Rows left out, by source and reason; nothing where there are none."""
-    reasons = sorted({reason for one in manifest.sources for reason in one.dropped})
+    """Table of rows left out, by source and reason; None where there are none."""
+    reasons = sorted({reason for source in manifest.sources for reason in source.dropped})
     if not reasons:
         return None
     table = Table(title="rows left out (each is named in exclusions.jsonl)")
     for name in ("source", "usable rows", *reasons):
         table.add_column(name, justify="right" if name != "source" else "left")
-    for one in manifest.sources:
-        usable = "endless" if one.rows is None else f"{one.rows:,}"
-        table.add_row(one.label, usable, *(f"{one.dropped.get(reason, 0):,}" for reason in reasons))
+    for source in manifest.sources:
+        usable = "endless" if source.rows is None else f"{source.rows:,}"
+        table.add_row(source.label, usable, *(f"{source.dropped.get(reason, 0):,}" for reason in reasons))
     return table
 
 
 def lengths(manifest: MixManifest) -> Table:
-    """The histogram of Dialogue lengths."""
+    """Histogram of Dialogue lengths."""
     table = Table(title="length in tokens")
     for name in ("at most", "general", "medical"):
         table.add_column(name, justify="right")
     table.add_column("")
-    most = max((one.general + one.medical for one in manifest.lengths), default=1)
-    for one in manifest.lengths:
-        general, medical = round(BAR * one.general / most), round(BAR * one.medical / most)
+    most = max((row.general + row.medical for row in manifest.lengths), default=1)
+    for row in manifest.lengths:
+        general, medical = round(BAR * row.general / most), round(BAR * row.medical / most)
         bar = f"[blue]{'█' * general}[/][red]{'▒' * medical}[/]"
-        table.add_row(f"{one.upto:,}", f"{one.general:,}", f"{one.medical:,}", bar)
+        table.add_row(f"{row.upto:,}", f"{row.general:,}", f"{row.medical:,}", bar)
     return table
 
 
 def examples(dialogues: Iterable[Dialogue]) -> list[Dialogue]:
-    """The first Dialogue of each source, filled up with the next ones, :data:`EXAMPLES` in all."""
+    """Return :data:`EXAMPLES` Dialogues: the first of each source, then the next ones."""
     firsts: dict[str, Dialogue] = {}
     further: list[Dialogue] = []
     for dialogue in dialogues:
@@ -114,7 +115,7 @@ def examples(dialogues: Iterable[Dialogue]) -> list[Dialogue]:
 
 
 def text_of(dialogue: Dialogue) -> str:
-    """A Dialogue as text, long turns shortened in the middle."""
+    """Return a Dialogue as text, long turns shortened in the middle."""
     lines = [f"--- {dialogue.id} ({dialogue.domain}, {dialogue.language}, {dialogue.licence or 'licence not stated'})"]
     for turn in dialogue.turns:
         content = turn.content
@@ -126,7 +127,7 @@ def text_of(dialogue: Dialogue) -> str:
 
 
 def sources(cards: Iterable[SourceCard]) -> Table:
-    """One line for each source."""
+    """Table with one row per source."""
     table = Table(title="sources")
     for name in ("name", "domain", "language", "form", "licence"):
         table.add_column(name)
@@ -135,9 +136,59 @@ def sources(cards: Iterable[SourceCard]) -> Table:
     return table
 
 
-def card(one: SourceCard) -> Table:
-    """A card, one line for each thing known."""
-    table = Table(title=one.name, show_header=False)
-    for name, value in described(one):
+def recorded(remotes: tuple[Remote, ...]) -> list[Recorded]:
+    """Return what the first download of each of these files recorded.
+
+    A file of a data set may have been requested at the commit of its sibling instead of the card's revision.
+    """
+    record = cache_folder() / RECORD
+    if not remotes or not record.is_file():
+        return []
+    # Read without recovery: another process may be writing the last line.
+    whole = record.read_text(encoding="utf-8").rpartition("\n")[0]
+    lines = [Recorded.model_validate_json(line) for line in whole.splitlines()]
+    revisions = {line.revision for line in lines if line.remote == remotes[0]} | {""}
+    matching = []
+    for remote in remotes:
+        candidates = [remote, *(remote.model_copy(update={"revision": revision}) for revision in revisions)]
+        matching += [line for line in lines if line.remote in candidates][:1]
+    return matching
+
+
+def _revision(card: SourceCard) -> str:
+    if not card.files:
+        return ""
+    lines = recorded(card.files)
+    if not lines:
+        return "none recorded: the newest one is fetched and kept from then on"
+    names = ", ".join(dict.fromkeys(line.revision or f"digest {line.digest}" for line in lines))
+    return f"{names} (recorded on {lines[0].date[:10]})"
+
+
+def described(card: SourceCard) -> list[tuple[str, str]]:
+    """Return names and values of everything known about a source."""
+    rows = (
+        ("domain", card.domain or "as the config states"),
+        ("sub-domain", card.subdomain),
+        ("language", card.language or "as each row states or is written"),
+        ("licence", card.licence),
+        ("restriction", card.restriction),
+        ("citation", card.citation),
+        ("published", card.published),
+        ("data set", card.hub),
+        ("files", "\n".join(remote.file or remote.place for remote in card.files)),
+        ("revision", _revision(card)),
+        ("form", FORMS[card.form]),
+        ("columns", "\n".join(f"{part}: {column!r}" for part, column in card.columns.items())),
+        ("held out", f"rows whose id is listed in {card.held_out.place}" if card.held_out else ""),
+        ("unconfirmed", card.unconfirmed),
+    )
+    return [(name, value) for name, value in rows if value]
+
+
+def card(source: SourceCard) -> Table:
+    """Table of a card, one row per property."""
+    table = Table(title=source.name, show_header=False)
+    for name, value in described(source):
         table.add_row(name, value)
     return table

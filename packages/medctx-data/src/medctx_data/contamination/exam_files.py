@@ -1,4 +1,4 @@
-"""The exam side of a ledger: questions and Passages from files, as ExamItem and Passage records or in the row schema.
+"""The exam side of a contamination report: questions and Passages from files, as records or in the row schema.
 
 The row schema: ``id``, ``question``, ``options`` (letter -> text), and where there is one ``context`` (the evidence
 itself) or ``book_id``; Passages: ``book_id`` or ``id``, ``text``.
@@ -16,10 +16,16 @@ from medctx.io.jsonl import read_rows
 from medctx.schemas.contamination import ITEMS, PASSAGES
 
 
-class Question(NamedTuple):
-    """An item as far as it can be found again: its question, its options' texts, the Passages of its evidence.
+class ExamQuestion(NamedTuple):
+    """What is compared of an item.
 
-    ``fact``: what it is about, where it is asked without evidence and its record says so.
+    Attributes:
+        exam: Its exam.
+        item: Its id.
+        question: Its question.
+        options: The texts of its options.
+        evidence: Ids of the Passages of its evidence.
+        fact: What it is about, where it is asked without evidence and its record says so; else ``""``.
     """
 
     exam: str
@@ -30,7 +36,7 @@ class Question(NamedTuple):
     fact: str = ""
 
 
-class Page(NamedTuple):
+class ExamPassage(NamedTuple):
     """A Passage and the items whose evidence it is."""
 
     exam: str
@@ -40,12 +46,12 @@ class Page(NamedTuple):
 
 
 class ExamTexts(NamedTuple):
-    """Everything of one exam."""
+    """All questions and Passages of one exam, with the digest of its files."""
 
     exam: str
     digest: str
-    questions: tuple[Question, ...]
-    pages: tuple[Page, ...]
+    questions: tuple[ExamQuestion, ...]
+    passages: tuple[ExamPassage, ...]
 
 
 def _text(row: dict[str, object], *keys: str) -> str:
@@ -55,106 +61,109 @@ def _text(row: dict[str, object], *keys: str) -> str:
 def _texts(row: dict[str, object], key: str) -> tuple[str, ...]:
     value = row.get(key)
     values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return tuple(one for one in values if isinstance(one, str))
+    return tuple(text for text in values if isinstance(text, str))
 
 
 def _named(argument: str) -> tuple[str, Path]:
-    """``NAME=FILE``, or a file alone."""
-    name, found, path = argument.partition("=")
-    return (name, Path(path)) if found and not Path(argument).exists() else ("", Path(argument))
+    """Split ``NAME=FILE``; the name of a file alone is ``""``."""
+    name, separator, path = argument.partition("=")
+    return (name, Path(path)) if separator and not Path(argument).exists() else ("", Path(argument))
 
 
-def _question(exam: str, row: dict[str, object], place: str) -> tuple[Question, Page | None]:
+def _question(exam: str, row: dict[str, object], place: str) -> tuple[ExamQuestion, ExamPassage | None]:
     item = _text(row, "id")
     if not item:
-        raise MedctxError(f"{place} has a question but no id; a ledger names items by their id, so give it one.")
+        raise MedctxError(f"{place} has a question but no id; overlaps name items by their id, so give it one.")
     context, book = _text(row, "context"), _text(row, "book_id")
     evidence = _texts(row, "evidence") or ((book,) if book else ())
-    page = None
+    passage = None
     if context and not evidence:
-        page = Page(exam, f"{item}/context", context)
-        evidence = (page.passage,)
+        passage = ExamPassage(exam, f"{item}/context", context)
+        evidence = (passage.passage,)
     fact = "" if evidence else _text(row, "cluster")
-    return Question(exam, item, _text(row, "question"), _texts(row, "options"), evidence, fact), page
+    return ExamQuestion(exam, item, _text(row, "question"), _texts(row, "options"), evidence, fact), passage
 
 
 def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".jsonl")
 
 
-def _grouped(
-    questions: Iterable[Question], pages: Iterable[Page], digests: dict[str, list[str]]
+def _by_exam(
+    questions: Iterable[ExamQuestion], passages: Iterable[ExamPassage], digests: dict[str, list[str]]
 ) -> tuple[ExamTexts, ...]:
-    asked: dict[str, list[Question]] = {}
+    exam_questions: dict[str, list[ExamQuestion]] = {}
     for question in questions:
-        asked.setdefault(question.exam, []).append(question)
-    shown: dict[str, dict[str, Page]] = {}
-    for page in pages:
-        shown.setdefault(page.exam, {})[page.passage] = page
-    found = []
-    for exam in dict.fromkeys([*asked, *shown]):
-        own = asked.get(exam, [])
+        exam_questions.setdefault(question.exam, []).append(question)
+    exam_passages: dict[str, dict[str, ExamPassage]] = {}
+    for passage in passages:
+        exam_passages.setdefault(passage.exam, {})[passage.passage] = passage
+    exams = []
+    for exam in dict.fromkeys([*exam_questions, *exam_passages]):
         items: dict[str, list[str]] = {}
-        for question in own:
-            for passage in question.evidence:
-                items.setdefault(passage, []).append(question.item)
-        books = tuple(page._replace(items=tuple(items.get(page.passage, ()))) for page in shown.get(exam, {}).values())
-        found.append(ExamTexts(exam, digest.of_value(digests[exam]), tuple(own), books))
-    return tuple(found)
+        for question in exam_questions.get(exam, []):
+            for name in question.evidence:
+                items.setdefault(name, []).append(question.item)
+        with_items = tuple(
+            passage._replace(items=tuple(items.get(passage.passage, ())))
+            for passage in exam_passages.get(exam, {}).values()
+        )
+        exam_digest = digest.of_value(digests[exam])
+        exams.append(ExamTexts(exam, exam_digest, tuple(exam_questions.get(exam, [])), with_items))
+    return tuple(exams)
 
 
-class _Read:
-    """What files gave so far. Pages without an exam wait until it is known whose evidence they are."""
+class _Collected:
+    """Questions and Passages of the files read so far. Passages without an exam wait until all questions are known."""
 
     def __init__(self) -> None:
-        self.questions: list[Question] = []
-        self.pages: list[Page] = []
+        self.questions: list[ExamQuestion] = []
+        self.passages: list[ExamPassage] = []
         self.digests: dict[str, list[str]] = {}
-        self._waiting: list[tuple[Page, Path, str]] = []
+        self._waiting: list[tuple[ExamPassage, Path, str]] = []
 
-    def take(self, name: str, path: Path) -> None:
-        """Read one file; ``name`` is the exam it belongs to, "" where its rows say."""
-        named: set[str] = set()
-        waiting: list[Page] = []
+    def add(self, name: str, path: Path) -> None:
+        """Read one file; ``name`` is its exam, ``""`` where its rows state it."""
+        exams: set[str] = set()
+        waiting: list[ExamPassage] = []
         empty = True
         for number, row in read_rows(path):
             empty = False
             place = f"{path}:{number}"
             exam = name or _text(row, "exam")
             if _text(row, "question"):
-                question, page = _question(exam or _stem(path), row, place)
+                question, passage = _question(exam or _stem(path), row, place)
                 self.questions.append(question)
-                self.pages += [page] if page else []
-                named.add(question.exam)
+                self.passages += [passage] if passage else []
+                exams.add(question.exam)
             elif _text(row, "text") and _text(row, "book_id", "id"):
-                page = Page(exam, _text(row, "book_id", "id"), _text(row, "text"))
+                passage = ExamPassage(exam, _text(row, "book_id", "id"), _text(row, "text"))
                 if exam:
-                    self.pages.append(page)
-                    named.add(exam)
+                    self.passages.append(passage)
+                    exams.add(exam)
                 else:
-                    waiting.append(page)
+                    waiting.append(passage)
             else:
                 raise MedctxError(
                     f"{place} is neither an item (id and question) nor a Passage (id or book_id, and text); mend it."
                 )
         if empty:
             raise MedctxError(f"{path} holds no rows; give a file with one item or Passage a line.")
-        own = digest.of_file(path)
-        self._waiting += [(page, path, own) for page in waiting]
-        for exam in sorted(named):
-            self.digests.setdefault(exam, []).append(own)
+        file_digest = digest.of_file(path)
+        self._waiting += [(passage, path, file_digest) for passage in waiting]
+        for exam in sorted(exams):
+            self.digests.setdefault(exam, []).append(file_digest)
 
-    def settle(self) -> None:
-        """Give waiting pages to the exams whose items name them; to one of their own where none does."""
+    def assign_waiting(self) -> None:
+        """Give waiting Passages to the exams whose items name them, else to an exam named after their file."""
         exams: dict[str, list[str]] = {}
         for question in self.questions:
-            for passage in question.evidence:
-                exams.setdefault(passage, []).append(question.exam)
-        for page, path, own in self._waiting:
-            for exam in dict.fromkeys(exams.get(page.passage, [_stem(path)])):
-                self.pages.append(page._replace(exam=exam))
+            for name in question.evidence:
+                exams.setdefault(name, []).append(question.exam)
+        for passage, path, file_digest in self._waiting:
+            for exam in dict.fromkeys(exams.get(passage.passage, [_stem(path)])):
+                self.passages.append(passage._replace(exam=exam))
                 known = self.digests.setdefault(exam, [])
-                known += [own] if own not in known else []
+                known += [file_digest] if file_digest not in known else []
 
 
 def _files(name: str, path: Path) -> list[tuple[str, Path]]:
@@ -163,21 +172,23 @@ def _files(name: str, path: Path) -> list[tuple[str, Path]]:
         return [(name, path)]
     if not (path / ITEMS).is_file():
         raise MedctxError(
-            f"The folder {path} holds no {ITEMS}; give a exam-plan-... folder that an exam left, or a file."
+            f"The folder {path} holds no {ITEMS}; give an exam-plan-... folder that medctx-eval run wrote, or a file."
         )
     return [(name, path / file) for file in (ITEMS, PASSAGES) if (path / file).is_file()]
 
 
 def read_exams(arguments: Sequence[str]) -> tuple[ExamTexts, ...]:
-    """Read ``PATH`` or ``NAME=PATH`` arguments: files, or folders with :data:`ITEMS` and :data:`PASSAGES`.
+    """Read exams from ``PATH`` or ``NAME=PATH`` arguments: files, or folders with :data:`ITEMS` and :data:`PASSAGES`.
 
     Files of one NAME are one exam, whose Passages its items may name. Without a name an item belongs to the exam it
-    says, else to one called as its file; a Passage to the exams whose items name it as evidence. Raises MedctxError
-    with file:line at a row that is neither a question nor a Passage.
+    states, else to one named after its file; a Passage to the exams whose items name it as evidence.
+
+    Raises:
+        MedctxError: A row is neither a question nor a Passage; the error names file and line.
     """
-    found = _Read()
+    collected = _Collected()
     for argument in arguments:
         for name, path in _files(*_named(argument)):
-            found.take(name, path)
-    found.settle()
-    return _grouped(found.questions, found.pages, found.digests)
+            collected.add(name, path)
+    collected.assign_waiting()
+    return _by_exam(collected.questions, collected.passages, collected.digests)

@@ -1,4 +1,4 @@
-"""What exams say, laid out so that millions of training texts can be held against it."""
+"""An index of exam questions and Passages, against which millions of training texts can be compared."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ import numpy as np
 from medctx.schemas.contamination import Where
 from medctx_data.contamination.exam_files import ExamTexts
 from medctx_data.text import minhash
-from medctx_data.text.hash_index import Table
+from medctx_data.text.hash_index import HashIndex
 from medctx_data.text.ngrams import Units
 from medctx_data.text.segments import Numbers
 
 GRAM = 13
 SHORTEST = 8
-"""A question of fewer words than a gram is looked for as a whole if it has so many, else only as a whole turn."""
+"""A question shorter than a gram is looked for inside turns if it has at least so many words, else only as a turn."""
 COMMON = 10
-"""A gram that more questions or Passages than this share is a phrase of the trade, and touches nothing."""
+"""A gram of more questions or Passages than this is a common phrase and is ignored."""
 FEWEST_SHINGLES = 5
-"""Sets of fewer shingles are not compared: one phrase in common would make them alike."""
+"""Sets with fewer shingles are not compared: one common phrase would make them similar."""
 CHARACTERS = 1_000_000
-"""About so many are laid out as units at the same time."""
+"""Approximate number of characters whose units are in memory at the same time."""
 _FEWEST_UNITS = 3
 
 OwnerT = TypeVar("OwnerT")
 
 
 class Target(NamedTuple):
-    """A question or a Passage.
+    """A question or a Passage to look for.
 
-    ``items``: what is touched when it is found; ``numbers``: its units; ``options``: those of each option; ``grams``:
-    how many different grams of it are looked for; ``fact``: what a question asks for that is to be known.
+    Attributes:
+        exam: Its exam.
+        items: Items that overlap where it is found.
+        where: Whether it is a question or a Passage of a Book.
+        passage: Id of the Passage, ``""`` for a question.
+        numbers: Numbers of its units.
+        options: Numbers of the units of each option.
+        grams: How many different grams of it are looked for.
+        fact: Fact that a question asks for without evidence, ``""`` where there is none.
     """
 
     exam: str
@@ -45,8 +52,8 @@ class Target(NamedTuple):
     fact: str = ""
 
 
-class _Laid(NamedTuple):
-    """A target with all its grams, its whole as one number (None where it is not looked for), its sets of shingles."""
+class _Entry(NamedTuple):
+    """A target with all its grams, its whole as one number (None where not looked for) and its sets of shingles."""
 
     target: Target
     grams: Numbers
@@ -56,7 +63,7 @@ class _Laid(NamedTuple):
 
 
 class _Texts:
-    """Texts laid out as units together; of each its units, its grams, its shingles, its whole as one number."""
+    """Units, grams and shingles of several texts, computed together."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         units = Units(texts)
@@ -68,11 +75,11 @@ class _Texts:
         self.unspaced = units.unspaced()
 
     def numbers(self, text: int) -> Numbers:
-        """Its units."""
+        """The units of one text."""
         return self._units.numbers[self._units.starts[text] : self._units.starts[text + 1]]
 
     def grams(self, text: int) -> Numbers:
-        """Every gram of it."""
+        """Its grams."""
         return self._grams[self._gram_starts[text] : self._gram_starts[text + 1]]
 
     def shingles(self, text: int) -> Numbers:
@@ -80,56 +87,56 @@ class _Texts:
         return self._shingles[self._shingle_starts[text] : self._shingle_starts[text + 1]]
 
 
-def _together(several: Iterable[tuple[OwnerT, list[str]]]) -> Iterator[tuple[OwnerT, _Texts, range]]:
-    """Owners with their texts, laid out many at a time: which of the texts are theirs."""
+def _batched(owned_texts: Iterable[tuple[OwnerT, list[str]]]) -> Iterator[tuple[OwnerT, _Texts, range]]:
+    """Process the texts of several owners together; yield each owner with the numbers of its texts."""
     waiting: list[tuple[OwnerT, range]] = []
     texts: list[str] = []
     size = 0
-    for owner, own in several:
-        waiting.append((owner, range(len(texts), len(texts) + len(own))))
-        texts += own
-        size += sum(len(text) for text in own)
+    for owner, members in owned_texts:
+        waiting.append((owner, range(len(texts), len(texts) + len(members))))
+        texts += members
+        size += sum(len(text) for text in members)
         if size > CHARACTERS:
-            laid = _Texts(texts)
-            yield from ((one, laid, places) for one, places in waiting)
+            processed = _Texts(texts)
+            yield from ((known, processed, places) for known, places in waiting)
             waiting, texts, size = [], [], 0
-    laid = _Texts(texts)
-    yield from ((one, laid, places) for one, places in waiting)
+    processed = _Texts(texts)
+    yield from ((known, processed, places) for known, places in waiting)
 
 
-def _questions(exam: ExamTexts) -> Iterator[_Laid]:
-    """Questions: the sets are of the question alone and with its options, in whatever order these stand."""
-    told = ((one, [one.question, *one.options]) for one in exam.questions)
-    for one, laid, (first, *others) in _together(told):
-        question = laid.numbers(first)
-        alone = laid.shingles(first)
-        both = np.unique(np.concatenate([alone, *(laid.shingles(other) for other in others)]))
-        options = tuple(laid.numbers(other) for other in others)
-        yield _Laid(
-            Target(exam.exam, (one.item,), "question", "", question, options, fact=one.fact),
-            laid.grams(first),
-            int(laid.wholes[first]) if len(question) >= _FEWEST_UNITS else None,
-            SHORTEST <= len(question) < GRAM and not laid.unspaced[first],
-            [alone, both] if len(both) > len(alone) else [alone],
+def _questions(exam: ExamTexts) -> Iterator[_Entry]:
+    """Questions; their sets are of the question alone and with its options, in any order of these."""
+    texts = ((question, [question.question, *question.options]) for question in exam.questions)
+    for question, processed, (first, *others) in _batched(texts):
+        numbers = processed.numbers(first)
+        alone = processed.shingles(first)
+        with_options = np.unique(np.concatenate([alone, *(processed.shingles(other) for other in others)]))
+        options = tuple(processed.numbers(other) for other in others)
+        yield _Entry(
+            Target(exam.exam, (question.item,), "question", "", numbers, options, fact=question.fact),
+            processed.grams(first),
+            int(processed.wholes[first]) if len(numbers) >= _FEWEST_UNITS else None,
+            SHORTEST <= len(numbers) < GRAM and not processed.unspaced[first],
+            [alone, with_options] if len(with_options) > len(alone) else [alone],
         )
 
 
 def _paragraphs(text: str) -> list[str]:
-    found = [line for line in text.split("\n") if line.strip()]
-    return found if len(found) > 1 else []
+    lines = [line for line in text.split("\n") if line.strip()]
+    return lines if len(lines) > 1 else []
 
 
-def _pages(exam: ExamTexts) -> Iterator[_Laid]:
-    """Passages: the sets are of the whole and of each of its paragraphs."""
-    told = ((page, [page.text, *_paragraphs(page.text)]) for page in exam.pages)
-    for page, laid, places in _together(told):
+def _passages(exam: ExamTexts) -> Iterator[_Entry]:
+    """Passages; their sets are of the whole and of each paragraph."""
+    texts = ((passage, [passage.text, *_paragraphs(passage.text)]) for passage in exam.passages)
+    for passage, processed, places in _batched(texts):
         first = places[0]
-        yield _Laid(
-            Target(exam.exam, page.items, "book", page.passage, laid.numbers(first)),
-            laid.grams(first),
+        yield _Entry(
+            Target(exam.exam, passage.items, "book", passage.passage, processed.numbers(first)),
+            processed.grams(first),
             None,
             False,
-            [laid.shingles(place) for place in places],
+            [processed.shingles(place) for place in places],
         )
 
 
@@ -137,40 +144,57 @@ def _joined(arrays: Sequence[Numbers]) -> Numbers:
     return np.concatenate([np.empty(0, np.uint64), *arrays])
 
 
-class Index:
-    """All exams of a ledger. It can be pickled.
+class ExamIndex:
+    """All exams of a contamination report. It can be pickled.
 
-    ``grams``, ``wholes`` and ``short`` (by width) hold numbers of the targets; ``bands`` hold MinHash keys of the
-    ``sets`` of shingles, whose targets are ``set_targets``; ``shingles`` holds every shingle of any set.
+    Attributes:
+        similarity: Jaccard similarity from which texts are similar.
+        targets: Questions and Passages by number.
+        grams: Grams of the targets.
+        wholes: Numbers of whole targets.
+        short: Numbers of whole short targets, by width.
+        sets: Sets of shingles; ``set_targets`` are their targets.
+        shingles: Every shingle of any set.
+        bands: MinHash keys of the sets, one index per band.
     """
 
     def __init__(self, exams: Sequence[ExamTexts], similarity: float) -> None:
         self.similarity = similarity
-        laid = [one for exam in exams for found in (_questions(exam), _pages(exam)) for one in found]
-        owners = np.repeat(np.arange(len(laid)), [len(one.grams) for one in laid])
-        self.grams = Table(_joined([one.grams for one in laid]), owners).without_common(COMMON)
-        counts = np.bincount(self.grams.owners, minlength=len(laid)).tolist()
-        self.targets = [one.target._replace(grams=count) for one, count in zip(laid, counts, strict=True)]
-        wholes = [(number, one.whole) for number, one in enumerate(laid) if one.whole is not None]
-        self.wholes = _table(wholes)
+        entries = [entry for exam in exams for kind in (_questions(exam), _passages(exam)) for entry in kind]
+        owners = np.repeat(np.arange(len(entries)), [len(entry.grams) for entry in entries])
+        self.grams = HashIndex(_joined([entry.grams for entry in entries]), owners).without_common(COMMON)
+        counts = np.bincount(self.grams.owners, minlength=len(entries)).tolist()
+        self.targets = [entry.target._replace(grams=count) for entry, count in zip(entries, counts, strict=True)]
+        wholes = [(number, entry.whole) for number, entry in enumerate(entries) if entry.whole is not None]
+        self.wholes = _index(wholes)
         self.short = {
-            width: _table([(n, whole) for n, whole in wholes if laid[n].short and len(laid[n].target.numbers) == width])
+            width: _index(
+                [
+                    (number, whole)
+                    for number, whole in wholes
+                    if entries[number].short and len(entries[number].target.numbers) == width
+                ]
+            )
             for width in range(SHORTEST, GRAM)
         }
-        self.sets = [own for one in laid for own in one.sets if len(own) >= FEWEST_SHINGLES]
-        self.set_targets = [
-            number for number, one in enumerate(laid) for own in one.sets if len(own) >= FEWEST_SHINGLES
+        owned = [
+            (number, shingles)
+            for number, entry in enumerate(entries)
+            for shingles in entry.sets
+            if len(shingles) >= FEWEST_SHINGLES
         ]
-        every = _joined(self.sets)
-        known = np.unique(every)
-        self.shingles = Table(known, np.zeros(len(known), np.int64))
-        starts = np.cumsum([0, *(len(own) for own in self.sets)])
-        keys = minhash.keys([(every, starts)], similarity)
-        self.bands = [Table(column, np.arange(len(column))) for column in keys.T]
+        self.sets = [shingles for _, shingles in owned]
+        self.set_targets = [number for number, _ in owned]
+        joined = _joined(self.sets)
+        known = np.unique(joined)
+        self.shingles = HashIndex(known, np.zeros(len(known), np.int64))
+        starts = np.cumsum([0, *(len(shingles) for shingles in self.sets)])
+        keys = minhash.keys([(joined, starts)], similarity)
+        self.bands = [HashIndex(column, np.arange(len(column))) for column in keys.T]
 
 
-def _table(pairs: Sequence[tuple[int, int]]) -> Table:
-    return Table(
+def _index(pairs: Sequence[tuple[int, int]]) -> HashIndex:
+    return HashIndex(
         np.array([number for _, number in pairs], dtype=np.uint64),
         np.array([owner for owner, _ in pairs], dtype=np.int64),
     )

@@ -1,4 +1,4 @@
-"""Training Dialogues held against exams: which turn has what of which question or Passage."""
+"""Overlaps between training Dialogues and exams: which turn contains what of which question or Passage."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 
 from medctx.schemas.contamination import Kind, Overlap
 from medctx.schemas.records import Dialogue
-from medctx_data.contamination.exam_index import FEWEST_SHINGLES, GRAM, Index, Target
+from medctx_data.contamination.exam_index import FEWEST_SHINGLES, GRAM, ExamIndex, Target
 from medctx_data.text import minhash
 from medctx_data.text.ngrams import Units, similarity, spans_of
 from medctx_data.text.segments import Numbers, Places
 
 SHOWN = 300
-"""Characters of the overlapping text that a Touch keeps."""
+"""Characters of the common text that an Overlap keeps."""
 
 
 class _Turns:
-    """The turns of Dialogues as units; system prompts hold no examples and are left out."""
+    """The turns of Dialogues as units; system turns hold no examples and are left out."""
 
     def __init__(self, dialogues: Sequence[Dialogue]) -> None:
         self.dialogues = dialogues
-        told = [
+        spoken = [
             (number, turn.content)
             for number, dialogue in enumerate(dialogues)
             for turn in dialogue.turns
             if turn.role != "system"
         ]
-        self.rows = [number for number, _ in told]
-        self.texts = [text for _, text in told]
+        self.rows = [number for number, _ in spoken]
+        self.texts = [text for _, text in spoken]
         self.units = Units(self.texts)
 
     def numbers(self, turn: int) -> Numbers:
@@ -39,13 +39,13 @@ class _Turns:
         return self.units.numbers[self.units.starts[turn] : self.units.starts[turn + 1]]
 
     def excerpt(self, turn: int, begin: int, end: int) -> str:
-        """What a turn writes from unit ``begin`` to before unit ``end``."""
+        """The text of a turn from unit ``begin`` to before unit ``end``."""
         spans = spans_of(self.texts[turn])
         return self.texts[turn][spans[begin][0] : spans[end - 1][1]]
 
 
 class _Hit(NamedTuple):
-    """A turn has something of a target: from which of its units to which, and how much."""
+    """A turn contains part of a target: from which of its units to which, and with which score."""
 
     turn: int
     target: int
@@ -56,7 +56,7 @@ class _Hit(NamedTuple):
 
 
 def _position(units: Numbers, part: Numbers) -> int:
-    """Where ``part`` stands in ``units`` in one piece, -1 where it does not (or is empty)."""
+    """The place of ``part`` in ``units``, -1 where it is absent or empty."""
     if not len(part) or len(part) > len(units):
         return -1
     for start in np.flatnonzero(units[: len(units) - len(part) + 1] == part[0]):
@@ -66,7 +66,7 @@ def _position(units: Numbers, part: Numbers) -> int:
 
 
 def _exact(turns: _Turns, turn: int, number: int, target: Target) -> _Hit | None:
-    """The turn is the question, or has it with all its options in any order; or has the whole Passage."""
+    """A hit where the turn is the question, or contains it with all options in any order, or the whole Passage."""
     units = turns.numbers(turn)
     start = _position(units, target.numbers)
     if start < 0:
@@ -81,7 +81,7 @@ def _exact(turns: _Turns, turn: int, number: int, target: Target) -> _Hit | None
 
 
 def _longest(places: Sequence[int]) -> tuple[int, int]:
-    """The longest run of neighbours in ascending ``places``: its first, and one after its last."""
+    """The longest run of consecutive numbers in ascending ``places``: its first, and one after its last."""
     best = begin = places[0]
     length = 1
     for before, place in zip(places, [*places[1:], -1], strict=True):
@@ -92,14 +92,14 @@ def _longest(places: Sequence[int]) -> tuple[int, int]:
     return best, best + length
 
 
-def _grams(turns: _Turns, index: Index) -> Iterator[_Hit]:
-    """Grams in common; the score is the share of the target's grams."""
+def _grams(turns: _Turns, index: ExamIndex) -> Iterator[_Hit]:
+    """Grams in common; the score is the fraction of the target's grams."""
     numbers, begins = turns.units.windows(GRAM)
-    found = index.grams.find(numbers)
-    places = begins[found.places]
-    codes = turns.units.text_at(places) * len(index.targets) + found.owners
+    matches = index.grams.find(numbers)
+    places = begins[matches.places]
+    codes = turns.units.text_at(places) * len(index.targets) + matches.owners
     order = np.lexsort((places, codes))
-    codes, places, numbers = codes[order], places[order], numbers[found.places][order]
+    codes, places, numbers = codes[order], places[order], numbers[matches.places][order]
     edges = [*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]
     for begin, end in pairwise(edges):
         turn, target = divmod(int(codes[begin]), len(index.targets))
@@ -117,51 +117,51 @@ def _grams(turns: _Turns, index: Index) -> Iterator[_Hit]:
                 yield _Hit(turn, target, "13-gram", 1.0, start, start + width)
 
 
-def _candidates(shingles: Numbers, starts: Places, index: Index) -> Places:
-    """Turns that may be alike something: as many of their shingles as that takes are an exam's."""
+def _candidates(shingles: Numbers, starts: Places, index: ExamIndex) -> Places:
+    """Turns that may be similar to a target: enough of their shingles are in the index."""
     known = np.concatenate([[0], np.cumsum(index.shingles.contains(shingles))])
     sizes = np.diff(starts)
     enough = (known[starts[1:]] - known[starts[:-1]]) >= index.similarity * sizes
     return np.flatnonzero(enough & (sizes >= FEWEST_SHINGLES))
 
 
-def _alike(turns: _Turns, index: Index) -> Iterator[_Hit]:
-    """Turns whose shingles are alike; MinHash proposes, the shingles decide."""
+def _similar(turns: _Turns, index: ExamIndex) -> Iterator[_Hit]:
+    """Turns with similar shingles; MinHash proposes, the shingles decide."""
     if not index.sets:
         return
     shingles, starts = turns.units.shingles()
     chosen = _candidates(shingles, starts, index)
-    own = [shingles[starts[turn] : starts[turn + 1]] for turn in chosen]
-    joined = np.concatenate([np.empty(0, np.uint64), *own])
-    keys = minhash.keys([(joined, np.cumsum([0, *(len(one) for one in own)]))], index.similarity)
+    sets = [shingles[starts[turn] : starts[turn + 1]] for turn in chosen]
+    joined = np.concatenate([np.empty(0, np.uint64), *sets])
+    keys = minhash.keys([(joined, np.cumsum([0, *map(len, sets)]))], index.similarity)
     proposed: set[tuple[int, int]] = set()
     for band, table in enumerate(index.bands):
-        found = table.find(keys[:, band])
-        proposed |= set(zip(found.places.tolist(), found.owners.tolist(), strict=True))
+        matches = table.find(keys[:, band])
+        proposed |= set(zip(matches.places.tolist(), matches.owners.tolist(), strict=True))
     for place, number in sorted(proposed):
-        much = similarity(own[place], index.sets[number])
-        if much >= index.similarity:
+        score = similarity(sets[place], index.sets[number])
+        if score >= index.similarity:
             turn = int(chosen[place])
-            yield _Hit(turn, index.set_targets[number], "minhash", much, 0, len(turns.numbers(turn)))
+            yield _Hit(turn, index.set_targets[number], "minhash", score, 0, len(turns.numbers(turn)))
 
 
-def _hits(turns: _Turns, index: Index) -> list[_Hit]:
-    """The best of each kind for every Dialogue and target."""
-    found = [*_grams(turns, index), *_alike(turns, index)]
-    pairs = {(hit.turn, hit.target) for hit in found}
+def _hits(turns: _Turns, index: ExamIndex) -> list[_Hit]:
+    """The best hit of each kind for every Dialogue and target."""
+    hits = [*_grams(turns, index), *_similar(turns, index)]
+    pairs = {(hit.turn, hit.target) for hit in hits}
     whole = index.wholes.find(turns.units.wholes())
     pairs |= set(zip(whole.places.tolist(), whole.owners.tolist(), strict=True))
-    found += [hit for turn, target in pairs if (hit := _exact(turns, turn, target, index.targets[target])) is not None]
+    hits += [hit for turn, target in pairs if (hit := _exact(turns, turn, target, index.targets[target])) is not None]
     best: dict[tuple[int, int, Kind], _Hit] = {}
-    for hit in sorted(found):
+    for hit in sorted(hits):
         key = (turns.rows[hit.turn], hit.target, hit.kind)
         if key not in best or hit.score > best[key].score:
             best[key] = hit
     return sorted(best.values())
 
 
-def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Overlap]:
-    """A hit as the items it touches."""
+def _overlaps(turns: _Turns, hit: _Hit, index: ExamIndex) -> Iterator[Overlap]:
+    """One Overlap per item of a hit."""
     target, dialogue = index.targets[hit.target], turns.dialogues[turns.rows[hit.turn]]
     taught = hit.kind == "13-gram" and bool(target.fact) and target.fact in dialogue.facts
     text = turns.excerpt(hit.turn, hit.begin, hit.end)[:SHOWN]
@@ -180,7 +180,7 @@ def _touches(turns: _Turns, hit: _Hit, index: Index) -> Iterator[Overlap]:
         )
 
 
-def touches(dialogues: Sequence[Dialogue], index: Index) -> list[Overlap]:
-    """Everything the Dialogues have of the exams, in the order of the Dialogues."""
+def find_overlaps(dialogues: Sequence[Dialogue], index: ExamIndex) -> list[Overlap]:
+    """Return all overlaps of the Dialogues with the exams, in the order of the Dialogues."""
     turns = _Turns(dialogues)
-    return [touch for hit in _hits(turns, index) for touch in _touches(turns, hit, index)]
+    return [overlap for hit in _hits(turns, index) for overlap in _overlaps(turns, hit, index)]

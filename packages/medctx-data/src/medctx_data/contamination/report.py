@@ -42,15 +42,15 @@ from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, CheckedExam,
 from medctx.schemas.mix import MixManifest
 from medctx_data.cleaning.fingerprints import batches
 from medctx_data.contamination.exam_files import ExamTexts
-from medctx_data.contamination.exam_index import GRAM, Index
-from medctx_data.contamination.overlap import touches
+from medctx_data.contamination.exam_index import GRAM, ExamIndex
+from medctx_data.contamination.overlap import find_overlaps
 from medctx_data.row_store.parallel import work
 
-_VERSION = 2
+_VERSION = 3
 
 
 class Piece(NamedTuple):
-    """One file of a mix and the file for what is found of it."""
+    """One file of a mix and the file of its overlaps."""
 
     path: Path
     part: Path
@@ -58,95 +58,97 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class _Compare:
-    """Hold one file against the exams and keep what is found."""
+    """Compares one file of a mix with the exams and writes its overlaps."""
 
-    index: Index
+    index: ExamIndex
 
     def __call__(self, piece: Piece) -> None:
-        self.told(piece, lambda step: None)
+        self.with_progress(piece, lambda step: None)
 
-    def told(self, piece: Piece, advance: Advance) -> None:
-        """The same, told of every Dialogue that is done."""
+    def with_progress(self, piece: Piece, advance: Advance) -> None:
+        """The same; ``advance`` is called with the number of Dialogues compared."""
 
-        def found() -> Iterator[Overlap]:
+        def overlaps() -> Iterator[Overlap]:
             for batch in batches(read_file(piece.path)):
-                yield from touches(batch, self.index)
+                yield from find_overlaps(batch, self.index)
                 advance(len(batch))
 
-        write_records(piece.part, found())
+        write_records(piece.part, overlaps())
 
 
-def _compare(pieces: Sequence[Piece], index: Index, manifest: MixManifest, processes: int) -> None:
+def _compare(pieces: Sequence[Piece], index: ExamIndex, manifest: MixManifest, processes: int) -> None:
     missing = [piece for piece in pieces if not piece.part.is_file()]
     task = _Compare(index)
     total = manifest.dialogues * len(missing) / len(pieces)
     with track("comparing", total, "Dialogues") as advance:
         if len(missing) == 1:
-            task.told(missing[0], advance)
+            task.with_progress(missing[0], advance)
         else:
             for _ in work(task, missing, processes):
                 advance(total / len(missing))
 
 
 class _Count:
-    """What the summary says of the touches that go by."""
+    """Counts of the overlaps for the summary."""
 
     def __init__(self) -> None:
-        self.touches = 0
+        self.overlaps = 0
         self.rows: set[str] = set()
         self.items: dict[str, dict[str, set[str]]] = {}
 
-    def watch(self, found: Iterable[Overlap]) -> Iterator[Overlap]:
-        for touch in found:
-            self.touches += 1
-            self.rows.add(touch.row)
-            if touch.item:
-                kinds = self.items.setdefault(touch.exam, {})
-                kinds.setdefault(touch.way, set()).add(touch.item)
-            yield touch
+    def watch(self, overlaps: Iterable[Overlap]) -> Iterator[Overlap]:
+        for overlap in overlaps:
+            self.overlaps += 1
+            self.rows.add(overlap.row)
+            if overlap.item:
+                kinds = self.items.setdefault(overlap.exam, {})
+                kinds.setdefault(overlap.category, set()).add(overlap.item)
+            yield overlap
 
     def of(self, exam: ExamTexts) -> CheckedExam:
         kinds = self.items.get(exam.exam, {})
-        touched = [items for way, items in kinds.items() if way != TAUGHT]
+        overlapping = [items for category, items in kinds.items() if category != TAUGHT]
         return CheckedExam(
             exam=exam.exam,
             digest=exam.digest,
             items=len(exam.questions),
-            passages=len(exam.pages),
-            touched=len(set().union(*touched)),
+            passages=len(exam.passages),
+            overlapping=len(set().union(*overlapping)),
             by_kind={kind: len(items) for kind, items in sorted(kinds.items())},
         )
 
 
-def compare(
-    mixed: Path, manifest: MixManifest, exams: Sequence[ExamTexts], similarity: float, out: Path, processes: int = 0
+def write_report(
+    mix: Path, manifest: MixManifest, exams: Sequence[ExamTexts], similarity: float, out: Path, processes: int = 0
 ) -> ContaminationReport:
-    """Write the ledger of a mix and exams to ``out``; a ledger of the same that lies there is returned as it is.
+    """Compare a mix with exams and write the report to ``out``; an existing report of the same is returned unchanged.
 
-    A kill loses the files in work: what was found of others is read on.
+    A kill loses the files in work; overlaps of finished files are kept.
     """
-    asked = digest.of_value([_VERSION, manifest.digest, [[one.exam, one.digest] for one in exams], similarity, GRAM])
+    request = digest.of_value(
+        [_VERSION, manifest.digest, [[exam.exam, exam.digest] for exam in exams], similarity, GRAM]
+    )
     if (out / SUMMARY).is_file():
-        contamination_report = read_record(out / SUMMARY, ContaminationReport)
-        if contamination_report.request == asked:
-            return contamination_report
-    parts = out / f".parts-{asked[: digest.SHORT]}"
-    pieces = [Piece(path, parts / f"{number:05d}.jsonl") for number, path in enumerate(files_of(mixed))]
-    _compare(pieces, Index(exams, similarity), manifest, processes)
+        existing = read_record(out / SUMMARY, ContaminationReport)
+        if existing.request == request:
+            return existing
+    parts = out / f".parts-{request[: digest.SHORT]}"
+    pieces = [Piece(path, parts / f"{number:05d}.jsonl") for number, path in enumerate(files_of(mix))]
+    _compare(pieces, ExamIndex(exams, similarity), manifest, processes)
     count = _Count()
-    found = (touch for piece in pieces for touch in read_records(piece.part, Overlap))
-    write_records(out / OVERLAPS, count.watch(found))
-    contamination_report = ContaminationReport(
+    overlaps = (overlap for piece in pieces for overlap in read_records(piece.part, Overlap))
+    write_records(out / OVERLAPS, count.watch(overlaps))
+    report = ContaminationReport(
         medctx=medctx.__version__,
-        request=asked,
+        request=request,
         mix_digest=manifest.digest,
         rows=manifest.dialogues,
         overlapping=len(count.rows),
-        touches=count.touches,
+        overlaps=count.overlaps,
         gram=GRAM,
         similarity=similarity,
         exams=tuple(count.of(exam) for exam in exams),
     )
-    write_record(out / SUMMARY, contamination_report)
+    write_record(out / SUMMARY, report)
     shutil.rmtree(parts)
-    return contamination_report
+    return report

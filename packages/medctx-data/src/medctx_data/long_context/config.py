@@ -1,4 +1,4 @@
-"""What a person asks of wrapping."""
+"""Config of wrapping: which Dialogues get a Book before their question."""
 
 from __future__ import annotations
 
@@ -9,30 +9,45 @@ from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
 from medctx.schemas.records import Domain
-from medctx_data.long_context.passages import Style
 
+Style = Literal["titled", "bare"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class WrapConfig(Config):
-    """Which Dialogues are wrapped and how. Shares are from 0 to 1 and kept to within one Dialogue at every point.
+    """Which Dialogues are wrapped and how. Shares hold to within one Dialogue at every point of the stream."""
 
-    ``share`` of the Dialogues of each source of ``domains`` get a Book of at most ``tokens`` (as an exam's
-    ``open:<tokens>``), filled with ``distractors``: other Dialogues' answers, the Passages of the file ``passages``, or
-    both. Of the wrapped ones ``unanswerable`` are without their evidence and say so; of the others ``quote`` quote it
-    first. ``depths`` (0 the beginning of the Book, 1 its end) are dealt evenly over the evidence. ``style``: answers
-    stand in a Book below their question (``titled``), or alone, where they name what they speak of (``bare``).
-    """
-
-    share: Share = 0.0
-    domains: tuple[Domain, ...] = Field(default=("medical",), min_length=1)
-    tokens: int = Field(default=1_024, ge=16)
-    unanswerable: Share = 0.0
-    quote: Share = 0.0
-    depths: tuple[Share, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=1)
-    style: Style = "titled"
-    distractors: Literal["answers", "passages", "both"] = "answers"
-    passages: Path | None = None
+    share: Share = Field(
+        default=0.0, description="Fraction of the Dialogues of each source that get a Book before their question."
+    )
+    domains: tuple[Domain, ...] = Field(
+        default=("medical",), min_length=1, description="Domains whose Dialogues are wrapped."
+    )
+    tokens: int = Field(
+        default=1_024, ge=16, description="Longest Book in tokens, as open:<tokens> in an exam's conditions."
+    )
+    unanswerable: Share = Field(
+        default=0.0,
+        description="Fraction of the wrapped Dialogues whose Book lacks the evidence and whose answer says so.",
+    )
+    quote: Share = Field(
+        default=0.0, description="Fraction of the other wrapped Dialogues whose answer quotes its evidence first."
+    )
+    depths: tuple[Share, ...] = Field(
+        default=(0.0, 0.25, 0.5, 0.75, 1.0),
+        min_length=1,
+        description="Positions of the evidence in the Book (0: beginning, 1: end), used equally often.",
+    )
+    style: Style = Field(
+        default="titled",
+        description="titled: an answer stands in a Book below its question; bare: alone, for answers that name their "
+        "subject.",
+    )
+    distractors: Literal["answers", "passages", "both"] = Field(
+        default="answers",
+        description="What fills the Book: answers of other Dialogues, the Passages of the file passages, or both.",
+    )
+    passages: Path | None = Field(default=None, description="File of Passage records, one per line.")
 
     @model_validator(mode="after")
     def _distractors_are_there(self) -> Self:

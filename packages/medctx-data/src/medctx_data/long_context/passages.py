@@ -1,16 +1,15 @@
-"""Passages of a Book: what a Dialogue's own answers give, and which others may stand beside them."""
+"""Passages for Books: those that a Dialogue's own answers give, and those that may serve as its distractors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from medctx.io.jsonl import read_records
 from medctx.schemas.records import Dialogue, Passage, Turn
-
-Style = Literal["titled", "bare"]
+from medctx_data.long_context.config import Style
 
 LONGEST_TITLE = 300
 _STRIPPED = " .!?\u3002\uff01\uff1f"
@@ -24,7 +23,15 @@ class Exchange(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A Passage with what decides where it may stand: its text and question as compared, its language and licence."""
+    """A Passage with what decides where it may be used.
+
+    Attributes:
+        passage: The Passage.
+        plain: Its text as it is compared.
+        question: The question it answers as it is compared, ``""`` where it comes from a file.
+        language: Its language, ``""`` for any.
+        licence: Its licence.
+    """
 
     passage: Passage
     plain: str
@@ -34,12 +41,12 @@ class Leaf(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """Text as it is compared: no case, single spaces, no mark at the end."""
+    """Return a text as it is compared: case folded, single spaces, no mark at the end."""
     return " ".join(text.casefold().split()).rstrip(_STRIPPED)
 
 
 def exchanges(turns: Sequence[Turn]) -> list[Exchange]:
-    """The exchanges of a Dialogue that can be wrapped, after a system turn if there is one; else nothing."""
+    """Return the exchanges of a Dialogue that can be wrapped, without a system turn; none where it cannot."""
     spoken = list(turns[1:] if turns[0].role == "system" else turns)
     roles = [turn.role for turn in spoken]
     texts = [turn.content.strip() for turn in spoken]
@@ -49,7 +56,7 @@ def exchanges(turns: Sequence[Turn]) -> list[Exchange]:
 
 
 def leaves(dialogue: Dialogue, style: Style) -> list[Leaf]:
-    """The answers of a Dialogue as Passages, in ``titled`` style below their questions, unless those are long."""
+    """Return the answers of a Dialogue as Passages; in ``titled`` style below their questions if those are short."""
     found = []
     for number, (question, answer) in enumerate(exchanges(dialogue.turns), start=1):
         titled = style == "titled" and len(question) <= LONGEST_TITLE
@@ -61,24 +68,24 @@ def leaves(dialogue: Dialogue, style: Style) -> list[Leaf]:
 
 @lru_cache(maxsize=2)
 def from_file(path: Path) -> tuple[Leaf, ...]:
-    """The Passages of a file (JSON lines of Passage records), which serve any language."""
-    return tuple(Leaf(one, plain(one.text), "", "", "") for one in read_records(path, Passage))
+    """Read the Passages of a file (JSON lines of Passage records), which serve any language."""
+    return tuple(Leaf(passage, plain(passage.text), "", "", "") for passage in read_records(path, Passage))
 
 
-def beside(dialogue: Dialogue, own: Sequence[Leaf], pool: Iterable[Leaf]) -> Iterator[Leaf]:
-    """Those of ``pool`` that may stand beside the Passages of ``dialogue`` as distractors.
+def distractors_for(dialogue: Dialogue, evidence: Sequence[Leaf], pool: Iterable[Leaf]) -> Iterator[Leaf]:
+    """Yield the Passages of ``pool`` that may stand beside the evidence of ``dialogue`` as distractors.
 
-    They are in its language, share no fact with it, answer another question and do not contain any of its answers.
+    They are in its language, share no fact with it, answer another question and contain none of its answers.
     """
     answers = [plain(exchange.answer) for exchange in exchanges(dialogue.turns)]
-    questions = {leaf.question for leaf in own}
+    questions = {leaf.question for leaf in evidence}
+    evidence_ids = {leaf.passage.id for leaf in evidence}
     facts = set(dialogue.facts)
-    mine = {leaf.passage.id for leaf in own}
     seen: set[str] = set()
     for leaf in pool:
         if (
             leaf.language in {"", dialogue.language}
-            and leaf.passage.id not in mine
+            and leaf.passage.id not in evidence_ids
             and leaf.plain not in seen
             and leaf.question not in questions
             and facts.isdisjoint(leaf.passage.facts)

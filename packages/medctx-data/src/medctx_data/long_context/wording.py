@@ -1,4 +1,4 @@
-"""What a wrapped Dialogue says beside its Book, in English and Chinese, and how to tell again what was made of it."""
+"""Wording of wrapped Dialogues in English and Chinese, and how to recognise the kind of a wrapped Dialogue."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple, get_args
 from medctx.schemas.records import Dialogue
 
 Kind = Literal["gold", "quote", "none"]
-"""Answered from the Book; answered after a quotation from it; not answered, because the Book does not say."""
+"""gold: answered from the Book; quote: after a quotation from it; none: the Book lacks the evidence."""
 
 
 class Words(NamedTuple):
-    """The words of one language: what stands between Book and question, refusals, and the marks around a quotation."""
+    """Wording in one language: text between Book and question, refusals, and the marks around a quotation."""
 
     between: Sequence[str]
     refusals: Sequence[str]
@@ -55,17 +55,17 @@ _UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3400-\u4dbf\u4e00-\u9ff
 
 
 def words_of(language: str) -> Words:
-    """The words of a language; English where there are none."""
+    """Return the wording of a language; English where there is none."""
     return SPOKEN.get(language, ENGLISH)
 
 
 def named(name: str, kind: Kind) -> str:
-    """The id of the wrapped Dialogue made of the one called ``name``."""
+    """Return the id of the wrapped Dialogue made from the one with the id ``name``."""
     return f"{name}{_MARK}{kind}"
 
 
 def kind_of(dialogue: Dialogue) -> Kind | None:
-    """What wrapping made of a Dialogue, nothing where it was not wrapped."""
+    """Return the kind of a wrapped Dialogue, None where it was not wrapped."""
     match = _KIND.search(dialogue.id)
     return next((kind for kind in get_args(Kind) if match and kind == match[1]), None)
 
@@ -75,25 +75,25 @@ def _units(text: str) -> set[str]:
 
 
 def quotation(question: str, answer: str) -> str:
-    """The sentence of ``answer`` that shares most words with ``question``, the first of equal ones."""
+    """Return the sentence of ``answer`` that shares most words with ``question``, the first of equal ones."""
     sentences = [match.strip() for match in _SENTENCE.findall(answer) if match.strip()]
-    asked = _units(question)
-    return max(sentences, key=lambda sentence: len(_units(sentence) & asked), default=answer)
+    units = _units(question)
+    return max(sentences, key=lambda sentence: len(_units(sentence) & units), default=answer)
 
 
 def refusal(language: str, rng: Random) -> str:
-    """One way to say that the Book does not say."""
+    """Return one wording of "the text does not say"."""
     return rng.choice(words_of(language).refusals)
 
 
 def quoted(language: str, question: str, answer: str) -> str:
-    """The answer after a quotation of its evidence."""
+    """Return the answer after a quotation of its evidence."""
     opening, closing = words_of(language).quoting
     return f"{opening}{quotation(question, answer)}{closing}{answer}"
 
 
 def _answer(text: str, book: str, quoting: tuple[str, str]) -> str:
-    """The answer in a text that may begin with a quotation: what follows a closing mark and stands in the Book."""
+    """The answer in a text that may begin with a quotation: the part after a closing mark that stands in the Book."""
     opening, closing = quoting
     at = text.find(closing) if text.startswith(opening) else -1
     while at >= 0:
@@ -105,9 +105,9 @@ def _answer(text: str, book: str, quoting: tuple[str, str]) -> str:
 
 
 def evidence(dialogue: Dialogue) -> list[tuple[int, int]]:
-    """Where the evidence of each answer lies: (begin, end) in characters of the first turn of the user.
+    """Return where the evidence of each answer lies: (begin, end) in characters of the first user turn.
 
-    Empty where there is none: the Dialogue was not wrapped, or its Book does not say.
+    Empty where there is none: the Dialogue was not wrapped, or its Book lacks the evidence.
     """
     kind = kind_of(dialogue)
     if kind not in {"gold", "quote"}:

@@ -1,4 +1,4 @@
-"""The README.md of a mix: what it is for a person, and its head, by which ``datasets`` and the hub load the folder."""
+"""The README.md of a mix: a summary, and the YAML header by which ``datasets`` and the hub load the folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FILE = "README.md"
 
 
 def _head(manifest: MixManifest) -> str:
-    """The YAML by which others know the files of the data set from what lies beside them."""
+    """YAML that names the files of the data set."""
     files = SHARDS if manifest.format == "parquet" else DIALOGUES
-    languages = sorted({one.name for one in manifest.languages if one.name})
+    languages = sorted({group.name for group in manifest.languages if group.name})
     return yaml.safe_dump(
         {
             "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": files}]}],
@@ -27,19 +27,24 @@ def _head(manifest: MixManifest) -> str:
     )
 
 
-def _row(one: SourceShare) -> str:
-    shares = f"{100 * one.asked:.2f} % | {100 * one.token_share:.2f} %"
-    return f"| {one.label} | {one.domain} | {shares} | {one.tokens:,} | {one.dialogues:,} | {one.licence} |"
+def _row(source: SourceShare) -> str:
+    shares = f"{100 * source.asked:.2f} % | {100 * source.token_share:.2f} %"
+    sizes = f"{source.tokens:,} | {source.dialogues:,}"
+    return f"| {source.label} | {source.domain} | {shares} | {sizes} | {source.licence} |"
 
 
-def _terms(one: SourceShare) -> str:
-    forbidden = f" Restriction: {one.restriction}." if one.restriction else ""
-    return f"- **{one.label}**: {one.citation.rstrip('.')}.{forbidden}"
+def _terms(source: SourceShare) -> str:
+    restriction = f" Restriction: {source.restriction}." if source.restriction else ""
+    return f"- **{source.label}**: {source.citation.rstrip('.')}.{restriction}"
 
 
 def text(manifest: MixManifest, name: str) -> str:
-    """The README.md of the mix in the folder ``name``."""
-    wrapped = f", {100 * manifest.wrapped:.0f} % of each wrapped source given Books" if manifest.wrapped else ""
+    """Return the README.md of the mix in the folder ``name``."""
+    wrapped = (
+        f", {100 * manifest.wrapped:.0f} % of the Dialogues of each wrapped source have a Book"
+        if manifest.wrapped
+        else ""
+    )
     return "\n".join(
         [
             f"---\n{_head(manifest)}---",
@@ -49,7 +54,7 @@ def text(manifest: MixManifest, name: str) -> str:
             f"{manifest.by}, seed {manifest.seed}, order {manifest.order}{wrapped}. Made by medctx {manifest.medctx}; "
             f"SHA-256 of the Dialogues in their order {manifest.digest}.",
             "",
-            "| source | domain | asked | of the tokens | tokens | Dialogues | licence |",
+            "| source | domain | requested | of the tokens | tokens | Dialogues | licence |",
             "|---|---|---|---|---|---|---|",
             *map(_row, manifest.sources),
             "",

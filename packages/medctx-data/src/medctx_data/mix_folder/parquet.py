@@ -1,4 +1,4 @@
-"""A mix written as Parquet shards, several at a time; what a kill has left whole is not written again."""
+"""Writing a mix as Parquet shards, several at a time; whole shards that a kill has left are not written again."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from medctx.io import digest
 from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import SHARDS, read_shard, shard_name, write_shard
 from medctx.process.progress import Advance
-from medctx_data.mixture.compose import Counts, Draft, Entry, Observed, drawn
+from medctx_data.mixture.draft import Counts, Draft, Entry, Observed, read_entries
 from medctx_data.row_store.parallel import work
-from medctx_data.row_store.rows import Rows, Stored
+from medctx_data.row_store.rows import Rows, ShardedRows
 
 UNFINISHED = ".unfinished"
 SHARD = 50_000
-"""Dialogues of a Parquet file."""
+"""Dialogues per Parquet file."""
 
 
 @dataclass(frozen=True)
 class _Shard:
-    """One file and what belongs into it."""
+    """One file and its entries."""
 
     path: Path
     rows: tuple[Rows, ...]
@@ -30,27 +30,27 @@ class _Shard:
 
 
 class _Written(NamedTuple):
-    """What is known of a shard once it lies there: its Dialogues' digests in their order, and their counts."""
+    """The digests of a written shard's Dialogues in their order, and their counts."""
 
     digests: tuple[str, ...]
     counts: Counts
 
 
 def _write(shard: _Shard) -> _Written:
-    """Write a shard, or read it where it lies there whole."""
+    """Write a shard, or read it where it exists."""
     if shard.path.is_file():
         dialogues = list(read_shard(shard.path))
     else:
-        dialogues = [dialogue for _, dialogue in drawn(shard.rows, shard.entries)]
+        dialogues = [dialogue for _, dialogue in read_entries(shard.rows, shard.entries)]
         write_shard(shard.path, dialogues)
     counts = Counts()
     for entry, dialogue in zip(shard.entries, dialogues, strict=True):
-        counts.see(entry, dialogue)
+        counts.add(entry, dialogue)
     return _Written(tuple(digest.of_record(dialogue) for dialogue in dialogues), counts)
 
 
 def _begin(folder: Path, request: str) -> None:
-    """Mark the folder as this mix's; half-written files and shards of another, unfinished mix are removed."""
+    """Mark the folder as this mix's; remove half-written files and the shards of another, unfinished mix."""
     mark = folder / UNFINISHED
     for torn in folder.glob(f".{SHARDS}*"):
         torn.unlink()
@@ -60,7 +60,7 @@ def _begin(folder: Path, request: str) -> None:
         write_text(mark, request)
 
 
-def _cut(folder: Path, draft: Draft) -> list[_Shard]:
+def _shards(folder: Path, draft: Draft) -> list[_Shard]:
     total = -(-len(draft.entries) // SHARD)
     return [
         _Shard(folder / shard_name(number, total), draft.rows, draft.entries[number * SHARD : (number + 1) * SHARD])
@@ -69,24 +69,24 @@ def _cut(folder: Path, draft: Draft) -> list[_Shard]:
 
 
 def write_all(folder: Path, draft: Draft, advance: Advance) -> Observed:
-    """Write the shards of a mix that are not there yet.
+    """Write the missing shards of a mix.
 
-    Several processes write where the rows lie on disk; rows in memory would have to be carried to them.
+    Several processes write if the rows lie on disk; rows in memory would have to be copied to them.
     """
     _begin(folder, draft.request)
-    shards = _cut(folder, draft)
-    apart = all(isinstance(rows, Stored) for rows in draft.rows)
+    shards = _shards(folder, draft)
+    on_disk = all(isinstance(rows, ShardedRows) for rows in draft.rows)
     written: dict[Path, _Written] = {}
-    for shard, one in work(_write, shards, draft.config.processes if apart else 1):
-        written[shard.path] = one
+    for shard, result in work(_write, shards, draft.config.processes if on_disk else 1):
+        written[shard.path] = result
         advance(len(shard.entries))
     return _observed([written[shard.path] for shard in shards])
 
 
 def _observed(written: Sequence[_Written]) -> Observed:
     observed = Observed()
-    for one in written:
-        for own in one.digests:
-            observed.digest.add_digest(own)
-        observed.counts.take_in(one.counts)
+    for shard in written:
+        for dialogue_digest in shard.digests:
+            observed.digest.add_digest(dialogue_digest)
+        observed.counts.merge(shard.counts)
     return observed

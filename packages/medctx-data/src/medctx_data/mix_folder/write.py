@@ -1,5 +1,5 @@
-"""A mix on disk: Dialogues, ``exclusions.jsonl``, ``config.yaml``, a figure, ``README.md``; ``mix.json`` comes last and
-makes it complete.
+"""A mix on disk: Dialogues, ``exclusions.jsonl``, ``config.yaml``, a figure and ``README.md``; ``mix.json`` is written
+last and marks the mix complete.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from medctx.io.mix_folder import DIALOGUES, read_dialogues
 from medctx.process.progress import Advance, track
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
-from medctx_data.mix_folder import dataset_card as mix_card
-from medctx_data.mix_folder import parquet as shards
-from medctx_data.mix_folder import plot as figure
-from medctx_data.mixture.compose import Draft, Entry, Observed
+from medctx_data.mix_folder import dataset_card, parquet, plot
+from medctx_data.mixture.draft import Draft, Entry, Observed
 from medctx_data.mixture.manifest import describe
 
 CONFIG = "config.yaml"
 EXCLUSIONS = "exclusions.jsonl"
-FIGURE = f"{figure.NAME}.png"
-_BYTES_A_TOKEN = 8
+FIGURE = f"{plot.NAME}.png"
+_BYTES_PER_TOKEN = 8
 
 
 def existing(folder: Path, request: str) -> MixManifest | None:
-    """The manifest of the mix that lies in ``folder``, None where there is none yet.
+    """Return the manifest of the mix in ``folder``, None where there is none yet.
 
-    Raises MedctxError where another mix lies there: it is not overwritten.
+    Raises:
+        MedctxError: The folder holds another mix, which is not overwritten.
     """
     if not (folder / MIX_FILE).is_file():
         return None
@@ -44,40 +43,40 @@ def existing(folder: Path, request: str) -> MixManifest | None:
 
 
 def _counted(stream: Iterator[tuple[Entry, Dialogue]], advance: Advance) -> Iterator[tuple[Entry, Dialogue]]:
-    for one in stream:
-        yield one
+    for entry in stream:
+        yield entry
         advance(1)
 
 
 def write(folder: Path, draft: Draft) -> MixManifest:
     """Write a mix. A kill at any moment leaves either no ``mix.json`` or a whole mix; whole shards are kept."""
-    tokens = sum(part.tokens for part in draft.parts)
-    require_space(folder, 2**20 + _BYTES_A_TOKEN * tokens)
+    tokens = sum(sample.tokens for sample in draft.samples)
+    require_space(folder, 2**20 + _BYTES_PER_TOKEN * tokens)
     with track("writing", len(draft.entries), "Dialogues") as advance:
         if draft.config.format == "parquet":
-            observed = shards.write_all(folder, draft, advance)
+            observed = parquet.write_all(folder, draft, advance)
         else:
             observed = Observed()
             write_records(folder / DIALOGUES, observed.watch(_counted(draft.dialogues(), advance)))
     write_records(folder / EXCLUSIONS, draft.exclusions)
     configs.save(draft.config, folder / CONFIG)
     manifest = describe(draft, observed)
-    figure.draw(manifest, folder)
-    write_text(folder / mix_card.FILE, mix_card.text(manifest, folder.name))
+    plot.draw(manifest, folder)
+    write_text(folder / dataset_card.FILE, dataset_card.text(manifest, folder.name))
     write_record(folder / MIX_FILE, manifest)
-    (folder / shards.UNFINISHED).unlink(missing_ok=True)
+    (folder / parquet.UNFINISHED).unlink(missing_ok=True)
     return manifest
 
 
 def manifest_of(folder: Path) -> MixManifest:
-    """The manifest of a whole mix."""
+    """Read the manifest of a finished mix."""
     if not folder.is_dir():
         raise MedctxError(f"The folder {folder} does not exist; give the --out of a medctx-data mix.")
     return read_record(folder / MIX_FILE, MixManifest)
 
 
 def checked(folder: Path, manifest: MixManifest) -> Iterator[Dialogue]:
-    """The Dialogues of a mix; raises MedctxError after the last one where they are not those of the manifest."""
+    """Yield the Dialogues of a mix; raise MedctxError after the last one if they are not those of the manifest."""
     total = RecordsDigest()
     for dialogue in read_dialogues(folder):
         total.add(dialogue)

@@ -1,33 +1,31 @@
-"""The arithmetic of a mix as pure functions: budgets, prefixes and orders. Nothing here reads or counts.
+"""Arithmetic of a mix as pure functions: budgets, prefixes and orders. Nothing here reads files or counts tokens.
 
-Nesting follows from two rules. Every source has one fixed order, of which a mix takes a prefix; and a budget
-rounded down grows with the total and with the share. So less of a source is always the beginning of more of it.
+Subsets are nested by two rules: every source has one fixed order, of which a mix takes a prefix, and a budget that is
+rounded down grows with the total and with the share. So a smaller amount of a source is a prefix of a larger one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
-from medctx.schemas.mix import By
-
 T = TypeVar("T")
 
 PATIENCE = 5_000
-"""So many Dialogues in a row above the longest allowed, and none below it, and a source is given up."""
+"""Rows that may be too long from the beginning of a source, with none short enough, before it is given up."""
 
 
 class Draw(NamedTuple, Generic[T]):
-    """A row of a source and the pass it was drawn in, counted from 1."""
+    """A row of a source and the epoch in which it was drawn, counted from 1."""
 
     row: T
     epoch: int
 
 
 class Sized(NamedTuple, Generic[T]):
-    """A drawn row and its length in tokens."""
+    """A drawn row with its length in tokens."""
 
     row: T
     epoch: int
@@ -37,9 +35,13 @@ class Sized(NamedTuple, Generic[T]):
 class Filled(NamedTuple, Generic[T]):
     """The prefix of a source that fits a budget.
 
-    ``spent``: in the unit of the budget. ``reached``: rows looked at, those too long included; ``too_long``: these,
-    each once. ``short``: the source ended before the budget did and was not to be repeated. ``refused``: length in
-    tokens of the first row left out.
+    Attributes:
+        taken: The rows of the prefix.
+        spent: Their total cost, in the unit of the budget.
+        reached: Number of rows looked at, too long ones included.
+        too_long: Rows above the length limit, each once.
+        short: Whether the source ended before the budget and was not to be repeated.
+        refused: Length in tokens of the first row that no longer fitted, 0 where there was none.
     """
 
     taken: tuple[Sized[T], ...]
@@ -51,21 +53,21 @@ class Filled(NamedTuple, Generic[T]):
 
 
 def allocate(total: int | Fraction, share: Fraction) -> int:
-    """The budget of a share (0 to 1) of ``total``, rounded down.
+    """Return the budget of a share (0 to 1) of ``total``, rounded down.
 
-    Rounding to the nearest, with remainders handed out, would sometimes take one away when the total grows.
+    Rounding to the nearest integer with redistributed remainders could lower a budget when the total grows.
     """
     return int(total * share)
 
 
-def split(weights: Sequence[float], whole: Fraction) -> list[Fraction]:
-    """``whole`` divided in proportion to ``weights`` (above 0), exactly."""
+def divide(whole: Fraction, weights: Sequence[float]) -> list[Fraction]:
+    """Divide ``whole`` in proportion to ``weights`` (above 0), exactly."""
     exact = [Fraction(str(weight)) for weight in weights]
     return [whole * weight / sum(exact) for weight in exact]
 
 
-def passes(rows: Sequence[T], seed: str) -> Iterator[Draw[T]]:
-    """Rows in endless passes, each in its own order by ``seed``; no row stands twice in a pass."""
+def shuffled_epochs(rows: Sequence[T], seed: str) -> Iterator[Draw[T]]:
+    """Yield rows in endless epochs, each in its own order by ``seed``; no row repeats within an epoch."""
     epoch = 0
     while rows:
         epoch += 1
@@ -75,16 +77,18 @@ def passes(rows: Sequence[T], seed: str) -> Iterator[Draw[T]]:
             yield Draw(rows[index], epoch)
 
 
-def fill(weighed: Iterable[Sized[T]], budget: int, *, by: By, longest: int, repeat: bool) -> Filled[T]:
+def fill_budget(
+    rows: Iterable[Sized[T]], budget: int, *, cost: Callable[[Sized[T]], int], longest: int, repeat: bool
+) -> Filled[T]:
     """Take rows from the beginning until the next one would exceed ``budget``; rows above ``longest`` are left out.
 
-    A smaller row further on is not fetched to close the gap: the result is a prefix.
+    A smaller row further on is not taken to fill the gap: the result is a prefix.
     """
     taken: list[Sized[T]] = []
     too_long: list[Sized[T]] = []
     spent = reached = refused = 0
     short = False
-    for row in weighed:
+    for row in rows:
         if not taken and (row.epoch > 1 or reached >= PATIENCE):
             break
         if row.tokens > longest:
@@ -92,7 +96,7 @@ def fill(weighed: Iterable[Sized[T]], budget: int, *, by: By, longest: int, repe
             if row.epoch == 1:
                 too_long.append(row)
             continue
-        price = row.tokens if by == "tokens" else 1
+        price = cost(row)
         if spent + price > budget:
             refused = row.tokens
             break
@@ -106,10 +110,10 @@ def fill(weighed: Iterable[Sized[T]], budget: int, *, by: By, longest: int, repe
 
 
 def interleave(parts: Sequence[Sequence[T]], seed: str) -> list[T]:
-    """All rows of all parts in one order, each part spread evenly and kept in its own order.
+    """Merge the rows of all parts into one order, each part spread evenly and kept in its own order.
 
     The n rows of a part fall one into each n-th of the whole, at a place drawn by ``seed``: at every point of training
-    each part is within one row of its share where there are two, within as many rows as there are parts otherwise.
+    each part is within one row of its share for two parts, within as many rows as there are parts otherwise.
     """
     rng = Random(seed)
     placed = [

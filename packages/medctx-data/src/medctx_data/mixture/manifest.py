@@ -1,34 +1,26 @@
-"""What a mix turned out to be: the record that lies beside its Dialogues."""
+"""Describing a written mix: the manifest with requested and realised shares, groups and lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import medctx
-from medctx.schemas.mix import (
-    DomainShare,
-    GroupShare,
-    LengthBin,
-    MixManifest,
-    Share,
-    SourceShare,
-)
+from medctx.schemas.mix import DomainShare, GroupShare, LengthBin, MixManifest, Share, SourceShare
 from medctx.schemas.records import Domain
-from medctx_data.cleaning.filters import tally
-from medctx_data.mixture.compose import Draft, Observed
+from medctx_data.cleaning.exclusions import tally
 from medctx_data.mixture.config import DOMAINS
-from medctx_data.mixture.draws import SourceSample
+from medctx_data.mixture.draft import Draft, Observed, SourceSample
 
 FIRST_BIN = 16
 
 
 def histogram(draft: Draft) -> tuple[LengthBin, ...]:
-    """Dialogue lengths in bins that double, from :data:`FIRST_BIN` tokens to the longest."""
+    """Count Dialogue lengths in bins that double, from :data:`FIRST_BIN` tokens to the longest."""
     bins: dict[int, dict[Domain, int]] = {}
-    for part in draft.parts:
-        for pick in part.picks:
+    for sample in draft.samples:
+        for pick in sample.picks:
             upto = max(FIRST_BIN, 1 << (pick.tokens - 1).bit_length())
-            bins.setdefault(upto, dict.fromkeys(DOMAINS, 0))[part.quota.domain] += 1
+            bins.setdefault(upto, dict.fromkeys(DOMAINS, 0))[sample.domain] += 1
     if not bins:
         return ()
     edges = [FIRST_BIN << step for step in range((max(bins) // FIRST_BIN).bit_length())]
@@ -36,33 +28,40 @@ def histogram(draft: Draft) -> tuple[LengthBin, ...]:
     return tuple(LengthBin(upto=edge, **bins.get(edge, empty)) for edge in edges)
 
 
-def _fraction(some: int, whole: int) -> float:
-    return some / whole if whole else 0.0
+def _fraction(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
 
 
-def _share(asked: float, parts: Sequence[SourceSample], tokens: int, dialogues: int) -> Share:
-    own_tokens, own_dialogues = sum(part.tokens for part in parts), sum(len(part.picks) for part in parts)
-    return Share(
-        asked=asked,
-        tokens=own_tokens,
-        dialogues=own_dialogues,
-        token_share=_fraction(own_tokens, tokens),
-        dialogue_share=_fraction(own_dialogues, dialogues),
-    )
+class _Totals:
+    """Tokens and Dialogues of some samples."""
+
+    def __init__(self, samples: Sequence[SourceSample]) -> None:
+        self.tokens = sum(sample.tokens for sample in samples)
+        self.dialogues = sum(len(sample.picks) for sample in samples)
+
+    def share_of(self, whole: _Totals, requested: float) -> Share:
+        """Requested and realised share of ``whole``."""
+        return Share(
+            asked=requested,
+            tokens=self.tokens,
+            dialogues=self.dialogues,
+            token_share=_fraction(self.tokens, whole.tokens),
+            dialogue_share=_fraction(self.dialogues, whole.dialogues),
+        )
 
 
-def _source(part: SourceSample, licences: Iterable[str], tokens: int, dialogues: int) -> SourceShare:
-    card, supply = part.supply.card, part.supply
+def _source(sample: SourceSample, licences: Iterable[str], whole: _Totals) -> SourceShare:
+    card, supply = sample.supply.card, sample.supply
     return SourceShare(
-        **_share(float(part.quota.share), [part], tokens, dialogues).model_dump(),
-        label=part.quota.label,
+        **_Totals([sample]).share_of(whole, float(sample.share)).model_dump(),
+        label=sample.label,
         source=card.name,
-        domain=part.quota.domain,
-        subdomain=part.requested.subdomain,
-        budget=part.budget,
-        rows=part.usable,
-        epochs=part.epochs,
-        dropped=tally(part.exclusions),
+        domain=sample.domain,
+        subdomain=sample.subdomain,
+        budget=sample.budget,
+        rows=sample.usable,
+        epochs=sample.epochs,
+        dropped=tally(sample.exclusions),
         licence="; ".join(licence or "not stated" for licence in sorted(licences)) or card.licence,
         restriction=card.restriction,
         citation=supply.citation,
@@ -72,43 +71,42 @@ def _source(part: SourceSample, licences: Iterable[str], tokens: int, dialogues:
 
 
 def _groups(draft: Draft, counts: Iterable[tuple[SourceSample, str, int, int]]) -> tuple[GroupShare, ...]:
-    """Shares of what ``counts`` (part, name, tokens, Dialogues) name, within their domains."""
+    """Shares of named groups within their domains; ``counts`` are (sample, name, tokens, Dialogues)."""
     sums: dict[tuple[Domain, str], tuple[int, int]] = {}
-    for part, name, tokens, dialogues in counts:
-        before = sums.get((part.quota.domain, name), (0, 0))
-        sums[part.quota.domain, name] = (before[0] + tokens, before[1] + dialogues)
-    found = []
+    for sample, name, tokens, dialogues in counts:
+        before = sums.get((sample.domain, name), (0, 0))
+        sums[sample.domain, name] = (before[0] + tokens, before[1] + dialogues)
+    shares = []
     for (domain, name), (tokens, dialogues) in sorted(sums.items()):
-        whole = [part for part in draft.parts if part.quota.domain == domain]
-        found.append(
+        whole = _Totals([sample for sample in draft.samples if sample.domain == domain])
+        shares.append(
             GroupShare(
                 domain=domain,
                 name=name,
                 tokens=tokens,
                 dialogues=dialogues,
-                token_share=_fraction(tokens, sum(part.tokens for part in whole)),
-                dialogue_share=_fraction(dialogues, sum(len(part.picks) for part in whole)),
+                token_share=_fraction(tokens, whole.tokens),
+                dialogue_share=_fraction(dialogues, whole.dialogues),
             )
         )
-    return tuple(found)
+    return tuple(shares)
 
 
-def _asked(draft: Draft) -> tuple[str, int | None]:
-    """The ratio and the budget as they were asked; of amounts the ratio that follows from them."""
+def _ratio_and_budget(draft: Draft) -> tuple[str, int | None]:
+    """The configured ratio and budget; for amounts the ratio that follows from them."""
     config = draft.config
     if all(source.amount is None for source in config.sources):
         return config.ratio, config.budget
-    sums = [sum(part.budget for part in draft.parts if part.quota.domain == domain) for domain in DOMAINS]
+    sums = [sum(sample.budget for sample in draft.samples if sample.domain == domain) for domain in DOMAINS]
     return ":".join(map(str, sums)), None
 
 
 def describe(draft: Draft, observed: Observed) -> MixManifest:
-    """The manifest of a draft whose Dialogues have all gone by."""
-    config, parts = draft.config, draft.parts
-    tokens, dialogues = sum(part.tokens for part in parts), len(draft.entries)
-    ratio, budget = _asked(draft)
-    counts = observed.counts
-    by_domain = {domain: [part for part in parts if part.quota.domain == domain] for domain in DOMAINS}
+    """Return the manifest of a draft; ``observed`` must have seen all its Dialogues."""
+    config, samples, counts = draft.config, draft.samples, observed.counts
+    whole = _Totals(samples)
+    ratio, budget = _ratio_and_budget(draft)
+    by_domain = {domain: [sample for sample in samples if sample.domain == domain] for domain in DOMAINS}
     return MixManifest(
         medctx=medctx.__version__,
         digest=observed.digest.hex(),
@@ -119,28 +117,25 @@ def describe(draft: Draft, observed: Observed) -> MixManifest:
         order=config.order,
         fixed=config.fixed,
         budget=budget,
-        tokens=tokens,
-        dialogues=dialogues,
+        tokens=whole.tokens,
+        dialogues=whole.dialogues,
         wrapped=config.wrap.share,
         format=config.format,
         domains=tuple(
             DomainShare(
-                **_share(float(sum(part.quota.share for part in own)), own, tokens, dialogues).model_dump(),
+                **_Totals(members).share_of(whole, float(sum(sample.share for sample in members))).model_dump(),
                 domain=domain,
             )
-            for domain, own in by_domain.items()
+            for domain, members in by_domain.items()
         ),
-        sources=tuple(
-            _source(part, counts.licences.get(number, ()), tokens, dialogues) for number, part in enumerate(parts)
+        sources=tuple(_source(sample, counts.licences.get(number, ()), whole) for number, sample in enumerate(samples)),
+        languages=_groups(
+            draft,
+            ((samples[number], name, *sizes) for (number, name), sizes in counts.languages.items()),
         ),
-        languages=_groups(draft, ((parts[number], name, *both) for (number, name), both in counts.languages.items())),
         subdomains=_groups(
             draft,
-            (
-                (part, part.requested.subdomain, part.tokens, len(part.picks))
-                for part in parts
-                if part.requested.subdomain
-            ),
+            ((sample, sample.subdomain, sample.tokens, len(sample.picks)) for sample in samples if sample.subdomain),
         ),
         lengths=histogram(draft),
     )

@@ -1,4 +1,4 @@
-"""What each source of a mix has to give: its exact share and its budget, from ratio and weights or from amounts."""
+"""The quota of each source of a mix: its exact share and its budget, from ratio and weights or from amounts."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from typing import NamedTuple
 from medctx.errors import MedctxError
 from medctx.schemas.mix import By
 from medctx.schemas.records import Domain
-from medctx_data.mixture.budget import allocate, split
+from medctx_data.mixture.budget import allocate, divide
 from medctx_data.mixture.config import DOMAINS, MixConfig, parse_ratio
 from medctx_data.sources.card import SourceCard
+from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.registry import card_of, domain_of
 
 Level = tuple[str, Mapping[str, float]]
-"""What sources are grouped by before they share a part (language, subdomain), and the weight of each group."""
+"""A key by which sources are grouped before they share a part (language, subdomain), and the weight of each group."""
 
 
 class Quota(NamedTuple):
-    """What one source has to give.
+    """What one source contributes to a mix.
 
-    ``share``: of the whole mix, exactly (0 to 1; of amounts it is known when all of them are). ``budget``: in the unit
-    ``by`` names, None for the whole source once. ``longest``: tokens a Dialogue may have.
+    Attributes:
+        label: Label of the source.
+        domain: Domain that it fills.
+        share: Exact fraction of the whole mix (0 to 1); 0 for amounts until all of them are known.
+        budget: Budget in the unit ``by``, None for the whole source once.
+        by: Unit of the budget.
+        longest: Longest Dialogue in tokens.
+        repeat: Whether the source may be used several times.
     """
 
     label: str
@@ -36,7 +42,7 @@ class Quota(NamedTuple):
 
 
 class SourceRequest(NamedTuple):
-    """A configured source that has a share, and its quota."""
+    """A configured source with a share of the mix, its card and its quota."""
 
     config: SourceConfig
     card: SourceCard
@@ -44,32 +50,32 @@ class SourceRequest(NamedTuple):
 
     @property
     def language(self) -> str:
-        """The language of its rows, "" where each states its own."""
+        """The language of its rows, ``""`` where each row states its own."""
         return self.config.language or self.card.language
 
     @property
     def subdomain(self) -> str:
-        """Its school of medicine, "" where none is named."""
+        """Its school of medicine, ``""`` where none is named."""
         return self.config.subdomain or self.card.subdomain
 
 
-def _quota(config: MixConfig, source: SourceConfig, domain: Domain, share: Fraction, budget: int | None) -> Quota:
-    return Quota(source.label, domain, share, budget, config.by, config.max_tokens, config.repeat)
+def _quota(config: MixConfig, source: SourceConfig, domain: Domain) -> Quota:
+    return Quota(source.label, domain, Fraction(0), 0, config.by, config.max_tokens, config.repeat)
 
 
 def _groups(members: Sequence[SourceRequest], key: str, names: Iterable[str]) -> dict[str, list[SourceRequest]]:
-    """Sources by language or sub-domain; every name asked for has sources and every source has a name asked for."""
-    asked = list(names)
-    groups: dict[str, list[SourceRequest]] = {name: [] for name in asked}
-    for one in members:
-        own: str = getattr(one, key)
-        if own not in groups:
+    """Group sources by language or sub-domain; every name needs a source and every source one of the names."""
+    weighted = list(names)
+    groups: dict[str, list[SourceRequest]] = {name: [] for name in weighted}
+    for member in members:
+        value: str = getattr(member, key)
+        if value not in groups:
             raise MedctxError(
-                f"The source {one.quota.label!r} has the {key} {own or 'that its rows state'!r}, which the key {key}s "
-                f"does not weigh ({', '.join(asked)}); give the source a key {key}, or add a weight."
+                f"The source {member.quota.label!r} has the {key} {value or 'that its rows state'!r}, which the key "
+                f"{key}s does not weigh ({', '.join(weighted)}); give the source a key {key}, or add a weight."
             )
-        groups[own].append(one)
-    empty = [name for name, own in groups.items() if not own]
+        groups[value].append(member)
+    empty = [name for name, group in groups.items() if not group]
     if empty:
         raise MedctxError(
             f"The key {key}s asks for {empty[0]} Dialogues but no {members[0].quota.domain} source has that {key}; add "
@@ -79,35 +85,41 @@ def _groups(members: Sequence[SourceRequest], key: str, names: Iterable[str]) ->
 
 
 def _divide(members: Sequence[SourceRequest], whole: Fraction, levels: Sequence[Level]) -> list[SourceRequest]:
-    """``whole`` over sources: first over the groups of each level by weight, then by the sources' own shares."""
+    """Divide ``whole`` over sources: first over the groups of each level by weight, then by the sources' own shares."""
     if not levels:
-        shares = split([one.config.share for one in members], whole)
-        return [one._replace(quota=one.quota._replace(share=share)) for one, share in zip(members, shares, strict=True)]
+        shares = divide(whole, [member.config.share for member in members])
+        return [
+            member._replace(quota=member.quota._replace(share=share))
+            for member, share in zip(members, shares, strict=True)
+        ]
     (key, weights), *further = levels
     groups = _groups(members, key, weights)
-    parts = split(list(weights.values()), whole)
-    divided = [one for own, part in zip(groups.values(), parts, strict=True) for one in _divide(own, part, further)]
-    order = [one.quota.label for one in members]
-    return sorted(divided, key=lambda one: order.index(one.quota.label))
+    parts = divide(whole, list(weights.values()))
+    divided = [
+        member for group, part in zip(groups.values(), parts, strict=True) for member in _divide(group, part, further)
+    ]
+    order = [member.quota.label for member in members]
+    return sorted(divided, key=lambda member: order.index(member.quota.label))
 
 
-def _by_amount(config: MixConfig, placed: Sequence[SourceRequest]) -> list[SourceRequest]:
-    without = [one.quota.label for one in placed if one.config.amount is None]
+def _by_amount(requests: Sequence[SourceRequest]) -> list[SourceRequest]:
+    without = [request.quota.label for request in requests if request.config.amount is None]
     if without:
         raise MedctxError(
             f"The source {without[0]!r} has no amount but others have; give every source an amount, or none."
         )
-    found = []
-    for domain in DOMAINS:
-        for one in placed:
-            if one.quota.domain == domain:
-                budget = None if one.config.amount == "all" else one.config.amount
-                found.append(one._replace(quota=one.quota._replace(budget=budget)))
-    return found
+    return [
+        request._replace(
+            quota=request.quota._replace(budget=None if request.config.amount == "all" else request.config.amount)
+        )
+        for domain in DOMAINS
+        for request in requests
+        if request.quota.domain == domain
+    ]
 
 
 def _total(config: MixConfig) -> Fraction:
-    """The budget of the whole, which may be a fraction where that of one part is fixed."""
+    """The budget of the whole mix, which may be a fraction where that of one part is fixed."""
     if config.fixed == "total":
         return Fraction(config.budget)
     share = dict(zip(DOMAINS, parse_ratio(config.ratio), strict=True))[config.fixed]
@@ -118,25 +130,27 @@ def _total(config: MixConfig) -> Fraction:
     return config.budget / share
 
 
-def requested(config: MixConfig) -> list[SourceRequest]:
-    """The sources that have a share of the mix, general ones first, with their quotas.
+def source_requests(config: MixConfig) -> list[SourceRequest]:
+    """Return the sources with a share of the mix, general ones first, with their quotas.
 
-    Sources of a domain without a share are left out. Raises MedctxError where something is asked of sources that none
-    can give.
+    Sources of a domain without a share are left out.
+
+    Raises:
+        MedctxError: A ratio, weight or amount has no source that could satisfy it.
     """
-    placed = [
-        SourceRequest(source, card_of(source.source), _quota(config, source, domain_of(source), Fraction(0), 0))
+    requests = [
+        SourceRequest(source, card_of(source.source), _quota(config, source, domain_of(source)))
         for source in config.sources
     ]
-    if any(one.config.amount is not None for one in placed):
-        return _by_amount(config, placed)
+    if any(request.config.amount is not None for request in requests):
+        return _by_amount(requests)
     total = _total(config)
-    found: list[SourceRequest] = []
+    divided: list[SourceRequest] = []
     for domain, whole in zip(DOMAINS, parse_ratio(config.ratio), strict=True):
-        own = [one for one in placed if one.quota.domain == domain]
+        members = [request for request in requests if request.quota.domain == domain]
         if not whole:
             continue
-        if not own:
+        if not members:
             raise MedctxError(
                 f"The ratio {config.ratio} asks for {domain} Dialogues but no source is {domain}; "
                 "add one to the key sources (medctx-data sources lists them)."
@@ -146,5 +160,8 @@ def requested(config: MixConfig) -> list[SourceRequest]:
             levels.append(("language", config.languages))
         if config.subdomains and domain == "medical":
             levels.append(("subdomain", {str(name): weight for name, weight in config.subdomains.items()}))
-        found += _divide(own, whole, levels)
-    return [one._replace(quota=one.quota._replace(budget=allocate(total, one.quota.share))) for one in found]
+        divided += _divide(members, whole, levels)
+    return [
+        request._replace(quota=request.quota._replace(budget=allocate(total, request.quota.share)))
+        for request in divided
+    ]

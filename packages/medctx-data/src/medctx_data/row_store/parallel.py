@@ -16,15 +16,17 @@ ResultT = TypeVar("ResultT")
 
 
 def cores() -> int:
-    """The cores this process may use."""
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def work(task: Callable[[ItemT], ResultT], items: Sequence[ItemT], processes: int) -> Iterator[tuple[ItemT, ResultT]]:
-    """Do ``task`` with every item and yield the items with what it gave, in the order they are done.
+    """Apply ``task`` to every item and yield items with results in the order of completion.
 
-    ``processes``: how many at once, 0 for one on each core. One item is done in this process. ``task`` and what it
-    gives are pickled.
+    Args:
+        task: A function that can be pickled, as can its results.
+        items: What it is applied to; a single item is worked on in this process.
+        processes: Number of processes, 0 for one per core.
     """
     processes = min(processes or cores(), len(items))
     if processes < 2:
@@ -35,8 +37,8 @@ def work(task: Callable[[ItemT], ResultT], items: Sequence[ItemT], processes: in
     with ProcessPoolExecutor(processes, context, end_with_parent) as pool:
         running = {pool.submit(task, item): item for item in items}
         try:
-            for done in as_completed(running):
-                yield running[done], done.result()
+            for future in as_completed(running):
+                yield running[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

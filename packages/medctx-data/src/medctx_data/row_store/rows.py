@@ -1,4 +1,4 @@
-"""The rows of a source as a mix reaches them, by number: held in memory where they are few, else in shards on disk."""
+"""The rows of a source by number: in memory where they are few, else in shards on disk."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Record
-from medctx_data.sources.card import Row, Unread
+from medctx_data.sources.card import Row, SkippedRow
 
 SHARD = 20_000
-"""Rows of a shard. A source of no more rows is held in memory."""
+"""Rows of a shard. A source with fewer rows is held in memory."""
 
 INDEX = "index.json"
 _BLOCK = 2**22
 _SAY_EVERY_S = 15.0
+
+Columns = dict[str, NDArray[np.generic]]
+"""Measurements of rows: arrays by name, with one row per Dialogue."""
 
 
 class Rows(Protocol):
@@ -32,18 +36,18 @@ class Rows(Protocol):
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """Number of shards."""
 
     def __len__(self) -> int: ...
 
     def shard(self, number: int) -> Sequence[Dialogue]:
-        """All rows of one shard."""
+        """Return all rows of one shard."""
 
     def take(self, numbers: Sequence[int]) -> list[Dialogue]:
-        """The rows of these numbers, in the order asked."""
+        """Return the rows with these numbers, in the order given."""
 
 
-class Held:
+class MemoryRows:
     """Rows in memory: one shard."""
 
     shards = 1
@@ -55,26 +59,26 @@ class Held:
         return len(self._dialogues)
 
     def shard(self, number: int) -> Sequence[Dialogue]:
-        """All rows."""
+        """Return all rows."""
         return self._dialogues
 
     def take(self, numbers: Sequence[int]) -> list[Dialogue]:
-        """The rows of these numbers."""
+        """Return the rows with these numbers."""
         return [self._dialogues[number] for number in numbers]
 
 
 class _Index(Record):
     sizes: tuple[int, ...]
-    unread: tuple[Unread, ...]
+    skipped: tuple[SkippedRow, ...]
 
 
 def shard_file(folder: Path, number: int) -> Path:
-    """Where a shard of a stored source lies."""
+    """Return the file of a shard of a stored source."""
     return folder / f"rows-{number:05d}.jsonl"
 
 
 class _Lines:
-    """The lines of a file by number, read where they stand. Nothing of the file stays in memory but where lines end."""
+    """The lines of a file by number. Only the offsets of line ends stay in memory."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
@@ -94,8 +98,8 @@ def _lines(path: Path) -> _Lines:
     return _Lines(path)
 
 
-class Stored:
-    """Rows in shards on disk; only what is taken is read."""
+class ShardedRows:
+    """Rows in shards on disk; only rows that are taken are read."""
 
     def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
         self.folder = folder
@@ -103,7 +107,7 @@ class Stored:
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """Number of shards."""
         return len(self._sizes)
 
     @cached_property
@@ -114,32 +118,32 @@ class Stored:
         return sum(self._sizes)
 
     def shard(self, number: int) -> list[Dialogue]:
-        """All rows of one shard."""
+        """Return all rows of one shard."""
         return list(read_records(shard_file(self.folder, number), Dialogue))
 
     def take(self, numbers: Sequence[int]) -> list[Dialogue]:
-        """The rows of these numbers, in the order asked."""
-        found = []
+        """Return the rows with these numbers, in the order given."""
+        dialogues = []
         for number, shard in zip(numbers, np.searchsorted(self._starts, numbers, side="right") - 1, strict=True):
             line = _lines(shard_file(self.folder, int(shard)))[number - self._starts[shard]]
-            found.append(Dialogue.model_validate_json(line))
-        return found
+            dialogues.append(Dialogue.model_validate_json(line))
+        return dialogues
 
 
-class _Spooled(Stored):
+class _TemporaryRows(ShardedRows):
     """Rows in a folder that is removed with them."""
 
     def __init__(self, folder: TemporaryDirectory[str], sizes: Sequence[int]) -> None:
         super().__init__(Path(folder.name), sizes)
-        self._kept = folder
+        self._temporary = folder
 
-    def __reduce__(self) -> tuple[type[Stored], tuple[Path, tuple[int, ...]]]:
+    def __reduce__(self) -> tuple[type[ShardedRows], tuple[Path, tuple[int, ...]]]:
         # Another process reads the rows; this one removes them.
-        return Stored, (self.folder, self._sizes)
+        return ShardedRows, (self.folder, self._sizes)
 
 
 class Spool:
-    """Takes rows as they are drawn: few stay in memory, more than a shard go to a temporary folder in the cache."""
+    """Collects rows as they are drawn: few stay in memory, more than a shard go to a temporary folder in the cache."""
 
     def __init__(self) -> None:
         self._waiting: list[Dialogue] = []
@@ -147,7 +151,7 @@ class Spool:
         self._folder: TemporaryDirectory[str] | None = None
 
     def add(self, dialogue: Dialogue) -> int:
-        """Take the next row; returns its number."""
+        """Add a row and return its number."""
         if len(self._waiting) == SHARD:
             self._store()
         self._waiting.append(dialogue)
@@ -163,19 +167,19 @@ class Spool:
         return self._folder
 
     def rows(self) -> Rows:
-        """All rows taken; nothing is added afterwards."""
-        return _Spooled(self._store(), self._sizes) if self._sizes else Held(self._waiting)
+        """Return all rows; none may be added afterwards."""
+        return _TemporaryRows(self._store(), self._sizes) if self._sizes else MemoryRows(self._waiting)
 
 
 class Gathered(NamedTuple):
-    """The rows of a source, and those that give no Dialogue."""
+    """The rows of a source, and those that gave no Dialogue."""
 
     rows: Rows
-    unread: tuple[Unread, ...]
+    skipped: tuple[SkippedRow, ...]
 
 
 def _watched(rows: Iterator[Row], label: str) -> Iterator[Row]:
-    """The same rows, their number said from time to time: how many there will be is not known."""
+    """Yield the rows and log their number from time to time: the total is not known."""
     begun = last = time.monotonic()
     for number, row in enumerate(rows):
         now = time.monotonic()
@@ -185,33 +189,40 @@ def _watched(rows: Iterator[Row], label: str) -> Iterator[Row]:
         yield row
 
 
-def _dialogues(rows: Iterator[Row], unread: list[Unread]) -> Iterator[Dialogue]:
+def _dialogues(rows: Iterator[Row], skipped: list[SkippedRow]) -> Iterator[Dialogue]:
     for row in rows:
-        if isinstance(row, Unread):
-            unread.append(row)
+        if isinstance(row, SkippedRow):
+            skipped.append(row)
         else:
             yield row
 
 
 def is_gathered(folder: Path) -> bool:
-    """Whether a large source was read to its end before."""
+    """Return whether a large source was read to its end before."""
     return (folder / INDEX).is_file()
 
 
 def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep: bool = False) -> Gathered:
-    """Read a source; ``folder`` is where its shards lie if it is large, or if all are to be kept (``keep``), and
-    belongs to this source alone.
+    """Read a source once and keep its rows.
 
-    A kill loses the shard that is being written: what lies in ``folder`` is not written again.
+    Args:
+        read: Streams the rows, anew at every call.
+        label: Label of the source.
+        folder: Folder of this source alone, for its shards if it is large.
+        keep: Whether to write shards even if the source is small.
+
+    Returns:
+        The rows, from ``folder`` if an earlier call has read the source to its end. A kill loses the shard that is
+        being written; whole shards are not written again.
     """
     if is_gathered(folder):
         index = read_record(folder / INDEX, _Index)
-        return Gathered(Stored(folder, index.sizes), index.unread)
-    unread: list[Unread] = []
-    stream = _dialogues(_watched(read(), label), unread)
+        return Gathered(ShardedRows(folder, index.sizes), index.skipped)
+    skipped: list[SkippedRow] = []
+    stream = _dialogues(_watched(read(), label), skipped)
     batch = list(islice(stream, SHARD))
     if len(batch) < SHARD and not (keep and batch):
-        return Gathered(Held(batch), tuple(unread))
+        return Gathered(MemoryRows(batch), tuple(skipped))
     sizes: list[int] = []
     while batch:
         path = shard_file(folder, len(sizes))
@@ -219,5 +230,5 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep:
             write_records(path, batch)
         sizes.append(len(batch))
         batch = list(islice(stream, SHARD))
-    write_record(folder / INDEX, _Index(sizes=tuple(sizes), unread=tuple(unread)))
-    return Gathered(Stored(folder, sizes), tuple(unread))
+    write_record(folder / INDEX, _Index(sizes=tuple(sizes), skipped=tuple(skipped)))
+    return Gathered(ShardedRows(folder, sizes), tuple(skipped))

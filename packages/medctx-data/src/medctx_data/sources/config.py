@@ -1,4 +1,4 @@
-"""What a person asks of one source of a mix."""
+"""Config of one source of a mix."""
 
 from __future__ import annotations
 
@@ -14,33 +14,39 @@ from medctx_data.sources.card import HUB, Form
 
 
 class SourceConfig(Config):
-    """One source of a mix. A plain name stands for ``{source: name}``.
+    """One source of a mix."""
 
-    ``path``: the local file or folder of a source that is read. ``revision``: of its published files, "" for the one
-    first fetched. ``share``: weight within its domain (language, sub-domain), above 0. ``amount``: how much of it in
-    the unit of the mix, or ``all`` of it once; where sources have amounts, they decide instead of ratio and shares.
-    ``domain``: only for sources that have none of their own. ``language``: only rows that state it. ``subdomain``: the
-    school of medicine of a source that names none. ``name``: what to call it where one source stands twice.
-
-    Of the source ``hub``, any data set of the hub: ``dataset`` ("owner/name"), its ``subset`` ("" for its only or
-    default one) and ``split``. Of it and of one's own files: ``form`` and ``columns`` say how rows are read, as cards
-    do (``medctx-data sources show dolly``); without them the columns decide.
-    """
-
-    source: str
-    path: Path | None = None
-    revision: str = ""
-    share: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)
-    amount: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
-    domain: Domain | None = None
-    language: str = ""
-    subdomain: Subdomain = ""
-    name: str = ""
-    dataset: str = ""
-    subset: str = ""
-    split: str = "train"
-    form: Form | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
+    source: str = Field(
+        description="Name of the source (medctx-data sources), jsonl or parquet for files of one's own, hub for any "
+        "data set of the hub."
+    )
+    path: Path | None = Field(default=None, description="Local file or folder to read instead of the published files.")
+    revision: str = Field(
+        default="", description='Revision of the published files; "": the one that was fetched first.'
+    )
+    share: float = Field(
+        default=1.0, gt=0, le=1e6, allow_inf_nan=False, description="Weight within its domain, language and sub-domain."
+    )
+    amount: Annotated[int, Field(ge=1)] | Literal["all"] | None = Field(
+        default=None,
+        description="How much of the source to take, in the unit of the mix; all: every usable row once. If any source "
+        "has an amount, all need one, and the ratio follows from the amounts.",
+    )
+    domain: Domain | None = Field(default=None, description="Domain of a source whose card names none.")
+    language: str = Field(default="", description='Use only rows that state this language; "": all rows.')
+    subdomain: Subdomain = Field(default="", description="School of medicine of a source whose card names none.")
+    name: str = Field(default="", description="Label in the mix, needed where a source stands twice.")
+    dataset: str = Field(default="", description="Data set of the hub (owner/name); only with source: hub.")
+    subset: str = Field(default="", description='Subset (configuration) of the data set; "": its only or default one.')
+    split: str = Field(default="train", description="Split of the data set.")
+    form: Form | None = Field(
+        default=None,
+        description="Form of the rows of one's own file or of a data set of the hub; null: detected from the columns.",
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="Column of each part of the form, as source cards name them (medctx-data sources show dolly).",
+    )
 
     @model_validator(mode="before")
     @classmethod

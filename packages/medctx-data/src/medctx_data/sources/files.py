@@ -1,4 +1,4 @@
-"""Dialogues from the files of a source: each row is one, or is told with its place and why not."""
+"""Dialogues from the files of a source: each row gives one, or is skipped with its place and the reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -16,25 +15,25 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import describe
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx_data.sources import shapes, tables
-from medctx_data.sources.card import AS_STATED, Row, SourceCard, Unread
+from medctx_data.sources.card import AS_STATED, Row, SkippedRow, SourceCard
 from medctx_data.sources.shapes import Columns, UnfitError
-from medctx_data.sources.tables import Found
+from medctx_data.sources.tables import PlacedRow
 
 PATIENCE = 1_000
-"""So many rows from the beginning that cannot be read, and none that can be read, and the file is given up."""
+"""Rows from the beginning that may be unreadable, with none readable, before the file is given up."""
 _SHOWN = 500
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CHINESE_SHARE = 0.2
 
 
 def language_of(turns: Sequence[Turn]) -> str:
-    """``zh`` where at least a fifth of the first turns' characters are Chinese ones, else ``en``."""
+    """Return ``zh`` if at least a fifth of the first turns' characters are Chinese, else ``en``."""
     text = "".join(turn.content[:500] for turn in turns[:4])
     return "zh" if len(_CHINESE.findall(text)) >= _CHINESE_SHARE * max(len(text), 1) else "en"
 
 
 def _licence(row: Columns, card: SourceCard) -> str:
-    """The row's own licence, else the card's; that of one's own files is theirs to say."""
+    """The row's own licence, else the card's; a user's own files have none on their card."""
     own = row.get("licence")
     if isinstance(own, str) and own.strip():
         return own.strip()
@@ -42,10 +41,10 @@ def _licence(row: Columns, card: SourceCard) -> str:
 
 
 def _facts(row: Columns, card: SourceCard) -> tuple[str, ...]:
-    """What the row teaches, by the name exams know it under."""
+    """The facts a row teaches, by the names that exams use."""
     if shapes.fits(row, card.form, card.columns):
         return (shapes.named(row, card.columns["fact"]),) if "fact" in card.columns else ()
-    # Rows passed on in the columns of an exam keep its names.
+    # Rows in the columns of an exam keep its ids.
     known = (row.get("book_id") or row.get("id")) if "options" in row else None
     return (known,) if isinstance(known, str) and known else ()
 
@@ -67,7 +66,14 @@ def _beginning(row: Columns) -> str:
 
 @dataclass(frozen=True)
 class Reader:
-    """What rows of one source are read with. ``held_out`` gives ids of exams, asked for at the first row with an id."""
+    """Turns the rows of one source into Dialogues.
+
+    Attributes:
+        label: Label of the source, part of the ids.
+        domain: Domain of the Dialogues.
+        card: Its card.
+        held_out: Gives the ids of rows that belong to an exam; called at the first row with an id.
+    """
 
     label: str
     domain: Domain
@@ -94,60 +100,57 @@ class Reader:
         )
 
     def _exam_id(self, row: Columns) -> str:
-        """The id under which an exam holds the row, "" where none does."""
+        """The id of the row in an exam, ``""`` where it is in none."""
         card = self.card
         if "id" not in card.columns or not shapes.fits(row, card.form, card.columns):
             return ""
         name = shapes.named(row, card.columns["id"])
         return name if name in self._exam_ids else ""
 
-    def read(self, name: str, place: str, found: Found) -> Row:
-        """One row under the id ``name``."""
+    def read(self, placed: PlacedRow) -> Row:
+        """Turn one row into a Dialogue, or into a SkippedRow with the reason."""
+        name, place, row = placed
         try:
-            if found.why:
-                raise UnfitError(found.why)
-            if exam_id := self._exam_id(found.columns):
-                why = f"has the id {exam_id}, which belongs to an exam"
-                return Unread(place, "held_out", why, _beginning(found.columns))
-            return self._dialogue(name, found.columns)
+            if row.problem:
+                raise UnfitError(row.problem)
+            if exam_id := self._exam_id(row.columns):
+                detail = f"has the id {exam_id}, which belongs to an exam"
+                return SkippedRow(place, "held_out", detail, _beginning(row.columns))
+            return self._dialogue(name, row.columns)
         except UnfitError as error:
-            return Unread(place, "malformed", str(error), found.text or _beginning(found.columns))
+            return SkippedRow(place, "malformed", str(error), row.text or _beginning(row.columns))
 
 
-class Line(NamedTuple):
-    """A row as it was found: the id it is to have, and where it stands."""
-
-    name: str
-    place: str
-    found: Found
-
-
-def _lines(paths: Sequence[Path], label: str) -> Iterator[Line]:
+def _placed(paths: Sequence[Path], label: str) -> Iterator[PlacedRow]:
     for number, path in enumerate(paths, start=1):
         start = f"{label}-{number}" if len(paths) > 1 else label
-        for found in tables.rows(path):
-            yield Line(f"{start}-{found.number}", f"{path}:{found.number}", found)
+        for row in tables.rows(path):
+            yield PlacedRow(f"{start}-{row.number}", f"{path}:{row.number}", row)
 
 
 def rows(paths: Sequence[Path], reader: Reader) -> Iterator[Row]:
-    """Yield every row of ``paths`` as a Dialogue or as Unread; ids are ``label-row``, or ``label-file-row``.
+    """Yield every row of ``paths`` as a Dialogue or as a SkippedRow; ids are ``label-row``, or ``label-file-row``.
 
-    Raises MedctxError where none of the first :data:`PATIENCE` rows, or none at all, can be read.
+    Raises:
+        MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
-    return told(_lines(paths, reader.label), reader, f"The file {paths[0]}" if len(paths) == 1 else "Every file")
+    return read_placed(
+        _placed(paths, reader.label), reader, f"The file {paths[0]}" if len(paths) == 1 else "Every file"
+    )
 
 
-def told(lines: Iterable[Line], reader: Reader, whole: str) -> Iterator[Row]:
-    """Yield every line as a Dialogue or as Unread; ``whole`` is what an error calls all of them together.
+def read_placed(placed_rows: Iterable[PlacedRow], reader: Reader, whole: str) -> Iterator[Row]:
+    """Yield every row as a Dialogue or as a SkippedRow; ``whole`` is the name of all rows together in errors.
 
-    Raises MedctxError where none of the first :data:`PATIENCE` lines, or none at all, can be read.
+    Raises:
+        MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
-    lost: list[Unread] = []
+    lost: list[SkippedRow] = []
     readable = False
-    for name, place, found in lines:
-        row = reader.read(name, place, found)
+    for placed in placed_rows:
+        row = reader.read(placed)
         readable = readable or isinstance(row, Dialogue) or row.reason == "held_out"
-        if not readable and isinstance(row, Unread):
+        if not readable and isinstance(row, SkippedRow):
             lost.append(row)
             if len(lost) >= PATIENCE:
                 raise _useless(reader.label, whole, lost)
@@ -156,6 +159,6 @@ def told(lines: Iterable[Line], reader: Reader, whole: str) -> Iterator[Row]:
         raise _useless(reader.label, whole, lost)
 
 
-def _useless(label: str, whole: str, lost: Sequence[Unread]) -> MedctxError:
-    first = f": {lost[0].place} {lost[0].why}" if lost else ""
+def _useless(label: str, whole: str, lost: Sequence[SkippedRow]) -> MedctxError:
+    first = f": {lost[0].place} {lost[0].detail}" if lost else ""
     return MedctxError(f"{whole} of the source {label!r} has no usable row{first}; give another one.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from medctx_data.sources.card import SourceCard, on_hub, on_web
+from medctx_data.sources.card import BY_A_MODEL, SourceCard, on_hub, on_web
 
-BY_A_MODEL = "the answers were written by a model of OpenAI, whose terms forbid training competing models with them"
 _GPT4 = "Peng et al., Instruction Tuning with GPT-4, arXiv:2304.03277, 2023."
 _GPT4_DATA = "https://raw.githubusercontent.com/Instruction-Tuning-with-GPT-4/GPT-4-LLM/{revision}/data/"
 

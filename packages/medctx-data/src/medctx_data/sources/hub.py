@@ -1,7 +1,7 @@
 """Any data set of the hub by name, subset, split and revision, streamed through the library ``datasets``.
 
-The first use finds out which commit the revision means and which licence the data set's card states, and appends both
-to :data:`PINNED` in the cache folder. Every later use is held to that commit, whatever was published since.
+The first use resolves the commit of the revision and the licence that the data set's card states, and appends both to
+:data:`PINNED` in the cache folder. Every later use reads that commit, whatever was published since.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.journal import Journal
 from medctx.schemas.records import Record
-from medctx_data.sources.files import Line
-from medctx_data.sources.tables import Found
+from medctx_data.sources.tables import FileRow, PlacedRow
 
 PINNED = "datasets.jsonl"
 NEWEST = "main"
 
 
-class Asked(Record):
-    """A split of a data set as a config names it. ``subset`` is "" for the only or default one."""
+class HubSplit(Record):
+    """A split of a data set as a config names it. ``subset`` is ``""`` for the only or default one."""
 
     dataset: str
     subset: str
@@ -35,15 +34,15 @@ class Asked(Record):
 
     @property
     def place(self) -> str:
-        """As errors name it."""
+        """How errors name it."""
         subset = f", subset {self.subset}" if self.subset else ""
         return f"the data set {self.dataset} (revision {self.revision}{subset}, split {self.split})"
 
 
-class Pinned(Record):
-    """What the first use found: the commit, the licence the card states ("" for none), and when (UTC)."""
+class PinnedSplit(Record):
+    """What the first use resolved: the commit, the licence its card states (``""`` for none), and when (UTC)."""
 
-    asked: Asked
+    split: HubSplit
     commit: str
     licence: str
     date: str
@@ -66,62 +65,63 @@ def _library() -> ModuleType:
     return datasets  # type: ignore[no-any-return]
 
 
-def _card(asked: Asked) -> _Card:
-    """The commit a revision means and the licence stated there."""
+def _card(split: HubSplit) -> _Card:
+    """Resolve the commit of a revision and the licence stated there."""
     import huggingface_hub
 
-    def ask() -> _Card:
+    def request() -> _Card:
         try:
-            told = huggingface_hub.HfApi().dataset_info(asked.dataset, revision=asked.revision)
+            info = huggingface_hub.HfApi().dataset_info(split.dataset, revision=split.revision)
         except Exception as error:
-            raise download.hub_trouble(asked.place, error) from None
-        stated = (told.card_data.get("license") if told.card_data else None) or ()
-        return _Card(told.sha or "", ", ".join([stated] if isinstance(stated, str) else map(str, stated)))
+            raise download.hub_trouble(split.place, error) from None
+        stated = (info.card_data.get("license") if info.card_data else None) or ()
+        return _Card(info.sha or "", ", ".join([stated] if isinstance(stated, str) else map(str, stated)))
 
-    return download.patiently(asked.place, ask)
+    return download.patiently(split.place, request)
 
 
-def _trouble(asked: Asked, error: Exception) -> Exception:
-    """What an exception of the library means for a person."""
-    known = download.hub_trouble(asked.place, error)
+def _explained(split: HubSplit, error: Exception) -> Exception:
+    """The error that an exception of the library stands for."""
+    known = download.hub_trouble(split.place, error)
     if known is not error or not isinstance(error, ValueError | RuntimeError | LookupError):
         return known
     why = str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
     return MedctxError(
-        f"{asked.place[0].upper()}{asked.place[1:]} cannot be read ({why}); name another subset, split or revision "
+        f"{split.place[0].upper()}{split.place[1:]} cannot be read ({why}); name another subset, split or revision "
         "(refs/convert/parquet where a data set is a program), or give its files to the source jsonl or parquet."
     )
 
 
-def _loaded(asked: Asked, commit: str) -> Iterable[dict[str, object]]:
+def _loaded(split: HubSplit, commit: str) -> Iterable[dict[str, object]]:
     datasets = _library()
     try:
         rows: Iterable[dict[str, object]] = datasets.load_dataset(
-            asked.dataset, asked.subset or None, split=asked.split, revision=commit, streaming=True
+            split.dataset, split.subset or None, split=split.split, revision=commit, streaming=True
         )
     except Exception as error:
-        raise _trouble(asked, error) from None
+        raise _explained(split, error) from None
     return rows
 
 
-def pin(asked: Asked) -> Pinned:
-    """The commit that ``asked`` is held to: that of its first use, which this is where there was none.
+def pin(split: HubSplit) -> PinnedSplit:
+    """Return the commit of the first use of ``split``, resolved now where there was none.
 
-    Raises MedctxError where the data set, its subset, split or revision is not there or not open.
+    Raises:
+        MedctxError: The data set, its subset, split or revision does not exist or is not accessible.
     """
     download.require_packages()
     folder = cache_folder()
     try:
-        with lock_in(folder, digest.of_record(asked)[: digest.SHORT]):
-            with lock_in(folder, "datasets"), Journal(folder / PINNED, Pinned) as journal:
-                known = next((line for line in journal.records if line.asked == asked), None)
+        with lock_in(folder, digest.of_record(split)[: digest.SHORT]):
+            with lock_in(folder, "datasets"), Journal(folder / PINNED, PinnedSplit) as journal:
+                known = next((line for line in journal.records if line.split == split), None)
             if known:
                 return known
-            card = _card(asked)
-            _loaded(asked, card.commit)  # A subset or split that is not there is told now, and never recorded.
+            card = _card(split)
+            _loaded(split, card.commit)  # An unknown subset or split fails here and is never recorded.
             date = datetime.now(UTC).isoformat(timespec="seconds")
-            line = Pinned(asked=asked, commit=card.commit, licence=card.licence, date=date)
-            with lock_in(folder, "datasets"), Journal(folder / PINNED, Pinned) as journal:
+            line = PinnedSplit(split=split, commit=card.commit, licence=card.licence, date=date)
+            with lock_in(folder, "datasets"), Journal(folder / PINNED, PinnedSplit) as journal:
                 journal.append(line)
             return line
     except OSError as error:
@@ -130,20 +130,20 @@ def pin(asked: Asked) -> Pinned:
         ) from None
 
 
-def lines(pinned: Pinned, label: str) -> Iterator[Line]:
-    """The rows of a split in their order, read while they are asked for."""
-    place = f"{pinned.asked.dataset}@{pinned.commit[: digest.SHORT]}/{pinned.asked.split}"
-    rows = iter(_loaded(pinned.asked, pinned.commit))
+def lines(pinned: PinnedSplit, label: str) -> Iterator[PlacedRow]:
+    """Yield the rows of a split in their order, read as they are needed."""
+    place = f"{pinned.split.dataset}@{pinned.commit[: digest.SHORT]}/{pinned.split.split}"
+    rows = iter(_loaded(pinned.split, pinned.commit))
     number = 0
     while True:
         try:
             row = next(rows, None)
         except Exception as error:
-            raise _trouble(pinned.asked, error) from None
+            raise _explained(pinned.split, error) from None
         if row is None:
             return
         number += 1
-        yield Line(f"{label}-{number}", f"{place}:{number}", Found(number, row))
+        yield PlacedRow(f"{label}-{number}", f"{place}:{number}", FileRow(number, row))
 
 
 _FORBIDDING = (
@@ -157,7 +157,7 @@ _FORBIDDING = (
 
 
 def restriction_of(licence: str) -> str:
-    """What a licence forbids, in words, as far as the hub's short names tell; "" where nothing beyond attribution."""
+    """Return what a licence forbids, in words, judged by the hub's short names; ``""``: nothing beyond attribution."""
     if not licence:
         return "no licence is stated"
     return "; ".join(words for sign, words in _FORBIDDING if sign in licence.lower())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from medctx_data.sources.card import SourceCard, on_hub
-from medctx_data.sources.general import BY_A_MODEL
+from medctx_data.sources.card import BY_A_MODEL, SourceCard, on_hub
 
 CHINESE = (
     SourceCard(

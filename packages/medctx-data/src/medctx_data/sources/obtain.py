@@ -1,4 +1,4 @@
-"""The files of a source: the user's own where a path is given, else fetched from where they are published."""
+"""The files of a source: local ones where a path is given, else published ones, fetched."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
-from medctx.fetch.pinned import Remote, fetch
+from medctx.fetch.pinned import Fetched, Remote, fetch
 from medctx.io import digest
 from medctx_data.sources.card import FORMS, SourceCard
 from medctx_data.sources.tables import SUFFIXES
 
 
 class Obtained(NamedTuple):
-    """Files in their order, the publisher's revision of them ("" for one's own), and a digest of their bytes."""
+    """Files in their order, the publisher's revision (``""`` for local ones), and a digest of their bytes."""
 
     paths: tuple[Path, ...]
     revision: str
@@ -23,41 +23,40 @@ class Obtained(NamedTuple):
 
 
 def _inside(folder: Path) -> tuple[Path, ...]:
-    found = sorted(
+    files = sorted(
         path
         for path in folder.iterdir()
         if path.is_file() and (path.suffix if path.suffix != ".gz" else Path(path.stem).suffix) in SUFFIXES
     )
-    if not found:
+    if not files:
         raise MedctxError(f"The folder {folder} holds no file that ends in {', '.join(SUFFIXES)}; give another path.")
-    return tuple(found)
+    return tuple(files)
 
 
 def _own(label: str, path: Path) -> Obtained:
     if not path.exists():
         raise MedctxError(f"The path {path} of the source {label!r} does not exist; correct its key path.")
     paths = _inside(path) if path.is_dir() else (path,)
-    return Obtained(paths, "", digest.of_value([digest.of_file(one) for one in paths]))
+    return Obtained(paths, "", digest.of_value([digest.of_file(file) for file in paths]))
 
 
 def _published(files: tuple[Remote, ...], revision: str) -> Obtained:
     """Fetch ``files``; those of one data set at the commit of the first, so that they belong together."""
-    found = []
-    asked = revision
+    fetched: list[Fetched] = []
     for remote in files:
-        found.append(fetch(remote.model_copy(update={"revision": asked}) if asked else remote))
-        if remote.repo and not asked and len(files) > 1:
-            asked = found[0].revision
-    revisions = dict.fromkeys(one.revision for one in found if one.revision)
-    return Obtained(
-        tuple(one.path for one in found), ", ".join(revisions), digest.of_value([one.digest for one in found])
-    )
+        fetched.append(fetch(remote.model_copy(update={"revision": revision}) if revision else remote))
+        if remote.repo and not revision and len(files) > 1:
+            revision = fetched[0].revision
+    revisions = dict.fromkeys(file.revision for file in fetched if file.revision)
+    digests = digest.of_value([file.digest for file in fetched])
+    return Obtained(tuple(file.path for file in fetched), ", ".join(revisions), digests)
 
 
 def obtain(label: str, card: SourceCard, path: Path | None, revision: str) -> Obtained:
-    """The files of ``card``; ``revision`` is fetched in place of the newest one where it is named.
+    """Return the files of ``card``, published ones at ``revision`` where one is named.
 
-    Raises MedctxError where there is neither a path nor a published file, and where a file cannot be had.
+    Raises:
+        MedctxError: There is neither a path nor a published file, or a file is not available.
     """
     if path is not None:
         return _own(label, path)
@@ -71,7 +70,7 @@ def obtain(label: str, card: SourceCard, path: Path | None, revision: str) -> Ob
 
 
 def exam_ids(remote: Remote | None) -> Collection[str]:
-    """The ids a published list keeps for an exam: the keys, or the entries, of a JSON file."""
+    """Return the ids that a published list reserves for an exam: the keys, or the entries, of a JSON file."""
     if remote is None:
         return ()
     fetched = fetch(remote)

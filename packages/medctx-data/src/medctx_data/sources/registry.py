@@ -1,46 +1,22 @@
-"""Sources by name: find the card, open the source a config names."""
+"""Opening the source that a config names."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from functools import partial
 
 import medctx
 from medctx.errors import MedctxError
-from medctx.facts import curriculum as split
+from medctx.facts import curriculum as curricula
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
 from medctx.schemas.records import Domain
 from medctx_data.sources import everyday, files, hub, phenotypes, shapes
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
-from medctx_data.sources.cards import CARDS
+from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
-
-
-def card_of(name: str) -> SourceCard:
-    """The card of a source; an unknown name is an error that names the nearest."""
-    if name in CARDS:
-        return CARDS[name]
-    close = difflib.get_close_matches(name, list(CARDS), n=1, cutoff=0.5)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise MedctxError(f"There is no source {name!r}{hint}; known are: {', '.join(sorted(CARDS))}.")
-
-
-def domain_of(config: SourceConfig) -> Domain:
-    """The domain a configured source fills: its card's, for one's own files the one the config states."""
-    card = card_of(config.source)
-    if card.domain:
-        if config.domain and config.domain != card.domain:
-            raise MedctxError(
-                f"The source {config.source!r} is {card.domain}, not {config.domain}; remove its key domain."
-            )
-        return card.domain
-    if not config.domain:
-        raise MedctxError(f"The source {config.label!r} needs the key domain: general or medical.")
-    return config.domain
 
 
 def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: CurriculumConfig) -> Supply:
@@ -48,10 +24,10 @@ def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: Cu
         raise MedctxError(f"The source {config.label!r} is generated and reads no file; remove its key path.")
     identity = partial(_identity, card, seed)
     if card.name == "everyday":
-        return Supply(card=card, citation=card.citation, identity=identity(), endless=everyday.dialogues(seed))
-    taught = split.build(curriculum)
+        return Supply(card=card, citation=card.citation, identity=identity(), generator=everyday.dialogues(seed))
+    taught = curricula.build(curriculum)
     dialogues = phenotypes.dialogues(taught, seed)
-    return Supply(card=card, citation=taught.citation, identity=identity(digest.of_record(taught)), endless=dialogues)
+    return Supply(card=card, citation=taught.citation, identity=identity(digest.of_record(taught)), generator=dialogues)
 
 
 def _identity(card: SourceCard, *parts: object) -> str:
@@ -60,7 +36,7 @@ def _identity(card: SourceCard, *parts: object) -> str:
 
 
 def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
-    """The card with the form and the columns of the config, which only sources without columns of their own take."""
+    """The card with the form and the columns of the config, which only sources without columns of their own accept."""
     if config.form is None:
         return card
     if card.form != "dialogues":
@@ -70,7 +46,7 @@ def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
         )
     parts = shapes.PARTS.get(config.form)
     if parts is None:
-        raise MedctxError(f"No rows are read as {config.form!r}; known are: {', '.join(shapes.PARTS)}.")
+        raise MedctxError(f"Rows cannot be read as {config.form!r}; known are: {', '.join(shapes.PARTS)}.")
     unknown = sorted(config.columns.keys() - parts)
     if unknown:
         raise MedctxError(
@@ -85,39 +61,42 @@ def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
 
 
 def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
-    """Any data set of the hub, at the commit it is held to."""
+    """A data set of the hub, at the commit of its first use."""
     if config.path is not None:
         raise MedctxError(f"The source {config.label!r} is read from the hub; remove its key path, or its key dataset.")
     revision = config.revision or hub.NEWEST
-    asked = hub.Asked(dataset=config.dataset, subset=config.subset, split=config.split, revision=revision)
-    pinned = hub.pin(asked)
-    own = card.model_copy(
+    split = hub.HubSplit(dataset=config.dataset, subset=config.subset, split=config.split, revision=revision)
+    pinned = hub.pin(split)
+    hub_card = card.model_copy(
         update={
             "licence": pinned.licence or "none stated",
             "restriction": hub.restriction_of(pinned.licence),
             "citation": f"The data set {config.dataset} of the hub, {config.subset or 'default'} {config.split}",
         }
     )
-    reader = Reader(config.label, domain, own)
+    reader = Reader(config.label, domain, hub_card)
     return Supply(
-        card=own,
-        citation=f"{own.citation} (revision {pinned.commit})",
-        identity=_identity(own, config.label, domain, asked.model_dump(exclude={"revision"}), pinned.commit),
+        card=hub_card,
+        citation=f"{hub_card.citation} (revision {pinned.commit})",
+        identity=_identity(hub_card, config.label, domain, split.model_dump(exclude={"revision"}), pinned.commit),
         revision=pinned.commit,
-        read=partial(_told, pinned, reader),
+        read=partial(_hub_rows, pinned, reader),
         keep=True,
     )
 
 
-def _told(pinned: hub.Pinned, reader: Reader) -> Iterator[Row]:
-    place = pinned.asked.place
-    return files.told(hub.lines(pinned, reader.label), reader, f"{place[0].upper()}{place[1:]}")
+def _hub_rows(pinned: hub.PinnedSplit, reader: Reader) -> Iterator[Row]:
+    place = pinned.split.place
+    return files.read_placed(hub.lines(pinned, reader.label), reader, f"{place[0].upper()}{place[1:]}")
 
 
 def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -> Supply:
-    """Open a source: start its generator with ``seed``, or find its files and fetch what is not here.
+    """Open a source: start its generator with ``seed``, or find its files and fetch missing ones.
 
-    Rows are read when the supply's ``read`` is called. Raises MedctxError where the files cannot be had.
+    Rows are read when the supply's ``read`` is called.
+
+    Raises:
+        MedctxError: The files are not available.
     """
     card = _read_as(config, card_of(config.source))
     if card.form == "generated":
@@ -125,13 +104,13 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
     domain = domain_of(config)
     if card.name == HUB:
         return _of_hub(config, card, domain)
-    found = obtain(config.label, card, config.path, config.revision)
+    obtained = obtain(config.label, card, config.path, config.revision)
     reader = Reader(config.label, domain, card, partial(exam_ids, card.held_out))
     return Supply(
         card=card,
-        citation=f"{card.citation} (revision {found.revision})" if found.revision else card.citation,
-        identity=_identity(card, config.label, domain, found.digest),
-        revision=found.revision,
-        read=partial(files.rows, found.paths, reader),
-        size=sum(path.stat().st_size for path in found.paths),
+        citation=f"{card.citation} (revision {obtained.revision})" if obtained.revision else card.citation,
+        identity=_identity(card, config.label, domain, obtained.digest),
+        revision=obtained.revision,
+        read=partial(files.rows, obtained.paths, reader),
+        size=sum(path.stat().st_size for path in obtained.paths),
     )

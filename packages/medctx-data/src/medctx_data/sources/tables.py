@@ -1,4 +1,4 @@
-"""Rows of files as plain dictionaries, a few at a time: JSON lines, a JSON array, CSV or Parquet, gzipped or not."""
+"""Rows of files as dictionaries, read as a stream: JSON lines, a JSON array, CSV or Parquet, gzipped or not."""
 
 from __future__ import annotations
 
@@ -21,16 +21,28 @@ _LONGEST_CELL = 2**27
 _SHOWN = 500
 
 
-class Found(NamedTuple):
-    """One row: its number in the file, counted from 1, its columns, and why there are none ("" where there are).
+class FileRow(NamedTuple):
+    """One row of a file.
 
-    ``text`` is the row as it stands in the file where its columns could not be read.
+    Attributes:
+        number: Its number in the file, from 1.
+        columns: Its columns, empty where they could not be read.
+        problem: Why they could not be read, as a clause that continues "the row ..."; ``""`` where they were.
+        text: The row as it stands in the file where it could not be read.
     """
 
     number: int
     columns: dict[str, object]
-    why: str = ""
+    problem: str = ""
     text: str = ""
+
+
+class PlacedRow(NamedTuple):
+    """A row of a file with the id of its Dialogue and its place (``file:line``)."""
+
+    name: str
+    place: str
+    row: FileRow
 
 
 @contextmanager
@@ -46,7 +58,7 @@ def _kind(path: Path) -> str:
     kind = names[-1] if names else ""
     if kind not in SUFFIXES:
         raise MedctxError(
-            f"The file {path} is of no kind that is read; give one that ends in {', '.join(SUFFIXES)}, gzipped or not."
+            f"The file {path} has an unknown format; give one that ends in {', '.join(SUFFIXES)}, gzipped or not."
         )
     if kind in {".json", ".jsonl"}:
         with _opened(path) as stream:
@@ -54,42 +66,42 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _line(number: int, line: bytes) -> Found:
+def _line(number: int, line: bytes) -> FileRow:
     try:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         row = json.loads(text)
     except UnicodeDecodeError as error:
-        return Found(number, {}, f"is not UTF-8 (byte {error.start})", repr(line[:_SHOWN]))
+        return FileRow(number, {}, f"is not UTF-8 (byte {error.start})", repr(line[:_SHOWN]))
     except json.JSONDecodeError as error:
-        return Found(number, {}, f"is not JSON ({error.msg} at column {error.colno})", text.strip()[:_SHOWN])
+        return FileRow(number, {}, f"is not JSON ({error.msg} at column {error.colno})", text.strip()[:_SHOWN])
     except RecursionError:
-        return Found(number, {}, "is nested too deeply", text.strip()[:_SHOWN])
+        return FileRow(number, {}, "is nested too deeply", text.strip()[:_SHOWN])
     if not isinstance(row, dict):
-        return Found(number, {}, f"holds a {type(row).__name__}, not an object", text.strip()[:_SHOWN])
-    return Found(number, row)
+        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", text.strip()[:_SHOWN])
+    return FileRow(number, row)
 
 
-def _lines(path: Path) -> Iterator[Found]:
+def _lines(path: Path) -> Iterator[FileRow]:
     with _opened(path) as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
                 yield _line(number, line)
 
 
-def _array(path: Path) -> Iterator[Found]:
+def _array(path: Path) -> Iterator[FileRow]:
     with _opened(path) as stream:
         try:
             for number, row in enumerate(ijson.items(stream, "item", use_float=True), start=1):
                 if isinstance(row, dict):
-                    yield Found(number, row)
+                    yield FileRow(number, row)
                 else:
-                    yield Found(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:_SHOWN])
+                    yield FileRow(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:_SHOWN])
         except ijson.JSONError as error:
             why = str(error).partition("\n")[0]
-            raise MedctxError(f"The file {path} is no JSON array to its end ({why}); fetch or mend it.") from None
+            raise MedctxError(f"The file {path} is not a complete JSON array ({why}); fetch or mend it.") from None
 
 
-def _csv(path: Path) -> Iterator[Found]:
+def _csv(path: Path) -> Iterator[FileRow]:
     csv.field_size_limit(_LONGEST_CELL)
     with _opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         rows = csv.reader(text)
@@ -98,13 +110,13 @@ def _csv(path: Path) -> Iterator[Found]:
             if not row:
                 continue
             if len(row) == len(names):
-                yield Found(number, dict(zip(names, row, strict=True)))
+                yield FileRow(number, dict(zip(names, row, strict=True)))
             else:
-                why = f"has {len(row)} columns where the first line names {len(names)}"
-                yield Found(number, {}, why, ",".join(row)[:_SHOWN])
+                problem = f"has {len(row)} columns where the first line names {len(names)}"
+                yield FileRow(number, {}, problem, ",".join(row)[:_SHOWN])
 
 
-def _parquet(path: Path) -> Iterator[Found]:
+def _parquet(path: Path) -> Iterator[FileRow]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -118,19 +130,20 @@ def _parquet(path: Path) -> Iterator[Found]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    yield Found(number, row)
+                    yield FileRow(number, row)
     except pyarrow.ArrowException as error:
         why = str(error).partition("\n")[0].rstrip(".")
-        raise MedctxError(f"The file {path} is no Parquet file to its end ({why}); fetch it again.") from None
+        raise MedctxError(f"The file {path} is not a complete Parquet file ({why}); fetch it again.") from None
 
 
 READERS = {".jsonl": _lines, ".json": _array, ".csv": _csv, ".parquet": _parquet}
 
 
-def rows(path: Path) -> Iterator[Found]:
-    """The rows of ``path`` in their order, read while they are asked for. Blank lines are no rows.
+def rows(path: Path) -> Iterator[FileRow]:
+    """Yield the rows of ``path`` in their order, read as they are needed; blank lines are no rows.
 
-    Raises MedctxError where the file is not there, of no known kind, or damaged beyond single rows.
+    Raises:
+        MedctxError: The file does not exist, is of an unknown kind, or is damaged beyond single rows.
     """
     if not path.is_file():
         raise MedctxError(f"The file {path} does not exist; give the path of a file with rows.")

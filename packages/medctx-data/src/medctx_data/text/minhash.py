@@ -1,4 +1,4 @@
-"""MinHash: texts whose sets of shingles are alike get equal keys in some band, and only those are compared."""
+"""MinHash: texts with similar sets of shingles get an equal key in some band, and only those are compared."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BASE = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 def bands_for(similarity: float) -> tuple[int, int]:
-    """Into how many bands of how many hashes a signature is cut.
+    """Return how many bands of how many hashes a signature is cut into.
 
-    As many hashes a band as possible (the fewer pairs are proposed for nothing) with which two texts of exactly
-    ``similarity`` (above 0, at most 1) still agree in a whole band with probability :data:`CERTAINTY`.
+    Bands are as wide as possible (fewer pairs are proposed in vain) such that two texts of exactly ``similarity``
+    (above 0, at most 1) still agree in a whole band with probability :data:`CERTAINTY`.
     """
     for width in range(HASHES, 1, -1):
         bands = HASHES // width
@@ -34,7 +34,7 @@ def _signatures(shingles: Numbers, starts: Places) -> Numbers:
         from rensa import RMinHash
     except ImportError:
         raise MedctxError(
-            "Texts that are alike are found with the package rensa, which is not installed; "
+            "Near duplicates are found with the package rensa, which is not installed; "
             "run: pip install 'medctx-data[dedupe]'."
         ) from None
     if len(starts) < 2:
@@ -43,16 +43,18 @@ def _signatures(shingles: Numbers, starts: Places) -> Numbers:
     return np.asarray(matrix.to_rows(), dtype=np.uint64)
 
 
-def keys(several: Sequence[tuple[Numbers, Places]], similarity: float) -> Numbers:
-    """The key of every band (columns) of every text (rows).
+def keys(shingle_sets: Sequence[tuple[Numbers, Places]], similarity: float) -> Numbers:
+    """Return the key of every band (columns) of every text (rows).
 
     A text may have several sets of shingles, each given for all texts. A band then takes its hashes from each of them
     in turn: texts of which every set is as similar as ``similarity`` agree as often as with one set, others rarely.
     """
     bands, width = bands_for(similarity)
-    cut = [_signatures(*one)[:, : bands * width].reshape(-1, bands, width) for one in several]
-    found = np.zeros(cut[0].shape[:2], np.uint64)
+    signatures = [
+        _signatures(shingles, starts)[:, : bands * width].reshape(-1, bands, width) for shingles, starts in shingle_sets
+    ]
+    band_keys = np.zeros(signatures[0].shape[:2], np.uint64)
     for column in range(width):
-        found = (found + cut[column % len(cut)][:, :, column]) * _BASE
-        found ^= found >> np.uint64(31)
-    return found
+        band_keys = (band_keys + signatures[column % len(signatures)][:, :, column]) * _BASE
+        band_keys ^= band_keys >> np.uint64(31)
+    return band_keys

@@ -1,4 +1,4 @@
-"""Texts as units that can be compared: their runs, the shingles of each, and how alike two sets of shingles are.
+"""Texts as units that can be compared: n-grams of units, shingles, and the similarity of two sets of shingles.
 
 Units ignore case, punctuation and the width of letters (:mod:`medctx_data.text.segments`). A segment's end is
 never inside a shingle, so the same options in another order give the same shingles.
@@ -16,38 +16,40 @@ from numpy.typing import NDArray
 from medctx_data.text.segments import Numbers, Places, mixed, powers, scan
 
 VERSION = 2
-"""Changes with every number a unit or a shingle gets: numbers of two versions must not be compared."""
+"""Version of the numbers of units and shingles: numbers of two versions must not be compared."""
 WORDS_IN_SHINGLE = 3
 CHARACTERS_IN_SHINGLE = 5
 
 
 class Groups(NamedTuple):
-    """Texts taken together: the group of each, ascending, -1 for none; and how many groups there are."""
+    """Groups of texts: the group of each text, ascending, -1 for none; and the number of groups."""
 
     of_text: Places
     size: int
 
 
 def spans_of(text: str) -> list[tuple[int, int]]:
-    """Where each unit of a text begins and ends, in characters."""
-    found = scan(text)
-    return list(zip(found.begins.tolist(), found.ends.tolist(), strict=True))
+    """Return the begin and end of each unit of a text, in characters."""
+    units = scan(text)
+    return list(zip(units.begins.tolist(), units.ends.tolist(), strict=True))
 
 
 class Units:
     """The units of several texts, one after the other.
 
-    ``numbers`` of all units, ``starts`` where each text begins among them (one more than there are texts).
+    Attributes:
+        numbers: The number of every unit.
+        starts: Where each text begins among them, one more than there are texts.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        # A line's end between two texts ends a segment where one ends anyway, and no unit reaches across.
-        found = scan("\n".join(texts))
+        # A line break between two texts ends a segment, and no unit reaches across.
+        scanned = scan("\n".join(texts))
         edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
-        self.numbers: Numbers = found.numbers
-        self.starts: Places = np.searchsorted(found.begins, edges)
+        self.numbers: Numbers = scanned.numbers
+        self.starts: Places = np.searchsorted(scanned.begins, edges)
         self._text: Places = np.repeat(np.arange(len(texts)), np.diff(self.starts))
-        self._segment: Places = found.segments
+        self._segment: Places = scanned.segments
         up, self._back = powers(len(self.numbers) + 1)
         self._sums: Numbers = np.zeros(len(self.numbers) + 1, np.uint64)
         np.cumsum(self.numbers * up[: len(self.numbers)], dtype=np.uint64, out=self._sums[1:])
@@ -56,19 +58,19 @@ class Units:
         return len(self.starts) - 1
 
     def sequences(self, starts: Places, ends: Places) -> Numbers:
-        """A number for each run of units from ``starts`` to before ``ends``; equal runs have equal numbers."""
+        """Return a number for each run of units from ``starts`` to before ``ends``; equal runs have equal numbers."""
         return mixed((self._sums[ends] - self._sums[starts]) * self._back[starts] + (ends - starts).astype(np.uint64))
 
     def wholes(self) -> Numbers:
-        """A number for each text as a whole."""
+        """Return a number for each whole text."""
         return self.sequences(self.starts[:-1], self.starts[1:])
 
     def windows(self, width: int) -> tuple[Numbers, Places]:
-        """Every run of ``width`` units inside a text, and where each begins among all units."""
+        """Return every run of ``width`` units inside a text, and where each begins among all units."""
         return self._windows(width, self._text)
 
     def text_at(self, places: Places) -> Places:
-        """The texts the units at ``places`` belong to."""
+        """Return the texts that the units at ``places`` belong to."""
         return self._text[places]
 
     def _windows(self, width: int, owner: Places) -> tuple[Numbers, Places]:
@@ -79,48 +81,48 @@ class Units:
         return self.sequences(begins, begins + width), begins
 
     def unspaced(self) -> NDArray[np.bool_]:
-        """Whether most units of each text are characters."""
+        """Return for each text whether most of its units are single characters."""
         return self._mostly_characters(self._text, len(self))
 
     def _mostly_characters(self, owners: Places, size: int) -> NDArray[np.bool_]:
-        own = owners >= 0
-        characters = np.bincount(owners[own & ((self.numbers & np.uint64(1)) != 0)], minlength=size)
-        return np.asarray(2 * characters > np.bincount(owners[own], minlength=size), np.bool_)
+        owned = owners >= 0
+        characters = np.bincount(owners[owned & ((self.numbers & np.uint64(1)) != 0)], minlength=size)
+        return np.asarray(2 * characters > np.bincount(owners[owned], minlength=size), np.bool_)
 
     @cached_property
     def _cut(self) -> list[tuple[Numbers, Places]]:
         """All shingles of words, and all of characters, and where each begins among the units."""
         starts = np.flatnonzero(np.diff(self._segment, prepend=-1))
         ends = np.append(starts, len(self.numbers))[1:]
-        found = []
+        shingles = []
         for width in (WORDS_IN_SHINGLE, CHARACTERS_IN_SHINGLE):
             numbers, begins = self._windows(width, self._segment)
             short = ends - starts < width
             whole = self.sequences(starts[short], ends[short])
-            found.append((np.append(numbers, whole), np.append(begins, starts[short])))
-        return found
+            shingles.append((np.append(numbers, whole), np.append(begins, starts[short])))
+        return shingles
 
     def bags(self, groups: Groups | None = None) -> tuple[Numbers, Places]:
-        """The shingles of all texts, group by group, as often as they stand there, and where each group's begin.
+        """Return the shingles of all texts, group by group with repetitions, and where each group begins.
 
-        :data:`WORDS_IN_SHINGLE` words, or :data:`CHARACTERS_IN_SHINGLE` characters where a group is mostly of these; a
-        segment that is shorter is one shingle. Without ``groups`` each text is one.
+        A shingle has :data:`WORDS_IN_SHINGLE` words, or :data:`CHARACTERS_IN_SHINGLE` characters where most units of
+        a group are characters; a shorter segment is one shingle. Without ``groups`` each text is a group.
         """
         of_text, size = groups or Groups(np.arange(len(self)), len(self))
         of_unit = of_text[self._text]
         unspaced = self._mostly_characters(of_unit, size)
-        owners, found = [], []
+        owners, shingles = [], []
         for kind, (numbers, begins) in enumerate(self._cut):
             group = of_unit[begins]
             chosen = (group >= 0) & (unspaced[group] == bool(kind))
             owners.append(group[chosen])
-            found.append(numbers[chosen])
+            shingles.append(numbers[chosen])
         group = np.concatenate(owners)
         order = np.argsort(group, kind="stable")
-        return np.concatenate(found)[order], np.searchsorted(group[order], np.arange(size + 1))
+        return np.concatenate(shingles)[order], np.searchsorted(group[order], np.arange(size + 1))
 
     def shingles(self, groups: Groups | None = None) -> tuple[Numbers, Places]:
-        """:meth:`bags` as sets: sorted, each shingle once in a group."""
+        """Return :meth:`bags` as sets: sorted, each shingle once per group."""
         numbers, starts = self.bags(groups)
         group = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         order = np.lexsort((numbers, group))
@@ -130,8 +132,8 @@ class Units:
         return numbers[first], np.concatenate([[0], np.cumsum(first)])[starts]
 
 
-def similarity(one: Numbers, two: Numbers) -> float:
-    """The Jaccard similarity of two sets of shingles, each sorted and without repeats; 0 where both are empty."""
-    shared = len(np.intersect1d(one, two, assume_unique=True))
-    whole = len(one) + len(two) - shared
+def similarity(first: Numbers, second: Numbers) -> float:
+    """Return the Jaccard similarity of two sets of shingles, each sorted and without repeats; 0 if both are empty."""
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    whole = len(first) + len(second) - shared
     return shared / whole if whole else 0.0

@@ -1,4 +1,4 @@
-"""Whether a text is written in the script of the language it states. Not which language it is: scripts only."""
+"""Checks whether a text is written in the script of its language. Languages of one script are not told apart."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ _WRITTEN_IN: dict[str, tuple[str, ...]] = {
 
 
 def is_written_in(text: str, language: str) -> bool:
-    """Whether at least half of a text (words, or characters where a script has no spaces) is in the language's script.
+    """Return whether at least half of a text (in words, or characters of scripts without spaces) is in that script.
 
-    True for languages this module does not know and for texts of fewer than :data:`LEAST_UNITS` words: nothing can be
-    said of them.
+    True for unknown languages and for texts of fewer than :data:`LEAST_UNITS` words, which cannot be judged.
     """
     scripts = _WRITTEN_IN.get(language)
     if scripts is None:

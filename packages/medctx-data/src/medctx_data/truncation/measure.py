@@ -1,4 +1,4 @@
-"""How long Dialogues are in tokens, and where their answers and the evidence of them lie."""
+"""Lengths of Dialogues in tokens, and the places of their answers and evidence."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Span(NamedTuple):
     end: int
 
 
-class Measured(NamedTuple):
-    """A Dialogue's length in tokens, and where its answers and the evidence of them lie.
+class DialogueSpans(NamedTuple):
+    """A Dialogue's length in tokens, and the places of its answers and evidence.
 
     Evidence is that in a Book; a Dialogue without one has its last answer as evidence. Both are None where the Dialogue
-    is not longer than was asked, or its turns cannot be found in what the chat template makes of them.
+    is not longer than requested, or its turns cannot be found in the rendered text.
     """
 
     source: str
@@ -38,20 +38,20 @@ class Measured(NamedTuple):
 
 
 def _characters(text: str, dialogue: Dialogue) -> list[tuple[int, int]] | None:
-    """Where each turn's content stands in the rendered ``text``; templates may strip it."""
-    found, at = [], 0
+    """The place of each turn's content in the rendered ``text``; templates may strip it."""
+    places, at = [], 0
     for turn in dialogue.turns:
         content = turn.content if text.find(turn.content, at) >= 0 else turn.content.strip()
         begin = text.find(content, at)
         if begin < 0:
             return None
         at = begin + len(content)
-        found.append((begin, at))
-    return found
+        places.append((begin, at))
+    return places
 
 
 def _evidence(dialogue: Dialogue, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where the evidence stands in the rendered text."""
+    """The place of the evidence in the rendered text."""
     first = next(at for at, turn in enumerate(dialogue.turns) if turn.role == "user")
     content = dialogue.turns[first].content
     begin, end = places[first]
@@ -60,27 +60,27 @@ def _evidence(dialogue: Dialogue, places: Sequence[tuple[int, int]]) -> list[tup
 
 
 def _spans(offsets: Sequence[tuple[int, int]], places: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    """Places in characters as spans of tokens that touch them."""
-    found = []
+    """Places in characters as spans of the tokens that overlap them."""
+    spans = []
     for begin, end in places:
         first = bisect_right(offsets, begin, key=lambda offset: offset[1])
         last = bisect_left(offsets, end, key=lambda offset: offset[0])
         if first < last:
-            found.append(Span(first, last))
-    return tuple(found)
+            spans.append(Span(first, last))
+    return tuple(spans)
 
 
-def _measured(dialogue: Dialogue, text: str, offsets: Sequence[tuple[int, int]], longest: int) -> Measured:
+def _measured(dialogue: Dialogue, text: str, offsets: Sequence[tuple[int, int]], longest: int) -> DialogueSpans:
     places = _characters(text, dialogue) if len(offsets) > longest else None
     if places is None:
-        return Measured(dialogue.source, len(offsets))
+        return DialogueSpans(dialogue.source, len(offsets))
     answered = [place for place, turn in zip(places, dialogue.turns, strict=True) if turn.role == "assistant"]
     evident = _spans(offsets, _evidence(dialogue, places))
-    return Measured(dialogue.source, len(offsets), evident, _spans(offsets, answered))
+    return DialogueSpans(dialogue.source, len(offsets), evident, _spans(offsets, answered))
 
 
-def measure(dialogues: Iterable[Dialogue], tokenizer: PreTrainedTokenizerBase, longest: int) -> Iterator[Measured]:
-    """Dialogues as the chat template renders them; those of more than ``longest`` tokens with the places in them."""
+def measure(dialogues: Iterable[Dialogue], tokenizer: PreTrainedTokenizerBase, longest: int) -> Iterator[DialogueSpans]:
+    """Measure Dialogues as the chat template renders them; locate the parts of those above ``longest`` tokens."""
     stream = iter(dialogues)
     while chunk := list(islice(stream, CHUNK)):
         texts = [render(tokenizer, dialogue.turns, ask=False) for dialogue in chunk]

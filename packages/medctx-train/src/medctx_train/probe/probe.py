@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from medctx.io.probe_file import probe_digest, read_probe
 from medctx.process.progress import say
-from medctx.schemas.probe_item import ProbeAxis, ProbeItem, probe_digest, read_probe
+from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Record
 from medctx_train.distributed import launch
 from medctx_train.probe.config import ProbeSettings

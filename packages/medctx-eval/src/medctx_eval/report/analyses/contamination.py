@@ -49,7 +49,7 @@ def read(path: Path) -> Touched:
     ways: dict[tuple[str, str], frozenset[str]] = {}
     for touch in read_records(lines, Overlap):
         key = (touch.exam, touch.item)
-        ways[key] = ways.get(key, frozenset()) | {touch.way}
+        ways[key] = ways.get(key, frozenset()) | {touch.category}
     summary = lines.parent / SUMMARY
     if not summary.is_file():
         return Touched(ways, None)
