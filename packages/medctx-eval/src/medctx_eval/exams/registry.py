@@ -13,7 +13,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams import schema
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.generated import needle, phenotypes, records
+from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map
@@ -63,6 +63,12 @@ _EXAMS = (
         True,
         phenotypes.__doc__ or "",
         lambda config, split, seed: phenotypes.reading(curriculum.build(split), seed),
+    ),
+    Listed(
+        _generated(phenotype_facts.NAME, "taught and untaught facts with evidence that states them"),
+        True,
+        phenotype_facts.__doc__ or "",
+        lambda config, split, seed: phenotype_facts.build(config.facts, curriculum.build(split), seed),
     ),
     Listed(
         records.CARD,

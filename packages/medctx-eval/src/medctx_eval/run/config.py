@@ -15,6 +15,7 @@ from medctx_eval.engines.machine import Precision
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.condition import even_depths, expand
 from medctx_eval.exams.generated.needle import NeedleConfig
+from medctx_eval.exams.generated.phenotype_facts import FactsConfig
 from medctx_eval.exams.generated.records import RecordsConfig
 
 
@@ -25,7 +26,8 @@ class ExamConfig(Config):
     Condition by its name, ``limit`` those of the exam. ``items`` and ``passages`` are the files of exams that are read
     from disk; ``path`` is a file or folder read instead of the published one, whose ``revision`` may be asked for.
     ``offer_cannot`` adds an option that the question cannot be answered to every item that lacks one (under
-    ``distractor`` it is always there). ``needle`` and ``records`` are the sizes of the exams of these names.
+    ``distractor`` it is always there). ``needle`` and ``records`` are the sizes of the exams of these
+    names, ``facts`` the form of phenotypes-facts.
     """
 
     exam: str
@@ -40,6 +42,7 @@ class ExamConfig(Config):
     offer_cannot: bool = False
     needle: NeedleConfig = NeedleConfig()
     records: RecordsConfig = RecordsConfig()
+    facts: FactsConfig = FactsConfig()
 
     @field_validator("conditions")
     @classmethod

@@ -70,13 +70,9 @@ _ENGLISH = Words(
         "Vinterby|Wetherspun|Whitmarsh|Willowbank|Winterbourn|Woodlark|Yarrowby|Yewdell|Zimmerfield"
     ),
     phrasings=(
-        Phrasing(
-            statement="The {analyte} of {entity} is {value}.", value_question="What is the {analyte} of {entity}?"
-        ),
-        Phrasing(
-            statement="For {entity}, the {analyte} is {value}.", value_question="What is the {analyte} for {entity}?"
-        ),
-        Phrasing(statement="{entity}'s {analyte} is {value}.", value_question="What is {entity}'s {analyte}?"),
+        Phrasing(statement="The {analyte} of {entity} is {value}.", forward="What is the {analyte} of {entity}?"),
+        Phrasing(statement="For {entity}, the {analyte} is {value}.", forward="What is the {analyte} for {entity}?"),
+        Phrasing(statement="{entity}'s {analyte} is {value}.", forward="What is {entity}'s {analyte}?"),
     ),
     asides=(
         "{who_} {did} {when}.",

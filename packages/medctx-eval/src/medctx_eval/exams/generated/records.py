@@ -98,7 +98,7 @@ def _phrased(phrasing: Phrasing, analyte: Analyte) -> Phrasing:
     def filled(template: str) -> str:
         return template.format(analyte=analyte.name, entity="{entity}", value=value)
 
-    return Phrasing(statement=filled(phrasing.statement), value_question=filled(phrasing.value_question))
+    return Phrasing(statement=filled(phrasing.statement), forward=filled(phrasing.forward))
 
 
 def _sheets(config: RecordsConfig, words: Words, seed: int) -> Iterator[Sheet]:

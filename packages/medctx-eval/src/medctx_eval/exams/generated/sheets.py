@@ -6,8 +6,8 @@ use the question is right in exactly one of four items of a sheet, whatever rule
 (Options name the entity asked about, as the question does; "without the question" means without that name.)
 
 Two other versions of the same page hold the same sentences and values. In the *altered* one the values have moved on
-to other entities, so that another option is right. In the *silent* one the values belong to entities that are not
-asked about, so that no option is right.
+to other entities, so that another option is right. In the *silent* one the values offered belong to entities that are
+not asked about (or the entities offered have values that are not asked about), so that no option is right.
 """
 
 from __future__ import annotations
@@ -23,26 +23,31 @@ from medctx_eval.exams.exam import Alteration, Omission
 
 ENTITIES = 4
 LETTERS = "ABCD"
+FORWARD, REVERSE = "forward", "reverse"
 
 
 class Phrasing(Record):
-    """How a sheet states a fact and asks for it. Each is a template over ``{entity}`` and ``{value}``.
+    """How a sheet states a fact, asks for it and offers answers. Each is a template over ``{entity}`` and ``{value}``.
 
-    ``statement`` is the page's sentence and, with a value or an entity filled in, an option. ``value_question`` asks
-    for the value of an entity, ``entity_question`` for the entity of a value ("" where that is not asked).
+    ``forward`` asks for the value of an entity, ``reverse`` for the entity of a value ("" where that is not asked).
+    An option is the page's own sentence with the offered value or entity in it, or what ``forward_option`` and
+    ``reverse_option`` say instead.
     """
 
     statement: str
-    value_question: str = ""
-    entity_question: str = ""
+    forward: str = ""
+    reverse: str = ""
+    forward_option: str = ""
+    reverse_option: str = ""
 
 
 class Sheet(Record):
     """Four entities with a value each.
 
-    ``strangers`` hold the values in the silent version. ``asides`` are the sentences after each statement. ``order``
-    gives the entity whose value (or name) is offered under each letter. ``turn``: in the altered version, the entity
-    at place k has the value of place k + turn.
+    ``strangers`` hold the values in the silent version of forward questions, the entities have ``other_values`` in that
+    of reverse ones. ``asides`` are the sentences after each statement. ``order`` gives the entity whose value (or name)
+    is offered under each letter. ``turn``: in the altered version, the entity at place k has the value of place
+    k + turn. ``facts``: what the sheet is about, by the names that training data have for it.
     """
 
     id: str
@@ -50,6 +55,7 @@ class Sheet(Record):
     entities: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
     values: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
     strangers: tuple[str, ...] = Field(min_length=ENTITIES, max_length=ENTITIES)
+    other_values: tuple[str, ...] = ()
     asides: tuple[tuple[str, ...], ...] = ((),) * ENTITIES
     order: tuple[int, ...]
     turn: int = Field(ge=1, lt=ENTITIES)
@@ -57,9 +63,11 @@ class Sheet(Record):
 
     @model_validator(mode="after")
     def _tells_entities_apart(self) -> Sheet:
-        names = (*self.entities, *self.strangers)
-        if len(set(names)) < len(names) or len(set(self.values)) < ENTITIES:
-            raise ValueError(f"the sheet {self.id!r} repeats an entity or a value")
+        for texts in ((*self.entities, *self.strangers), (*self.values, *self.other_values)):
+            if len(set(texts)) < len(texts):
+                raise ValueError(f"the sheet {self.id!r} repeats an entity or a value")
+        if self.phrasing.reverse and len(self.other_values) != ENTITIES:
+            raise ValueError(f"the sheet {self.id!r} is asked for entities but has not {ENTITIES} other values")
         if sorted(self.order) != list(range(ENTITIES)):
             raise ValueError(f"the order of the sheet {self.id!r} is not one of its {ENTITIES} places")
         return self
@@ -78,7 +86,8 @@ def draw_order(rng: Random) -> tuple[int, ...]:
 def _page(sheet: Sheet, entities: Sequence[str], values: Sequence[str]) -> Passage:
     sentences: list[str] = []
     for entity, value, asides in zip(entities, values, sheet.asides, strict=True):
-        sentences += [sheet.phrasing.statement.format(entity=entity, value=value), *asides]
+        stated = sheet.phrasing.statement.format(entity=entity, value=value)
+        sentences += [stated[:1].upper() + stated[1:], *asides]
     return Passage(id=sheet.id, text=" ".join(sentences), facts=(sheet.id, *sheet.facts))
 
 
@@ -92,25 +101,29 @@ def altered_page(sheet: Sheet) -> Passage:
     return _page(sheet, sheet.entities, sheet.altered_values)
 
 
-def silent_page(sheet: Sheet) -> Passage:
-    """The sheet with other entities in place of its own."""
-    return _page(sheet, sheet.strangers, sheet.values)
+def silent_page(sheet: Sheet, kind: str = FORWARD) -> Passage:
+    """The sheet with what is offered and without what is asked about: other entities, or other values."""
+    if kind == FORWARD:
+        return _page(sheet, sheet.strangers, sheet.values)
+    return _page(sheet, sheet.entities, sheet.other_values)
 
 
 def _item(card: ExamCard, sheet: Sheet, place: int, kind: str, tags: dict[str, str]) -> ExamItem:
     phrasing = sheet.phrasing
     entity, value = sheet.entities[place], sheet.values[place]
-    if kind == "value":
-        question = phrasing.value_question.format(entity=entity)
-        offered = [phrasing.statement.format(entity=entity, value=sheet.values[other]) for other in sheet.order]
+    if kind == FORWARD:
+        question = phrasing.forward.format(entity=entity)
+        option = phrasing.forward_option or phrasing.statement
+        offered = [option.format(entity=entity, value=sheet.values[other]) for other in sheet.order]
     else:
-        question = phrasing.entity_question.format(value=value)
-        offered = [phrasing.statement.format(entity=sheet.entities[other], value=value) for other in sheet.order]
+        question = phrasing.reverse.format(value=value)
+        option = phrasing.reverse_option or phrasing.statement
+        offered = [option.format(entity=sheet.entities[other], value=value) for other in sheet.order]
     return ExamItem(
         id=f"{sheet.id}/{kind}-{place}",
         exam=card.name,
         question=question,
-        options=dict(zip(LETTERS, offered, strict=True)),
+        options=dict(zip(LETTERS, (text[:1].upper() + text[1:] for text in offered), strict=True)),
         gold=(LETTERS[sheet.order.index(place)],),
         evidence=(sheet.id,),
         cluster=sheet.id,
@@ -124,14 +137,8 @@ def _item(card: ExamCard, sheet: Sheet, place: int, kind: str, tags: dict[str, s
 
 def items(card: ExamCard, sheet: Sheet, **tags: str) -> list[ExamItem]:
     """The questions on a sheet: for each entity its value and, where the phrasing has it, for each value its entity."""
-    kinds = [
-        kind
-        for kind, question in (
-            ("value", sheet.phrasing.value_question),
-            ("entity", sheet.phrasing.entity_question),
-        )
-        if question
-    ]
+    kinds = [FORWARD] if sheet.phrasing.forward else []
+    kinds += [REVERSE] if sheet.phrasing.reverse else []
     return [_item(card, sheet, place, kind, tags) for kind in kinds for place in range(ENTITIES)]
 
 
@@ -139,7 +146,7 @@ def _altered_gold(sheet: Sheet, item: ExamItem) -> tuple[str, ...]:
     """The letter that the altered version makes right."""
     place = sheet.order[LETTERS.index(item.gold[0])]
     # An entity has the value of `turn` places further on, so a value belongs to the entity of as many places before.
-    moved = place + sheet.turn if item.tags["kind"] == "value" else place - sheet.turn
+    moved = place + sheet.turn if item.tags["kind"] == FORWARD else place - sheet.turn
     return (LETTERS[sheet.order.index(moved % ENTITIES)],)
 
 
@@ -151,7 +158,7 @@ def alterations(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Alteration]
 
 
 def omissions(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Omission]:
-    """The silent version of the sheet for each of its items, the same page for all."""
-    silent = silent_page(sheet)
+    """The silent version of the sheet for each of its items, the same page for all questions of a direction."""
+    pages = {kind: silent_page(sheet, kind) for kind in {item.tags["kind"] for item in asked}}
     for item in asked:
-        yield Omission(item=item.id, passages=(silent,))
+        yield Omission(item=item.id, passages=(pages[item.tags["kind"]],))
