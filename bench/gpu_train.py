@@ -214,7 +214,7 @@ def main() -> int:
         return 0
     arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
     if "trl" in given.arms and "trl" not in arms:
-        print("TRL is not installed (pip install -r requirements/bench.txt): medctx alone, against nothing")
+        print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
     told: dict[str, list[dict[str, object]]] = {arm: [] for arm in arms}
     passed_on = ["--tokens", str(given.tokens), "--steps", str(given.steps), *(["--toy"] if given.toy else [])]
     for turn in range(given.turns):

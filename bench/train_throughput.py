@@ -313,7 +313,7 @@ def main() -> None:
             print(train_mix.missing(given))
             return
         if not find_spec("trl"):
-            print("TRL is not installed (pip install -r requirements/bench.txt): medctx alone, against nothing")
+            print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
         found = []
         for package in ("torch", "transformers", "peft", "trl"):
             try:

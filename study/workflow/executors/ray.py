@@ -44,9 +44,7 @@ def _ray() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise MedctxError(
-            "The executor ray needs Ray, which is not installed; run: pip install -r requirements/ray.txt"
-        ) from None
+        raise MedctxError("The executor ray needs Ray, which is not installed; run: pip install --group ray") from None
     return ray
 
 
