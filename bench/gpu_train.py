@@ -96,25 +96,25 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     import torch
 
     from medctx_train.config import SftConfig
-    from medctx_train.data.packing import Row
-    from medctx_train.data.tokenize import Encoded
+    from medctx_train.data.packing import PackedRow
+    from medctx_train.data.tokenize import EncodedSample
     from medctx_train.distributed import launch
-    from medctx_train.model.liger import use_liger
+    from medctx_train.model.liger import apply_liger
     from medctx_train.model.loss import chunk_losses
-    from medctx_train.model.setup import trained, trained_model
+    from medctx_train.sft.setup import trainable_parameters, add_trained_weights
     from medctx_train.sft.flops import peak_flops, work_of
     from medctx_train.sft.loop import batches, optimize
 
     config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
     accelerator = launch.start(config)
     model = build(given.toy)
-    use_liger(model, config.liger)
+    apply_liger(model, config.liger)
     chunk_losses(model, config.loss_chunk)
-    student = trained_model(config, model)
+    student = add_trained_weights(config, model)
     ids = sequences(given.steps, given.tokens, model.config.vocab_size)
-    rows = [Row((Encoded(str(n), "random", tuple(one), (True,) * len(one)),)) for n, one in enumerate(ids)]
+    rows = [PackedRow((EncodedSample(str(n), "random", tuple(one), (True,) * len(one)),)) for n, one in enumerate(ids)]
     plan = batches(rows, 1, 1)
-    optimizer = torch.optim.AdamW(list(trained(student).values()), lr=config.learning_rate)
+    optimizer = torch.optim.AdamW(list(trainable_parameters(student).values()), lr=config.learning_rate)
     work, meter = work_of(student), launch.meter(accelerator, student)
     student, optimizer = accelerator.prepare(student, optimizer)
     seconds, loss, begun = [], 0.0, settle()

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from medctx.schemas.records import Turn
 from medctx.text import tokenizer
-from medctx_train.data.packing import Row, fill, pack
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import PackedRow, fill_rate, pack
+from medctx_train.data.tokenize import EncodedSample
 from medctx_train.model.base import EMBEDDED, prepare
 
 TOTALS = (40_000, 200_000, 2_000_000, 10**9)
@@ -40,7 +40,7 @@ def lengths(path: Path, tokens: tokenizer.PreTrainedTokenizerBase) -> list[int]:
     return [len(ids) for ids in tokens(texts, add_special_tokens=False)["input_ids"]]
 
 
-def mixed(sizes: dict[str, list[int]], total: int, limit: int) -> list[Encoded]:
+def mixed(sizes: dict[str, list[int]], total: int, limit: int) -> list[EncodedSample]:
     """Equal tokens of each source in a shuffled order; what is longer than ``limit`` is left out."""
     rng = random.Random(0)
     parts: list[tuple[str, int]] = []
@@ -52,20 +52,20 @@ def mixed(sizes: dict[str, list[int]], total: int, limit: int) -> list[Encoded]:
                 parts.append((source, size))
                 left -= size
     rng.shuffle(parts)
-    return [Encoded(str(number), source, (0,) * size, ()) for number, (source, size) in enumerate(parts)]
+    return [EncodedSample(str(number), source, (0,) * size, ()) for number, (source, size) in enumerate(parts)]
 
 
-def in_order(samples: Sequence[Encoded], limit: int) -> list[Row]:
+def in_order(samples: Sequence[EncodedSample], limit: int) -> list[PackedRow]:
     """Each sample into the last row, or into a new one: what is left of a row stays empty."""
-    rows: list[list[Encoded]] = [[]]
+    rows: list[list[EncodedSample]] = [[]]
     for sample in samples:
         if sum(len(one.ids) for one in rows[-1]) + len(sample.ids) > limit:
             rows.append([])
         rows[-1].append(sample)
-    return [Row(tuple(row)) for row in rows]
+    return [PackedRow(tuple(row)) for row in rows]
 
 
-def spread(rows: Sequence[Row], source: str) -> float:
+def spread(rows: Sequence[PackedRow], source: str) -> float:
     """Standard deviation of a source's share over groups of eight rows."""
     shares = []
     for begin in range(0, len(rows) - 7, 8):
@@ -90,7 +90,7 @@ def main() -> None:
             packed = pack(samples, limit)
             took = time.perf_counter() - begun
             amount = sum(len(one.ids) for one in samples)
-            fills = f"{fill(plain, limit):.1%} | {fill(packed, limit):.1%}"
+            fills = f"{fill_rate(plain, limit):.1%} | {fill_rate(packed, limit):.1%}"
             spreads = f"{spread(plain, 'medical'):.3f} | {spread(packed, 'medical'):.3f}"
             print(f"| {limit} | {amount:,} | {len(samples):,} | {fills} | {spreads} | {took:.2f} |", flush=True)
 

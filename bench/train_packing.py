@@ -25,7 +25,7 @@ from medctx.config import loading as configs
 from medctx.process import cpu as processor
 from medctx_train.config import SftConfig
 from medctx_train.data.dataset import load_data
-from medctx_train.data.packing import Row, fill
+from medctx_train.data.packing import PackedRow, fill_rate
 from medctx_train.model.base import prepare
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ MOST_NATS, LEAST_FILL = 0.001, 0.97
 Laid = tuple[list[list[int]], list[int], list[int]]
 
 
-def by_medctx(row: Row) -> Laid:
+def by_medctx(row: PackedRow) -> Laid:
     """The members of a row, the row, and its positions."""
     members = [list(member.ids) for member in row.members]
     return members, [token for one in members for token in one], [place for one in members for place in range(len(one))]
 
 
-def by_trl(row: Row, row_tokens: int) -> Laid:
+def by_trl(row: PackedRow, row_tokens: int) -> Laid:
     """The same members as TRL packs and collates them."""
     from datasets import Dataset
     from trl.data_utils import pack_dataset
@@ -94,7 +94,7 @@ def main() -> int:
         asked = configs.load(SftConfig, config)
         folder, _ = prepare(asked.base)
         every = load_data(asked, folder).rows
-    filled = fill(every, asked.row_tokens)
+    filled = fill_rate(every, asked.row_tokens)
     print(f"fill of {len(every)} rows of {asked.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")
     rows = [row for row in every if len(row.members) > 1][: given.rows]
     failed = filled < LEAST_FILL

@@ -119,7 +119,7 @@ def train_medctx(config: Path, slices: int) -> None:
     from medctx_train.data.dataset import load_data
     from medctx_train.distributed import launch
     from medctx_train.model.base import prepare
-    from medctx_train.model.setup import load_trainee, trained
+    from medctx_train.sft.setup import set_up_model, trainable_parameters
     from medctx_train.sft.loop import batches, optimize
 
     asked = configs.load(SftConfig, config)
@@ -127,8 +127,8 @@ def train_medctx(config: Path, slices: int) -> None:
     folder, _ = prepare(asked.base)
     data = load_data(asked, folder)
     plan = batches(data.rows, asked.rows_per_step, asked.epochs)
-    model, _ = load_trainee(asked, folder, data.rows, accelerator)
-    optimizer = torch.optim.AdamW(list(trained(model).values()), lr=asked.learning_rate)
+    model, _ = set_up_model(asked, folder, data.rows, accelerator)
+    optimizer = torch.optim.AdamW(list(trainable_parameters(model).values()), lr=asked.learning_rate)
     meter = launch.meter(accelerator, model)
     model, optimizer = accelerator.prepare(model, optimizer)
     forget_peak()
@@ -275,7 +275,7 @@ def show(slices: dict[str, list[dict[str, float]]]) -> None:
     """The table."""
     rates = {arm: [one["useful"] / one["cpu_seconds"] for one in found] for arm, found in slices.items()}
     print(
-        f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} "
+        f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill_rate':>6} {'peak MiB':>9} {'loss':>6} "
         f"{'useful':>8}"
     )
     for arm, found in slices.items():

@@ -54,7 +54,7 @@ def _die_at(place: str) -> None:
     from medctx_train.checkpoints import training_state as checkpoint
     from medctx_train.probe import retention as keep
     from medctx_train.sft import run as sft
-    from medctx_train.sft.callbacks import Observer
+    from medctx_train.sft.callbacks import StepCallbacks
     from medctx_train.sft.logging import RunLog
 
     # A module of its own: the real os.replace also ends every other file that is written.
@@ -67,7 +67,7 @@ def _die_at(place: str) -> None:
         "before a checkpoint's name": (renaming, "replace", True),
         "after a checkpoint's name": (renaming, "replace", False),
         "before dropping kept states": (keep, "drop_others", True),
-        "while observing": (Observer, "after", False),
+        "while observing": (StepCallbacks, "after", False),
         "inside the weights": (weights, "_gathered", False),
         "before the manifest": (sft, "write_record", True),
     }

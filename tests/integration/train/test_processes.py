@@ -13,10 +13,10 @@ from medctx.io.jsonl import read_record, read_records
 from medctx.schemas.sft import SFT_FILE, TRAINING_LOG, SftManifest, StepLog
 from medctx_train.checkpoints.training_state import FOLDER
 from medctx_train.config import SftConfig
-from medctx_train.data.packing import Row
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import PackedRow
+from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
-from medctx_train.model.setup import load_trainee, trained
+from medctx_train.sft.setup import set_up_model, trainable_parameters
 from medctx_train.sft.loop import optimize
 from tests.support.launch_variables import variables
 from tests.support.made_training import settings
@@ -111,16 +111,16 @@ def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp
     same_weights(alone, together)
 
 
-def sample(name: str, answer: int, tokens: int = 60) -> Encoded:
+def sample(name: str, answer: int, tokens: int = 60) -> EncodedSample:
     ids = tuple((7 * place + len(name) + answer) % 500 + 4 for place in range(tokens))
-    return Encoded(name, "made", ids, tuple(place >= tokens - answer for place in range(tokens)))
+    return EncodedSample(name, "made", ids, tuple(place >= tokens - answer for place in range(tokens)))
 
 
-def one_step(config: SftConfig, folder: Path, rows: list[Row]) -> tuple[StepLog, dict[str, torch.Tensor]]:
+def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[StepLog, dict[str, torch.Tensor]]:
     """The step on these rows, and the weights after it."""
     accelerator = launch.start(config)
-    model, _ = load_trainee(config, folder, rows, accelerator)
-    weights = trained(model)
+    model, _ = set_up_model(config, folder, rows, accelerator)
+    weights = trainable_parameters(model)
     optimizer = torch.optim.SGD(list(weights.values()), lr=config.learning_rate)
     meter = launch.meter(accelerator, model)
     (entry,) = optimize(config, accelerator, model, optimizer, [rows], 0, meter)
@@ -132,13 +132,13 @@ def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, 
     """One row has ten times the loss tokens of the other: a mean of the rows' means would be another step."""
     config = settings(strong, mix, lora={"rank": 4}, loss_weighting=weighting, max_grad_norm=1e9, learning_rate=1.0)
     long, short = sample("long", 50), sample("short", 5)
-    together, once = one_step(config, strong, [Row((long, short))])
-    accumulated, twice = one_step(config, strong, [Row((long,)), Row((short,))])
+    together, once = one_step(config, strong, [PackedRow((long, short))])
+    accumulated, twice = one_step(config, strong, [PackedRow((long,)), PackedRow((short,))])
     assert accumulated.loss == pytest.approx(together.loss, abs=NATS)
     assert accumulated.grad_norm == pytest.approx(together.grad_norm, rel=1e-4)
     for name, weight in once.items():
         torch.testing.assert_close(twice[name], weight, atol=APART, rtol=1e-4)
-    alone = [one_step(config, strong, [Row((one,))])[0].loss for one in (long, short)]
+    alone = [one_step(config, strong, [PackedRow((one,))])[0].loss for one in (long, short)]
     assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
     assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)
 

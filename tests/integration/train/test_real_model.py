@@ -10,9 +10,9 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
 from medctx_train.config import SftConfig
-from medctx_train.data.packing import Row
+from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import encode
-from medctx_train.model.attention import self_test
+from medctx_train.model.attention import packing_self_test
 from medctx_train.model.base import EMBEDDED, prepare
 from medctx_train.model.load import load_model
 
@@ -29,7 +29,7 @@ AttentionInterface.register("medctx_leaking_real", sdpa_attention_forward)
 
 
 @pytest.fixture(scope="module")
-def row() -> Row:
+def row() -> PackedRow:
     tokens = tokenizer.load(prepare(EMBEDDED)[0])
     talks = [
         Dialogue(
@@ -40,16 +40,16 @@ def row() -> Row:
         )
         for asked, answer in ANSWERS
     ]
-    return Row(tuple(encode(tokens, talk)[0] for talk in talks))
+    return PackedRow(tuple(encode(tokens, talk)[0] for talk in talks))
 
 
-def test_packed_loss_is_unpacked_loss(row: Row) -> None:
+def test_packed_loss_is_unpacked_loss(row: PackedRow) -> None:
     folder, _ = prepare(EMBEDDED)
-    assert self_test(load_model(folder, "fp32"), [row], 1e-3) < 1e-3
-    assert self_test(load_model(folder, "bf16"), [row], SftConfig().max_packing_gap) < SftConfig().max_packing_gap
+    assert packing_self_test(load_model(folder, "fp32"), [row], 1e-3) < 1e-3
+    assert packing_self_test(load_model(folder, "bf16"), [row], SftConfig().max_packing_gap) < SftConfig().max_packing_gap
 
 
-def test_a_leak_is_seen_at_the_default_limit(row: Row) -> None:
+def test_a_leak_is_seen_at_the_default_limit(row: PackedRow) -> None:
     folder, _ = prepare(EMBEDDED)
     with pytest.raises(MedctxError, match="Packed samples see each other"):
-        self_test(load_model(folder, attention="medctx_leaking_real"), [row], SftConfig().max_packing_gap)
+        packing_self_test(load_model(folder, attention="medctx_leaking_real"), [row], SftConfig().max_packing_gap)

@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from medctx.io.jsonl import write_text
 from medctx_train.probe import retention as keep
-from medctx_train.probe.config import KeepSettings
-from medctx_train.probe.probe import ProbeAnswer, ProbeLog
-from medctx_train.probe.retention import wanted
+from medctx_train.probe.config import RetentionSettings
+from medctx_train.probe.probe import ProbeAnswer, ProbeResult
+from medctx_train.probe.retention import retained_steps
 
 
-def probe(step: int, reading: int, of: int = 10) -> ProbeLog:
+def probe(step: int, reading: int, of: int = 10) -> ProbeResult:
     answers = tuple(
         ProbeAnswer(item=f"i{n}", axis="reading", chosen="A", right=n < reading, share=0.5) for n in range(of)
     )
-    return ProbeLog(step=step, items="digest", answers=answers)
+    return ProbeResult(step=step, items="digest", answers=answers)
 
 
 def test_each_rule_keeps_its_states_and_says_so() -> None:
-    settings = KeepSettings(every=20, best=("reading",), last=2)
+    settings = RetentionSettings(every=20, best=("reading",), last=2)
     probes = [probe(0, 9), probe(10, 5), probe(20, 7), probe(30, 7), probe(40, 3)]
-    assert wanted(settings, 45, 5, probes) == {
+    assert retained_steps(settings, 45, 5, probes) == {
         20: ("every 20", "best reading"),
         40: ("every 20", "last 2"),
         45: ("last 2",),
@@ -31,7 +31,7 @@ def test_each_rule_keeps_its_states_and_says_so() -> None:
 
 
 def test_nothing_is_kept_unless_asked_for() -> None:
-    assert wanted(KeepSettings(), 100, 10, [probe(0, 1), probe(50, 9)]) == {}
+    assert retained_steps(RetentionSettings(), 100, 10, [probe(0, 1), probe(50, 9)]) == {}
 
 
 @hypothesis_settings(deadline=None)
@@ -40,11 +40,11 @@ def test_a_run_killed_after_a_checkpoint_still_has_what_it_will_want(
     every: int, last: int, checkpoint_every: int, values: list[int]
 ) -> None:
     """Dropping at checkpoints only: what is wanted after one was never dropped before, whatever came after it."""
-    settings = KeepSettings(every=every, best=("reading",), last=last)
+    settings = RetentionSettings(every=every, best=("reading",), last=last)
     probes = [probe(step, value) for step, value in enumerate(values)]
     there: set[int] = set()
     for done in range(1, 30):
-        now = wanted(settings, done, checkpoint_every, probes[: done + 1])
+        now = retained_steps(settings, done, checkpoint_every, probes[: done + 1])
         there |= {done} & now.keys()
         if done % checkpoint_every == 0:
             there &= now.keys()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Role, Turn
 from medctx.text import tokenizer
-from medctx_train.data.overlong import exchanges, fit
+from medctx_train.data.overlong import split_exchanges, fit_to_row
 from medctx_train.data.tokenize import encode
 from tests.support.made_training import dialogue
 
@@ -22,28 +22,28 @@ def said(*roles: Role) -> tuple[Turn, ...]:
 
 def test_exchanges_begin_with_a_users_turn_after_an_answer() -> None:
     turns = said("system", "user", "user", "assistant", "assistant", "user", "assistant")
-    head, rest = exchanges(turns)
+    head, rest = split_exchanges(turns)
     assert head == turns[:1]
     assert rest == [turns[1:5], turns[5:]]
 
 
 def test_without_a_users_turn_there_is_nothing_to_split() -> None:
-    assert exchanges(said("system", "assistant")) == (said("system", "assistant"), [])
+    assert split_exchanges(said("system", "assistant")) == (said("system", "assistant"), [])
 
 
 def test_a_sample_over_the_limit_is_refused_by_default(tiny: Path) -> None:
     with pytest.raises(MedctxError, match=r"Dialogue 'd5' of source 'odd' has \d+ tokens, more than the limit of 10"):
-        fit(tokenizer.load(tiny), dialogue(5), 10, "refuse")
+        fit_to_row(tokenizer.load(tiny), dialogue(5), 10, "refuse")
 
 
 def test_dropping_leaves_nothing_of_it(tiny: Path) -> None:
-    fitted = fit(tokenizer.load(tiny), dialogue(5), 10, "drop")
+    fitted = fit_to_row(tokenizer.load(tiny), dialogue(5), 10, "drop")
     assert fitted.samples == ()
 
 
 def test_one_exchange_that_does_not_fit_cannot_be_split(tiny: Path) -> None:
     with pytest.raises(MedctxError, match="one exchange of it alone does not fit"):
-        fit(tokenizer.load(tiny), dialogue(5, turns=3), 10, "split")
+        fit_to_row(tokenizer.load(tiny), dialogue(5, turns=3), 10, "split")
 
 
 @given(answers=st.lists(st.integers(1, 30), min_size=1, max_size=12), limit=st.integers(60, 200), system=st.booleans())
@@ -55,7 +55,7 @@ def test_splitting_keeps_every_turn_once_and_whole(tiny: Path, answers: list[int
         turns.append(Turn(role="user", content=f"Question {number}?"))
         turns.append(Turn(role="assistant", content="x" * length))
     whole = Dialogue(id="d", domain="general", source="s", turns=tuple(turns))
-    fitted = fit(tokens, whole, limit, "split")
+    fitted = fit_to_row(tokens, whole, limit, "split")
     assert all(len(sample.ids) <= limit for sample in fitted.samples)
     head = tokens.decode(encode(tokens, whole)[0].ids).partition("<|user|>")[0]
     texts = [tokens.decode(sample.ids) for sample in fitted.samples]

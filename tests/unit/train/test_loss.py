@@ -14,13 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, CohereConfig, Gemma2Config, GraniteConfig, PreTrainedConfig
 
-from medctx_train.data.packing import Row, tensors
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import PackedRow, row_tensors
+from medctx_train.data.tokenize import EncodedSample
 from medctx_train.model.load import load_model
 from medctx_train.model.loss import (
     chunk_losses,
     chunking_gap,
-    keep_whole_losses,
+    restore_logits,
     row_losses,
     token_weight,
     total_weight,
@@ -41,11 +41,11 @@ SIZES = {
 }
 
 
-def row_of(*lengths: int, every: int = 2) -> Row:
+def row_of(*lengths: int, every: int = 2) -> PackedRow:
     """Samples of arbitrary tokens; of each ``every``-th token the loss is taken."""
-    return Row(
+    return PackedRow(
         tuple(
-            Encoded(
+            EncodedSample(
                 id=str(number),
                 source="s",
                 ids=tuple((number * 37 + place * 11) % 500 + 4 for place in range(length)),
@@ -56,9 +56,9 @@ def row_of(*lengths: int, every: int = 2) -> Row:
     )
 
 
-def gradients(model: PreTrainedModel, row: Row) -> dict[str, torch.Tensor]:
+def gradients(model: PreTrainedModel, row: PackedRow) -> dict[str, torch.Tensor]:
     model.zero_grad()
-    row_losses(model, tensors(row)).sum().backward()
+    row_losses(model, row_tensors(row)).sum().backward()
     return {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
 
 
@@ -73,10 +73,10 @@ def test_losses_and_gradients_by_chunks_are_those_of_whole_logits(
     model: PreTrainedModel, lengths: list[int], chunk: int
 ) -> None:
     row = row_of(*lengths)
-    whole, expected = row_losses(model, tensors(row)), gradients(model, row)
+    whole, expected = row_losses(model, row_tensors(row)), gradients(model, row)
     chunk_losses(model, chunk)
-    chunked, found = row_losses(model, tensors(row)), gradients(model, row)
-    keep_whole_losses(model)
+    chunked, found = row_losses(model, row_tensors(row)), gradients(model, row)
+    restore_logits(model)
     torch.testing.assert_close(chunked, whole)
     assert expected.keys() == found.keys()
     for name, gradient in expected.items():
@@ -115,9 +115,9 @@ class Largest(TorchDispatchMode):
         return out
 
 
-def largest(model: PreTrainedModel, row: Row) -> int:
+def largest(model: PreTrainedModel, row: PackedRow) -> int:
     with Largest() as seen:
-        row_losses(model, tensors(row)).sum().backward()
+        row_losses(model, row_tensors(row)).sum().backward()
     return seen.elements
 
 
@@ -137,8 +137,8 @@ def test_no_tensor_holds_the_logits_of_a_whole_row() -> None:
 
 def test_a_row_without_answers_has_no_loss(model: PreTrainedModel) -> None:
     chunk_losses(model, 8)
-    assert row_losses(model, tensors(row_of(1, 1))).shape == (0,)
-    keep_whole_losses(model)
+    assert row_losses(model, row_tensors(row_of(1, 1))).shape == (0,)
+    restore_logits(model)
 
 
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=8))

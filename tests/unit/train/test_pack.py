@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx_train.data.packing import IGNORED, Row, fill, pack, tensors
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import IGNORED, PackedRow, fill_rate, pack, row_tensors
+from medctx_train.data.tokenize import EncodedSample
 
 
-def sample(name: str, size: int) -> Encoded:
-    return Encoded(id=name, source="s", ids=tuple(range(size)), carries_loss=(True,) * size)
+def sample(name: str, size: int) -> EncodedSample:
+    return EncodedSample(id=name, source="s", ids=tuple(range(size)), carries_loss=(True,) * size)
 
 
 lengths = st.lists(st.integers(1, 50), min_size=1, max_size=200)
@@ -49,7 +49,7 @@ def test_packing_hangs_on_the_samples_alone(sizes: list[int]) -> None:
 @pytest.mark.parametrize("row_tokens", [512, 1024, 2048])
 def test_short_samples_fill_rows_well(row_tokens: int) -> None:
     sizes = [7 + n * 131 % 491 for n in range(2000)]
-    assert fill(pack([sample(str(n), size) for n, size in enumerate(sizes)], row_tokens), row_tokens) > 0.97
+    assert fill_rate(pack([sample(str(n), size) for n, size in enumerate(sizes)], row_tokens), row_tokens) > 0.97
 
 
 @given(st.lists(st.tuples(st.sampled_from(["long", "short", "other"]), st.integers(1, 50)), min_size=1, max_size=200))
@@ -68,6 +68,6 @@ def test_no_source_falls_behind_its_share_by_more_than_some_rows(parts: list[tup
 
 
 def test_labels_stay_inside_a_member() -> None:
-    batch = tensors(Row((sample("a", 3), sample("b", 2))))
+    batch = row_tensors(PackedRow((sample("a", 3), sample("b", 2))))
     assert batch.labels.tolist() == [[1, 2, IGNORED, 1, IGNORED]]
     assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1]]

@@ -23,7 +23,7 @@ from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.lora_math import update
 from medctx_train.checkpoints.merge import merge
-from medctx_train.checkpoints.sharded import opened, write
+from medctx_train.checkpoints.sharded import open_checkpoint, write
 from medctx_train.cli import main
 from medctx_train.config import MergeConfig
 from medctx_train.model.rope import RopeSettings, overrides
@@ -146,13 +146,13 @@ def test_the_ends_of_an_interpolation_are_the_models_bit_by_bit(
 ) -> None:
     parts = tmp_path / "parts"
     parts.mkdir()
-    with opened(tuned) as source:
+    with open_checkpoint(tuned) as source:
         write(source, tuned, parts, shard_bytes)
     for t, end in ((0, strong), (1, tuned)):
         repair(InterpolateConfig(base=str(strong), tuned=str(parts), t=t), tmp_path / str(t))
-        found, wanted = weights(tmp_path / str(t) / "model"), weights(end)
-        assert found.keys() == wanted.keys()
-        assert all(found[name].equal(wanted[name]) for name in wanted)
+        found, retained_steps = weights(tmp_path / str(t) / "model"), weights(end)
+        assert found.keys() == retained_steps.keys()
+        assert all(found[name].equal(retained_steps[name]) for name in retained_steps)
 
 
 @ONCE
@@ -164,8 +164,8 @@ def test_between_the_ends_every_weight_is_the_weighted_mean(
     repair(InterpolateConfig(base=str(strong), tuned=str(tuned), t=t), out)
     first, second = weights(strong), weights(tuned)
     for name, weight in weights(out / "model").items():
-        wanted = (1 - t) * first[name].double() + t * second[name].double()
-        torch.testing.assert_close(weight.double(), wanted, rtol=1e-6, atol=1e-6)
+        retained_steps = (1 - t) * first[name].double() + t * second[name].double()
+        torch.testing.assert_close(weight.double(), retained_steps, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -204,8 +204,8 @@ def test_cat_is_the_weighted_sum_of_the_updates(two: tuple[Path, Path], tmp_path
     repair(CombineConfig(adapters=two, shares=(0.7, -0.4), method="cat"), tmp_path)
     first, second = deltas(two[0]), deltas(two[1])
     for module, found in deltas(tmp_path / "adapter").items():
-        wanted = 0.7 * first[module] - (0.4 * second[module] if module in second else 0)
-        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+        retained_steps = 0.7 * first[module] - (0.4 * second[module] if module in second else 0)
+        torch.testing.assert_close(found, retained_steps, rtol=1e-4, atol=1e-5)
 
 
 def reference(base: Path, two: tuple[Path, Path], **options: object) -> dict[str, torch.Tensor]:
@@ -232,8 +232,8 @@ def test_every_method_gives_what_peft_gives_on_the_whole_model(
     expected = reference(strong, two, combination_type=method, density=density)
     found = deltas(tmp_path / "adapter")
     assert found.keys() == expected.keys()
-    for module, wanted in expected.items():
-        torch.testing.assert_close(found[module], wanted, rtol=1e-3, atol=1e-4)
+    for module, retained_steps in expected.items():
+        torch.testing.assert_close(found[module], retained_steps, rtol=1e-3, atol=1e-4)
 
 
 def test_what_dare_drops_is_drawn_from_the_seed(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx_train.probe.early_stopping import evidence, exceeds, paired_losses
+from medctx_train.probe.early_stopping import betting_wealth, exceeds_margin, cluster_losses
 
 
 def losses(rng: Random, items: int, lost: float, gained: float) -> list[float]:
@@ -14,7 +14,7 @@ def losses(rng: Random, items: int, lost: float, gained: float) -> list[float]:
 
 
 def stops(rng: Random, items: int, lost: float, gained: float, margin: float, looks: int) -> bool:
-    return any(exceeds(losses(rng, items, lost, gained), margin, 0.05, looks) for _ in range(looks))
+    return any(exceeds_margin(losses(rng, items, lost, gained), margin, 0.05, looks) for _ in range(looks))
 
 
 def test_a_run_that_lost_just_the_margin_is_stopped_in_at_most_one_of_twenty() -> None:
@@ -27,22 +27,22 @@ def test_a_run_that_lost_just_the_margin_is_stopped_in_at_most_one_of_twenty() -
 
 def test_a_collapse_is_seen_at_the_first_look() -> None:
     rng = Random(2)
-    seen = sum(exceeds(losses(rng, 80, 0.45, 0.05), 0.05, 0.05, looks=10) for _ in range(200))
+    seen = sum(exceeds_margin(losses(rng, 80, 0.45, 0.05), 0.05, 0.05, looks=10) for _ in range(200))
     assert seen > 190
 
 
 def test_what_is_not_lost_never_stops() -> None:
-    assert not exceeds([0.0] * 1000, 0.0, 0.05, 1)
-    assert not exceeds([], 0.0, 0.05, 1)
+    assert not exceeds_margin([0.0] * 1000, 0.0, 0.05, 1)
+    assert not exceeds_margin([], 0.0, 0.05, 1)
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), max_size=60), st.floats(0, 0.9), st.floats(0.001, 0.1))
 def test_wealth_is_never_lost_altogether(values: list[float], margin: float, level: float) -> None:
-    assert evidence(values, margin, level) >= 1.0
+    assert betting_wealth(values, margin, level) >= 1.0
 
 
 def test_items_of_a_document_count_once_together() -> None:
     before = {"a": True, "b": True, "c": True, "d": False}
     now = {"a": False, "b": True, "c": True, "d": True}
-    assert paired_losses(before, now, {"a": "one", "b": "one", "c": "two", "d": "three"}) == [0.5, 0.0, -1.0]
+    assert cluster_losses(before, now, {"a": "one", "b": "one", "c": "two", "d": "three"}) == [0.5, 0.0, -1.0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_path, one_sentence, required, step_options
+from medctx.config.cli import config_command, config_path, documents, one_sentence, required, step_options
 from medctx.config.command_result import reported
 from medctx.io.jsonl import read_record
 from medctx.schemas.result import CommandResult, Output
@@ -18,30 +18,48 @@ if TYPE_CHECKING:
     from medctx_train.config import SftConfig
 
 
+def _sft_config() -> type[configs.Config]:
+    from medctx_train.config import SftConfig
+
+    return SftConfig
+
+
+def _merge_config() -> type[configs.Config]:
+    from medctx_train.checkpoints.merge import MergeConfig
+
+    return MergeConfig
+
+
+def _repair_config(arm: str) -> type[configs.Config]:
+    from medctx_train.repair.config import ARMS
+
+    return ARMS[arm]
+
+
 @click.group()
 def main() -> None:
-    """Fine-tune language models on mixtures of Dialogues."""
+    """Fine-tune language models on mixes of Dialogues."""
 
 
 def _estimate(config: SftConfig, flops: float | None) -> CommandResult:
     from medctx_train.estimate.estimate import estimate as estimate_run
 
-    found = estimate_run(config, flops)
-    click.echo(found.model_dump_json(indent=2))
+    estimated = estimate_run(config, flops)
+    click.echo(estimated.model_dump_json(indent=2))
     numbers = {
-        "tokens": found.tokens,
-        "loss_tokens": found.loss_tokens,
-        "steps": found.steps,
-        "trained": found.trained,
-        "flop": found.flop,
-        "seconds": found.seconds,
+        "tokens": estimated.tokens,
+        "loss_tokens": estimated.loss_tokens,
+        "steps": estimated.steps,
+        "trained": estimated.trained,
+        "flop": estimated.flop,
+        "seconds": estimated.seconds,
     }
-    if found.peak_memory is not None:
-        numbers["peak_memory"] = found.peak_memory
+    if estimated.peak_memory is not None:
+        numbers["peak_memory"] = estimated.peak_memory
     return CommandResult(
         status="dry-run",
         numbers=numbers,
-        labels={"memory_assumed": found.memory_assumed, "time_assumed": found.time_assumed},
+        labels={"memory_assumed": estimated.memory_assumed, "time_assumed": estimated.time_assumed},
     )
 
 
@@ -67,13 +85,14 @@ def _trained(manifest: SftManifest) -> CommandResult:
     )
 
 
-@main.command()
+@main.command(cls=documents(_sft_config))
 @step_options
 @reported
 def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult | None:
-    """Fine-tune a base model on a mix folder; running it again continues."""
+    """Fine-tune a base model on a mix folder; run again, it continues."""
     from medctx_train.config import SftConfig
     from medctx_train.distributed.launch import is_main
+    from medctx_train.estimate.throughput import record_throughput
     from medctx_train.sft.run import train
 
     resolved = configs.load(SftConfig, config_path(config), overrides)
@@ -82,11 +101,12 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     manifest = train(resolved, required(out))
     if not is_main():
         return None
+    record_throughput(resolved, manifest)
     click.echo(manifest.model_dump_json(indent=2))
     return _trained(manifest)
 
 
-@main.command()
+@main.command(cls=documents(_sft_config))
 @click.option("--config", default="", help="A config of sft by name, or the path of a YAML file.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
@@ -95,11 +115,12 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     "--flops",
     type=click.FloatRange(min=0, min_open=True),
     default=None,
-    help="FLOP/s to go by, for example 4e14; else an earlier run's on this machine, else its matrix products'.",
+    help="FLOP/s to assume, for example 4e14; default: those of an earlier run on this machine, or a share of what its "
+    "matrix products reach.",
 )
 @reported
 def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> CommandResult:
-    """Say tokens, steps, memory and time of a run before any weights are loaded."""
+    """Print tokens, steps, memory and time of a run before any weights are loaded."""
     from medctx_train.config import SftConfig
 
     return _estimate(configs.load(SftConfig, config_path(config), overrides), flops)
@@ -114,18 +135,18 @@ def base(name: str) -> CommandResult:
 
     folder, card = prepare(name)
     click.echo(str(folder))
-    made = Output(kind="model", path=folder.resolve(), name=card.name, digest=card.weights_digest)
-    return CommandResult(outputs=(made,), labels={"source": card.source, "licence": card.licence})
+    model = Output(kind="model", path=folder.resolve(), name=card.name, digest=card.weights_digest)
+    return CommandResult(outputs=(model,), labels={"source": card.source, "licence": card.licence})
 
 
 @main.command("launch-configs")
 @click.argument("name", default="")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Copy them all to a folder."
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Copy all of them to a folder."
 )
 @one_sentence
 def launch_configs(name: str, out: Path | None) -> None:
-    """List the config files for `accelerate launch`; with a NAME print its path, with --out copy them all."""
+    """List the config files for `accelerate launch`; with a NAME print its path, with --out copy all of them."""
     from medctx_train.distributed import launch_files
 
     if out is not None:
@@ -134,17 +155,17 @@ def launch_configs(name: str, out: Path | None) -> None:
     elif name:
         click.echo(str(launch_files.path_of(name)))
     else:
-        for one in launch_files.names():
-            click.echo(f"{one:14} {launch_files.about(one)}")
+        for known in launch_files.names():
+            click.echo(f"{known:14} {launch_files.purpose(known)}")
 
 
-@main.command()
+@main.command(cls=documents(_merge_config))
 @step_options
 @reported
 def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Merge an adapter into its base as a plain checkpoint."""
+    from medctx_train.checkpoints.merge import MergeConfig
     from medctx_train.checkpoints.merge import merge as run
-    from medctx_train.config import MergeConfig
 
     resolved = configs.load(MergeConfig, config_path(config), overrides)
     if dry_run:
@@ -164,20 +185,32 @@ def merge(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bo
 @step_options
 @reported
 def repair(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
-    """Mend a tuned model without training: arm=scale, interpolate, combine or restore-qk."""
+    """Repair a tuned model without training: arm=scale, interpolate, combine or restore-qk."""
     from medctx_train.repair import run as repairs
     from medctx_train.repair.config import ARMS
 
     resolved = configs.load_one_of(ARMS, "arm", config_path(config), overrides)
-    done = repairs.plan(resolved) if dry_run else repairs.repair(resolved, required(out))
-    click.echo(done.model_dump_json(indent=2))
-    if not isinstance(done, RepairManifest):
-        return CommandResult(status="dry-run", labels={"weights": done.weights}, digests=done.inputs)
+    result = repairs.plan(resolved) if dry_run else repairs.repair(resolved, required(out))
+    click.echo(result.model_dump_json(indent=2))
+    if not isinstance(result, RepairManifest):
+        return CommandResult(status="dry-run", labels={"weights": result.weights}, digests=result.inputs)
     return CommandResult(
-        outputs=(Output(kind=done.weights, path=Path(done.weights), digest=done.weights_digest),),
-        numbers={"changed": done.changed, "seconds": done.seconds},
-        digests=done.inputs,
+        outputs=(Output(kind=result.weights, path=Path(result.weights), digest=result.weights_digest),),
+        numbers={"changed": result.changed, "seconds": result.seconds},
+        digests=result.inputs,
     )
+
+
+_ARM_NAMES = ("scale", "interpolate", "combine", "restore-qk")
+main.add_command(
+    config_command(
+        {
+            "sft": _sft_config,
+            "merge": _merge_config,
+            **{f"repair-{arm}": lambda arm=arm: _repair_config(arm) for arm in _ARM_NAMES},  # type: ignore[misc]
+        }
+    )
+)
 
 
 if __name__ == "__main__":

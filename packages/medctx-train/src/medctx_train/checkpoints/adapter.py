@@ -1,11 +1,11 @@
-"""A LoRA adapter on disk: what it changes, which base it was trained on, and how another one is written."""
+"""A LoRA adapter on disk: its updates, the base it was trained on, and how a derived adapter is written."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import write_record
-from medctx.model import rope as positions
+from medctx.model import rope as rope_files
 from medctx.model.rope import RopeOverrides
-from medctx.schemas.sft import BaseCard
-from medctx_train.checkpoints.lora_math import Pair
+from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
+from medctx_train.checkpoints.lora_math import LoraPair
 from medctx_train.model.base import prepare
 
 if TYPE_CHECKING:
@@ -26,20 +26,18 @@ if TYPE_CHECKING:
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-BASE_CARD = "base.json"
-MANIFESTS = ("sft.json", "repair.json")
 _PREFIX = "base_model.model."
-_PARTS = {
+_PART_OF_SUFFIX = {
     ".lora_A.weight": "a",
     ".lora_B.weight": "b",
     ".lora_magnitude_vector": "magnitude",
     ".lora_embedding_A": "a",
     ".lora_embedding_B": "b",
 }
-_COPY = ".base_layer.weight"
-# These only set the beginning of training; others (PiSSA, OLoRA, ...) change the base when PEFT loads the adapter.
-_HARMLESS_INITS = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
-_UNUSUAL = (
+_BASE_COPY = ".base_layer.weight"
+# These only initialise training; others (PiSSA, OLoRA, ...) change the base when PEFT loads the adapter.
+_INITS_WITHOUT_EFFECT = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
+_UNSUPPORTED_OPTIONS = (
     "layer_replication",
     "target_parameters",
     "trainable_token_indices",
@@ -53,56 +51,62 @@ _UNUSUAL = (
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """An adapter that was read.
+    """An adapter that was read from disk.
 
-    ``pairs``: its updates by the module's path in the model; ``trained_on``: the base its run recorded, nothing where
-    it came without a record; ``unusual``: what it does beside its pairs, "" where that is all of it; ``copies``:
-    tensors of its base that PEFT saved with it (it does so with embeddings), by their names there; ``digest`` of its
-    weights; ``positions``: rotary positions it was trained with in place of its base's.
+    Attributes:
+        folder: The adapter's folder.
+        settings: PEFT's config.
+        pairs: Low-rank updates by module path in the model.
+        trained_on: Card of the base that the training run recorded; None without a record.
+        unsupported: What the adapter does besides its pairs; "" if nothing.
+        base_copies: Tensors of the base that PEFT saved with the adapter (it does so for embeddings), by their name in
+            the base.
+        digest: Digest of the adapter's weights.
+        positions: Rotary positions it was trained with instead of those of its base.
     """
 
     folder: Path
     settings: LoraConfig
-    pairs: Mapping[str, Pair]
+    pairs: Mapping[str, LoraPair]
     trained_on: BaseCard | None
-    unusual: str
-    copies: Mapping[str, torch.Tensor]
+    unsupported: str
+    base_copies: Mapping[str, torch.Tensor]
     digest: str
     positions: RopeOverrides | None = None
 
     @property
     def dora(self) -> bool:
-        """Whether it sets magnitudes."""
+        """True if the adapter sets magnitudes."""
         return any(pair.magnitude is not None for pair in self.pairs.values())
 
     @property
     def hot_loadable(self) -> bool:
-        """Whether a vLLM that serves its base can load it: it takes no DoRA, and has one set of positions for all."""
-        return not (self.dora or self.positions or self.unusual)
+        """True if a vLLM server of its base can load it: vLLM takes no DoRA and has one set of positions for all."""
+        return not (self.dora or self.positions or self.unsupported)
 
     def require_plain(self, purpose: str) -> None:
-        """Refuse what cannot be expressed by low-rank pairs alone."""
-        if self.unusual:
+        """Refuse an adapter that low-rank pairs alone do not express; ``purpose`` is a past participle."""
+        if self.unsupported:
             raise MedctxError(
-                f"The adapter {self.folder} cannot be {purpose}: it has {self.unusual}; merge it with medctx-train "
+                f"The adapter {self.folder} cannot be {purpose}: it has {self.unsupported}; merge it with medctx-train "
                 "merge and interpolate between the checkpoints instead."
             )
 
 
 def locate(path: Path) -> Path:
-    """The adapter folder ``path`` means: itself, or that of a finished run."""
+    """Return the adapter folder that ``path`` means: itself, or that of a finished run."""
     for folder in (path, path / "adapter"):
         if (folder / CONFIG).is_file():
             return folder
     raise MedctxError(f"{path} holds no adapter ({CONFIG}); give the adapter folder of a run.")
 
 
-def _trained_on(folder: Path) -> BaseCard | None:
-    """The base card in the adapter's folder, else that of the run it lies in."""
+def _recorded_base(folder: Path) -> BaseCard | None:
+    """Read the base card in the adapter's folder, or the one in the manifest of the run it belongs to."""
     try:
-        if (folder / BASE_CARD).is_file():
-            return BaseCard.model_validate_json((folder / BASE_CARD).read_text(encoding="utf-8"))
-        for name in MANIFESTS:
+        if (folder / BASE_FILE).is_file():
+            return BaseCard.model_validate_json((folder / BASE_FILE).read_text(encoding="utf-8"))
+        for name in (SFT_FILE, REPAIR_FILE):
             path = folder.parent / name
             if path.is_file():
                 manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -115,18 +119,18 @@ def _trained_on(folder: Path) -> BaseCard | None:
     return None
 
 
-def _unusual(settings: LoraConfig, strange: list[str]) -> str:
+def _unsupported(settings: LoraConfig, unknown: list[str]) -> str:
     init = settings.init_lora_weights
-    if isinstance(init, str) and init.lower() not in _HARMLESS_INITS:
+    if isinstance(init, str) and init.lower() not in _INITS_WITHOUT_EFFECT:
         return f"init_lora_weights={init}, which changes the base"
-    for key in _UNUSUAL:
+    for key in _UNSUPPORTED_OPTIONS:
         if getattr(settings, key, None):
             return key
-    return f"the tensor {strange[0]}" if strange else ""
+    return f"the tensor {unknown[0]}" if unknown else ""
 
 
 def _scaling(settings: LoraConfig, module: str, rank: int) -> float:
-    """As PEFT has it: patterns of alpha by module, over the rank or its root."""
+    """Return the scaling as PEFT computes it: alpha by module pattern, over the rank or its square root."""
     from peft.utils.other import get_pattern_key
 
     patterns = settings.alpha_pattern or {}
@@ -134,8 +138,48 @@ def _scaling(settings: LoraConfig, module: str, rank: int) -> float:
     return float(alpha / (math.sqrt(rank) if settings.use_rslora else rank))
 
 
+@dataclass(slots=True)
+class _SortedTensors:
+    """The tensors of an adapter file: parts of pairs by module, copies from the base, and names not understood."""
+
+    parts: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
+    embeddings: set[str] = field(default_factory=set)
+    base_copies: dict[str, torch.Tensor] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+
+def _sort_tensors(tensors: Mapping[str, torch.Tensor]) -> _SortedTensors:
+    result = _SortedTensors()
+    for name, tensor in tensors.items():
+        if name.startswith(_PREFIX) and name.endswith(_BASE_COPY):
+            result.base_copies[name.removeprefix(_PREFIX).replace(_BASE_COPY, ".weight")] = tensor
+            continue
+        suffix = next((suffix for suffix in _PART_OF_SUFFIX if name.endswith(suffix)), None)
+        if suffix is None or not name.startswith(_PREFIX):
+            result.unknown.append(name)
+            continue
+        module = name.removeprefix(_PREFIX).removesuffix(suffix)
+        result.parts.setdefault(module, {})[_PART_OF_SUFFIX[suffix]] = tensor
+        if "embedding" in suffix:
+            result.embeddings.add(module)
+    result.unknown += [
+        f"{module} without its other half" for module, parts in result.parts.items() if not {"a", "b"} <= parts.keys()
+    ]
+    result.unknown += [
+        f"{module} (a DoRA embedding)" for module in result.embeddings if "magnitude" in result.parts[module]
+    ]
+    return result
+
+
 def load(path: Path) -> Adapter:
-    """Read an adapter: its folder, or the folder of the run that made it."""
+    """Read an adapter.
+
+    Args:
+        path: The adapter's folder, or the folder of the run that trained it.
+
+    Raises:
+        MedctxError: If the folder holds no LoRA adapter in safetensors.
+    """
     from peft import PeftConfig
     from safetensors.torch import load_file
 
@@ -143,80 +187,73 @@ def load(path: Path) -> Adapter:
     settings = PeftConfig.from_pretrained(str(folder))
     kind = getattr(settings.peft_type, "value", str(settings.peft_type))
     if kind != "LORA":
-        raise MedctxError(f"The adapter {folder} is {kind}, not LORA; only LoRA, rsLoRA and DoRA are known.")
+        raise MedctxError(f"The adapter {folder} is {kind}, not LORA; only LoRA, rsLoRA and DoRA are supported.")
     if not (folder / WEIGHTS).is_file():
         raise MedctxError(f"The adapter {folder} has no {WEIGHTS}; save it as safetensors.")
-    parts: dict[str, dict[str, torch.Tensor]] = {}
-    embeddings, strange, copies = set(), [], {}
-    for name, tensor in load_file(folder / WEIGHTS).items():
-        if name.startswith(_PREFIX) and name.endswith(_COPY):
-            copies[name.removeprefix(_PREFIX).replace(_COPY, ".weight")] = tensor
-            continue
-        suffix = next((one for one in _PARTS if name.endswith(one)), None)
-        if suffix is None or not name.startswith(_PREFIX):
-            strange.append(name)
-            continue
-        module = name.removeprefix(_PREFIX).removesuffix(suffix)
-        parts.setdefault(module, {})[_PARTS[suffix]] = tensor
-        if "embedding" in suffix:
-            embeddings.add(module)
-    strange += [f"{module} without its other half" for module, found in parts.items() if not {"a", "b"} <= found.keys()]
-    strange += [f"{module} (a DoRA embedding)" for module in embeddings if "magnitude" in parts[module]]
+    tensors = _sort_tensors(load_file(folder / WEIGHTS))
     pairs = {
-        module: Pair(
-            a=found["a"],
-            b=found["b"],
-            scaling=_scaling(settings, module, found["a"].shape[0]),
-            magnitude=found.get("magnitude"),
-            embedding=module in embeddings,
+        module: LoraPair(
+            a=parts["a"],
+            b=parts["b"],
+            scaling=_scaling(settings, module, parts["a"].shape[0]),
+            magnitude=parts.get("magnitude"),
+            embedding=module in tensors.embeddings,
         )
-        for module, found in sorted(parts.items())
-        if {"a", "b"} <= found.keys()
+        for module, parts in sorted(tensors.parts.items())
+        if {"a", "b"} <= parts.keys()
     }
     return Adapter(
         folder=folder,
         settings=settings,
         pairs=pairs,
-        trained_on=_trained_on(folder),
-        unusual=_unusual(settings, strange),
-        copies=copies,
+        trained_on=_recorded_base(folder),
+        unsupported=_unsupported(settings, tensors.unknown),
+        base_copies=tensors.base_copies,
         digest=digest.of_weights(folder),
-        positions=positions.read(folder),
+        positions=rope_files.read(folder),
     )
 
 
-def base_of(adapter: Adapter, named: str) -> tuple[Path, BaseCard]:
-    """The base an adapter belongs on: the one ``named``, else the one its record names; another one is refused."""
+def base_of(adapter: Adapter, base: str) -> tuple[Path, BaseCard]:
+    """Return the folder and card of the base that an adapter belongs on.
+
+    Args:
+        adapter: The adapter.
+        base: The base to use; "" for the one that the adapter's run recorded.
+
+    Raises:
+        MedctxError: If no base is known, or its weights are not those the adapter was trained on.
+    """
     recorded = adapter.trained_on
-    name = named or (recorded.name if recorded else "") or str(adapter.settings.base_model_name_or_path or "")
+    name = base or (recorded.name if recorded else "") or str(adapter.settings.base_model_name_or_path or "")
     if not name:
-        raise MedctxError(f"The adapter {adapter.folder} does not say what it was trained on; name its base.")
+        raise MedctxError(f"The adapter {adapter.folder} does not say what it was trained on; set base.")
     folder, card = prepare(name)
     if recorded and recorded.weights_digest != card.weights_digest:
         raise MedctxError(
             f"The adapter {adapter.folder} was trained on {recorded.name} with weights "
             f"{recorded.weights_digest[: digest.SHORT]}, but base {name} has {card.weights_digest[: digest.SHORT]}; "
-            "name the base it was trained on."
+            "set base to the model it was trained on."
         )
     return folder, card
 
 
-def save(folder: Path, like: Adapter, pairs: Mapping[str, Pair], base: BaseCard, settings: LoraConfig) -> None:
-    """Write an adapter of these pairs into a new folder, with the card of its base and the positions of ``like``."""
+def save(folder: Path, like: Adapter, pairs: Mapping[str, LoraPair], base: BaseCard, settings: LoraConfig) -> None:
+    """Write an adapter into a new folder, with the card of its base and the positions of ``like``."""
     from safetensors.torch import save_file
 
     tensors: dict[str, torch.Tensor] = {}
     for module, pair in pairs.items():
-        place = f"{_PREFIX}{module}.lora_"
-        kinds = ("embedding_A", "embedding_B") if pair.embedding else ("A.weight", "B.weight")
-        for kind, tensor in zip(kinds, (pair.a, pair.b), strict=True):
-            tensors[place + kind] = tensor.contiguous()
+        prefix = f"{_PREFIX}{module}.lora_"
+        names = ("embedding_A", "embedding_B") if pair.embedding else ("A.weight", "B.weight")
+        for name, tensor in zip(names, (pair.a, pair.b), strict=True):
+            tensors[prefix + name] = tensor.contiguous()
         if pair.magnitude is not None:
-            tensors[f"{place}magnitude_vector"] = pair.magnitude.contiguous()
+            tensors[f"{prefix}magnitude_vector"] = pair.magnitude.contiguous()
     folder.mkdir(parents=True)
     settings.save_pretrained(str(folder))
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
-    write_record(folder / BASE_CARD, base)
+    write_record(folder / BASE_FILE, base)
     if like.positions:
-        write_record(folder / positions.FILE, like.positions)
+        write_record(folder / rope_files.FILE, like.positions)

@@ -1,23 +1,38 @@
-"""What a run leaves: an adapter, or the whole model with its tokenizer, written whole or not at all."""
+"""The trained weights of a run on disk, an adapter or a whole model with its tokenizer; written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from medctx.text import tokenizer
+from medctx_train.model.config import Method
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
-NAMES = {"lora": "adapter", "qlora": "adapter", "full": "model"}
+NAMES: dict[Method, str] = {"lora": "adapter", "qlora": "adapter", "full": "model"}
+"""Name of the folder of the trained weights, by method."""
 
 
-def _gathered(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool) -> dict[str, torch.Tensor]:
-    """Weights by name, brought together on the main process's CPU; the frozen ones only where they are wanted."""
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    installed = {"python": platform.python_version()}
+    for package in ("torch", "transformers", "peft", "accelerate", "medctx-train"):
+        try:
+            installed[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return installed
+
+
+def _gather(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool) -> dict[str, torch.Tensor]:
+    """Gather the weights by name on the main process's CPU; frozen weights only if requested."""
     from accelerate.utils import DistributedType
 
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
@@ -29,24 +44,27 @@ def _gathered(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool)
     return cast("dict[str, torch.Tensor]", get_model_state_dict(model, options=options))
 
 
-def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: str, base: Path) -> None:
-    """Write the trained weights into ``folder``, in the precision of the base; called by every process."""
+def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path) -> None:
+    """Write the trained weights into ``folder``; called by every process.
+
+    A full model is written in the precision of its base, with the tokenizer of the base.
+    """
     from transformers import AutoConfig
 
-    state = _gathered(accelerator, model, frozen=method == "full")
+    state = _gather(accelerator, model, frozen=method == "full")
     if accelerator.is_main_process:
         scratch = folder.with_name(f".{folder.name}")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.parent.mkdir(parents=True, exist_ok=True)
-        plain = accelerator.unwrap_model(model)
+        unwrapped = accelerator.unwrap_model(model)
         if method == "full":
-            # Trained in float32; what is kept of it is the precision its base was kept in.
-            stored = AutoConfig.from_pretrained(base).dtype or plain.dtype
-            state = {name: value.to(stored) for name, value in state.items()}
-        plain.save_pretrained(scratch, state_dict=state)
+            # Trained in float32.
+            dtype = AutoConfig.from_pretrained(base).dtype or unwrapped.dtype
+            state = {name: tensor.to(dtype) for name, tensor in state.items()}
+        unwrapped.save_pretrained(scratch, state_dict=state)
         if method == "full":
-            plain.config.dtype = stored
-            plain.config.save_pretrained(scratch)
+            unwrapped.config.dtype = dtype
+            unwrapped.config.save_pretrained(scratch)
             tokenizer.load(base).save_pretrained(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)

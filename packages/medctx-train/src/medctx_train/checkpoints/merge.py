@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import Field
+
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
@@ -17,30 +20,40 @@ from medctx.process.progress import say
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
-from medctx_train.checkpoints.sharded import CONFIG, copy_companions, opened, settings_of, write
-from medctx_train.checkpoints.tensor_sources import Merged
-from medctx_train.checkpoints.versions import versions
-from medctx_train.config import MergeConfig
+from medctx_train.checkpoints.export import versions
+from medctx_train.checkpoints.sharded import CONFIG, copy_companions, open_checkpoint, read_config, write_checkpoint
+from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
 from medctx_train.model.meta import plain_modules
 
 
+class MergeConfig(Config):
+    """Merging an adapter into its base."""
+
+    base: str = Field("", description='The base the adapter was trained on; "" takes the one its run recorded.')
+    adapter: Path = Field(Path("adapter"), description="An adapter folder, or the folder of the run that trained it.")
+
+
 @contextmanager
-def fresh(out: Path) -> Iterator[Path]:
-    """A folder to build in, inside ``out`` and removed with what is still in it; a killed build's is removed first."""
+def build_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder to be created inside ``out``; what is still in it afterwards is removed.
+
+    The folder of a build that was killed is removed first.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob(".building-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    for abandoned in out.glob(".building-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as scratch:
         yield Path(scratch) / "whole"
 
 
-def _in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
-    """PEFT's own merging, in float32, for what is more than low-rank pairs on plain matrices; takes the whole model."""
+def _merge_in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
+    """Merge with PEFT, in float32, what is more than low-rank pairs on plain matrices; holds the whole model."""
     from peft import PeftModel
     from transformers import AutoConfig
 
-    say(f"{adapter.folder} has {adapter.unusual or 'modules that are no plain matrices'}; it is merged in memory.")
+    reason = adapter.unsupported or "modules that are not plain matrices"
+    say(f"{adapter.folder} has {reason}; it is merged in memory.")
     try:
         model = PeftModel.from_pretrained(load_model(folder, "fp32"), str(adapter.folder)).merge_and_unload()
     except (RuntimeError, ValueError) as error:
@@ -50,32 +63,48 @@ def _in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
 
 
 def write_merged(folder: Path, adapter: Adapter, out: Path) -> None:
-    """Write base folder + adapter as a checkpoint into the new folder ``out``.
+    """Write a base with an adapter merged into it as a checkpoint.
 
-    The sum is computed in float32 and rounded once to the stored precision, tensor by tensor. A base that training had
-    quantised (QLoRA) is not: its own weights are what the update is added to.
+    The sum is computed in float32 and rounded once to the stored precision, tensor by tensor. A base that was quantised
+    for training (QLoRA) is not quantised here: the update is added to its own weights.
+
+    Args:
+        folder: Folder of the base.
+        adapter: The adapter.
+        out: New folder.
     """
-    settings_of(folder)
+    read_config(folder)
     out.mkdir(parents=True)
-    if adapter.unusual or not adapter.pairs.keys() <= plain_modules(folder):
-        _in_memory(folder, adapter, out)
+    if adapter.unsupported or not adapter.pairs.keys() <= plain_modules(folder):
+        _merge_in_memory(folder, adapter, out)
         return
-    with opened(folder) as base:
-        write(Merged(base, adapter), folder, out)
+    with open_checkpoint(folder) as base:
+        write_checkpoint(MergedSource(base, adapter), folder, out)
 
 
 def merge(config: MergeConfig, out: Path) -> Path:
-    """Write base + adapter as one checkpoint with its tokenizer; what is done is returned as it is."""
+    """Merge an adapter into its base; a merge that is finished is not repeated.
+
+    Args:
+        config: The base and the adapter.
+        out: Output folder: a checkpoint in safetensors with its tokenizer, and ``merge.json``.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        MedctxError: If the base and the adapter do not belong together, or ``out`` holds another model.
+    """
     begun = time.monotonic()
     adapter = adapters.load(config.adapter)
     folder, card = adapters.base_of(adapter, config.base)
     if (out / CONFIG).is_file():
         done = read_record(out / MERGE_FILE, MergeManifest) if (out / MERGE_FILE).is_file() else None
-        made_of = done and (done.base.weights_digest, done.adapter_digest)
-        if made_of != (card.weights_digest, adapter.digest):
+        merged_from = done and (done.base.weights_digest, done.adapter_digest)
+        if merged_from != (card.weights_digest, adapter.digest):
             raise MedctxError(f"{out} holds another model already ({CONFIG}); choose another folder with --out.")
         return out
-    with fresh(out) as whole:
+    with build_folder(out) as whole:
         write_merged(folder, adapter, whole)
         manifest = MergeManifest(
             base=card,
@@ -85,7 +114,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
             versions=versions(),
         )
         write_record(whole / MERGE_FILE, manifest)
-        # The config comes last: a folder without one is no model, and is begun again.
+        # The config is moved last: a folder without one counts as unfinished.
         for path in sorted(whole.iterdir(), key=lambda path: path.name == CONFIG):
             os.replace(path, out / path.name)
     return out

@@ -1,7 +1,7 @@
-"""Points a killed run resumes from: trained weights, optimizer and step, written whole or not at all.
+"""Checkpoints that a killed run resumes from: trained weights, optimizer and step, written whole or not at all.
 
-PyTorch's distributed checkpoint writes them: every process its own part, in parallel, and a run may be continued by
-another number of processes. DeepSpeed keeps its own format, which holds to the number of processes.
+PyTorch's distributed checkpoint writes them: every process its own part, in parallel, and a run may be resumed by
+another number of processes. DeepSpeed writes its own format, which is tied to the number of processes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FOLDER = "checkpoints"
 _PREFIX = "step-"
 
 
-def _done(folder: Path) -> list[int]:
-    """Steps of the whole checkpoints of a run, ascending."""
+def _checkpointed_steps(folder: Path) -> list[int]:
+    """Return the steps of the complete checkpoints of a run, ascending."""
     return sorted(int(path.name.removeprefix(_PREFIX)) for path in (folder / FOLDER).glob(f"{_PREFIX}*"))
 
 
 def exists(folder: Path) -> bool:
-    """Whether a run has a checkpoint to go on from."""
-    return bool(_done(folder))
+    """Return True if a run has a checkpoint to resume from."""
+    return bool(_checkpointed_steps(folder))
 
 
 def _is_deepspeed(accelerator: Accelerator) -> bool:
@@ -39,8 +39,8 @@ def _is_deepspeed(accelerator: Accelerator) -> bool:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """A single process has no process group, which is no news to anybody."""
+def _without_warnings() -> Iterator[None]:
+    """Suppress the warning that a single process has no process group."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", FutureWarning)
@@ -48,7 +48,7 @@ def _quietly() -> Iterator[None]:
 
 
 def _state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Trained weights and the optimizer's moments by the weights' names, sharded as the processes hold them."""
+    """Return trained weights and optimizer moments by weight name, sharded as the processes hold them."""
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
 
     weights, moments = get_state_dict(model, optimizer, options=StateDictOptions(ignore_frozen_params=True))
@@ -58,7 +58,7 @@ def _state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str
 def save(
     folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the checkpoint after ``step`` optimizer steps and drop those before it; called by every process."""
+    """Write the checkpoint after ``step`` optimizer steps and remove earlier ones; called by every process."""
     final = folder / FOLDER / f"{_PREFIX}{step}"
     scratch = final.with_name(f".{final.name}")
     if accelerator.is_main_process:
@@ -70,21 +70,25 @@ def save(
     else:
         from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 
-        with _quietly():
-            save_parts(_state(model, _inner(optimizer)), checkpoint_id=scratch)
+        with _without_warnings():
+            save_parts(_state(model, _unwrap(optimizer)), checkpoint_id=scratch)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        before = _done(folder)
+        earlier = _checkpointed_steps(folder)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(scratch, final)
-        for old in before:
+        for old in earlier:
             if old != step:
                 shutil.rmtree(folder / FOLDER / f"{_PREFIX}{old}")
 
 
 def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load the last whole checkpoint into the prepared model and optimizer; returns the steps done, 0 without one."""
-    steps = _done(folder)
+    """Load the last complete checkpoint into the prepared model and optimizer.
+
+    Returns:
+        The number of steps done; 0 without a checkpoint.
+    """
+    steps = _checkpointed_steps(folder)
     if not steps:
         return 0
     path = folder / FOLDER / f"{_PREFIX}{steps[-1]}"
@@ -94,8 +98,8 @@ def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, opti
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
     from torch.distributed.checkpoint.state_dict_loader import load as load_parts
 
-    inner = _inner(optimizer)
-    with _quietly():
+    inner = _unwrap(optimizer)
+    with _without_warnings():
         state = _state(model, inner)
         load_parts(state, checkpoint_id=path)
         options = StateDictOptions(ignore_frozen_params=True, strict=False)
@@ -105,12 +109,12 @@ def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, opti
     return steps[-1]
 
 
-def _inner(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """PyTorch's optimizer below accelerate's wrapper."""
-    found: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
-    return found
+def _unwrap(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Return PyTorch's optimizer inside accelerate's wrapper."""
+    inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+    return inner
 
 
 def remove(folder: Path) -> None:
-    """Drop the checkpoints of a finished run."""
+    """Remove the checkpoints of a finished run."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)

@@ -1,8 +1,6 @@
-"""Which rows of a step each process trains on.
+"""Which rows an optimizer step trains on, and which of them fall to each process.
 
-The same rows make a step whatever the number of processes: the plan is made for all of them, every process takes every
-so-manieth row, and one that has none left does empty work, so that all run the same number of passes. Nothing is
-dropped, nothing is trained on twice.
+The rows of a step do not depend on the number of processes, so any number of processes trains the same steps.
 """
 
 from __future__ import annotations
@@ -10,26 +8,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medctx_train.data.packing import Row
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import PackedRow
+from medctx_train.data.tokenize import EncodedSample
 
-# Two tokens of which the second carries loss: a row that every model can pass, and whose loss is weighed with nothing.
-NOTHING = Row((Encoded(id="", source="", ids=(0, 0), carries_loss=(False, True)),))
+EMPTY_ROW = PackedRow((EncodedSample(id="", source="", ids=(0, 0), carries_loss=(False, True)),))
+"""Two tokens of which the second carries loss: any model can process it, and its loss gets weight 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
-    """A row of a step: ``place`` among all rows of the step (what its random draws hang on); ``empty``: no work."""
+class AssignedRow:
+    """A row that a process trains on.
 
-    row: Row
-    place: int
+    Attributes:
+        row: The row.
+        position: Its index among all rows of the step, which its random draws depend on.
+        empty: True if the process has run out of rows and this one stands in.
+    """
+
+    row: PackedRow
+    position: int
     empty: bool = False
 
 
-def portions(rows: Sequence[Row], process: int, processes: int) -> list[Portion]:
-    """The rows of a step that ``process`` of ``processes`` passes, in order; equally many for every process."""
+def step_batches(rows: Sequence[PackedRow], rows_per_step: int, epochs: int) -> list[Sequence[PackedRow]]:
+    """Return the rows of each optimizer step, in order, epoch after epoch."""
+    one_epoch = [rows[begin : begin + rows_per_step] for begin in range(0, len(rows), rows_per_step)]
+    return one_epoch * epochs
+
+
+def assign_rows(rows: Sequence[PackedRow], process: int, processes: int) -> list[AssignedRow]:
+    """Assign the rows of one optimizer step to processes, round-robin.
+
+    A process that runs out gets an empty row, so all run the same number of forward passes.
+    """
     rounds = -(-len(rows) // processes)
-    places = [turn * processes + process for turn in range(rounds)]
+    positions = [turn * processes + process for turn in range(rounds)]
     return [
-        Portion(rows[place], place) if place < len(rows) else Portion(NOTHING, place, empty=True) for place in places
+        AssignedRow(rows[position], position) if position < len(rows) else AssignedRow(EMPTY_ROW, position, empty=True)
+        for position in positions
     ]
+
+
+def count_loss_tokens(rows: Sequence[PackedRow]) -> int:
+    """Return the number of tokens of the rows that carry loss."""
+    return sum(member.loss_tokens for row in rows for member in row.members)

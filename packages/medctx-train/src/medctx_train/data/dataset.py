@@ -1,8 +1,8 @@
-"""The data of a run: a mix folder encoded, what is too long dealt with, replay mixed in, and packed into rows."""
+"""The data of a run: a mix folder encoded, over-long Dialogues dealt with, replay inserted, and packed into rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +14,32 @@ from medctx.process.progress import say, track
 from medctx.schemas.records import Dialogue
 from medctx.schemas.sft import SourceCount
 from medctx.text import tokenizer
-from medctx_train.config import SftConfig
-from medctx_train.data.overlong import Fitted, fit
-from medctx_train.data.packing import Row, pack
-from medctx_train.data.replay import Text, encode_text, interleave, order, read_replay
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.config import DataSettings
+from medctx_train.data.overlong import FittedDialogue, fit_to_row
+from medctx_train.data.packing import PackedRow, pack
+from medctx_train.data.replay import PlainText, encode_text, interleave, read_replay, shuffled_order
+from medctx_train.data.tokenize import EncodedSample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-REPLAY = "replay/"
-"""Stands before the source of every replayed sample, so that its losses and counts are told apart."""
+REPLAY_PREFIX = "replay/"
+"""Prefix of the source of replayed samples, so that their losses and counts stay separate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
-    """The encoded mix: packed rows, how many Dialogues were read, their digest and that of the replayed mix ("" without
-    one), and what became of each source.
+class TrainingData:
+    """The encoded and packed data of a run.
+
+    Attributes:
+        rows: Packed rows of one epoch.
+        dialogues: Number of Dialogues in the mix.
+        digest: Digest of the mix's Dialogues.
+        replay_digest: Digest of the replay mix, "" without one.
+        sources: What became of each source, sorted by source.
     """
 
-    rows: list[Row]
+    rows: list[PackedRow]
     dialogues: int
     digest: str
     replay_digest: str
@@ -41,127 +47,133 @@ class Data:
 
     @property
     def replay_share(self) -> float:
-        """Realised share of tokens that are replayed, in [0, 1]."""
-        tokens = sum(one.tokens for one in self.sources)
-        return sum(one.tokens for one in self.sources if one.replay) / tokens if tokens else 0.0
+        """Realised fraction of tokens that is replayed, in [0, 1]."""
+        tokens = sum(count.tokens for count in self.sources)
+        return sum(count.tokens for count in self.sources if count.replay) / tokens if tokens else 0.0
 
 
-class Counts:
-    """What became of the Dialogues of each source, counted while they go by."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, SourceCount] = {}
-
-    def add(self, source: str, fitted: Fitted) -> None:
-        """Count one Dialogue (or text)."""
-        before = self._counts.get(source) or SourceCount(source=source, replay=source.startswith(REPLAY))
-        self._counts[source] = before.model_copy(
-            update={
-                "dialogues": before.dialogues + 1,
-                "dropped": before.dropped + (not fitted.samples),
-                "split": before.split + (fitted.parts > 1),
-                "unrolled": before.unrolled + fitted.unrolled,
-                "samples": before.samples + len(fitted.samples),
-                "tokens": before.tokens + sum(len(sample.ids) for sample in fitted.samples),
-                "loss_tokens": before.loss_tokens + sum(sample.loss_tokens for sample in fitted.samples),
-            }
-        )
-
-    def all(self) -> tuple[SourceCount, ...]:
-        """The counts, sorted by source."""
-        return tuple(one for _, one in sorted(self._counts.items()))
+def count_sources(fitted: Iterable[tuple[str, FittedDialogue]]) -> tuple[SourceCount, ...]:
+    """Count Dialogues (or texts), given with their source, by source; sorted by source."""
+    counts: dict[str, dict[str, int]] = {}
+    for source, dialogue in fitted:
+        tally = counts.setdefault(source, dict.fromkeys(_COUNTED, 0))
+        tally["dialogues"] += 1
+        tally["dropped"] += not dialogue.samples
+        tally["split"] += dialogue.parts > 1
+        tally["unrolled"] += dialogue.unrolled
+        tally["samples"] += len(dialogue.samples)
+        tally["tokens"] += sum(len(sample.ids) for sample in dialogue.samples)
+        tally["loss_tokens"] += sum(sample.loss_tokens for sample in dialogue.samples)
+    return tuple(
+        SourceCount(source=source, replay=source.startswith(REPLAY_PREFIX), **tally)
+        for source, tally in sorted(counts.items())
+    )
 
 
-class _Kept:
-    """Passes items on and keeps them, so that those that were used can be counted afterwards."""
-
-    def __init__(self, items: Iterator[tuple[str, Fitted]]) -> None:
-        self._items = items
-        self.kept: list[tuple[str, Fitted]] = []
-
-    def __iter__(self) -> Iterator[tuple[str, Fitted]]:
-        for item in self._items:
-            self.kept.append(item)
-            yield item
+_COUNTED = tuple(name for name in SourceCount.model_fields if name not in {"source", "replay"})
 
 
 def _encode(
-    tokens: PreTrainedTokenizerBase, dialogues: Sequence[Dialogue], config: SftConfig, counts: Counts
-) -> list[Encoded]:
-    encoded: list[Encoded] = []
+    tokens: PreTrainedTokenizerBase, dialogues: Sequence[Dialogue], data: DataSettings
+) -> list[tuple[str, FittedDialogue]]:
+    fitted = []
     with track("Encoding", len(dialogues), "Dialogues") as advance:
         for dialogue in dialogues:
-            fitted = fit(tokens, dialogue, config.row_tokens, config.too_long)
-            counts.add(dialogue.source, fitted)
-            encoded += fitted.samples
+            fitted.append((dialogue.source, fit_to_row(tokens, dialogue, data.row_tokens, data.too_long)))
             advance(1)
-    return encoded
+    return fitted
 
 
-def _replayed(
-    tokens: PreTrainedTokenizerBase, items: Sequence[Dialogue | Text], config: SftConfig
-) -> Iterator[tuple[str, Fitted]]:
-    """The items of a replay mix in the order of the seed with their source, encoded as they are asked for."""
-    for number in order(len(items), config.seed):
+def _encode_replay(
+    tokens: PreTrainedTokenizerBase, items: Sequence[Dialogue | PlainText], data: DataSettings, seed: int
+) -> Iterator[tuple[str, FittedDialogue]]:
+    """Encode the items of a replay mix lazily, with their source, in the order that the seed fixes."""
+    for number in shuffled_order(len(items), seed):
         item = items[number]
-        if isinstance(item, Text):
-            source = f"{REPLAY}text"
-            pieces = tuple(encode_text(tokens, item, source, config.row_tokens))
-            yield source, Fitted(pieces, parts=len(pieces))
+        if isinstance(item, PlainText):
+            source = f"{REPLAY_PREFIX}text"
+            pieces = tuple(encode_text(tokens, item, source, data.row_tokens))
+            yield source, FittedDialogue(pieces, parts=len(pieces))
         else:
-            source = f"{REPLAY}{item.source}"
+            source = f"{REPLAY_PREFIX}{item.source}"
             renamed = item.model_copy(update={"source": source})
-            yield source, fit(tokens, renamed, config.row_tokens, config.too_long)
+            yield source, fit_to_row(tokens, renamed, data.row_tokens, data.too_long)
 
 
-def _told(one: SourceCount, limit: int) -> list[str]:
-    """What a reader of the log should know of one source; nothing where all went through as it was."""
-    told = []
-    if one.dropped:
-        told.append(f"{one.dropped:,} of {one.dialogues:,} left out, longer than {limit:,} tokens")
-    if one.split:
-        told.append(f"{one.split:,} of {one.dialogues:,} split into parts")
-    if one.unrolled:
-        told.append(
-            f"{one.unrolled:,} of {one.dialogues:,} with a sample per answer, the template rewrites earlier turns"
-        )
-    return told
+def _add_replay(
+    tokens: PreTrainedTokenizerBase,
+    encoded: Sequence[EncodedSample],
+    items: Sequence[Dialogue | PlainText],
+    data: DataSettings,
+    seed: int,
+) -> tuple[list[EncodedSample], list[tuple[str, FittedDialogue]]]:
+    """Return the samples with replay inserted, and the replayed items that were used."""
+    offered: list[tuple[str, FittedDialogue]] = []
+
+    def replayed_samples() -> Iterator[tuple[EncodedSample, ...]]:
+        for source, fitted in _encode_replay(tokens, items, data, seed):
+            offered.append((source, fitted))
+            yield fitted.samples
+
+    mixed, used = interleave(encoded, replayed_samples(), data.replay.share)
+    return mixed, offered[:used]
 
 
-def _tell(data: Data, limit: int) -> None:
-    for one in data.sources:
-        for what in _told(one, limit):
-            say(f"{one.source}: {what}.")
+def _report(data: TrainingData, row_tokens: int) -> None:
+    """Log what was changed on the way from Dialogues to samples."""
+    for count in data.sources:
+        of_all = f"of {count.dialogues:,} Dialogues"
+        if count.dropped:
+            say(f"{count.source}: {count.dropped:,} {of_all} dropped, longer than {row_tokens:,} tokens.")
+        if count.split:
+            say(f"{count.source}: {count.split:,} {of_all} split into parts.")
+        if count.unrolled:
+            say(
+                f"{count.source}: {count.unrolled:,} {of_all} became one sample per answer, because the chat template "
+                "rewrites earlier turns."
+            )
     if data.replay_digest:
         say(f"Replayed: {data.replay_share:.2%} of the tokens.")
 
 
-def load_data(config: SftConfig, folder: Path) -> Data:
-    """Encode and pack the mix with the tokenizer of the model folder.
+def load_data(data: DataSettings, folder: Path, seed: int) -> TrainingData:
+    """Encode and pack a mix with the tokenizer of a model folder.
 
-    Dialogues that stand in the mix are not replayed. Raises MedctxError where nothing is left to train on.
+    Args:
+        data: The data section of the config.
+        folder: Model folder with the tokenizer.
+        seed: Fixes the order in which replayed items are used.
+
+    Returns:
+        The packed rows of one epoch. Dialogues of the mix are not replayed as well.
+
+    Raises:
+        MedctxError: If the mix is empty, a Dialogue is too long under ``too_long=refuse``, or nothing is left.
     """
     tokens = tokenizer.load(folder)
-    dialogues = list(read_dialogues(config.mix))
+    dialogues = list(read_dialogues(data.mix))
     if not dialogues:
-        raise MedctxError(f"The mix {config.mix} holds no Dialogues; make it anew with medctx-data mix.")
-    counts = Counts()
-    encoded = _encode(tokens, dialogues, config, counts)
+        raise MedctxError(f"The mix {data.mix} holds no Dialogues; make it again with medctx-data mix.")
+    fitted = _encode(tokens, dialogues, data)
+    encoded = [sample for _, dialogue in fitted for sample in dialogue.samples]
     replay_digest = ""
-    if config.replay.mix is not None:
+    if data.replay.mix is not None:
         known = {dialogue.id for dialogue in dialogues}
-        items = [item for item in read_replay(config.replay.mix) if item.id not in known]
+        items = [item for item in read_replay(data.replay.mix) if item.id not in known]
         replay_digest = digest.of_value([[item.id, digest.of_text(str(item))] for item in items])
-        offered = _Kept(_replayed(tokens, items, config))
-        encoded, given = interleave(encoded, (fitted.samples for _, fitted in offered), config.replay.share)
-        for source, fitted in offered.kept[:given]:
-            counts.add(source, fitted)
+        encoded, replayed = _add_replay(tokens, encoded, items, data, seed)
+        fitted += replayed
     if not any(sample.loss_tokens for sample in encoded):
         raise MedctxError(
-            f"Nothing of the mix {config.mix} is left to train on: all {len(dialogues):,} Dialogues are longer than "
-            f"{config.row_tokens:,} tokens; raise row_tokens or set too_long=split."
+            f"Nothing of the mix {data.mix} is left to train on: all {len(dialogues):,} Dialogues are longer than "
+            f"{data.row_tokens:,} tokens; raise row_tokens or set too_long=split."
         )
-    rows = pack(encoded, config.row_tokens)
-    data = Data(rows, len(dialogues), digest.of_records(dialogues), replay_digest, counts.all())
-    _tell(data, config.row_tokens)
-    return data
+    training_data = TrainingData(
+        rows=pack(encoded, data.row_tokens),
+        dialogues=len(dialogues),
+        digest=digest.of_records(dialogues),
+        replay_digest=replay_digest,
+        sources=count_sources(fitted),
+    )
+    _report(training_data, data.row_tokens)
+    return training_data

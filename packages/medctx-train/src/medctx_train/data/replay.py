@@ -1,103 +1,95 @@
-"""Replay: a share of other data among the rows, against forgetting (arXiv 2502.06042: one percent already helps)."""
+"""Replay: other data among the samples, against forgetting (arXiv 2502.06042 finds that one percent already helps)."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import Field, model_validator
-
-from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io.mix_folder import read_dialogues
 from medctx.schemas.records import Dialogue
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.tokenize import EncodedSample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class ReplaySettings(Config):
-    """``share`` of all trained tokens comes from ``mix``: a mix folder, or a folder of plain texts (``*.txt``).
-
-    Which come first is drawn by the run's seed, so a smaller share is a subset of a larger one. Plain texts carry
-    loss on every token.
-    """
-
-    mix: Path | None = None
-    share: float = Field(0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.mix is None) != (self.share == 0):
-            raise ValueError("replay needs both a mix folder and a share above 0, or neither")
-        return self
-
-
-class Text(NamedTuple):
+class PlainText(NamedTuple):
     """A plain text that is replayed."""
 
     id: str
     text: str
 
 
-def read_replay(folder: Path) -> list[Dialogue] | list[Text]:
-    """The Dialogues of a mix folder, or the plain texts (``*.txt``) of a folder that is none, sorted by name."""
+def read_replay(folder: Path) -> list[Dialogue] | list[PlainText]:
+    """Read the plain texts (``*.txt``) of a folder, sorted by name; without any, the Dialogues of a mix folder."""
     texts = sorted(folder.glob("*.txt"))
     if texts:
-        return [Text(path.name, path.read_text(encoding="utf-8")) for path in texts]
+        return [PlainText(path.name, path.read_text(encoding="utf-8")) for path in texts]
     return list(read_dialogues(folder))
 
 
-def encode_text(tokenizer: PreTrainedTokenizerBase, text: Text, source: str, limit: int) -> list[Encoded]:
-    """A plain text as pieces of at most ``limit`` tokens with loss on all of them, closed by the end token."""
+def encode_text(
+    tokenizer: PreTrainedTokenizerBase, text: PlainText, source: str, row_tokens: int
+) -> list[EncodedSample]:
+    """Encode a plain text with loss on every token, ended by the EOS token, in pieces of at most ``row_tokens``."""
     ids = list(tokenizer(text.text)["input_ids"])
     if tokenizer.eos_token_id is not None and (not ids or ids[-1] != tokenizer.eos_token_id):
         ids.append(tokenizer.eos_token_id)
-    pieces = [tuple(ids[begin : begin + limit]) for begin in range(0, len(ids), limit)]
+    pieces = [tuple(ids[begin : begin + row_tokens]) for begin in range(0, len(ids), row_tokens)]
     return [
-        Encoded(f"{text.id}/piece-{number}", source, piece, (True,) * len(piece))
+        EncodedSample(f"{text.id}/piece-{number}", source, piece, (True,) * len(piece))
         for number, piece in enumerate(pieces, start=1)
     ]
 
 
-def order(size: int, seed: int) -> list[int]:
-    """The order in which replayed items are taken: a shuffle of ``size`` numbers by ``seed``."""
+def shuffled_order(size: int, seed: int) -> list[int]:
+    """Return the numbers below ``size``, shuffled by ``seed``."""
     numbers = list(range(size))
     random.Random(seed).shuffle(numbers)
     return numbers
 
 
 def interleave(
-    main: Sequence[Encoded], replayed: Iterable[Sequence[Encoded]], share: float
-) -> tuple[list[Encoded], int]:
-    """``main`` in its order, with items of ``replayed`` put in wherever its tokens fall behind ``share`` of all.
+    main: Sequence[EncodedSample], replayed: Iterable[Sequence[EncodedSample]], share: float
+) -> tuple[list[EncodedSample], int]:
+    """Insert replayed items into ``main`` wherever the replayed tokens fall behind ``share`` of all tokens.
 
-    An item is the samples of one Dialogue or text, given whole. At every point the replayed tokens are within half an
-    item of their due. Returns the samples and how many items were given; raises MedctxError when ``replayed`` runs
-    out.
+    At every point the replayed tokens are within half an item of ``share`` of all tokens so far.
+
+    Args:
+        main: The samples of the mix, which keep their order.
+        replayed: The samples of each replayed Dialogue or text, which are inserted together.
+        share: Fraction of all tokens to be replayed, in [0, 1).
+
+    Returns:
+        The combined samples, and the number of replayed items that were used.
+
+    Raises:
+        MedctxError: If the replayed items run out.
     """
-    mixed: list[Encoded] = []
     waiting = iter(replayed)
     following = next(waiting, None)
-    seen = given = items = 0
+    mixed: list[EncodedSample] = []
+    main_tokens = replayed_tokens = items = 0
     for sample in main:
         mixed.append(sample)
-        seen += len(sample.ids)
-        due = seen * share / (1 - share)
-        while given < due:
+        main_tokens += len(sample.ids)
+        due = main_tokens * share / (1 - share)
+        while replayed_tokens < due:
             if following is None:
                 raise MedctxError(
-                    f"The replay mix holds {given:,} tokens, fewer than the {round(due):,} that replay.share={share:g} "
-                    f"asks for after {seen:,} tokens of the mix; give more of it or lower the share."
+                    f"The replay mix holds {replayed_tokens:,} tokens, fewer than the {round(due):,} that "
+                    f"replay.share={share:g} needs after {main_tokens:,} tokens of the mix; add to it or lower the "
+                    "share."
                 )
-            size = sum(len(one.ids) for one in following)
-            if given + size / 2 > due:
+            size = sum(len(piece.ids) for piece in following)
+            if replayed_tokens + size / 2 > due:
                 break
             mixed += following
-            given += size
+            replayed_tokens += size
             items += 1
             following = next(waiting, None)
     return mixed, items

@@ -1,4 +1,4 @@
-"""Dialogues as token ids with a mask of which tokens carry loss, through the model's own chat template."""
+"""Dialogues as token ids, with a mask of the tokens that carry loss, through the model's own chat template."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One sample: ``ids`` and, for each, whether the model is trained to produce it. Same length."""
+class EncodedSample:
+    """One training sample.
+
+    Attributes:
+        id: The Dialogue's id, with a suffix if the Dialogue became several samples.
+        source: The Dialogue's source.
+        ids: Token ids.
+        carries_loss: For each token, True if the model is trained to produce it; as long as ``ids``.
+    """
 
     id: str
     source: str
@@ -25,68 +32,80 @@ class Encoded:
 
     @property
     def loss_tokens(self) -> int:
-        """Tokens that carry loss; the first token of a sequence is predicted by nothing."""
+        """Number of tokens that carry loss; the first token of a sample has no prediction and never does."""
         return sum(self.carries_loss[1:])
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A text as the model reads it and the character span of every answer the model is trained on."""
+class RenderedText:
+    """A text as the model reads it, and the character spans ``[start, end)`` of the answers it is trained on."""
 
     text: str
     spans: tuple[tuple[int, int], ...]
 
 
-def _answers(turns: Sequence[Turn]) -> list[int]:
+def _answer_positions(turns: Sequence[Turn]) -> list[int]:
     return [position for position, turn in enumerate(turns) if turn.role == "assistant"]
 
 
-def _whole(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> Rendered | None:
-    """The Dialogue as one text, or None where the template writes a turn differently once others follow it."""
+def _render_whole(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> RenderedText | None:
+    """Return the Dialogue as one text, or None if the template rewrites a turn once other turns follow it."""
     whole = render(tokenizer, turns, ask=False)
     spans = []
-    for position in _answers(turns):
-        asked = render(tokenizer, turns[:position], ask=True)
+    for position in _answer_positions(turns):
+        prompt = render(tokenizer, turns[:position], ask=True)
         answered = render(tokenizer, turns[: position + 1], ask=False)
-        if not (answered.startswith(asked) and whole.startswith(answered)):
+        if not (answered.startswith(prompt) and whole.startswith(answered)):
             return None
-        spans.append((len(asked), len(answered)))
-    return Rendered(whole, tuple(spans))
+        spans.append((len(prompt), len(answered)))
+    return RenderedText(whole, tuple(spans))
 
 
-def rendered(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[Rendered, ...]:
-    """The texts a Dialogue is trained on: one, or one per answer where the chat template rewrites earlier turns.
+def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[RenderedText, ...]:
+    """Render the texts a Dialogue is trained on: one text, or one per answer if the template rewrites earlier turns.
 
-    The span of an answer runs from the end of the prompt the model is asked with to the end of the turn, its closing
-    marker included: what a server would have it write. Where a template drops the reasoning of earlier turns
-    (Qwen3), no single text shows every answer as it was written, so each answer becomes a text of its own, after
-    exactly the prompt that a server would send. A template whose answers do not begin with that prompt is refused.
+    The span of an answer starts at the end of the generation prompt and includes the turn's closing marker, which is
+    what a server would have the model write. A template that drops the reasoning of earlier turns (Qwen3) shows no
+    answer but the last as it was written, so every answer becomes a text of its own after the prompt a server would
+    send.
+
+    Args:
+        tokenizer: Tokenizer with a chat template.
+        dialogue: The Dialogue to render.
+
+    Returns:
+        The texts with the spans of their answers.
+
+    Raises:
+        MedctxError: If the template writes an answer that does not begin with its own generation prompt.
     """
-    whole = _whole(tokenizer, dialogue.turns)
+    whole = _render_whole(tokenizer, dialogue.turns)
     if whole is not None:
         return (whole,)
     texts = []
-    for position in _answers(dialogue.turns):
-        asked = render(tokenizer, dialogue.turns[:position], ask=True)
+    for position in _answer_positions(dialogue.turns):
+        prompt = render(tokenizer, dialogue.turns[:position], ask=True)
         answered = render(tokenizer, dialogue.turns[: position + 1], ask=False)
-        if not answered.startswith(asked):
+        if not answered.startswith(prompt):
             raise MedctxError(
-                f"The chat template of {tokenizer.name_or_path} writes the answers of Dialogue {dialogue.id!r} "
-                "otherwise than after the prompt it asks with, so they cannot be told apart from it; choose a base "
-                "whose template does, or give it a training template."
+                f"The chat template of {tokenizer.name_or_path} does not write the answers of Dialogue {dialogue.id!r} "
+                "after its generation prompt, so they cannot be told apart from the prompt; choose a base whose "
+                "template does, or give it a training template."
             )
-        texts.append(Rendered(answered, ((len(asked), len(answered)),)))
+        texts.append(RenderedText(answered, ((len(prompt), len(answered)),)))
     return tuple(texts)
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[Encoded, ...]:
-    """The samples of one Dialogue, see :func:`rendered`; only tokens that begin inside an answer carry loss."""
-    texts = rendered(tokenizer, dialogue)
+def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[EncodedSample, ...]:
+    """Encode one Dialogue; a token carries loss if it begins inside an answer (see :func:`render_samples`)."""
+    texts = render_samples(tokenizer, dialogue)
     samples = []
-    for number, one in enumerate(texts, start=1):
-        encoding = tokenizer(one.text, add_special_tokens=False, return_offsets_mapping=True)
-        begins = [begin for begin, _ in encoding["offset_mapping"]]
-        mask = tuple(any(start <= begin < end for start, end in one.spans) for begin in begins)
-        name = dialogue.id if len(texts) == 1 else f"{dialogue.id}/answer-{number}"
-        samples.append(Encoded(id=name, source=dialogue.source, ids=tuple(encoding["input_ids"]), carries_loss=mask))
+    for number, text in enumerate(texts, start=1):
+        encoding = tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True)
+        token_starts = [start for start, _ in encoding["offset_mapping"]]
+        mask = tuple(any(begin <= start < end for begin, end in text.spans) for start in token_starts)
+        sample_id = dialogue.id if len(texts) == 1 else f"{dialogue.id}/answer-{number}"
+        samples.append(
+            EncodedSample(id=sample_id, source=dialogue.source, ids=tuple(encoding["input_ids"]), carries_loss=mask)
+        )
     return tuple(samples)

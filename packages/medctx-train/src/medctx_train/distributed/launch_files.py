@@ -1,4 +1,4 @@
-"""The accelerate config files that come with the package: one per way of using several processes."""
+"""The accelerate config files that the package ships, one per way of using several processes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ FOLDER = Path(__file__).parent / "launch_configs"
 
 
 def names() -> list[str]:
-    """Their names."""
+    """Return the names of the launch configs, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def about(name: str) -> str:
-    """What one is for: its first comment."""
+def purpose(name: str) -> str:
+    """Return what a launch config is for: its first comment."""
     return path_of(name).read_text().splitlines()[0].removeprefix("# ")
 
 
 def path_of(name: str) -> Path:
-    """The file of that name."""
+    """Return the file of a launch config."""
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise MedctxError(f"There is no launch config {name!r}; known are: {', '.join(names())}.")
@@ -29,7 +29,7 @@ def path_of(name: str) -> Path:
 
 
 def copy_to(folder: Path) -> list[Path]:
-    """Copy them all into a folder, where they can be changed; those that are there already are left as they are."""
+    """Copy the launch configs into a folder, to be changed there, and return the copies; existing files are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names():

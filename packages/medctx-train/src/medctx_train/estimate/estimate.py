@@ -1,25 +1,27 @@
-"""What a training run would do and take, said before any weights are loaded."""
+"""Tokens, steps, memory and time of a training run, before any weights are loaded."""
 
 from __future__ import annotations
 
 from medctx.model.training_memory import GIB, Memory
 from medctx.schemas.records import Record
 from medctx_train.config import SftConfig
+from medctx_train.data.batches import count_loss_tokens, step_batches
 from medctx_train.data.dataset import load_data
-from medctx_train.data.packing import fill
-from medctx_train.estimate.model_stats import memory, outline
-from medctx_train.estimate.throughput import speed
-from medctx_train.model.base import outlined
-from medctx_train.sft.loop import batches, loss_tokens
+from medctx_train.data.packing import fill_rate
+from medctx_train.estimate.model_stats import estimate_memory, model_stats
+from medctx_train.estimate.throughput import expected_throughput
+from medctx_train.model.base import config_folder
+
+_USUAL_WIDTHS = (1024, 4096)
+"""Hidden and intermediate size that are assumed if the model's config does not name them."""
 
 
-class SftPlan(Record):
+class SftEstimate(Record):
     """Tokens, steps, memory and time of a run in one process.
 
-    ``trained``: numbers that are trained; ``peak_memory``: bytes at its fullest, ``memory`` part by part, both nothing
-    where the model's config names no sizes, and ``memory_assumed`` in words; ``flop`` of all steps at
-    ``flop_per_second``, which rests on what ``time_assumed`` says; ``seconds`` of the steps, without loading and
-    probes.
+    ``trained`` is the number of trained parameters; ``peak_memory`` in bytes with its parts in ``memory``, both None if
+    the model's config does not name its sizes; ``memory_assumed`` says so in words. All steps take ``flop`` operations
+    at ``flop_per_second``, which is based on what ``time_assumed`` says; ``seconds`` excludes loading and probes.
     """
 
     dialogues: int
@@ -38,43 +40,51 @@ class SftPlan(Record):
     time_assumed: str
 
 
-def _words(config: SftConfig, needed: Memory | None, *, gpu: bool) -> str:
-    if needed is None:
+def _describe_memory(config: SftConfig, memory: Memory | None, *, gpu: bool) -> str:
+    if memory is None:
         return "not known: the model's config does not name its sizes as most decoders do"
-    kept = "layers recomputed" if config.gradient_checkpointing else "all activations kept"
+    activations = "layers recomputed" if config.gradient_checkpointing else "all activations kept"
     where = (
         "on the GPU"
         if gpu
-        else f"of the host, with {needed.slack / GIB:.2f} GiB that its heap is taken to hold of what was freed"
+        else f"of the host, including {memory.slack / GIB:.2f} GiB that its heap is assumed to keep of freed memory"
     )
-    return f"{needed.total / GIB:.2f} GiB {where}; one row at a time, {kept}, {config.loss_chunk:,} logits at a time"
+    details = f"one row at a time, {activations}, {config.loss_chunk:,} logits at a time"
+    return f"{memory.total / GIB:.2f} GiB {where}; {details}"
 
 
-def estimate(config: SftConfig, flops: float | None = None) -> SftPlan:
-    """Encode and pack the mix, count, and foretell. ``flops``: FLOP/s to go by, nothing where they are found out."""
+def estimate(config: SftConfig, flop_per_second: float | None = None) -> SftEstimate:
+    """Encode and pack the mix, count, and extrapolate.
+
+    Args:
+        config: The config of the run.
+        flop_per_second: Throughput to assume; None for that of an earlier run, or a share of what matrix products
+            reach.
+    """
     import torch
 
-    folder = outlined(config.base)
-    data = load_data(config, folder)
-    found = outline(config, folder)
+    folder = config_folder(config.base)
+    data = load_data(config, folder, config.seed)
+    stats = model_stats(config, folder)
     gpu = torch.cuda.is_available()
-    needed = memory(config, found, data.rows, gpu=gpu)
-    steps = batches(data.rows, config.rows_per_step, config.epochs)
-    spent = config.epochs * found.work.spent(data.rows, recomputed=config.gradient_checkpointing)
-    reached = speed(config, found, flops)
-    return SftPlan(
+    memory = estimate_memory(config, stats, data.rows, gpu=gpu)
+    batches = step_batches(data.rows, config.rows_per_step, config.epochs)
+    flop = config.epochs * stats.flops.executed(data.rows, recomputed=config.gradient_checkpointing)
+    widths = (stats.size.hidden, stats.size.intermediate) if stats.size else _USUAL_WIDTHS
+    throughput = expected_throughput(config, config.row_tokens, widths, flop_per_second)
+    return SftEstimate(
         dialogues=data.dialogues,
         tokens=sum(row.tokens for row in data.rows) * config.epochs,
-        loss_tokens=loss_tokens(data.rows) * config.epochs,
+        loss_tokens=count_loss_tokens(data.rows) * config.epochs,
         rows=len(data.rows),
-        fill=fill(data.rows, config.row_tokens),
-        steps=len(steps),
-        trained=found.trained.parameters,
-        peak_memory=needed.total if needed else None,
-        memory=needed,
-        memory_assumed=_words(config, needed, gpu=gpu),
-        flop=spent,
-        flop_per_second=reached.flop_per_second,
-        seconds=spent / reached.flop_per_second,
-        time_assumed=reached.assumed,
+        fill=fill_rate(data.rows, config.row_tokens),
+        steps=len(batches),
+        trained=stats.trained.parameters,
+        peak_memory=memory.total if memory else None,
+        memory=memory,
+        memory_assumed=_describe_memory(config, memory, gpu=gpu),
+        flop=flop,
+        flop_per_second=throughput.flop_per_second,
+        seconds=flop / throughput.flop_per_second,
+        time_assumed=throughput.assumed,
     )

@@ -1,4 +1,4 @@
-"""What a run trains, known from config files alone: sizes and shapes of the base and of what is put on it."""
+"""Sizes of a base model and of what is trained of it, from config files alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from medctx.model.sizes import Size, of_config
 from medctx.model.training_memory import Memory, Trained, Training, training_memory
 from medctx_train.checkpoints import adapter as adapters
-from medctx_train.config import SftConfig
-from medctx_train.data.packing import Row
-from medctx_train.model.attention import implementation
+from medctx_train.data.packing import PackedRow
+from medctx_train.model.attention import attention_implementation
+from medctx_train.model.config import ModelSettings
 from medctx_train.model.lora import add_lora
-from medctx_train.model.meta import empty
-from medctx_train.model.precision import autocasts, precision
-from medctx_train.sft.flops import Work, work_of
+from medctx_train.model.meta import load_on_meta
+from medctx_train.model.precision import base_precision, uses_bf16_autocast
+from medctx_train.sft.flops import ModelFlops, model_flops
 
 if TYPE_CHECKING:
     import torch
@@ -24,90 +24,98 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
-    """``size`` of the base (nothing where its config names its sizes otherwise than most decoders do); what is
-    ``trained``, counted on its modules; the ``work`` a token costs; in how many bytes a number of the base is
-    ``stored`` while training, and the ``rank`` of its adapters, 0 under full fine-tuning.
+class ModelStats:
+    """Sizes of a model as a run trains it.
+
+    Attributes:
+        size: Sizes of the base; None if its config does not name them as most decoders do.
+        trained: The trained parameters, counted on the model's modules.
+        flops: What a token costs.
+        stored_bytes: Bytes of a weight of the base during training.
+        rank: Rank of the adapters; 0 under full fine-tuning.
     """
 
     size: Size | None
     trained: Trained
-    work: Work
-    stored: int
+    flops: ModelFlops
+    stored_bytes: int
     rank: int
 
 
-def _shapes(model: torch.nn.Module, full: bool) -> list[tuple[int, int]]:
-    """Widths read and written by every linear layer that is trained or adapted."""
+def _layer_shapes(model: torch.nn.Module, *, full: bool) -> list[tuple[int, int]]:
+    """Return (inputs, outputs) of every linear layer that is trained or adapted."""
     if not full:
         halves = {name: tuple(weight.shape) for name, weight in model.named_parameters() if ".lora_" in name}
-        firsts = [(name, shape[1]) for name, shape in halves.items() if ".lora_A." in name]
-        return [(read, halves[name.replace(".lora_A.", ".lora_B.")][0]) for name, read in firsts]
+        inputs = [(name, shape[1]) for name, shape in halves.items() if ".lora_A." in name]
+        return [(width, halves[name.replace(".lora_A.", ".lora_B.")][0]) for name, width in inputs]
     import torch
 
     head = model.get_output_embeddings()  # type: ignore[operator]
-    layers = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one is not head]
-    return [(one.in_features, one.out_features) for one in layers]
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear) and module is not head]
+    return [(layer.in_features, layer.out_features) for layer in layers]
 
 
-def _adapted(config: SftConfig, model: PreTrainedModel) -> tuple[torch.nn.Module, int]:
-    """The model with the run's adapters on it, and their rank."""
-    if config.start_adapter is None:
-        return add_lora(model, config.lora, config.seed), config.lora.rank
+def _add_adapters(settings: ModelSettings, model: PreTrainedModel) -> tuple[torch.nn.Module, int]:
+    """Return the model with the run's adapters, and their rank."""
+    if settings.start_adapter is None:
+        return add_lora(model, settings.lora, seed=0), settings.lora.rank
     from peft import LoraConfig, PeftConfig, get_peft_model
 
-    settings = PeftConfig.from_pretrained(str(adapters.locate(config.start_adapter)))
-    assert isinstance(settings, LoraConfig)
-    return get_peft_model(model, settings), int(settings.r)
+    lora = PeftConfig.from_pretrained(str(adapters.locate(settings.start_adapter)))
+    assert isinstance(lora, LoraConfig)
+    return get_peft_model(model, lora), int(lora.r)
 
 
-def outline(config: SftConfig, folder: Path) -> Outline:
-    """The modules of the base in ``folder`` and of the run's adapters, made without a weight."""
+def model_stats(settings: ModelSettings, folder: Path) -> ModelStats:
+    """Build the modules of the base in ``folder`` and of the run's adapters without weights, and count them."""
     import torch
 
-    base = empty(folder)
-    settings = base.config.get_text_config()
-    stored = getattr(settings, "dtype", None) or getattr(base.config, "dtype", None) or torch.bfloat16
-    size = of_config(settings.to_dict())
+    base = load_on_meta(folder)
+    config = base.config.get_text_config()
+    stored = getattr(config, "dtype", None) or getattr(base.config, "dtype", None) or torch.bfloat16
+    size = of_config(config.to_dict())
     if size is not None:
         size = size.model_copy(update={"parameters": sum(weight.numel() for weight in base.parameters())})
-    full, rank = config.method == "full", 0
+    full, rank = settings.method == "full", 0
     model: torch.nn.Module = base
     if not full:
         with torch.device("meta"):
-            model, rank = _adapted(config, base)
-    shapes = _shapes(model, full)
-    return Outline(
+            model, rank = _add_adapters(settings, base)
+    shapes = _layer_shapes(model, full=full)
+    precision = base_precision(settings.method, settings.autocast)
+    return ModelStats(
         size=size,
         trained=Trained(
             parameters=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
             modules=len(shapes),
-            inputs=sum(read for read, _ in shapes),
-            outputs=sum(written for _, written in shapes),
-            matrices=sum(read * written for read, written in shapes),
+            inputs=sum(inputs for inputs, _ in shapes),
+            outputs=sum(outputs for _, outputs in shapes),
+            matrices=sum(inputs * outputs for inputs, outputs in shapes),
         ),
-        work=work_of(model),
-        stored=4 if precision(config) == "fp32" else stored.itemsize,
+        flops=model_flops(model),
+        stored_bytes=4 if precision == "fp32" else stored.itemsize,
         rank=rank,
     )
 
 
-def memory(config: SftConfig, found: Outline, rows: Sequence[Row], *, gpu: bool) -> Memory | None:
-    """What one process needs to train on these rows, of the host or of its GPU."""
-    if found.size is None:
+def estimate_memory(
+    settings: ModelSettings, stats: ModelStats, rows: Sequence[PackedRow], *, gpu: bool
+) -> Memory | None:
+    """Return the memory one process needs to train on these rows, of the host or its GPU; None without sizes."""
+    if stats.size is None:
         return None
     training = Training(
-        trained=found.trained,
-        rank=found.rank,
-        stored_bytes=found.stored,
-        quantised=config.method == "qlora",
-        dora=config.lora.use_dora,
-        dropout=config.lora.dropout > 0,
-        autocast=autocasts(config),
-        recomputed=config.gradient_checkpointing,
-        masked=implementation(config.attention) == "sdpa",
+        trained=stats.trained,
+        rank=stats.rank,
+        stored_bytes=stats.stored_bytes,
+        quantised=settings.method == "qlora",
+        dora=settings.lora.use_dora,
+        dropout=settings.lora.dropout > 0,
+        autocast=uses_bf16_autocast(settings.autocast),
+        recomputed=settings.gradient_checkpointing,
+        masked=attention_implementation(settings.attention) == "sdpa",
         row_tokens=max(row.tokens for row in rows),
-        loss_tokens=max(1, *(sum(one.loss_tokens for one in row.members) for row in rows)),
-        loss_chunk=config.loss_chunk,
+        loss_tokens=max(1, *(sum(member.loss_tokens for member in row.members) for row in rows)),
+        loss_chunk=settings.loss_chunk,
     )
-    return training_memory(found.size, training, gpu=gpu)
+    return training_memory(stats.size, training, gpu=gpu)

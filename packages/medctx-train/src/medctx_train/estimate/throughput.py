@@ -1,4 +1,4 @@
-"""How fast this machine trains: what its earlier runs reached, else a share of what its matrix products reach."""
+"""Throughput of training on this machine: what earlier runs reached, else a share of what matrix products reach."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ import platform
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from medctx.io.cache import cache_folder
 from medctx.schemas.records import Record
+from medctx.schemas.sft import SftManifest
 from medctx_train.config import SftConfig
-from medctx_train.model.precision import autocasts, precision
+from medctx_train.model.config import ModelSettings
+from medctx_train.model.precision import base_precision, uses_bf16_autocast
 
-if TYPE_CHECKING:
-    from medctx.schemas.sft import SftManifest
-    from medctx_train.estimate.model_stats import Outline
-
-REACHED = 0.6
-"""The share of its matrix products' speed that training is taken to reach: see DECISIONS.md."""
-FEWEST_SECONDS = 20.0
-"""Shorter runs are mostly beginning and end, and are not remembered."""
-_PROBE_TOKENS, _PROBE_SECONDS = 512, 1.0
+SHARE_OF_PRODUCTS = 0.6
+"""Throughput of training as a share of the throughput of its matrix products; measured, see DECISIONS.md."""
+MIN_SECONDS = 20.0
+"""Shorter runs are not recorded: starting and finishing dominate them."""
+_SAMPLE_TOKENS, _SAMPLE_SECONDS = 512, 1.0
 
 
-class Rate(Record):
-    """What one process of a finished run reached, in FLOP/s, and the run it was."""
+class ThroughputRecord(Record):
+    """FLOP/s that one process of a finished run reached, and which run it was."""
 
     machine: str
     base: str
@@ -38,15 +35,15 @@ class Rate(Record):
     flop_per_second: float
 
 
-class Speed(Record):
-    """FLOP/s that a run is thought to reach, and what the number rests on."""
+class ExpectedThroughput(Record):
+    """FLOP/s that a run is expected to reach, and what the number is based on."""
 
     flop_per_second: float
     assumed: str
 
 
-def machine() -> str:
-    """What computes here: the GPU, else the processor and how many threads."""
+def machine_name() -> str:
+    """Return the name of the GPU, or of the CPU with its number of threads."""
     import torch
 
     if torch.cuda.is_available():
@@ -58,16 +55,16 @@ def machine() -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def _file() -> Path:
-    return cache_folder() / "training-rates.jsonl"
+def _record_file() -> Path:
+    return cache_folder() / "training-throughput.jsonl"
 
 
-def remember(config: SftConfig, manifest: SftManifest) -> None:
-    """Keep what a finished run reached, for the plans of later ones; a cache that cannot be written keeps nothing."""
-    if manifest.seconds < FEWEST_SECONDS:
+def record_throughput(config: SftConfig, manifest: SftManifest) -> None:
+    """Append the throughput of a finished run to the cache, for later estimates; does nothing if it is not writable."""
+    if manifest.seconds < MIN_SECONDS:
         return
-    rate = Rate(
-        machine=machine(),
+    record = ThroughputRecord(
+        machine=machine_name(),
         base=config.base,
         method=config.method,
         row_tokens=config.row_tokens,
@@ -76,56 +73,70 @@ def remember(config: SftConfig, manifest: SftManifest) -> None:
         flop_per_second=manifest.flop_per_second / manifest.processes,
     )
     with suppress(OSError):
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        with _file().open("a", encoding="utf-8") as stream:
-            stream.write(rate.model_dump_json() + "\n")
+        _record_file().parent.mkdir(parents=True, exist_ok=True)
+        with _record_file().open("a", encoding="utf-8") as stream:
+            stream.write(record.model_dump_json() + "\n")
 
 
-def recalled(config: SftConfig) -> Rate | None:
-    """The last run of the same base and method on this machine, of rows as long where there is one."""
-    known: list[Rate] = []
+def last_record(base: str, method: str, row_tokens: int) -> ThroughputRecord | None:
+    """Return the last run of the same base and method on this machine, preferring one with equally long rows."""
+    records: list[ThroughputRecord] = []
     with suppress(OSError):
-        for line in _file().read_text(encoding="utf-8").splitlines():
-            with suppress(ValidationError):  # a line torn by a kill
-                known.append(Rate.model_validate_json(line))
-    here = machine()
-    same = [one for one in known if (one.machine, one.base, one.method) == (here, config.base, config.method)]
-    # Of equally good ones max takes the first, and the last is wanted.
-    return max(reversed(same), key=lambda one: one.row_tokens == config.row_tokens, default=None)
+        for line in _record_file().read_text(encoding="utf-8").splitlines():
+            with suppress(ValidationError):  # a line that a kill cut short
+                records.append(ThroughputRecord.model_validate_json(line))
+    here = machine_name()
+    same = [record for record in records if (record.machine, record.base, record.method) == (here, base, method)]
+    # max returns the first of equal elements, and the last record is wanted.
+    return max(reversed(same), key=lambda record: record.row_tokens == row_tokens, default=None)
 
 
 def product_flops(inputs: int, outputs: int, *, half: bool) -> float:
-    """FLOP/s of products of this shape with as many tokens as a row has, measured for about a second."""
+    """Measure the FLOP/s of matrix products of this shape, with the tokens of a row, for about a second."""
     import torch
 
-    place = "cuda" if torch.cuda.is_available() else "cpu"
-    kind = torch.bfloat16 if half else torch.float32
-    tokens = torch.randn(_PROBE_TOKENS, inputs, device=place).to(kind)
-    matrix = torch.randn(inputs, outputs, device=place).to(kind)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if half else torch.float32
+    tokens = torch.randn(_SAMPLE_TOKENS, inputs, device=device).to(dtype)
+    matrix = torch.randn(inputs, outputs, device=device).to(dtype)
 
-    def seconds(times: int) -> float:
+    def measure(repeats: int) -> float:
         begun = time.perf_counter()
-        for _ in range(times):
+        for _ in range(repeats):
             product = tokens @ matrix
         float(product[0, 0])  # waits for the device
         return time.perf_counter() - begun
 
-    times = 1
-    while (took := seconds(times)) < _PROBE_SECONDS / 2:
-        times *= 2
-    return 2.0 * _PROBE_TOKENS * inputs * outputs * times / took
+    repeats = 1
+    while (seconds := measure(repeats)) < _SAMPLE_SECONDS / 2:
+        repeats *= 2
+    return 2.0 * _SAMPLE_TOKENS * inputs * outputs * repeats / seconds
 
 
-def speed(config: SftConfig, found: Outline, given: float | None) -> Speed:
-    """``given``, else what an earlier run reached here, else a share of what products of the model's width reach."""
+def expected_throughput(
+    settings: ModelSettings, row_tokens: int, widths: tuple[int, int], given: float | None
+) -> ExpectedThroughput:
+    """Return the throughput a run is expected to reach.
+
+    Args:
+        settings: The model section of the config.
+        row_tokens: Length of a row.
+        widths: Hidden and intermediate size of the model.
+        given: FLOP/s from the user; None to use an earlier run, or a measurement of matrix products.
+    """
     if given is not None:
-        return Speed(flop_per_second=given, assumed="as given")
-    before = recalled(config)
-    if before is not None:
-        told = f"what the run {before.run} of the same base and method reached here with rows of {before.row_tokens}"
-        return Speed(flop_per_second=before.flop_per_second, assumed=told)
-    widths = (found.size.hidden, found.size.intermediate) if found.size else (1024, 4096)
-    half = autocasts(config) or precision(config) != "fp32"
-    reached = product_flops(*widths, half=half)
-    told = f"{REACHED:.0%} of the {reached / 1e9:,.0f} GFLOP/s that matrix products of {widths} reach here now"
-    return Speed(flop_per_second=REACHED * reached, assumed=told)
+        return ExpectedThroughput(flop_per_second=given, assumed="as given")
+    earlier = last_record(settings.base, settings.method, row_tokens)
+    if earlier is not None:
+        assumed = (
+            f"reached by the run {earlier.run} of the same base and method on this machine, with rows of "
+            f"{earlier.row_tokens} tokens"
+        )
+        return ExpectedThroughput(flop_per_second=earlier.flop_per_second, assumed=assumed)
+    half = uses_bf16_autocast(settings.autocast) or base_precision(settings.method, settings.autocast) != "fp32"
+    measured = product_flops(*widths, half=half)
+    assumed = (
+        f"{SHARE_OF_PRODUCTS:.0%} of the {measured / 1e9:,.0f} GFLOP/s that matrix products of {widths} reach now on "
+        "this machine"
+    )
+    return ExpectedThroughput(flop_per_second=SHARE_OF_PRODUCTS * measured, assumed=assumed)

@@ -1,28 +1,28 @@
-"""Liger's Triton kernels, where there is a GPU to run them (Hsu et al., arXiv 2410.10989)."""
+"""Liger's Triton kernels, on a GPU (Hsu et al., arXiv 2410.10989)."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx_train.model.config import Liger
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Liger = Literal["auto", "on", "off"]
-"""``auto``: where the package, a GPU and kernels for the model's architecture are; ``on``: refused where they are
-not."""
 
+def apply_liger(model: PreTrainedModel, liger: Liger) -> bool:
+    """Put Liger's kernels for norms, rotary positions and MLPs into the model if requested and possible.
 
-def use_liger(model: PreTrainedModel, wanted: Liger) -> bool:
-    """Put Liger's Triton kernels for norms, rotary positions and MLPs into the model where wanted and possible.
+    Its fused loss is not used: it returns one mean, and losses are reported by sample here.
 
-    Its fused loss is left out: it gives one mean, and losses are told by sample here.
+    Returns:
+        True if the kernels were applied.
     """
     import torch
 
-    if wanted == "off":
+    if liger == "off":
         return False
     missing = ""
     if not torch.cuda.is_available():
@@ -34,7 +34,7 @@ def use_liger(model: PreTrainedModel, wanted: Liger) -> bool:
 
         if model.config.model_type not in MODEL_TYPE_TO_APPLY_LIGER_FN:
             missing = f"has no kernels for models of type {model.config.model_type}"
-    if missing and wanted == "on":
+    if missing and liger == "on":
         raise MedctxError(f"liger=on {missing}; set liger=auto.")
     if missing:
         return False

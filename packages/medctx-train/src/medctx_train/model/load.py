@@ -1,26 +1,24 @@
-"""Loading a causal language model: precision, attention, quantisation and positions are settled before the weights."""
+"""Loading a causal language model in the precision, attention and rotary positions of a run."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from medctx.errors import MedctxError
-from medctx.model import rope as positions
+from medctx.model import rope as rope_files
 from medctx_train.model import rope
+from medctx_train.model.config import RopeSettings
+from medctx_train.model.precision import Precision
 
 if TYPE_CHECKING:
     import torch
     from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
-Precision = Literal["auto", "bf16", "fp32", "nf4"]
-"""``auto``: as stored, which is bfloat16 for nearly all models. ``nf4``: QLoRA's 4 bits with double quantisation
-(Dettmers et al., arXiv 2305.14314), computed in bfloat16."""
-
 
 def _nf4() -> BitsAndBytesConfig:
-    """4-bit NormalFloat with double quantisation; raises MedctxError without the package that computes it."""
+    """Return the config of 4-bit NormalFloat with double quantisation."""
     if find_spec("bitsandbytes") is None:
         raise MedctxError(
             "method=qlora needs the package bitsandbytes, which is not installed; run: "
@@ -37,15 +35,15 @@ def _nf4() -> BitsAndBytesConfig:
     )
 
 
-def load_config(folder: Path, scaled: rope.RopeSettings) -> tuple[PreTrainedConfig, positions.RopeOverrides | None]:
-    """The config of a model folder with its rotary positions scaled, and what was changed."""
+def load_config(folder: Path, scaling: RopeSettings) -> tuple[PreTrainedConfig, rope_files.RopeOverrides | None]:
+    """Return the config of a model folder with its rotary positions scaled, and the keys that were changed."""
     from transformers import AutoConfig
 
     config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
-    changed = rope.overrides(scaled, config)
-    if changed:
-        positions.apply(config, changed)
-    return config, changed
+    changes = rope.overrides(scaling, config)
+    if changes:
+        rope_files.apply(config, changes)
+    return config, changes
 
 
 def load_model(
@@ -55,17 +53,24 @@ def load_model(
     attention: str = "sdpa",
     config: PreTrainedConfig | None = None,
 ) -> PreTrainedModel:
-    """The model of a folder; ``attention`` by transformers' name, ``config`` in place of the folder's own."""
+    """Load the model of a folder.
+
+    Args:
+        folder: Model folder.
+        precision: Precision of the weights.
+        attention: transformers' name of the attention implementation.
+        config: Used instead of the folder's own config.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    kinds: dict[str, torch.dtype | str] = {"auto": "auto", "bf16": torch.bfloat16, "fp32": torch.float32}
-    options: dict[str, Any] = {"dtype": kinds.get(precision, torch.bfloat16)}
+    dtypes: dict[str, torch.dtype | str] = {"auto": "auto", "bf16": torch.bfloat16, "fp32": torch.float32}
+    options: dict[str, Any] = {"dtype": dtypes.get(precision, torch.bfloat16)}
     if precision == "nf4":
-        place = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
-        options |= {"quantization_config": _nf4(), "device_map": {"": place}}
+        device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+        options |= {"quantization_config": _nf4(), "device_map": {"": device}}
     if config is not None:
         options["config"] = config
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention, **options)

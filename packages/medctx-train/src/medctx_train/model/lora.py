@@ -1,72 +1,59 @@
-"""Adapters by PEFT: LoRA, DoRA, rank-stabilised LoRA, on whichever modules a run names."""
+"""LoRA, DoRA and rank-stabilised LoRA adapters through PEFT."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from medctx.config.loading import Config
 from medctx.errors import MedctxError
+from medctx_train.model.config import ALL_LINEAR, QUERY_KEY, LoraSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-ALL_LINEAR = "all-linear"
-QUERY_KEY = "query-key"
-
 QUERY_KEY_PAIRS = (("q_proj", "k_proj"), ("query", "key"), ("q_lin", "k_lin"), ("wq", "wk"))
-"""How architectures name their query and key projections."""
+"""Names of the query and key projections in different architectures."""
 _FUSED = ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "in_proj", "qkv")
 
 
-class LoraSettings(Config):
-    """LoRA as PEFT takes it (Hu et al., arXiv 2106.09685); ``alpha / rank`` scales the update.
-
-    ``targets``: names of modules, ``all-linear`` (every linear layer but the head), or ``query-key`` (the query and
-    key projections alone, by the architecture's own names). ``use_dora``: weight-decomposed (arXiv 2402.09353);
-    ``use_rslora``: scaled by ``alpha / sqrt(rank)`` (arXiv 2312.03732). Both may be set.
-    """
-
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    targets: str | tuple[str, ...] = ALL_LINEAR
-    use_dora: bool = False
-    use_rslora: bool = False
+def _query_key_modules(leaves: set[str], architecture: str) -> list[str]:
+    for pair in QUERY_KEY_PAIRS:
+        if leaves.issuperset(pair):
+            return list(pair)
+    fused = next((name for name in _FUSED if name in leaves), "")
+    if fused:
+        raise MedctxError(
+            f"lora.targets is {QUERY_KEY!r}, but {architecture} computes query, key and value in one module ({fused}), "
+            f"so they cannot be adapted separately; set lora.targets=[{fused}] or choose another base."
+        )
+    raise MedctxError(
+        f"lora.targets is {QUERY_KEY!r}, but no module of {architecture} has the name of a query or key projection; "
+        "name the modules instead, for example lora.targets=[q_proj,k_proj]."
+    )
 
 
 def target_modules(model: PreTrainedModel, targets: str | tuple[str, ...]) -> str | list[str]:
-    """What PEFT is told to adapt; raises MedctxError for a name that no module of the model has."""
+    """Return PEFT's ``target_modules`` for the config's ``lora.targets``.
+
+    Raises:
+        MedctxError: If no module of the model has one of the names.
+    """
     if targets == ALL_LINEAR:
         return ALL_LINEAR
-    leaves = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    kind = type(model).__name__
+    paths = {path for path, _ in model.named_modules()}
+    leaves = {path.rpartition(".")[2] for path in paths}
+    architecture = type(model).__name__
     if targets == QUERY_KEY:
-        for pair in QUERY_KEY_PAIRS:
-            if leaves.issuperset(pair):
-                return list(pair)
-        fused = next((name for name in _FUSED if name in leaves), "")
-        if fused:
-            raise MedctxError(
-                f"lora.targets is {QUERY_KEY!r}, but {kind} computes query, key and value in one module ({fused}), so "
-                f"they cannot be adapted apart; set lora.targets=[{fused}] or choose another base."
-            )
-        raise MedctxError(
-            f"lora.targets is {QUERY_KEY!r}, but no module of {kind} is named as a query or key projection; name "
-            "the modules instead, for example lora.targets=[q_proj,k_proj]."
-        )
-    wanted = [targets] if isinstance(targets, str) else list(targets)
-    whole = {name for name, _ in model.named_modules()}
-    for name in wanted:
-        if name not in leaves and not any(path.endswith(f".{name}") for path in whole):
+        return _query_key_modules(leaves, architecture)
+    names = [targets] if isinstance(targets, str) else list(targets)
+    for name in names:
+        if name not in leaves and not any(path.endswith(f".{name}") for path in paths):
             linear = sorted({path.rpartition(".")[2] for path, module in model.named_modules() if _is_linear(module)})
             raise MedctxError(
-                f"lora.targets names {name!r}, which no module of {kind} is called; its linear modules are: "
+                f"lora.targets names {name!r}, but {architecture} has no module of that name; its linear modules are: "
                 f"{', '.join(linear)}."
             )
-    return wanted
+    return names
 
 
 def _is_linear(module: object) -> bool:
@@ -74,7 +61,7 @@ def _is_linear(module: object) -> bool:
 
 
 def add_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> PeftModel:
-    """Freeze the model and put fresh adapters on it; adapters are kept in float32 while training."""
+    """Freeze the model and add new adapters, which are held in float32 during training."""
     import torch
     from peft import LoraConfig, get_peft_model
 

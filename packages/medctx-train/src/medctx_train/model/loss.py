@@ -1,71 +1,70 @@
-"""The loss of a packed row: which tokens count how much, and cross entropy that never holds all logits."""
+"""The loss of a packed row: token weights, and cross entropy that never holds all logits at once."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from medctx_train.data.packing import IGNORED, Row, Tensors, tensors
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import IGNORED, PackedRow, RowTensors, row_tensors
+from medctx_train.data.tokenize import EncodedSample
+from medctx_train.model.config import Weighting
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel
 
-Weighting = Literal["token", "sample"]
-"""``token``: every loss token of a step weighs the same; ``sample``: every sample does, however long its answers."""
+_CHUNK = "medctx_loss_chunk"
+"""Attribute that marks a model whose forward pass returns losses (see :func:`chunk_losses`)."""
 
 
-def token_weight(member: Encoded, weighting: Weighting) -> float:
-    """The weight of each loss token of a sample, before division by :func:`total_weight`."""
+def token_weight(member: EncodedSample, weighting: Weighting) -> float:
+    """Return the weight of each loss token of a sample, before division by :func:`total_weight`."""
     return 1.0 if weighting == "token" or not member.loss_tokens else 1.0 / member.loss_tokens
 
 
-def total_weight(rows: Sequence[Row], weighting: Weighting) -> float:
-    """What the weighted losses of a step's rows are divided by: its loss tokens, or its samples that carry loss."""
+def total_weight(rows: Sequence[PackedRow], weighting: Weighting) -> float:
+    """Return the sum of the token weights of a step: its loss tokens, or its samples that have loss tokens."""
     members = [member for row in rows for member in row.members if member.loss_tokens]
     return float(sum(member.loss_tokens for member in members) if weighting == "token" else len(members))
 
 
-def row_losses(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
-    """Cross entropy in nats of every token of the row that carries loss, shape (loss tokens,).
+def row_losses(model: torch.nn.Module, batch: RowTensors) -> torch.Tensor:
+    """Return the cross entropy in nats of every loss token of a row, shape (loss tokens,).
 
-    Logits are computed at those positions alone: for short answers after long texts that is most of the
-    vocabulary's cost saved. Where :func:`chunk_losses` was called, they are never held all at once either.
+    Logits are computed at the positions of loss tokens only, which saves most of the head's cost if answers are short.
+    After :func:`chunk_losses` they are computed in chunks.
     """
-    kept = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
-    targets = batch.labels[0, kept]
-    inputs = _inputs(_causal(model), batch)
-    if hasattr(_causal(model), _CHUNK):
-        chunked: torch.Tensor = model(**inputs, answer_positions=kept, answer_tokens=targets)
-        return chunked
-    return _whole_losses(model, inputs, kept, targets)
+    positions = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
+    targets = batch.labels[0, positions]
+    causal = causal_model(model)
+    inputs = _model_inputs(causal, batch)
+    if hasattr(causal, _CHUNK):
+        losses: torch.Tensor = model(**inputs, answer_positions=positions, answer_tokens=targets)
+        return losses
+    return _whole_losses(model, inputs, positions, targets)
 
 
 def _whole_losses(
-    model: torch.nn.Module, inputs: Mapping[str, object], kept: torch.Tensor, targets: torch.Tensor
+    model: torch.nn.Module, inputs: Mapping[str, object], positions: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
-    """Losses of the tokens ``targets`` after the positions ``kept``, from the model's own logits of all of them."""
+    """Return the losses of ``targets`` at ``positions`` from the model's own logits, all of them at once."""
     import torch
 
-    logits = model(**inputs, logits_to_keep=kept).logits[0].float()
+    logits = model(**inputs, logits_to_keep=positions).logits[0].float()
     losses: torch.Tensor = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     return losses
 
 
-_CHUNK = "medctx_loss_chunk"
-
-
-def _causal(model: torch.nn.Module) -> torch.nn.Module:
-    """The transformers model inside the wrappers of PEFT and of distributed training."""
+def causal_model(model: torch.nn.Module) -> torch.nn.Module:
+    """Return the transformers model inside the wrappers of PEFT and of distributed training."""
     from transformers import PreTrainedModel
 
     return next((module for module in model.modules() if isinstance(module, PreTrainedModel)), model)
 
 
-def _logits(config: PreTrainedConfig, head: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
-    """Logits of some positions in float32, with the scale and the cap that some architectures put behind the head."""
+def _head_logits(config: PreTrainedConfig, head: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+    """Return logits in float32, with the scale and soft cap that some architectures apply after the head."""
     import torch
 
     logits = head(hidden).float()
@@ -81,12 +80,12 @@ def _logits(config: PreTrainedConfig, head: torch.nn.Module, hidden: torch.Tenso
 
 
 def chunk_losses(model: PreTrainedModel, chunk: int) -> None:
-    """Make the model return losses instead of logits for the positions it is asked for, ``chunk`` of them at a time.
+    """Make the model return losses instead of logits, computed ``chunk`` positions at a time.
 
-    The logits of a chunk are made, turned into losses and dropped, and made again in the backward pass: at 32k
-    positions and 150k words all of them in float32 would take 20 GB several times over, a chunk of 1,024 takes 0.6
-    GB. The head is called as a module, inside the model's own forward pass, so that sharding, gathering and adapters
-    on it keep working. Call it before adapters are put on.
+    The logits of a chunk are computed, reduced to losses and dropped, and computed again in the backward pass. At 32k
+    positions and a vocabulary of 150k, all logits in float32 would take 20 GB several times over; a chunk of 1,024
+    takes 0.6 GB. The head is called as a module inside the model's own forward pass, so that sharding, gathering and
+    adapters on the head keep working. Call this before adapters are added.
     """
     import torch
     from torch.utils.checkpoint import checkpoint
@@ -94,8 +93,8 @@ def chunk_losses(model: PreTrainedModel, chunk: int) -> None:
     original = model.forward
     config = model.config.get_text_config()
 
-    def losses_of(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        logits = _logits(config, model.get_output_embeddings(), hidden)
+    def chunk_loss(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        logits = _head_logits(config, model.get_output_embeddings(), hidden)
         return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
 
     @functools.wraps(original)
@@ -107,38 +106,39 @@ def chunk_losses(model: PreTrainedModel, chunk: int) -> None:
     ) -> object:
         if answer_positions is None or answer_tokens is None:
             return original(*args, **inputs)
-        # PEFT hands on every argument it knows of, unset ones as well, and not every backbone knows them.
-        told = {name: value for name, value in inputs.items() if value is not None}
-        hidden = model.base_model(*args, **told).last_hidden_state[0, answer_positions]
-        parts = zip(torch.split(hidden, chunk), torch.split(answer_tokens, chunk), strict=True)
-        # The head draws nothing at random, unless it carries an adapter with dropout.
-        return torch.cat([checkpoint(losses_of, *part, use_reentrant=False) for part in parts])
+        # PEFT passes on every argument it knows, unset ones too, and not every backbone accepts them.
+        set_inputs = {name: value for name, value in inputs.items() if value is not None}
+        hidden = model.base_model(*args, **set_inputs).last_hidden_state[0, answer_positions]
+        chunks = zip(torch.split(hidden, chunk), torch.split(answer_tokens, chunk), strict=True)
+        return torch.cat([checkpoint(chunk_loss, *part, use_reentrant=False) for part in chunks])
 
     model.forward = forward
     setattr(model, _CHUNK, chunk)
 
 
-def keep_whole_losses(model: PreTrainedModel) -> None:
-    """Take :func:`chunk_losses` back."""
+def restore_logits(model: PreTrainedModel) -> None:
+    """Undo :func:`chunk_losses`."""
     del model.forward
     delattr(model, _CHUNK)
 
 
-def chunking_gap(model: PreTrainedModel, row: Row) -> float:
-    """Largest difference in nats between a loss by chunks and from the model's own logits."""
+def chunking_gap(model: PreTrainedModel, row: PackedRow) -> float:
+    """Return the largest difference in nats between a chunked loss and one from the model's own logits."""
     import torch
 
-    batch = tensors(row).to(model.device)
+    batch = row_tensors(row).to(model.device)
     with torch.no_grad():
         chunked = row_losses(model, batch)
-        kept = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
-        whole = _whole_losses(model, _inputs(model, batch), kept, batch.labels[0, kept])
+        positions = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
+        whole = _whole_losses(model, _model_inputs(model, batch), positions, batch.labels[0, positions])
     return float((chunked - whole).abs().max()) if len(whole) else 0.0
 
 
-def _inputs(model: torch.nn.Module, batch: Tensors) -> dict[str, object]:
-    """What the model is called with. FlashAttention's kernels take where samples begin as lengths; told here, so that
-    transformers need not find them anew in every layer. Other attention reads the positions.
+def _model_inputs(model: torch.nn.Module, batch: RowTensors) -> dict[str, object]:
+    """Return the model's arguments for a row.
+
+    FlashAttention's kernels take the boundaries of samples as cumulative lengths. They are passed here, so that
+    transformers does not compute them in every layer; other implementations read them from the positions.
     """
     import torch
 
@@ -147,8 +147,8 @@ def _inputs(model: torch.nn.Module, batch: Tensors) -> dict[str, object]:
         "position_ids": batch.position_ids,
         "use_cache": False,
     }
-    kind = getattr(getattr(model, "config", None), "_attn_implementation", "") or ""
-    if kind.startswith("flash_attention"):
+    attention = getattr(getattr(model, "config", None), "_attn_implementation", "") or ""
+    if attention.startswith("flash_attention"):
         begins = (batch.position_ids[0] == 0).nonzero().squeeze(-1)
         end = torch.tensor([batch.position_ids.shape[1]], device=begins.device)
         edges = torch.cat([begins, end]).to(torch.int32)

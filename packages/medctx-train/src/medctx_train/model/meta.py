@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def empty(folder: Path) -> PreTrainedModel:
-    """The model of a folder on the device that holds nothing."""
+def load_on_meta(folder: Path) -> PreTrainedModel:
+    """Build the model of a folder on PyTorch's meta device, which holds shapes only."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -19,28 +19,26 @@ def empty(folder: Path) -> PreTrainedModel:
     return model
 
 
-def hollow(folder: Path) -> PreTrainedModel:
-    """The model of a folder, every weight a zero that fills its shape and takes no memory: for what needs names, kinds
-    and shapes of modules only.
-    """
+def load_with_zeros(folder: Path) -> PreTrainedModel:
+    """Build the model of a folder with weights of zero, each a single number expanded to its shape."""
     import torch
 
-    model = empty(folder)
-    for name, weight in list(model.named_parameters(remove_duplicate=False)):
-        place, _, leaf = name.rpartition(".")
+    model = load_on_meta(folder)
+    for path, weight in list(model.named_parameters(remove_duplicate=False)):
+        module, _, name = path.rpartition(".")
         zeros = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
-        setattr(model.get_submodule(place), leaf, torch.nn.Parameter(zeros, requires_grad=False))
+        setattr(model.get_submodule(module), name, torch.nn.Parameter(zeros, requires_grad=False))
     return model
 
 
 def plain_modules(folder: Path) -> set[str]:
-    """Paths of the modules whose weight is a plain matrix: linear layers and embeddings."""
+    """Return the paths of linear layers and embeddings, whose weight is a plain matrix."""
     import torch
 
     kinds = (torch.nn.Linear, torch.nn.Embedding)
-    return {name for name, module in empty(folder).named_modules() if isinstance(module, kinds)}
+    return {path for path, module in load_on_meta(folder).named_modules() if isinstance(module, kinds)}
 
 
-def tied(folder: Path) -> dict[str, str]:
-    """Tensors of a model that are another one of its tensors (the head that is the embedding), by the name of that."""
-    return dict(empty(folder).all_tied_weights_keys)
+def tied_tensors(folder: Path) -> dict[str, str]:
+    """Return the tied tensors of a model (a head that is the embedding), each with the tensor it is tied to."""
+    return dict(load_on_meta(folder).all_tied_weights_keys)

@@ -1,38 +1,33 @@
-"""In which precision a run computes, and holds the weights of its base.
+"""The precision a run computes in, and the one it holds the weights of its base in.
 
-Products of matrices are in bfloat16 where the machine is quick at it. A processor that only converts bfloat16 takes
-many times as long for them as in float32: there a run computes in float32 throughout, its base's weights too.
+Matrix products are in bfloat16 if the machine computes them fast. A CPU that only converts bfloat16 is many times
+slower at them than in float32; there a run computes in float32 throughout, with the weights of the base in float32 too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from medctx.process import cpu as processor
+from medctx.process import cpu
+from medctx_train.model.config import Autocast, Method
 
-if TYPE_CHECKING:
-    from medctx_train.config import SftConfig
-    from medctx_train.model.load import Precision
-
-Autocast = Literal["auto", "bf16", "no"]
-"""``bf16``: products in bfloat16, whatever the weights are; ``no``: as the weights are; ``auto``: ``bf16``, or float32
-throughout where the processor knows no half precision."""
+Precision = Literal["auto", "bf16", "fp32", "nf4"]
+"""``auto``: as stored, which is bfloat16 for nearly all models. ``nf4``: 4 bits with double quantisation, computed in
+bfloat16 (QLoRA, Dettmers et al., arXiv 2305.14314)."""
 
 
-def all_float32(config: SftConfig) -> bool:
-    """Whether ``auto`` comes to float32 throughout here."""
-    return config.autocast == "auto" and processor.slow_at_halves()
+def uses_bf16_autocast(autocast: Autocast) -> bool:
+    """Return True if matrix products are computed in bfloat16, whatever the precision of the weights."""
+    return autocast == "bf16" or (autocast == "auto" and not cpu.slow_at_halves())
 
 
-def autocasts(config: SftConfig) -> bool:
-    """Whether products are computed in bfloat16 whatever the weights are."""
-    return config.autocast == "bf16" or (config.autocast == "auto" and not processor.slow_at_halves())
+def base_precision(method: Method, autocast: Autocast) -> Precision:
+    """Return the precision in which the weights of the base are held.
 
-
-def precision(config: SftConfig) -> Precision:
-    """How the base's weights are held: NF4 under QLoRA, float32 where they are trained (bfloat16 would round most
-    updates away; matrix products are still in bfloat16 under autocast) or all is computed so, else as stored.
+    NF4 under QLoRA; float32 under full fine-tuning (bfloat16 would round most updates away) and on a CPU that computes
+    in float32 throughout; otherwise as stored.
     """
-    if config.method == "qlora":
+    if method == "qlora":
         return "nf4"
-    return "fp32" if config.method == "full" or all_float32(config) else "auto"
+    float32_throughout = autocast == "auto" and cpu.slow_at_halves()
+    return "fp32" if method == "full" or float32_throughout else "auto"

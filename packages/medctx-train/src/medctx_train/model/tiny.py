@@ -1,4 +1,4 @@
-"""A tiny randomly initialised Llama with its own byte-level tokenizer, for tests and newcomers."""
+"""A tiny Llama with random weights and a byte-level tokenizer of its own, for tests and first steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POSITIONS = 4096
 
 
 def _sentences() -> list[str]:
-    """Text the byte-pair merges are learnt from: the vocabulary of the embedded exams, without reading them."""
+    """Return the text that the byte-pair merges are trained on: the vocabulary of the embedded exams."""
     return [
         "Which finding is recorded for the patient in the dossier?",
         "Dossier of disease. Findings: seizure, short stature, abnormality, muscle weakness.",
@@ -23,7 +23,7 @@ def _sentences() -> list[str]:
 
 
 def save_tiny_llama(folder: Path, seed: int = 0) -> None:
-    """Write model and tokenizer (about 100k parameters, bfloat16) into ``folder``; deterministic by seed."""
+    """Write a model of about 100k parameters in bfloat16, whose weights the seed fixes, and its tokenizer."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

@@ -1,4 +1,4 @@
-"""What a run is told about being watched: how often it is asked what, when it stops, and which checkpoints are kept."""
+"""The sections of a training config about measuring the model while it trains."""
 
 from __future__ import annotations
 
@@ -12,37 +12,50 @@ from medctx.facts.curriculum import CurriculumConfig
 
 
 class ProbeSettings(Config):
-    """Asking a fixed set of items while training, before the first step and after every ``every`` steps (0: never).
+    """A small fixed exam of the model during training."""
 
-    ``items``: a probe file, as ``medctx-eval exams probe`` writes one; without it items are made from the embedded
-    facts of ``curriculum``: at most ``knowledge`` taught facts, and ``reading`` questions on dossiers that neither a
-    Dialogue nor the embedded exam mentions, each also asked with its dossier altered.
-    """
-
-    every: int = Field(0, ge=0)
-    items: Path | None = None
-    knowledge: int = Field(40, ge=0)
-    reading: int = Field(40, ge=0)
-    curriculum: CurriculumConfig = CurriculumConfig()
-
-
-class StopSettings(Config):
-    """Ending a run whose reading has fallen by more than ``margin`` (a share, 0.05 is 5 points) since before the first
-    step. The chance of stopping a run that never lost more than that, over all probes together, is at most ``alpha``.
-    Without a margin no run is stopped.
-    """
-
-    margin: float | None = Field(None, ge=0, lt=1)
-    alpha: float = Field(0.05, gt=0, lt=1)
+    every: int = Field(
+        0, ge=0, description="Optimizer steps between probes; the first is before training. 0 for no probes."
+    )
+    items: Path | None = Field(
+        None,
+        description="A probe file, as `medctx-eval exams probe` writes it; without one, items are made from the "
+        "embedded facts.",
+    )
+    knowledge: int = Field(40, ge=0, description="Largest number of items on taught facts, if items are made.")
+    reading: int = Field(
+        40,
+        ge=0,
+        description="Number of items on dossiers that neither a Dialogue nor the embedded exam mentions, if items are "
+        "made; each is also asked with its dossier altered.",
+    )
+    curriculum: CurriculumConfig = Field(CurriculumConfig(), description="The embedded facts that items are made from.")
 
 
-class KeepSettings(Config):
-    """Which states of the trained weights stay under ``kept/step-N``, to be examined like any adapter or model.
+class EarlyStoppingSettings(Config):
+    """Stopping a run that loses reading accuracy."""
 
-    ``every``: those after every so many steps (0: none); ``best``: the one with the best probe on each of these axes;
-    ``last``: those of the last so many checkpoints.
-    """
+    margin: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Stop once reading accuracy has fallen by more than this since before training (0.05 is 5 points); "
+        "without a margin no run is stopped.",
+    )
+    alpha: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Largest probability, over all probes together, of stopping a run that never lost more than the "
+        "margin.",
+    )
 
-    every: int = Field(0, ge=0)
-    best: tuple[Literal["knowledge", "reading"], ...] = ()
-    last: int = Field(0, ge=0)
+
+class RetentionSettings(Config):
+    """Which intermediate weights are kept under ``retained/step-N``, usable like any adapter or model."""
+
+    every: int = Field(0, ge=0, description="Keep the weights after every so many optimizer steps; 0 for none.")
+    best: tuple[Literal["knowledge", "reading"], ...] = Field(
+        (), description="Keep the weights with the best probe on each of these axes."
+    )
+    last: int = Field(0, ge=0, description="Keep the weights of the last so many checkpoints.")

@@ -1,7 +1,7 @@
-"""How likely a model finds the answers to questions: natural-log likelihood per token of each answer's text.
+"""Log-likelihood per token of the possible answers to questions, under the model that is being trained.
 
-The rule is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continued`); here in the model that is
-being trained, where it stands, whatever its attention: what questions share (their Book) is computed once.
+The scoring is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continued`). The tokens that questions
+share (their Book) are processed once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache, PreTrainedTokenizerBase
 
-ROWS = 8
-"""Answers scored in one forward pass: each holds a copy of the Book's keys and values."""
-TOGETHER = 8
-"""Questions without a Book that share a pass over the template's beginning."""
+ANSWERS_PER_PASS = 8
+"""Answers scored in one forward pass; each holds a copy of the Book's keys and values."""
+QUESTIONS_PER_GROUP = 8
+"""Questions without a Book that share one pass over the beginning of the template."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Questions on one Book, whose sequences all begin with ``prefix``.
+class AnswerGroup:
+    """The possible answers to questions on one Book.
 
-    ``rows``: one per answer, what is left of the prompt, then the answer: the last of ``sizes`` tokens.
+    Attributes:
+        prefix: Token ids that all sequences begin with.
+        rows: For each answer, the rest of the prompt followed by the answer.
+        sizes: For each row, the number of tokens of the answer, at its end.
     """
 
     prefix: tuple[int, ...]
@@ -39,29 +42,33 @@ class Group:
     sizes: tuple[int, ...]
 
 
-def _group(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> Group:
-    asked = []
-    for one in items:
-        turn = Turn(role="user", content=message(one.book, one.item.question))
-        asked.append(continued(tokenizer, render(tokenizer, [turn], ask=True), list(one.item.options.values())))
-    # One token of the shared part is left over, so that every row has something to read its first token from.
-    shared = max(0, shared_prefix([prompt for prompt, _ in asked]) - 1)
-    rows = [(prompt[shared:] + answer, len(answer)) for prompt, answers in asked for answer in answers]
-    return Group(asked[0][0][:shared], tuple(row for row, _ in rows), tuple(size for _, size in rows))
+def _answer_group(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> AnswerGroup:
+    encoded = []
+    for probe_item in items:
+        turn = Turn(role="user", content=message(probe_item.book, probe_item.item.question))
+        prompt_text = render(tokenizer, [turn], ask=True)
+        encoded.append(continued(tokenizer, prompt_text, list(probe_item.item.options.values())))
+    # One token of the shared part stays in the rows, so that every row has a token to predict its first one from.
+    shared = max(0, shared_prefix([prompt for prompt, _ in encoded]) - 1)
+    rows = [(prompt[shared:] + answer, len(answer)) for prompt, answers in encoded for answer in answers]
+    return AnswerGroup(encoded[0][0][:shared], tuple(row for row, _ in rows), tuple(size for _, size in rows))
 
 
-def groups(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> list[Group]:
-    """Items in their order, neighbours on one Book together."""
-    found = []
-    for _, run in groupby(items, key=lambda one: one.book.id):
-        several = list(run)
-        found += [_group(tokenizer, several[at : at + TOGETHER]) for at in range(0, len(several), TOGETHER)]
-    return found
+def answer_groups(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> list[AnswerGroup]:
+    """Group items in their order; neighbours on one Book share a group."""
+    groups = []
+    for _, same_book in groupby(items, key=lambda probe_item: probe_item.book.id):
+        questions = list(same_book)
+        groups += [
+            _answer_group(tokenizer, questions[begin : begin + QUESTIONS_PER_GROUP])
+            for begin in range(0, len(questions), QUESTIONS_PER_GROUP)
+        ]
+    return groups
 
 
-def _passes(group: Group) -> Iterator[slice]:
-    for begin in range(0, len(group.rows), ROWS):
-        yield slice(begin, begin + ROWS)
+def _passes(group: AnswerGroup) -> Iterator[slice]:
+    for begin in range(0, len(group.rows), ANSWERS_PER_PASS):
+        yield slice(begin, begin + ANSWERS_PER_PASS)
 
 
 def _prefill(model: torch.nn.Module, prefix: Sequence[int], device: torch.device) -> DynamicCache:
@@ -75,26 +82,29 @@ def _prefill(model: torch.nn.Module, prefix: Sequence[int], device: torch.device
     return cache
 
 
-def per_token(model: torch.nn.Module, group: Group, device: torch.device) -> list[float]:
-    """Log-likelihood per token of every answer of a group, in order. Call without gradients, in evaluation mode."""
+def mean_logprobs(model: torch.nn.Module, group: AnswerGroup, device: torch.device) -> list[float]:
+    """Return the natural-log likelihood per token of every answer of a group, in order.
+
+    Call this without gradients and with the model in evaluation mode.
+    """
     import torch
 
-    cache, found = _prefill(model, group.prefix, device), list[float]()
+    cache, results = _prefill(model, group.prefix, device), list[float]()
     for part in _passes(group):
         rows, sizes = group.rows[part], group.sizes[part]
         longest = max(map(len, rows))
-        # Padded on the right, where nothing that counts looks.
+        # Padding on the right: causal attention never reaches it from the tokens that are scored.
         ids = torch.tensor([list(row) + [0] * (longest - len(row)) for row in rows], device=device)
-        kept = copy.deepcopy(cache)
+        row_cache = copy.deepcopy(cache)
         if group.prefix:
-            kept.batch_repeat_interleave(len(rows))
-        places = torch.arange(len(group.prefix), len(group.prefix) + longest, device=device)
+            row_cache.batch_repeat_interleave(len(rows))
+        positions = torch.arange(len(group.prefix), len(group.prefix) + longest, device=device)
         logits = model(
-            input_ids=ids, position_ids=places.expand(len(rows), -1), past_key_values=kept, use_cache=True
+            input_ids=ids, position_ids=positions.expand(len(rows), -1), past_key_values=row_cache, use_cache=True
         ).logits
         logprobs = torch.log_softmax(logits.float(), dim=-1)
-        for place, (row, size) in enumerate(zip(rows, sizes, strict=True)):
-            at = torch.arange(len(row) - size - 1, len(row) - 1, device=device)
+        for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+            predicted_at = torch.arange(len(row) - size - 1, len(row) - 1, device=device)
             answer = torch.tensor(row[-size:], device=device)
-            found.append(float(logprobs[place, at, answer].mean()))
-    return found
+            results.append(float(logprobs[number, predicted_at, answer].mean()))
+    return results

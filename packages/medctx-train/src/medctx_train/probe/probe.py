@@ -1,6 +1,6 @@
-"""A probe of the model that is being trained: every item's likeliest option, and what they say on each axis.
+"""A probe of the model that is being trained: the likeliest option of every item, and the accuracy on each axis.
 
-It changes nothing of the training: no gradients, no random draws, the mode of every module as it was.
+A probe does not influence training: no gradients, no random draws, and every module's mode is restored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Record
 from medctx_train.distributed import launch
 from medctx_train.probe.config import ProbeSettings
-from medctx_train.probe.likelihood import groups, per_token
+from medctx_train.probe.likelihood import answer_groups, mean_logprobs
 
 if TYPE_CHECKING:
     import torch
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 LOG = "probe.jsonl"
-NAMES: dict[ProbeAxis, str] = {"knowledge": "knowledge", "reading": "reading", "faithfulness": "trusts_page"}
-"""The curves, by the axis of the items they are made of."""
+METRIC_NAMES: dict[ProbeAxis, str] = {
+    "knowledge": "knowledge",
+    "reading": "reading",
+    "faithfulness": "trusts_page",
+}
+"""Name of the accuracy of each axis among the metrics."""
 
 
 class ProbeAnswer(Record):
-    """What the model took to be right: ``chosen`` letter, and the ``share`` of likelihood that the right option has."""
+    """The answer to one item: the ``chosen`` letter, and the ``share`` of likelihood of the right option, in [0, 1]."""
 
     item: str
     axis: ProbeAxis
@@ -38,50 +42,50 @@ class ProbeAnswer(Record):
     share: float
 
 
-class ProbeLog(Record):
-    """The probe after ``step`` optimizer steps (0: before the first); ``items``: the digest of what was asked."""
+class ProbeResult(Record):
+    """The probe after ``step`` optimizer steps (0: before the first); ``items`` is the digest of the probe's items."""
 
     step: int
     items: str
     answers: tuple[ProbeAnswer, ...]
 
-    def right(self, axis: ProbeAxis) -> dict[str, bool]:
-        """Whether each item of an axis was answered rightly, by its id."""
-        return {one.item: one.right for one in self.answers if one.axis == axis}
+    def correct(self, axis: ProbeAxis) -> dict[str, bool]:
+        """Return whether each item of an axis was answered correctly, by item id."""
+        return {answer.item: answer.right for answer in self.answers if answer.axis == axis}
 
-    def value(self, axis: ProbeAxis) -> float | None:
-        """Share of an axis's items answered rightly, in [0, 1]; nothing where it has none."""
-        right = self.right(axis)
-        return sum(right.values()) / len(right) if right else None
+    def accuracy(self, axis: ProbeAxis) -> float | None:
+        """Return the accuracy on an axis in [0, 1], or None if it has no items."""
+        correct = self.correct(axis)
+        return sum(correct.values()) / len(correct) if correct else None
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The points of the curves: shares answered rightly, and mean likelihood shares, which move more smoothly."""
-        found: dict[str, float] = {}
-        for axis, name in NAMES.items():
-            shares = [one.share for one in self.answers if one.axis == axis]
-            value = self.value(axis)
-            if value is not None:
-                found[f"probe.{name}"] = value
-                found[f"probe.{name}_share"] = math.fsum(shares) / len(shares)
-        return found
+        """Accuracy and mean likelihood share of each axis; the share changes more smoothly than the accuracy."""
+        metrics: dict[str, float] = {}
+        for axis, name in METRIC_NAMES.items():
+            shares = [answer.share for answer in self.answers if answer.axis == axis]
+            accuracy = self.accuracy(axis)
+            if accuracy is not None:
+                metrics[f"probe.{name}"] = accuracy
+                metrics[f"probe.{name}_share"] = math.fsum(shares) / len(shares)
+        return metrics
 
 
 def load_items(settings: ProbeSettings, tokenizer: PreTrainedTokenizerBase) -> list[ProbeItem]:
-    """The items of the settings' file, or those made from the embedded facts."""
+    """Read the items of the probe file, or make them from the embedded facts."""
     if settings.items is not None:
         return read_probe(settings.items)
     from medctx_train.probe.embedded import embedded
 
-    def count(text: str) -> int:
+    def count_tokens(text: str) -> int:
         return len(tokenizer.encode(text, add_special_tokens=False))
 
-    return embedded(settings.curriculum, knowledge=settings.knowledge, reading=settings.reading, count=count)
+    return embedded(settings.curriculum, knowledge=settings.knowledge, reading=settings.reading, count=count_tokens)
 
 
 @contextmanager
-def undisturbed(model: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; afterwards every module's mode and the random state are as before."""
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; every module's mode and the random state are restored afterwards."""
     import torch
 
     modes = {module: module.training for module in model.modules()}
@@ -95,14 +99,14 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
                 module.training = mode
 
 
-def _answers(item: ProbeItem, scores: Mapping[str, float]) -> ProbeAnswer:
+def _probe_answer(probe_item: ProbeItem, scores: Mapping[str, float]) -> ProbeAnswer:
     top = max(scores.values())
     weights = {letter: math.exp(score - top) for letter, score in scores.items()}
     chosen = max(scores, key=lambda letter: scores[letter])
-    gold = item.item.gold[0]
+    gold = probe_item.item.gold[0]
     return ProbeAnswer(
-        item=item.item.id,
-        axis=item.axis,
+        item=probe_item.item.id,
+        axis=probe_item.axis,
         chosen=chosen,
         right=chosen == gold,
         share=weights[gold] / math.fsum(weights.values()),
@@ -110,46 +114,49 @@ def _answers(item: ProbeItem, scores: Mapping[str, float]) -> ProbeAnswer:
 
 
 class Prober:
-    """Asks the same items whenever it is called, in all processes of a launch."""
+    """Runs the same probe whenever it is called, in all processes of a launch."""
 
     def __init__(self, items: Sequence[ProbeItem], tokenizer: PreTrainedTokenizerBase) -> None:
         self._items = list(items)
-        self._groups = groups(tokenizer, items)
+        self._groups = answer_groups(tokenizer, items)
         self._digest = probe_digest(self._items)
 
     @property
     def items(self) -> list[ProbeItem]:
-        """What is asked."""
+        """The items of the probe."""
         return self._items
 
-    def ask(self, accelerator: Accelerator, model: torch.nn.Module, step: int) -> ProbeLog:
-        """The answers of the model after ``step`` steps; every process returns the same."""
+    def run(self, accelerator: Accelerator, model: torch.nn.Module, step: int) -> ProbeResult:
+        """Probe the model after ``step`` steps; every process returns the same result."""
         import torch
 
-        # Where each process holds the whole model they share the groups; sharded, all must do the same passes.
-        shared = launch.replicated(accelerator)
-        asked = accelerator.unwrap_model(model) if shared else model
+        # Processes that hold the whole model divide the groups; if it is sharded, all must run the same passes.
+        divided = launch.is_replicated(accelerator)
+        probed = accelerator.unwrap_model(model) if divided else model
         sizes = [len(group.rows) for group in self._groups]
         scores = torch.zeros(sum(sizes), dtype=torch.float64, device=accelerator.device)
         begin = 0
-        with undisturbed(asked), accelerator.autocast():
+        with evaluation_mode(probed), accelerator.autocast():
             for number, (group, size) in enumerate(zip(self._groups, sizes, strict=True)):
-                if not shared or number % accelerator.num_processes == accelerator.process_index:
-                    found = per_token(asked, group, accelerator.device)
-                    scores[begin : begin + size] = torch.tensor(found, dtype=torch.float64)
+                if not divided or number % accelerator.num_processes == accelerator.process_index:
+                    logprobs = mean_logprobs(probed, group, accelerator.device)
+                    scores[begin : begin + size] = torch.tensor(logprobs, dtype=torch.float64)
                 begin += size
-        if shared:
+        if divided:
             scores = accelerator.reduce(scores, "sum")
         values = iter(scores.tolist())
-        answers = [_answers(item, {letter: next(values) for letter in item.item.options}) for item in self._items]
-        return ProbeLog(step=step, items=self._digest, answers=tuple(answers))
+        answers = [
+            _probe_answer(probe_item, {letter: next(values) for letter in probe_item.item.options})
+            for probe_item in self._items
+        ]
+        return ProbeResult(step=step, items=self._digest, answers=tuple(answers))
 
 
-def prober(settings: ProbeSettings, tokenizer: PreTrainedTokenizerBase) -> Prober | None:
-    """The prober of a run, nothing where it is not probed."""
+def make_prober(settings: ProbeSettings, tokenizer: PreTrainedTokenizerBase) -> Prober | None:
+    """Return the prober of a run, or None if it is not probed."""
     if not settings.every:
         return None
     items = load_items(settings, tokenizer)
-    counts = {name: sum(one.axis == axis for one in items) for axis, name in NAMES.items()}
+    counts = {name: sum(item.axis == axis for item in items) for axis, name in METRIC_NAMES.items()}
     say(f"Probe every {settings.every} steps: " + ", ".join(f"{size} {name}" for name, size in counts.items()) + ".")
     return Prober(items, tokenizer)

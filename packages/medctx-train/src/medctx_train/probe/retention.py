@@ -1,4 +1,4 @@
-"""Which states of the weights stay, by rule: in ``kept/step-N``, with ``kept/kept.json`` as their list."""
+"""Which intermediate weights are kept, in ``retained/step-N``, with ``retained/index.json`` as their list."""
 
 from __future__ import annotations
 
@@ -10,82 +10,85 @@ from pydantic import Field
 
 from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
-from medctx_train.probe.config import KeepSettings
-from medctx_train.probe.probe import ProbeLog
+from medctx_train.probe.config import RetentionSettings
+from medctx_train.probe.probe import ProbeResult
 
-FOLDER = "kept"
-INDEX = "kept.json"
+FOLDER = "retained"
+INDEX = "index.json"
 
 
-class Kept(Record):
-    """The weights after ``step`` steps in ``folder`` (below the list's own), and which rules keep them."""
+class RetainedState(Record):
+    """The weights after ``step`` steps.
+
+    They are in ``folder``, relative to the index; ``rules`` name why they are kept; ``probe`` holds their metrics.
+    """
 
     step: int
     folder: str
-    why: tuple[str, ...]
+    rules: tuple[str, ...]
     probe: dict[str, float] = Field(default_factory=dict)
 
 
-class KeptList(Record):
-    """All kept states of a run, ascending by step."""
+class RetainedStates(Record):
+    """All retained weights of a run, ascending by step."""
 
-    states: tuple[Kept, ...] = ()
+    states: tuple[RetainedState, ...] = ()
 
 
-def wanted(
-    settings: KeepSettings, done: int, checkpoint_every: int, probes: Sequence[ProbeLog]
+def retained_steps(
+    settings: RetentionSettings, done: int, checkpoint_every: int, probes: Sequence[ProbeResult]
 ) -> dict[int, tuple[str, ...]]:
-    """The steps whose weights are to stay after ``done`` steps, each with the rules that say so.
+    """Return the steps whose weights are kept after ``done`` steps, each with the rules that keep it.
 
-    A pure function of what has happened, so that a continued run keeps what the straight one does. Of equal probes the
-    earlier one is the best. The state before the first step is the base itself and is not kept.
+    A pure function of what has happened, so a resumed run keeps what an uninterrupted one does. Of equal probes the
+    earliest is the best. The state before the first step is the base itself and is not kept.
     """
-    found: dict[int, list[str]] = {}
+    rules: dict[int, list[str]] = {}
     if settings.every:
         for step in range(settings.every, done + 1, settings.every):
-            found.setdefault(step, []).append(f"every {settings.every}")
+            rules.setdefault(step, []).append(f"every {settings.every}")
     for axis in settings.best:
-        values = [(one.value(axis), one.step) for one in probes if 0 < one.step <= done]
-        known = [(value, step) for value, step in values if value is not None]
+        accuracies = [(result.accuracy(axis), result.step) for result in probes if 0 < result.step <= done]
+        known = [(accuracy, step) for accuracy, step in accuracies if accuracy is not None]
         if known:
             _, step = max(known, key=lambda pair: (pair[0], -pair[1]))
-            found.setdefault(step, []).append(f"best {axis}")
+            rules.setdefault(step, []).append(f"best {axis}")
     if settings.last:
         latest = range(checkpoint_every, done + 1, checkpoint_every)[-settings.last :]
         for step in latest:
-            found.setdefault(step, []).append(f"last {settings.last}")
-    return {step: tuple(why) for step, why in sorted(found.items())}
+            rules.setdefault(step, []).append(f"last {settings.last}")
+    return {step: tuple(names) for step, names in sorted(rules.items())}
 
 
-def name_of(step: int) -> str:
-    """The folder of a state."""
+def state_folder(step: int) -> str:
+    """Return the name of the folder of a retained state."""
     return f"step-{step}"
 
 
-def read(out: Path) -> KeptList:
-    """The kept states of a run."""
+def read_index(out: Path) -> RetainedStates:
+    """Read the retained states of a run."""
     path = out / FOLDER / INDEX
-    return read_record(path, KeptList) if path.is_file() else KeptList()
+    return read_record(path, RetainedStates) if path.is_file() else RetainedStates()
 
 
-def list_states(out: Path, states: dict[int, tuple[str, ...]], probes: Sequence[ProbeLog]) -> None:
-    """Write the list: those of ``states`` that have a folder, each with its probe. Main process only."""
+def write_index(out: Path, states: dict[int, tuple[str, ...]], probes: Sequence[ProbeResult]) -> None:
+    """Write the index of those ``states`` that have a folder, each with its probe. Main process only."""
     folder = out / FOLDER
     if not folder.is_dir():
         return
-    values = {one.step: one.metrics for one in probes}
+    metrics = {result.step: result.metrics for result in probes}
     entries = [
-        Kept(step=step, folder=name_of(step), why=why, probe=values.get(step, {}))
-        for step, why in states.items()
-        if (folder / name_of(step)).is_dir()
+        RetainedState(step=step, folder=state_folder(step), rules=rules, probe=metrics.get(step, {}))
+        for step, rules in states.items()
+        if (folder / state_folder(step)).is_dir()
     ]
-    write_record(folder / INDEX, KeptList(states=tuple(entries)))
+    write_record(folder / INDEX, RetainedStates(states=tuple(entries)))
 
 
-def drop_others(out: Path) -> None:
-    """Remove the folders that the list does not name. Main process only."""
+def remove_unlisted(out: Path) -> None:
+    """Remove the folders that the index does not list. Main process only."""
     folder = out / FOLDER
-    names = {entry.folder for entry in read(out).states}
+    listed = {state.folder for state in read_index(out).states}
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.is_dir() and path.name not in names:
+        if path.is_dir() and path.name not in listed:
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Repair arms: a tuned model mended without training, each a cell type of a study.
+"""Repair of a tuned model without training.
 
-``scale``, ``interpolate``, ``combine`` and ``restore-qk`` have a module each; ``run`` is what they have in common.
+The arms ``scale``, ``interpolate``, ``combine`` and ``restore-qk`` have a module each; ``run`` executes them.
 """

@@ -6,26 +6,26 @@ from pathlib import Path
 
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
-from medctx_train.checkpoints.sharded import opened, write
-from medctx_train.checkpoints.tensor_sources import Blend, Merged
+from medctx_train.checkpoints.sharded import open_checkpoint, write_checkpoint
+from medctx_train.checkpoints.tensor_sources import BlendedSource, MergedSource
 from medctx_train.model.base import prepare as prepare_model
 from medctx_train.repair.config import InterpolateConfig
-from medctx_train.repair.prepared import Prepared
+from medctx_train.repair.record import PreparedRepair
 
 
 def write_between(folder: Path, adapter: Adapter, t: float, out: Path) -> int:
-    """Write the model a share ``t`` of the way from the base of ``folder`` to base + adapter."""
+    """Write (1 - t) * base + t * (base with the adapter); return the number of changed modules."""
     out.mkdir(parents=True)
-    with opened(folder) as base:
-        write(Blend(base, Merged(base, adapter), t), folder, out)
+    with open_checkpoint(folder) as base:
+        write_checkpoint(BlendedSource(base, MergedSource(base, adapter), t), folder, out)
     return len(adapter.pairs)
 
 
-def _with_adapter(config: InterpolateConfig, path: Path) -> Prepared:
+def _with_adapter(config: InterpolateConfig, path: Path) -> PreparedRepair:
     adapter = adapters.load(path)
     adapter.require_plain("interpolated by its weights")
     folder, card = adapters.base_of(adapter, config.base)
-    return Prepared(
+    return PreparedRepair(
         inputs={"base": card.weights_digest, "adapter": adapter.digest},
         weights="model",
         base=card,
@@ -34,25 +34,25 @@ def _with_adapter(config: InterpolateConfig, path: Path) -> Prepared:
     )
 
 
-def _with_model(config: InterpolateConfig) -> Prepared:
+def _with_model(config: InterpolateConfig) -> PreparedRepair:
     (folder, card), (tuned_folder, tuned_card) = prepare_model(config.base), prepare_model(config.tuned)
 
-    def write_model(out: Path) -> int:
+    def write(out: Path) -> int:
         out.mkdir(parents=True)
-        with opened(folder) as base, opened(tuned_folder) as tuned:
-            both = Blend(base, tuned, config.t)
-            write(both, folder, out)
-        return len(both.forms)
+        with open_checkpoint(folder) as base, open_checkpoint(tuned_folder) as tuned:
+            blended = BlendedSource(base, tuned, config.t)
+            write_checkpoint(blended, folder, out)
+        return len(blended.specs)
 
-    return Prepared(
+    return PreparedRepair(
         inputs={"base": card.weights_digest, "tuned": tuned_card.weights_digest},
         weights="model",
         base=card,
         base_recorded=False,
-        write=write_model,
+        write=write,
     )
 
 
-def prepare(config: InterpolateConfig) -> Prepared:
+def prepare(config: InterpolateConfig) -> PreparedRepair:
     """Find both models."""
     return _with_model(config) if config.adapter is None else _with_adapter(config, config.adapter)

@@ -1,4 +1,4 @@
-"""Running a repair arm: read, compute, write whole or not at all, and the record of it."""
+"""Running a repair arm: read and check, compute, write whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from medctx.process.progress import say
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
-from medctx_train.checkpoints.merge import fresh
-from medctx_train.checkpoints.versions import versions
+from medctx_train.checkpoints.export import versions
+from medctx_train.checkpoints.merge import build_folder
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
-from medctx_train.repair.prepared import Prepared
-from medctx_train.repair.record import RepairPlan
+from medctx_train.repair.record import PreparedRepair, RepairPlan
 
 
-def prepare(config: RepairConfig) -> Prepared:
-    """Read and check what the arm needs; raises MedctxError before anything is written."""
+def prepare(config: RepairConfig) -> PreparedRepair:
+    """Read and check the inputs of the arm; raises MedctxError before anything is written."""
     if isinstance(config, ScaleConfig):
         return scale.prepare(config)
     if isinstance(config, InterpolateConfig):
@@ -35,36 +34,44 @@ def prepare(config: RepairConfig) -> Prepared:
 
 
 def plan(config: RepairConfig) -> RepairPlan:
-    """What :func:`repair` would do."""
+    """Return what :func:`repair` would do."""
     return _plan(config, prepare(config))
 
 
-def _plan(config: RepairConfig, prepared: Prepared) -> RepairPlan:
+def _plan(config: RepairConfig, prepared: PreparedRepair) -> RepairPlan:
     return RepairPlan(
         arm=config.arm, parameters=config, inputs=prepared.inputs, weights=prepared.weights, base=prepared.base
     )
 
 
 def repair(config: RepairConfig, out: Path) -> RepairManifest:
-    """Write the repaired adapter or model into ``out``; one that is done is returned as it is."""
+    """Write the repaired adapter or model; a repair that is finished is not repeated.
+
+    Args:
+        config: The config of the arm.
+        out: Output folder: ``adapter`` or ``model``, ``repair.json`` and ``config.yaml``.
+
+    Raises:
+        MedctxError: If the inputs do not go together, or ``out`` holds another repair.
+    """
     begun = time.monotonic()
     prepared = prepare(config)
-    asked = _plan(config, prepared)
+    planned = _plan(config, prepared)
     if (out / REPAIR_FILE).is_file():
         done = read_record(out / REPAIR_FILE, RepairManifest)
-        if not asked.same_as(done):
+        if not planned.same_as(done):
             raise MedctxError(f"{out} holds another repair ({done.arm}); choose another folder with --out.")
         say(f"{out} is finished; nothing to do.")
         return done
-    with tracking.run("repair", f"repair {config.arm} {out.name}") as run, fresh(out) as whole:
+    with tracking.run("repair", f"repair {config.arm} {out.name}") as run, build_folder(out) as whole:
         run.params(config.model_dump(mode="json"))
         changed = prepared.write(whole)
         manifest = RepairManifest(
             arm=config.arm,
             parameters=config.model_dump(mode="json"),
-            inputs=asked.inputs,
-            weights=asked.weights,
-            base=asked.base,
+            inputs=planned.inputs,
+            weights=planned.weights,
+            base=planned.base,
             weights_digest=digest.of_weights(whole),
             changed=changed,
             base_recorded=prepared.base_recorded,
@@ -72,7 +79,7 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
             versions=versions(),
         )
         configs.save(config, out / "config.yaml")
-        # Without its record a folder is unfinished: what a killed repair left there is replaced.
+        # A folder without a manifest is unfinished: what a killed repair left there is replaced.
         shutil.rmtree(out / manifest.weights, ignore_errors=True)
         os.replace(whole, out / manifest.weights)
         write_record(out / REPAIR_FILE, manifest)

@@ -1,4 +1,4 @@
-"""What happens between steps besides training: probes, kept states, and the decision to stop. It trains nothing."""
+"""What happens between optimizer steps: probes, retained weights, and early stopping."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from medctx.process.progress import say
 from medctx.schemas.probe_item import ProbeItem
-from medctx_train.checkpoints import export as weights
+from medctx_train.checkpoints import export
 from medctx_train.config import SftConfig
 from medctx_train.distributed import launch
-from medctx_train.probe import retention as keep
-from medctx_train.probe.early_stopping import exceeds, paired_losses
-from medctx_train.probe.probe import ProbeLog, Prober
+from medctx_train.probe import retention
+from medctx_train.probe.early_stopping import cluster_losses, exceeds_margin
+from medctx_train.probe.probe import Prober, ProbeResult
 from medctx_train.sft.logging import RunLog
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-def reading_losses(items: Sequence[ProbeItem], before: ProbeLog, now: ProbeLog) -> list[float]:
-    """What each cluster of the reading items lost since ``before``, in [-1, 1]."""
-    clusters = {one.item.id: one.item.cluster for one in items if one.axis == "reading"}
-    return paired_losses(before.right("reading"), now.right("reading"), clusters)
+def reading_losses(items: Sequence[ProbeItem], before: ProbeResult, now: ProbeResult) -> list[float]:
+    """Return the loss of accuracy of each cluster of reading items since ``before``, in [-1, 1]."""
+    clusters = {probe_item.item.id: probe_item.item.cluster for probe_item in items if probe_item.axis == "reading"}
+    return cluster_losses(before.correct("reading"), now.correct("reading"), clusters)
 
 
-class Observer:
+class StepCallbacks:
     """Called by every process of a launch after every step; decides the same in all of them."""
 
     def __init__(
@@ -44,57 +44,61 @@ class Observer:
     ) -> None:
         self._config, self._accelerator, self._model = config, accelerator, model
         self._prober, self._log, self._out, self._base = prober, log, out, base
-        self._looks = max(1, steps // config.probe.every) if config.probe.every else 1
-        self.probes: list[ProbeLog] = launch.from_main(accelerator, log.probes)
+        self._planned_probes = max(1, steps // config.probe.every) if config.probe.every else 1
+        self.probes: list[ProbeResult] = launch.broadcast(accelerator, log.probes)
 
     def begin(self, done: int) -> bool:
-        """Probe the untrained model unless that is done, and drop what a killed run kept after its last checkpoint.
+        """Probe the untrained model if that is not done, and remove weights retained after the last checkpoint.
 
-        Returns whether to train on: a run that was killed after its last probe said stop does not.
+        Returns:
+            True if training should go on; False if the run was killed after a probe that stopped it.
         """
         if self._prober and not self.probes:
             self._probe(self._prober, done)
-        self._tidy(done)
-        return not self._stopped()
+        self._remove_unretained(done)
+        return not self._should_stop()
 
-    def after(self, done: int) -> bool:
-        """Probe and keep the weights after ``done`` steps where that is due; returns whether to train on."""
+    def after_step(self, done: int) -> bool:
+        """Probe and retain the weights after ``done`` steps if due; return True if training should go on."""
         if self._prober and done % self._config.probe.every == 0:
             self._probe(self._prober, done)
-        if done in self._wanted(done):
-            folder = self._out / keep.FOLDER / keep.name_of(done)
-            weights.save(folder, self._accelerator, self._model, self._config.method, self._base)
+        if done in self._retained_steps(done):
+            folder = self._out / retention.FOLDER / retention.state_folder(done)
+            export.save(folder, self._accelerator, self._model, self._config.method, self._base)
             if self._accelerator.is_main_process:
-                keep.list_states(self._out, self._wanted(done), self.probes)
-        return not self._stopped()
+                retention.write_index(self._out, self._retained_steps(done), self.probes)
+        return not self._should_stop()
 
-    def checkpointed(self, done: int) -> None:
-        """Drop what no rule keeps any more. Not before: a killed run goes on from its checkpoint, and may want it."""
-        self._tidy(done)
+    def after_checkpoint(self, done: int) -> None:
+        """Remove weights that no rule retains any more.
 
-    def _wanted(self, done: int) -> dict[int, tuple[str, ...]]:
-        return keep.wanted(self._config.keep, done, self._config.checkpoint_every, self.probes)
+        Not earlier: a killed run continues from its checkpoint and may still need them.
+        """
+        self._remove_unretained(done)
 
-    def _tidy(self, done: int) -> None:
+    def _retained_steps(self, done: int) -> dict[int, tuple[str, ...]]:
+        return retention.retained_steps(self._config.retention, done, self._config.checkpoint_every, self.probes)
+
+    def _remove_unretained(self, done: int) -> None:
         if self._accelerator.is_main_process:
-            keep.list_states(self._out, self._wanted(done), self.probes)
-            keep.drop_others(self._out)
+            retention.write_index(self._out, self._retained_steps(done), self.probes)
+            retention.remove_unlisted(self._out)
         self._accelerator.wait_for_everyone()
 
     def _probe(self, prober: Prober, done: int) -> None:
-        entry = prober.ask(self._accelerator, self._model, done)
-        self.probes.append(entry)
-        self._log.probe(entry, self._loss(prober))
-        values = ", ".join(f"{name.removeprefix('probe.')} {value:.3f}" for name, value in entry.metrics.items())
+        result = prober.run(self._accelerator, self._model, done)
+        self.probes.append(result)
+        self._log.probe(result, self._mean_reading_loss(prober))
+        values = ", ".join(f"{name.removeprefix('probe.')} {value:.3f}" for name, value in result.metrics.items())
         say(f"Probe after {done} steps: {values}.")
 
-    def _loss(self, prober: Prober) -> float | None:
+    def _mean_reading_loss(self, prober: Prober) -> float | None:
         losses = reading_losses(prober.items, self.probes[0], self.probes[-1])
         return sum(losses) / len(losses) if losses else None
 
-    def _stopped(self) -> bool:
-        margin = self._config.stop.margin
-        if margin is None or self._prober is None or self.probes[-1].step == 0:
+    def _should_stop(self) -> bool:
+        stopping = self._config.early_stopping
+        if stopping.margin is None or self._prober is None or self.probes[-1].step == 0:
             return False
         losses = reading_losses(self._prober.items, self.probes[0], self.probes[-1])
-        return exceeds(losses, margin, self._config.stop.alpha, self._looks)
+        return exceeds_margin(losses, stopping.margin, stopping.alpha, self._planned_probes)

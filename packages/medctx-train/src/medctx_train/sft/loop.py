@@ -1,8 +1,10 @@
-"""The optimizer steps of a run: what each trains on, at which rate, and what it costs."""
+"""The optimizer steps of a run."""
 
 from __future__ import annotations
 
 import math
+import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,129 +12,161 @@ from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
 from medctx.schemas.sft import StepLog
-from medctx_train.config import SftConfig
-from medctx_train.data.batches import portions
-from medctx_train.data.packing import Row, fill, tensors
+from medctx_train.config import OptimizationSettings
+from medctx_train.data.batches import assign_rows
+from medctx_train.data.packing import PackedRow, fill_rate, row_tensors
 from medctx_train.distributed import launch
+from medctx_train.model.config import Weighting
 from medctx_train.model.loss import row_losses, token_weight, total_weight
-from medctx_train.sft.flops import Meter
-from medctx_train.sft.resources import peak_memory
+from medctx_train.sft.flops import UtilisationMeter
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
+_SEED_STRIDE = 1_000_003
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
-def learning_rate(config: SftConfig, step: int, steps: int) -> float:
-    """Rate of step ``step`` (from 0) of ``steps``: linear warm-up, then linear decay that reaches 0 after the last."""
-    warm = max(1, round(config.warmup * steps))
+
+def peak_memory() -> int:
+    """Return the largest memory used so far in bytes: of the GPU if there is one, otherwise of the process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+
+
+def learning_rate(peak: float, warmup: float, step: int, steps: int) -> float:
+    """Return the learning rate of one step: linear warm-up, then linear decay that reaches 0 after the last step.
+
+    Args:
+        peak: Peak learning rate.
+        warmup: Fraction of the steps that warm up; at least one step does.
+        step: The step, from 0.
+        steps: Number of steps.
+    """
+    warm = max(1, round(warmup * steps))
     if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    return config.learning_rate * (steps - step) / (steps - warm + 1)
+        return peak * (step + 1) / warm
+    return peak * (steps - step) / (steps - warm + 1)
 
 
-def batches(rows: Sequence[Row], rows_per_step: int, epochs: int) -> list[Sequence[Row]]:
-    """The rows of each optimizer step, in order, epoch after epoch; the same for any number of processes."""
-    once = [rows[begin : begin + rows_per_step] for begin in range(0, len(rows), rows_per_step)]
-    return once * epochs
-
-
-def loss_tokens(rows: Sequence[Row]) -> int:
-    """Tokens of the rows that carry loss."""
-    return sum(member.loss_tokens for row in rows for member in row.members)
-
-
-def _counts(rows: Sequence[Row]) -> dict[str, int]:
-    """Tokens that carry loss per source, sources sorted."""
+def _loss_tokens_by_source(rows: Sequence[PackedRow]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for member in (member for row in rows for member in row.members if member.loss_tokens):
         counts[member.source] = counts.get(member.source, 0) + member.loss_tokens
     return dict(sorted(counts.items()))
 
 
-def _sync(accelerator: Accelerator, model: torch.nn.Module, *, last: bool) -> AbstractContextManager[None]:
-    """Exchange gradients in the last pass of a step alone where every process holds all of them.
+def _gradient_sync(accelerator: Accelerator, model: torch.nn.Module, *, last: bool) -> AbstractContextManager[None]:
+    """Exchange gradients only in the last pass of a step if every process holds all of them.
 
-    Sharded gradients (FSDP) are exchanged in every pass: kept whole until the last, they would not be sharded.
+    Sharded gradients (FSDP) are exchanged in every pass; otherwise each process would hold them whole until the last.
     """
-    # What DeepSpeed takes for the end of an accumulation; the others do not read it.
+    # DeepSpeed reads this as the end of an accumulation; the other strategies ignore it.
     accelerator.sync_gradients = last
-    if last or not launch.replicated(accelerator):
+    if last or not launch.is_replicated(accelerator):
         return nullcontext()
     context: AbstractContextManager[None] = accelerator.no_sync(model)
     return context
 
 
 def _backward(
-    config: SftConfig, accelerator: Accelerator, model: torch.nn.Module, rows: Sequence[Row], seed: int
+    accelerator: Accelerator, model: torch.nn.Module, rows: Sequence[PackedRow], weighting: Weighting, seed: int
 ) -> tuple[float, dict[str, float]]:
-    """Gradients of one step; every loss token (or sample) weighs the same, whichever row and process it stands in.
+    """Compute the gradients of one step.
 
-    The plan of a step is known to every process, and with it the step's weight: no process asks the others.
-    Frameworks average gradients over processes, so each process's share of the sum is multiplied by their number.
-    Returns the mean loss in nats per loss token of all processes, over all sources and per source.
+    Every loss token (or sample) has the same weight, whichever row and process it is in. All processes know the rows of
+    the step and so its total weight, without communication. Frameworks average gradients over processes, so each
+    process's part of the sum is multiplied by their number.
+
+    Returns:
+        The mean loss of all processes in nats per loss token, over all sources and per source.
     """
     import torch
 
-    counts = _counts(rows)
-    scale = accelerator.num_processes / total_weight(rows, config.loss_weighting)
-    places = {source: place for place, source in enumerate(counts)}
+    counts = _loss_tokens_by_source(rows)
+    scale = accelerator.num_processes / total_weight(rows, weighting)
+    index_of_source = {source: index for index, source in enumerate(counts)}
     sums = torch.zeros(len(counts), dtype=torch.float64, device=accelerator.device)
-    mine = portions(rows, accelerator.process_index, accelerator.num_processes)
-    for number, portion in enumerate(mine):
-        # Dropout draws from the step and the row's place in it, not from how the run came here nor from which process
-        # the row fell to: resuming and the number of processes change nothing.
-        torch.manual_seed(seed + portion.place)
-        carrying = [member for member in portion.row.members for _ in range(member.loss_tokens)]
-        factors = [0.0 if portion.empty else token_weight(member, config.loss_weighting) * scale for member in carrying]
-        with _sync(accelerator, model, last=number == len(mine) - 1):
+    assigned_rows = assign_rows(rows, accelerator.process_index, accelerator.num_processes)
+    for number, assigned in enumerate(assigned_rows):
+        # Dropout depends on the step and the row's position in it only, so neither resuming nor the number of
+        # processes changes it.
+        torch.manual_seed(seed + assigned.position)
+        member_of_token = [member for member in assigned.row.members for _ in range(member.loss_tokens)]
+        weights = [0.0 if assigned.empty else token_weight(member, weighting) * scale for member in member_of_token]
+        with _gradient_sync(accelerator, model, last=number == len(assigned_rows) - 1):
             with accelerator.autocast():
-                losses = row_losses(model, tensors(portion.row).to(accelerator.device))
-            accelerator.backward((losses * torch.tensor(factors, device=losses.device)).sum())
-        if not portion.empty:
-            sources = torch.tensor([places[member.source] for member in carrying], device=sums.device)
-            sums.index_add_(0, sources, losses.detach().double())
+                losses = row_losses(model, row_tensors(assigned.row).to(accelerator.device))
+            accelerator.backward((losses * torch.tensor(weights, device=losses.device)).sum())
+        if not assigned.empty:
+            indices = torch.tensor([index_of_source[member.source] for member in member_of_token], device=sums.device)
+            sums.index_add_(0, indices, losses.detach().double())
     sums = accelerator.reduce(sums, "sum")
-    found = dict(zip(counts, sums.tolist(), strict=True))
-    mean = math.fsum(found.values()) / sum(counts.values())
-    return mean, {source: found[source] / counts[source] for source in counts}
+    sum_by_source = dict(zip(counts, sums.tolist(), strict=True))
+    mean = math.fsum(sum_by_source.values()) / sum(counts.values())
+    return mean, {source: sum_by_source[source] / counts[source] for source in counts}
 
 
 def optimize(
-    config: SftConfig,
+    settings: OptimizationSettings,
     accelerator: Accelerator,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
-    plan: Sequence[Sequence[Row]],
+    batches: Sequence[Sequence[PackedRow]],
+    *,
     done: int,
-    meter: Meter,
+    row_tokens: int,
+    seed: int,
+    meter: UtilisationMeter,
 ) -> Iterator[StepLog]:
-    """Do the steps of ``plan`` after the first ``done``, yielding after each; a loss that is no number is an error."""
-    tokens = sum(row.tokens for batch in plan[:done] for row in batch)
-    widest = max(map(len, plan))
-    for step in range(done, len(plan)):
+    """Run the optimizer steps and yield after each of them.
+
+    Args:
+        settings: The optimization section of the config.
+        accelerator: The launch's accelerator.
+        model: The prepared model.
+        optimizer: The prepared optimizer.
+        batches: The rows of every step of the run.
+        done: Number of steps that were done before.
+        row_tokens: Length of a row.
+        seed: Seed of the run.
+        meter: Computes the utilisation of each step.
+
+    Raises:
+        MedctxError: If the loss is not finite.
+    """
+    tokens = sum(row.tokens for batch in batches[:done] for row in batch)
+    most_rows = max(map(len, batches))
+    for step in range(done, len(batches)):
         begun = time.monotonic()
-        rate = learning_rate(config, step, len(plan))
+        batch = batches[step]
+        rate = learning_rate(settings.learning_rate, settings.warmup, step, len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss, by_source = _backward(config, accelerator, model, plan[step], (config.seed * 1_000_003 + step) * widest)
+        step_seed = (seed * _SEED_STRIDE + step) * most_rows
+        loss, by_source = _backward(accelerator, model, batch, settings.loss_weighting, step_seed)
         if not math.isfinite(loss):
-            raise MedctxError(f"The loss is {loss} at step {step}; lower learning_rate (now {config.learning_rate:g}).")
-        norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+            raise MedctxError(
+                f"The loss is {loss} at step {step}; lower learning_rate (now {settings.learning_rate:g})."
+            )
+        norm = accelerator.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
-        took = time.monotonic() - begun
-        seen = sum(row.tokens for row in plan[step])
-        tokens += seen
+        seconds = time.monotonic() - begun
+        batch_tokens = sum(row.tokens for row in batch)
+        tokens += batch_tokens
         yield StepLog(
             step=step,
             loss=loss,
             by_source=by_source,
             learning_rate=rate,
             tokens=tokens,
-            tokens_per_second=seen / took,
-            fill=fill(plan[step], config.row_tokens),
+            tokens_per_second=batch_tokens / seconds,
+            fill=fill_rate(batch, row_tokens),
             grad_norm=math.nan if norm is None else float(norm),
             peak_memory=peak_memory(),
-            mfu=meter.share(plan[step], took),
+            mfu=meter.utilisation(batch, seconds),
         )

@@ -1,4 +1,4 @@
-"""What a run was begun with: a run that is continued must be the same one."""
+"""The config and data a run was started with: a run is continued only with the same ones."""
 
 from __future__ import annotations
 
@@ -11,40 +11,39 @@ from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
 from medctx_train.config import SftConfig
 
-FILE = "start.json"
-# Neither changes a weight.
-_FREE = ("name", "mix", "checkpoint_every", "keep")
+FILE = "resume.json"
+_NO_EFFECT_ON_WEIGHTS = ("name", "mix", "checkpoint_every", "retention")
 
 
-class Start(Record):
-    """The keys of the config that decide the weights, and the digest of the data."""
+class ResumeKey(Record):
+    """The config keys that determine the weights of a run, and the digest of its data."""
 
     config: dict[str, JsonValue]
     mix_digest: str
 
 
-def _start(config: SftConfig, mix_digest: str) -> Start:
-    return Start(config=config.model_dump(mode="json", exclude=set(_FREE)), mix_digest=mix_digest)
+def _resume_key(config: SftConfig, mix_digest: str) -> ResumeKey:
+    return ResumeKey(config=config.model_dump(mode="json", exclude=set(_NO_EFFECT_ON_WEIGHTS)), mix_digest=mix_digest)
 
 
-def begin(out: Path, config: SftConfig, mix_digest: str) -> None:
-    """Write down what the run in ``out`` is begun with."""
-    write_record(out / FILE, _start(config, mix_digest))
+def record_start(out: Path, config: SftConfig, mix_digest: str) -> None:
+    """Write down what the run in ``out`` is started with."""
+    write_record(out / FILE, _resume_key(config, mix_digest))
 
 
 def require_same(out: Path, config: SftConfig, mix_digest: str = "") -> None:
-    """Refuse to go on with a run in ``out`` that was begun with another config or, where told, on other data."""
+    """Refuse to continue a run that was started with another config or, if a digest is given, on other data."""
     path = out / FILE
     if not path.is_file():
         return
-    before, now = read_record(path, Start), _start(config, mix_digest)
-    for key in sorted(before.config.keys() | now.config.keys()):
-        was, wanted = before.config.get(key), now.config.get(key)
-        if was != wanted:
+    started, current = read_record(path, ResumeKey), _resume_key(config, mix_digest)
+    for key in sorted(started.config.keys() | current.config.keys()):
+        before, now = started.config.get(key), current.config.get(key)
+        if before != now:
             raise MedctxError(
-                f"The run in {out} was begun with {key}={was!r}, not {wanted!r}; go on so, or give another --out."
+                f"The run in {out} was started with {key}={before!r}, not {now!r}; set it back, or give another --out."
             )
-    if mix_digest and before.mix_digest != mix_digest:
+    if mix_digest and started.mix_digest != mix_digest:
         raise MedctxError(
-            f"The run in {out} was begun on other Dialogues than {config.mix} holds; give its mix, or another --out."
+            f"The run in {out} was started on other Dialogues than {config.mix} holds; give its mix, or another --out."
         )

@@ -1,4 +1,4 @@
-"""The manifest of a finished run, from what it read, did and wrote."""
+"""The manifest of a finished run."""
 
 from __future__ import annotations
 
@@ -7,38 +7,50 @@ from pathlib import Path
 
 from medctx.io import digest
 from medctx.schemas.sft import BaseCard, SftManifest, StepLog
-from medctx_train.checkpoints.versions import versions
+from medctx_train.checkpoints.export import versions
 from medctx_train.config import SftConfig
-from medctx_train.data.dataset import Data
-from medctx_train.data.packing import Row, fill
-from medctx_train.sft.flops import Work
-from medctx_train.sft.loop import loss_tokens
+from medctx_train.data.batches import count_loss_tokens
+from medctx_train.data.dataset import TrainingData
+from medctx_train.data.packing import PackedRow, fill_rate
+from medctx_train.sft.flops import ModelFlops
 
 
-def seconds_of(log: Sequence[StepLog]) -> list[float]:
-    """Seconds of each step, from its tokens and its rate."""
-    before = [0, *(entry.tokens for entry in log[:-1])]
-    return [(entry.tokens - past) / entry.tokens_per_second for entry, past in zip(log, before, strict=True)]
+def step_seconds(log: Sequence[StepLog]) -> list[float]:
+    """Return the seconds of each step, from its tokens and its throughput."""
+    tokens_before = [0, *(entry.tokens for entry in log[:-1])]
+    return [(entry.tokens - before) / entry.tokens_per_second for entry, before in zip(log, tokens_before, strict=True)]
 
 
 def summarise(
     config: SftConfig,
     name: str,
     base: BaseCard,
-    data: Data,
-    plan: Sequence[Sequence[Row]],
+    data: TrainingData,
+    batches: Sequence[Sequence[PackedRow]],
     log: Sequence[StepLog],
     *,
-    gap: float,
-    work: Work,
+    packing_gap: float,
+    flops: ModelFlops,
     processes: int,
     weights: Path,
 ) -> SftManifest:
-    """The manifest of the steps in ``log``, of those in ``plan``, which left their weights in ``weights``; ``work``:
-    what the model costs.
+    """Return the manifest of a run.
+
+    Args:
+        config: The config of the run.
+        name: The name of the run.
+        base: The card of its base.
+        data: Its data.
+        batches: The rows of every planned step.
+        log: The steps that were done; fewer than planned if the run was stopped early.
+        packing_gap: Result of the packing self-test, in nats.
+        flops: What a token costs in the model.
+        processes: Number of processes.
+        weights: The folder of the trained weights.
     """
-    seconds = sum(seconds_of(log))
-    spent = sum(work.spent(rows, recomputed=config.gradient_checkpointing) for rows in plan[: len(log)])
+    done = batches[: len(log)]
+    seconds = sum(step_seconds(log))
+    executed = sum(flops.executed(rows, recomputed=config.gradient_checkpointing) for rows in done)
     return SftManifest(
         name=name,
         method=config.method,
@@ -52,17 +64,17 @@ def summarise(
         sources=data.sources,
         replay_share=data.replay_share,
         tokens=log[-1].tokens,
-        loss_tokens=sum(map(loss_tokens, plan[: len(log)])),
+        loss_tokens=sum(map(count_loss_tokens, done)),
         steps=len(log),
-        planned_steps=len(plan),
+        planned_steps=len(batches),
         processes=processes,
-        fill=fill(data.rows, config.row_tokens),
-        packing_gap=gap,
+        fill=fill_rate(data.rows, config.row_tokens),
+        packing_gap=packing_gap,
         first_loss=log[0].loss,
         last_loss=log[-1].loss,
         seconds=seconds,
         tokens_per_second=log[-1].tokens / seconds,
-        flop_per_second=spent / seconds,
+        flop_per_second=executed / seconds,
         peak_memory=max(entry.peak_memory for entry in log),
         versions=versions(),
     )
