@@ -96,29 +96,34 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     import torch
 
     from medctx_train.config import SftConfig
+    from medctx_train.data.batches import step_batches
     from medctx_train.data.packing import PackedRow
     from medctx_train.data.tokenize import EncodedSample
     from medctx_train.distributed import launch
     from medctx_train.model.liger import apply_liger
     from medctx_train.model.loss import chunk_losses
-    from medctx_train.sft.setup import trainable_parameters, add_trained_weights
-    from medctx_train.sft.flops import peak_flops, work_of
-    from medctx_train.sft.loop import batches, optimize
+    from medctx_train.model.precision import uses_bf16_autocast
+    from medctx_train.sft.flops import UtilisationMeter, peak_flops
+    from medctx_train.sft.loop import optimize
+    from medctx_train.sft.setup import add_trained_weights, trainable_parameters
 
     config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
-    accelerator = launch.start(config)
+    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     model = build(given.toy)
     apply_liger(model, config.liger)
     chunk_losses(model, config.loss_chunk)
-    student = add_trained_weights(config, model)
+    student = add_trained_weights(config, model, config.seed)
     ids = sequences(given.steps, given.tokens, model.config.vocab_size)
     rows = [PackedRow((EncodedSample(str(n), "random", tuple(one), (True,) * len(one)),)) for n, one in enumerate(ids)]
-    plan = batches(rows, 1, 1)
+    plan = step_batches(rows, 1, 1)
     optimizer = torch.optim.AdamW(list(trainable_parameters(student).values()), lr=config.learning_rate)
-    work, meter = work_of(student), launch.meter(accelerator, student)
+    meter = UtilisationMeter.of(accelerator, student)
     student, optimizer = accelerator.prepare(student, optimizer)
     seconds, loss, begun = [], 0.0, settle()
-    for entry in optimize(config, accelerator, student, optimizer, plan, 0, meter):
+    steps = optimize(
+        config, accelerator, student, optimizer, plan, done=0, row_tokens=given.tokens, seed=config.seed, meter=meter
+    )
+    for entry in steps:
         now = settle()
         seconds.append(now - begun)
         begun, loss = now, entry.loss
@@ -127,7 +132,7 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
         "seconds": seconds,
         "peak": peak_bytes(),
         "loss": loss,
-        "flops": work.of(rows[:1]),
+        "flops": meter.flops.required(rows[:1]),
         "limit": peak_flops(name),
         "device": name,
     }
@@ -141,7 +146,7 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
     from transformers import PreTrainedTokenizerFast, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from medctx_train.model.lora import LoraSettings
+    from medctx_train.model.config import LoraSettings
 
     class Clock(TrainerCallback):
         seconds: list[float]

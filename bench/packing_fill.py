@@ -21,7 +21,8 @@ from medctx.schemas.records import Turn
 from medctx.text import tokenizer
 from medctx_train.data.packing import PackedRow, fill_rate, pack
 from medctx_train.data.tokenize import EncodedSample
-from medctx_train.model.base import EMBEDDED, prepare
+from medctx_train.model.base import prepare
+from medctx_train.model.config import EMBEDDED
 
 TOTALS = (40_000, 200_000, 2_000_000, 10**9)
 ROWS = (512, 1024, 2048)

@@ -93,7 +93,7 @@ def main() -> int:
         config, _ = train_mix.prepare(given, Path(scratch))
         asked = configs.load(SftConfig, config)
         folder, _ = prepare(asked.base)
-        every = load_data(asked, folder).rows
+        every = load_data(asked, folder, asked.seed).rows
     filled = fill_rate(every, asked.row_tokens)
     print(f"fill of {len(every)} rows of {asked.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")
     rows = [row for row in every if len(row.members) > 1][: given.rows]

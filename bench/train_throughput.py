@@ -116,24 +116,30 @@ def train_medctx(config: Path, slices: int) -> None:
 
     from medctx.config import loading as configs
     from medctx_train.config import SftConfig
+    from medctx_train.data.batches import step_batches
     from medctx_train.data.dataset import load_data
     from medctx_train.distributed import launch
     from medctx_train.model.base import prepare
+    from medctx_train.model.precision import uses_bf16_autocast
+    from medctx_train.sft.flops import UtilisationMeter
+    from medctx_train.sft.loop import optimize
     from medctx_train.sft.setup import set_up_model, trainable_parameters
-    from medctx_train.sft.loop import batches, optimize
 
     asked = configs.load(SftConfig, config)
-    accelerator = launch.start(asked)
+    accelerator = launch.join(bf16=uses_bf16_autocast(asked.autocast), max_grad_norm=asked.max_grad_norm)
     folder, _ = prepare(asked.base)
-    data = load_data(asked, folder)
-    plan = batches(data.rows, asked.rows_per_step, asked.epochs)
-    model, _ = set_up_model(asked, folder, data.rows, accelerator)
+    data = load_data(asked, folder, asked.seed)
+    plan = step_batches(data.rows, asked.rows_per_step, asked.epochs)
+    model, _ = set_up_model(asked, folder, data.rows, accelerator, seed=asked.seed)
     optimizer = torch.optim.AdamW(list(trainable_parameters(model).values()), lr=asked.learning_rate)
-    meter = launch.meter(accelerator, model)
+    meter = UtilisationMeter.of(accelerator, model)
     model, optimizer = accelerator.prepare(model, optimizer)
     forget_peak()
     turns = Turns(len(plan), slices)
-    for batch, entry in zip(plan, optimize(asked, accelerator, model, optimizer, plan, 0, meter), strict=True):
+    steps = optimize(
+        asked, accelerator, model, optimizer, plan, done=0, row_tokens=asked.row_tokens, seed=asked.seed, meter=meter
+    )
+    for batch, entry in zip(plan, steps, strict=True):
         tokens = sum(row.tokens for row in batch)
         turns.step(tokens, tokens, entry.loss)
 
@@ -275,7 +281,7 @@ def show(slices: dict[str, list[dict[str, float]]]) -> None:
     """The table."""
     rates = {arm: [one["useful"] / one["cpu_seconds"] for one in found] for arm, found in slices.items()}
     print(
-        f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill_rate':>6} {'peak MiB':>9} {'loss':>6} "
+        f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} "
         f"{'useful':>8}"
     )
     for arm, found in slices.items():

@@ -29,5 +29,5 @@ def variables(name: str) -> dict[str, str]:
             _, found = starting.prepare_deepspeed_cmd_env(arguments)
         else:
             found = starting.prepare_multi_gpu_env(arguments)
-    retained_steps = ("FSDP_", "ACCELERATE_USE", "ACCELERATE_DEEPSPEED", "ACCELERATE_GRADIENT")
-    return {key: value for key, value in found.items() if key.startswith(retained_steps)}
+    prefixes = ("FSDP_", "ACCELERATE_USE", "ACCELERATE_DEEPSPEED", "ACCELERATE_GRADIENT")
+    return {key: value for key, value in found.items() if key.startswith(prefixes)}

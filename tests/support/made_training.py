@@ -9,7 +9,7 @@ from medctx.schemas.probe_item import ProbeItem
 from medctx.schemas.records import Book, Dialogue, ExamItem, Turn
 from medctx.text.book import EMPTY
 from medctx_train.config import SftConfig
-from medctx_train.model.lora import LoraSettings
+from medctx_train.model.config import LoraSettings
 
 
 def dialogue(number: int, turns: int = 1) -> Dialogue:

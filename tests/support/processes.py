@@ -50,15 +50,14 @@ def _die_at(place: str) -> None:
     """Arrange the end at ``name:turn``, where name is one of the cases below."""
     import torch.distributed.checkpoint.filesystem as files
 
-    from medctx_train.checkpoints import export as weights
-    from medctx_train.checkpoints import training_state as checkpoint
-    from medctx_train.probe import retention as keep
+    from medctx_train.checkpoints import export, training_state
+    from medctx_train.probe import retention
     from medctx_train.sft import run as sft
     from medctx_train.sft.callbacks import StepCallbacks
     from medctx_train.sft.logging import RunLog
 
     # A module of its own: the real os.replace also ends every other file that is written.
-    checkpoint.os = renaming = types.SimpleNamespace(replace=os.replace)  # type: ignore[assignment]
+    training_state.os = renaming = types.SimpleNamespace(replace=os.replace)  # type: ignore[assignment]
     name, _, number = place.partition(":")
     cases: dict[str, tuple[object, str, bool]] = {
         "step": (RunLog, "step", False),
@@ -66,9 +65,9 @@ def _die_at(place: str) -> None:
         "inside a checkpoint's file": (files, "_write_item", False),
         "before a checkpoint's name": (renaming, "replace", True),
         "after a checkpoint's name": (renaming, "replace", False),
-        "before dropping kept states": (keep, "drop_others", True),
-        "while observing": (StepCallbacks, "after", False),
-        "inside the weights": (weights, "_gathered", False),
+        "before removing unretained states": (retention, "remove_unlisted", True),
+        "after a step": (StepCallbacks, "after_step", False),
+        "inside the weights": (export, "_gather", False),
         "before the manifest": (sft, "write_record", True),
     }
     where, attribute, before = cases[name]

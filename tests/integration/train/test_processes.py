@@ -16,8 +16,10 @@ from medctx_train.config import SftConfig
 from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
-from medctx_train.sft.setup import set_up_model, trainable_parameters
+from medctx_train.model.precision import uses_bf16_autocast
+from medctx_train.sft.flops import UtilisationMeter
 from medctx_train.sft.loop import optimize
+from medctx_train.sft.setup import set_up_model, trainable_parameters
 from tests.support.launch_variables import variables
 from tests.support.made_training import settings
 from tests.support.processes import run, run_together
@@ -73,7 +75,7 @@ def test_two_processes_train_as_one(config: SftConfig, alone: Path, tmp_path: Pa
 def test_a_launch_of_two_that_is_killed_goes_on_in_any_number(
     config: SftConfig, alone: Path, tmp_path: Path, after: int
 ) -> None:
-    assert KILLED in run_together(config, tmp_path, 2, die_at="while observing:3")
+    assert KILLED in run_together(config, tmp_path, 2, die_at="after a step:3")
     ended = run_together(config, tmp_path, after) if after > 1 else [run(config, tmp_path)]
     assert set(ended) == {0}
     assert [one.loss for one in steps(tmp_path)] == pytest.approx([one.loss for one in steps(alone)], abs=NATS)
@@ -84,7 +86,7 @@ def test_a_launch_of_two_that_is_killed_goes_on_in_any_number(
 def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
     """FSDP2 by the shipped config, killed and continued: weights, gradients and checkpoints in shards."""
     sharded = variables("fsdp2")
-    assert KILLED in run_together(config, tmp_path, 2, die_at="while observing:3", strategy=sharded)
+    assert KILLED in run_together(config, tmp_path, 2, die_at="after a step:3", strategy=sharded)
     assert set(run_together(config, tmp_path, 2, strategy=sharded)) == {0}
     for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
@@ -102,7 +104,7 @@ def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp
     config = settings(strong, mix, rows_per_step=3, epochs=2)
     alone, together, strategy = tmp_path / "alone", tmp_path / "together", variables(stage)
     assert run(config, alone) == 0
-    assert KILLED in run_together(config, together, 2, die_at="while observing:3", strategy=strategy)
+    assert KILLED in run_together(config, together, 2, die_at="after a step:3", strategy=strategy)
     assert (together / FOLDER).is_dir()
     assert set(run_together(config, together, 2, strategy=strategy)) == {0}
     for ours, theirs in zip(steps(alone), steps(together), strict=True):
@@ -118,12 +120,22 @@ def sample(name: str, answer: int, tokens: int = 60) -> EncodedSample:
 
 def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[StepLog, dict[str, torch.Tensor]]:
     """The step on these rows, and the weights after it."""
-    accelerator = launch.start(config)
-    model, _ = set_up_model(config, folder, rows, accelerator)
+    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    model, _ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
     weights = trainable_parameters(model)
     optimizer = torch.optim.SGD(list(weights.values()), lr=config.learning_rate)
-    meter = launch.meter(accelerator, model)
-    (entry,) = optimize(config, accelerator, model, optimizer, [rows], 0, meter)
+    meter = UtilisationMeter.of(accelerator, model)
+    (entry,) = optimize(
+        config,
+        accelerator,
+        model,
+        optimizer,
+        [rows],
+        done=0,
+        row_tokens=config.row_tokens,
+        seed=config.seed,
+        meter=meter,
+    )
     return entry, {name: weight.detach().clone() for name, weight in weights.items()}
 
 
@@ -148,7 +160,7 @@ def test_a_launch_that_shares_nothing_out_though_asked_to_is_refused(
     asked: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a GPU accelerate leaves both out, each process then holding the whole model."""
-    accelerator = launch.start(config)
+    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     monkeypatch.setenv(f"ACCELERATE_USE_{asked}", "true")
     with pytest.raises(MedctxError, match=rf"asks for {asked}, .* there is none here; give --config_file"):
-        launch.require_sharing(accelerator)
+        launch.require_sharding(accelerator)

@@ -13,7 +13,8 @@ from medctx_train.config import SftConfig
 from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import encode
 from medctx_train.model.attention import packing_self_test
-from medctx_train.model.base import EMBEDDED, prepare
+from medctx_train.model.base import prepare
+from medctx_train.model.config import EMBEDDED
 from medctx_train.model.load import load_model
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,9 @@ def row() -> PackedRow:
 def test_packed_loss_is_unpacked_loss(row: PackedRow) -> None:
     folder, _ = prepare(EMBEDDED)
     assert packing_self_test(load_model(folder, "fp32"), [row], 1e-3) < 1e-3
-    assert packing_self_test(load_model(folder, "bf16"), [row], SftConfig().max_packing_gap) < SftConfig().max_packing_gap
+    assert (
+        packing_self_test(load_model(folder, "bf16"), [row], SftConfig().max_packing_gap) < SftConfig().max_packing_gap
+    )
 
 
 def test_a_leak_is_seen_at_the_default_limit(row: PackedRow) -> None:

@@ -11,14 +11,15 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import write_records
 from medctx.text import tokenizer
 from medctx_train.config import SftConfig
-from medctx_train.data.dataset import Data, load_data
-from medctx_train.data.replay import ReplaySettings, Text, encode_text, interleave, order
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.config import ReplaySettings
+from medctx_train.data.dataset import TrainingData, load_data
+from medctx_train.data.replay import PlainText, encode_text, interleave, shuffled_order
+from medctx_train.data.tokenize import EncodedSample
 from tests.support.made_training import dialogue
 
 
-def sample(name: str, size: int) -> Encoded:
-    return Encoded(id=name, source="s", ids=tuple(range(size)), carries_loss=(True,) * size)
+def sample(name: str, size: int) -> EncodedSample:
+    return EncodedSample(id=name, source="s", ids=tuple(range(size)), carries_loss=(True,) * size)
 
 
 sizes = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -49,8 +50,8 @@ def test_a_smaller_share_is_a_subset_of_a_larger_one(main: list[int], share: flo
 
 
 def test_the_order_hangs_on_the_seed_alone() -> None:
-    assert order(50, 1) == order(50, 1) != order(50, 2)
-    assert sorted(order(50, 1)) == list(range(50))
+    assert shuffled_order(50, 1) == shuffled_order(50, 1) != shuffled_order(50, 2)
+    assert sorted(shuffled_order(50, 1)) == list(range(50))
 
 
 def test_a_replay_mix_that_runs_out_is_refused() -> None:
@@ -65,7 +66,7 @@ def test_mix_and_share_belong_together() -> None:
 
 def test_a_plain_text_is_trained_on_whole_and_ends(tiny: Path) -> None:
     tokens = tokenizer.load(tiny)
-    pieces = encode_text(tokens, Text("a.txt", "Muscle weakness and seizure. " * 20), "replay/text", 32)
+    pieces = encode_text(tokens, PlainText("a.txt", "Muscle weakness and seizure. " * 20), "replay/text", 32)
     assert all(len(piece.ids) <= 32 and all(piece.carries_loss) for piece in pieces)
     assert (
         tokens.decode([token for piece in pieces for token in piece.ids])
@@ -73,9 +74,10 @@ def test_a_plain_text_is_trained_on_whole_and_ends(tiny: Path) -> None:
     )
 
 
-def loaded(tiny: Path, mix: Path, replay: Path, **changes: object) -> Data:
+def loaded(tiny: Path, mix: Path, replay: Path, **changes: object) -> TrainingData:
     values = {"base": str(tiny), "mix": mix, "row_tokens": 128, "replay": {"mix": replay, "share": 0.2}}
-    return load_data(SftConfig.model_validate({**values, **changes}), tiny)
+    config = SftConfig.model_validate({**values, **changes})
+    return load_data(config, tiny, config.seed)
 
 
 def test_replayed_dialogues_are_counted_apart_and_never_those_of_the_mix(tiny: Path, mix: Path, tmp_path: Path) -> None:
@@ -106,11 +108,11 @@ def test_plain_texts_can_be_replayed(tiny: Path, mix: Path, tmp_path: Path) -> N
 def test_dropped_and_split_dialogues_are_counted_by_source(tiny: Path, tmp_path: Path) -> None:
     write_records(tmp_path / "dialogues.jsonl", [dialogue(number, turns=1 + 3 * (number % 3)) for number in range(12)])
     values = {"base": str(tiny), "mix": tmp_path, "row_tokens": 60}
-    dropped = load_data(SftConfig.model_validate({**values, "too_long": "drop"}), tiny)
+    dropped = load_data(SftConfig.model_validate({**values, "too_long": "drop"}), tiny, seed=0)
     assert {one.source: (one.dialogues, one.dropped, one.samples) for one in dropped.sources} == {
         "even": (6, 4, 2), "odd": (6, 4, 2),
     }  # fmt: skip
-    split = load_data(SftConfig.model_validate({**values, "too_long": "split"}), tiny)
+    split = load_data(SftConfig.model_validate({**values, "too_long": "split"}), tiny, seed=0)
     assert all((one.dialogues, one.dropped, one.split) == (6, 0, 4) for one in split.sources)
     with pytest.raises(MedctxError, match="Nothing of the mix"):
-        load_data(SftConfig.model_validate({**values, "row_tokens": 8, "too_long": "drop"}), tiny)
+        load_data(SftConfig.model_validate({**values, "row_tokens": 8, "too_long": "drop"}), tiny, seed=0)

@@ -11,7 +11,7 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, read_records
 from medctx.schemas.sft import SFT_FILE, TRAINING_LOG, SftManifest, StepLog
 from medctx_train.config import SftConfig
-from medctx_train.probe import retention as keep
+from medctx_train.probe import retention
 from medctx_train.probe.probe import LOG as PROBES
 from medctx_train.sft import run as sft
 from tests.support.made_training import made_probe, settings
@@ -35,7 +35,7 @@ def config(tiny: Path, mix: Path, tmp_path_factory: pytest.TempPathFactory) -> S
         rows_per_step=2,
         checkpoint_every=3,
         probe={"every": 2, "items": items},
-        keep={"every": 5, "best": ["reading"], "last": 1},
+        retention={"every": 5, "best": ["reading"], "last": 1},
         neftune_alpha=5.0,
     )
 
@@ -50,7 +50,7 @@ def straight(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def told(out: Path) -> dict[str, object]:
     """All that a run leaves which does not speak of time or memory."""
     manifest = read_record(out / SFT_FILE, SftManifest)
-    kept = keep.read(out).states
+    kept = retention.read_index(out).states
     return {
         "digest": manifest.weights_digest,
         "losses": [
@@ -59,7 +59,8 @@ def told(out: Path) -> dict[str, object]:
         "probes": (out / PROBES).read_text(),
         "kept": kept,
         "weights": [
-            (one.folder, (out / keep.FOLDER / one.folder / "adapter_model.safetensors").read_bytes()) for one in kept
+            (one.folder, (out / retention.FOLDER / one.folder / "adapter_model.safetensors").read_bytes())
+            for one in kept
         ],
         "files": sorted(path.name for path in out.iterdir()),
     }
@@ -75,8 +76,8 @@ def told(out: Path) -> dict[str, object]:
         "inside a checkpoint's file:2",
         "before a checkpoint's name:2",
         "after a checkpoint's name:3",
-        "before dropping kept states:3",
-        "while observing:5",
+        "before removing unretained states:3",
+        "after a step:5",
         "inside the weights:2",
         "before the manifest:1",
     ],
@@ -100,18 +101,18 @@ def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
 
 
 def test_what_rules_keep_are_adapters_of_their_steps(config: SftConfig, straight: Path) -> None:
-    states = keep.read(straight).states
+    states = retention.read_index(straight).states
     steps = read_record(straight / SFT_FILE, SftManifest).steps
-    assert [one.step for one in states if "every 5" in one.why] == list(range(5, steps + 1, 5))
-    assert sum("best reading" in one.why for one in states) == 1
-    assert sum("last 1" in one.why for one in states) == 1
+    assert [one.step for one in states if "every 5" in one.rules] == list(range(5, steps + 1, 5))
+    assert sum("best reading" in one.rules for one in states) == 1
+    assert sum("last 1" in one.rules for one in states) == 1
     for state in states:
-        folder = straight / keep.FOLDER / state.folder
+        folder = straight / retention.FOLDER / state.folder
         assert (folder / "adapter_config.json").is_file()
 
 
 def test_a_run_is_not_continued_with_another_config(config: SftConfig, tmp_path: Path, tiny: Path) -> None:
     assert run(config, tmp_path, die_at="step:5") == KILLED
-    with pytest.raises(MedctxError, match=r"was begun with learning_rate=0\.005, not 0\.1"):
+    with pytest.raises(MedctxError, match=r"was started with learning_rate=0\.005, not 0\.1"):
         sft.train(config.model_copy(update={"learning_rate": 0.1}), tmp_path)
     assert configs.load(SftConfig, tmp_path / "config.yaml").learning_rate == 0.005

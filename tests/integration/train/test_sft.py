@@ -9,8 +9,7 @@ from medctx.io.digest import of_weights
 from medctx.io.jsonl import read_records
 from medctx.schemas.sft import TRAINING_LOG, StepLog
 from medctx_train.checkpoints import training_state as checkpoint
-from medctx_train.checkpoints.merge import merge
-from medctx_train.config import MergeConfig, SftConfig
+from medctx_train.checkpoints.merge import MergeConfig, merge
 from medctx_train.sft.loop import learning_rate
 from medctx_train.sft.run import train
 from tests.support.made_training import settings
@@ -45,8 +44,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tiny: Path, mix: Path, tmp_path:
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    config = SftConfig(learning_rate=1.0, warmup=0.2)
-    rates = [learning_rate(config, step, 10) for step in range(10)]
+    rates = [learning_rate(1.0, 0.2, step, 10) for step in range(10)]
     assert rates[:2] == [0.5, 1.0]
     assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
     assert 0 < rates[-1] < 0.2

@@ -17,6 +17,7 @@ from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import encode
 from medctx_train.model import attention
 from medctx_train.model.attention import attention_implementation, packing_gap, packing_self_test, spread_rows
+from medctx_train.model.config import Attention
 from medctx_train.model.load import load_model
 from tests.support.made_training import dialogue
 
@@ -52,13 +53,13 @@ def test_packed_loss_is_unpacked_loss(tiny: Path, rows: list[PackedRow], backend
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("wanted", ["flash", "flex", "sdpa"])
-def test_packed_loss_is_unpacked_loss_on_a_gpu(tiny: Path, rows: list[PackedRow], retained_steps: attention.Attention) -> None:
-    model = load_model(tiny, "bf16", attention=attention_implementation(retained_steps)).to("cuda")
+def test_packed_loss_is_unpacked_loss_on_a_gpu(tiny: Path, rows: list[PackedRow], wanted: Attention) -> None:
+    model = load_model(tiny, "bf16", attention=attention_implementation(wanted)).to("cuda")
     assert packing_self_test(model, rows, 0.1) < 0.1
 
 
 def test_attention_without_a_mask_stops_the_run(tiny: Path, rows: list[PackedRow]) -> None:
-    with pytest.raises(MedctxError, match=r"Packed samples see each other: the loss of sample 'd\d+' differs by \d"):
+    with pytest.raises(MedctxError, match=r"attend to each other: the loss of sample 'd\d+' differs by \d"):
         packing_self_test(sharp(tiny, "medctx_leaking"), rows, 0.1)
 
 
@@ -75,7 +76,7 @@ def test_positions_that_hide_the_boundaries_stop_the_run(tiny: Path, rows: list[
             straight = torch.arange(position_ids.shape[1])[None]
             return model(position_ids=straight, **inputs)
 
-    with pytest.raises(MedctxError, match="Packed samples see each other"):
+    with pytest.raises(MedctxError, match="Packed samples attend to each other"):
         packing_self_test(Leaking(), rows, 0.1)
 
 

@@ -15,10 +15,9 @@ from medctx.schemas.sft import MERGE_FILE
 from medctx.text import tokenizer
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints import merge as merging
-from medctx_train.checkpoints.lora_math import merged
-from medctx_train.checkpoints.merge import merge
-from medctx_train.checkpoints.sharded import INDEX, opened, write
-from medctx_train.config import MergeConfig
+from medctx_train.checkpoints.lora_math import merged_weight
+from medctx_train.checkpoints.merge import MergeConfig, merge
+from medctx_train.checkpoints.sharded import INDEX, open_checkpoint, write_checkpoint
 from tests.support.made_adapters import adapted, gap, logits, make, whole
 
 KINDS: dict[str, dict[str, object]] = {
@@ -61,20 +60,20 @@ def test_the_sum_is_rounded_once(tiny: Path, tmp_path: Path) -> None:
     for name, weight in out.items():
         pair = pairs.get(name.removesuffix(".weight"))
         assert weight.dtype == torch.bfloat16
-        assert weight.equal(base[name] if pair is None else merged(base[name], pair).bfloat16())
+        assert weight.equal(base[name] if pair is None else merged_weight(base[name], pair).bfloat16())
 
 
 def test_a_base_in_shards_is_merged_shard_by_shard(strong: Path, tmp_path: Path) -> None:
     parts = tmp_path / "parts"
     parts.mkdir()
-    with opened(strong) as source:
-        write(source, strong, parts, shard_bytes=50_000)
+    with open_checkpoint(strong) as source:
+        write_checkpoint(source, strong, parts, shard_bytes=50_000)
     assert len(list(parts.glob("model-*.safetensors"))) > 3
     adapter = make(parts, tmp_path / "run")
     out = merge(MergeConfig(adapter=adapter), tmp_path / "merged")
     assert gap(logits(whole(out)), logits(adapted(strong, adapter))) < 1e-3
     next(iter(sorted(parts.glob("model-*.safetensors")))).unlink()
-    with pytest.raises(MedctxError, match="lacks the shard"), opened(parts):
+    with pytest.raises(MedctxError, match="lacks the shard"), open_checkpoint(parts):
         pass
 
 
@@ -95,11 +94,11 @@ class Counting:
 
 
 def test_each_tensor_is_read_once_and_no_shard_is_larger_than_told(strong: Path, tmp_path: Path) -> None:
-    with opened(strong) as stored:
+    with open_checkpoint(strong) as stored:
         source = Counting(stored)
-        write(source, strong, tmp_path, shard_bytes=40_000)  # type: ignore[arg-type]
-        assert sorted(source.reads) == sorted(stored.forms)
-        largest = max(form.bytes for form in stored.forms.values())
+        write_checkpoint(source, strong, tmp_path, shard_bytes=40_000)  # type: ignore[arg-type]
+        assert sorted(source.reads) == sorted(stored.specs)
+        largest = max(spec.bytes for spec in stored.specs.values())
     for file in tmp_path.glob("model-*.safetensors"):
         assert sum(tensor.nbytes for tensor in load_file(file).values()) <= max(40_000, largest)
     index = json.loads((tmp_path / INDEX).read_text())["weight_map"]
@@ -138,7 +137,7 @@ def test_a_merge_that_is_stopped_leaves_no_model(strong: Path, tmp_path: Path, m
 
 def test_an_adapter_of_another_base_is_refused(strong: Path, tiny: Path, tmp_path: Path) -> None:
     adapter = make(strong, tmp_path / "run")
-    with pytest.raises(MedctxError, match=r"was trained on .* name the base it was trained on"):
+    with pytest.raises(MedctxError, match=r"was trained on .* set base to the model it was trained on"):
         merge(MergeConfig(base=str(tiny), adapter=adapter), tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 

@@ -21,12 +21,12 @@ from medctx.model.rope import FILE
 from medctx.schemas.result import RESULT_FILE
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx_train.checkpoints import adapter as adapters
-from medctx_train.checkpoints.lora_math import update
-from medctx_train.checkpoints.merge import merge
-from medctx_train.checkpoints.sharded import open_checkpoint, write
+from medctx_train.checkpoints.lora_math import low_rank_update
+from medctx_train.checkpoints.merge import MergeConfig, merge
+from medctx_train.checkpoints.sharded import open_checkpoint, write_checkpoint
 from medctx_train.cli import main
-from medctx_train.config import MergeConfig
-from medctx_train.model.rope import RopeSettings, overrides
+from medctx_train.model.config import RopeSettings
+from medctx_train.model.rope import overrides
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
 from medctx_train.repair.run import repair
 from tests.support.made_adapters import adapted, gap, logits, make, whole
@@ -147,12 +147,12 @@ def test_the_ends_of_an_interpolation_are_the_models_bit_by_bit(
     parts = tmp_path / "parts"
     parts.mkdir()
     with open_checkpoint(tuned) as source:
-        write(source, tuned, parts, shard_bytes)
+        write_checkpoint(source, tuned, parts, shard_bytes)
     for t, end in ((0, strong), (1, tuned)):
         repair(InterpolateConfig(base=str(strong), tuned=str(parts), t=t), tmp_path / str(t))
-        found, retained_steps = weights(tmp_path / str(t) / "model"), weights(end)
-        assert found.keys() == retained_steps.keys()
-        assert all(found[name].equal(retained_steps[name]) for name in retained_steps)
+        found, expected = weights(tmp_path / str(t) / "model"), weights(end)
+        assert found.keys() == expected.keys()
+        assert all(found[name].equal(expected[name]) for name in expected)
 
 
 @ONCE
@@ -164,8 +164,8 @@ def test_between_the_ends_every_weight_is_the_weighted_mean(
     repair(InterpolateConfig(base=str(strong), tuned=str(tuned), t=t), out)
     first, second = weights(strong), weights(tuned)
     for name, weight in weights(out / "model").items():
-        retained_steps = (1 - t) * first[name].double() + t * second[name].double()
-        torch.testing.assert_close(weight.double(), retained_steps, rtol=1e-6, atol=1e-6)
+        expected = (1 - t) * first[name].double() + t * second[name].double()
+        torch.testing.assert_close(weight.double(), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -179,7 +179,7 @@ def test_interpolating_towards_an_adapter_is_scaling_it(
 
 
 def deltas(adapter: Path) -> dict[str, torch.Tensor]:
-    return {module: update(pair) for module, pair in adapters.load(adapter).pairs.items()}
+    return {module: low_rank_update(pair) for module, pair in adapters.load(adapter).pairs.items()}
 
 
 @pytest.mark.parametrize("method", ["linear", "cat", "svd"])
@@ -204,8 +204,8 @@ def test_cat_is_the_weighted_sum_of_the_updates(two: tuple[Path, Path], tmp_path
     repair(CombineConfig(adapters=two, shares=(0.7, -0.4), method="cat"), tmp_path)
     first, second = deltas(two[0]), deltas(two[1])
     for module, found in deltas(tmp_path / "adapter").items():
-        retained_steps = 0.7 * first[module] - (0.4 * second[module] if module in second else 0)
-        torch.testing.assert_close(found, retained_steps, rtol=1e-4, atol=1e-5)
+        expected = 0.7 * first[module] - (0.4 * second[module] if module in second else 0)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def reference(base: Path, two: tuple[Path, Path], **options: object) -> dict[str, torch.Tensor]:
@@ -232,8 +232,8 @@ def test_every_method_gives_what_peft_gives_on_the_whole_model(
     expected = reference(strong, two, combination_type=method, density=density)
     found = deltas(tmp_path / "adapter")
     assert found.keys() == expected.keys()
-    for module, retained_steps in expected.items():
-        torch.testing.assert_close(found[module], retained_steps, rtol=1e-3, atol=1e-4)
+    for module, product in expected.items():
+        torch.testing.assert_close(found[module], product, rtol=1e-3, atol=1e-4)
 
 
 def test_what_dare_drops_is_drawn_from_the_seed(two: tuple[Path, Path], tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_positions_an_adapter_was_trained_with_stay_with_it(strong: Path, tmp_pa
         assert settled.rope_parameters["factor"] == 2
         assert settled.max_position_embeddings == 2 * AutoConfig.from_pretrained(strong).max_position_embeddings
     plain = make(strong, tmp_path / "plain")
-    with pytest.raises(MedctxError, match="with different positions"):
+    with pytest.raises(MedctxError, match="with different rotary positions"):
         repair(CombineConfig(adapters=(plain, adapter)), tmp_path / "out")
 
 

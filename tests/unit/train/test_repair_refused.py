@@ -29,7 +29,7 @@ def test_restoring_is_refused_where_there_is_nothing_or_all_to_restore(strong: P
     with pytest.raises(MedctxError, match="changes no query or key"):
         repair(RestoreQkConfig(adapter=values), tmp_path / "out")
     queries = make(strong, tmp_path / "queries", target_modules=["q_proj", "k_proj"])
-    with pytest.raises(MedctxError, match="restored it is its base"):
+    with pytest.raises(MedctxError, match="restoring them gives the base itself"):
         repair(RestoreQkConfig(adapter=queries), tmp_path / "out")
 
 

@@ -17,8 +17,9 @@ import pytest
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
 from medctx_train.data.tokenize import encode
-from medctx_train.model.base import EMBEDDED, prepare
-from tests.unit.train.test_encode import trained
+from medctx_train.model.base import prepare
+from medctx_train.model.config import EMBEDDED
+from tests.unit.train.test_tokenize import trained_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -73,7 +74,7 @@ def tokens(tiny: Path) -> PreTrainedTokenizerBase:
 )
 def test_loss_is_on_the_answers_alone(tokens: PreTrainedTokenizerBase, name: str, samples: list[list[str]]) -> None:
     tokens.chat_template = template(name)
-    assert [trained(tokens, sample) for sample in encode(tokens, TALK)] == samples
+    assert [trained_texts(tokens, sample) for sample in encode(tokens, TALK)] == samples
 
 
 @pytest.mark.slow
@@ -81,7 +82,7 @@ def test_loss_is_on_the_answers_alone_under_the_embedded_models_own_template() -
     folder, _ = prepare(EMBEDDED)
     real = tokenizer.load(folder)
     (sample,) = encode(real, TALK)
-    assert trained(real, sample) == ["The pancreas.<|im_end|>\n", "The liver.<|im_end|>\n"]
+    assert trained_texts(real, sample) == ["The pancreas.<|im_end|>\n", "The liver.<|im_end|>\n"]
     whole = real.apply_chat_template([{"role": one.role, "content": one.content} for one in TALK.turns])["input_ids"]
     assert list(sample.ids) == list(whole)
 
@@ -115,7 +116,7 @@ def trl_mask(tokens: PreTrainedTokenizerBase, name: str) -> list[str]:
 )
 def test_trl_marks_the_same_answers(tokens: PreTrainedTokenizerBase, name: str, prompted: str) -> None:
     tokens.chat_template = template(name)
-    ours = [stretch for sample in encode(tokens, TALK) for stretch in trained(tokens, sample)]
+    ours = [stretch for sample in encode(tokens, TALK) for stretch in trained_texts(tokens, sample)]
     assert trl_mask(tokens, name) == [prompted + stretch for stretch in ours]
 
 

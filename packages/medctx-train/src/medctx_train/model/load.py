@@ -35,6 +35,18 @@ def _nf4() -> BitsAndBytesConfig:
     )
 
 
+def _keep_differentiable(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for inference when the model is evaluated between training steps.
+
+    On a CPU with AVX512-BF16, the first forward pass in evaluation mode (the self-test, a probe) would convert the
+    weights to a layout for which there is no backward pass: gradients would then miss every path through the base's
+    layers, without an error.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def load_config(folder: Path, scaling: RopeSettings) -> tuple[PreTrainedConfig, rope_files.RopeOverrides | None]:
     """Return the config of a model folder with its rotary positions scaled, and the keys that were changed."""
     from transformers import AutoConfig
@@ -74,4 +86,6 @@ def load_model(
     if config is not None:
         options["config"] = config
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention, **options)
+    if precision == "nf4":
+        _keep_differentiable(model)
     return model

@@ -20,16 +20,17 @@ from medctx.process import cpu as processor
 from medctx.schemas.records import Dialogue, Turn
 from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx_train.config import SftConfig
-from medctx_train.data.packing import Row, tensors
-from medctx_train.data.tokenize import Encoded
+from medctx_train.data.packing import PackedRow, row_tensors
+from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
-from medctx_train.estimate import throughput as rates
+from medctx_train.estimate import throughput
 from medctx_train.estimate.estimate import estimate
-from medctx_train.estimate.model_stats import memory, outline
-from medctx_train.model.base import EMBEDDED
+from medctx_train.estimate.model_stats import estimate_memory, model_stats
+from medctx_train.model.config import EMBEDDED
 from medctx_train.model.loss import row_losses
-from medctx_train.model.setup import load_trainee, trained
+from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.sft.run import train
+from medctx_train.sft.setup import set_up_model, trainable_parameters
 from tests.support.made_training import settings
 
 TOKENS = 512
@@ -68,34 +69,36 @@ def dialogue_of(number: int, answer: str) -> Dialogue:
     return Dialogue(id=f"d{number}", domain="general", source="made", turns=turns)
 
 
-def row_of(members: int) -> Row:
+def row_of(members: int) -> PackedRow:
     """A full row, half of whose tokens carry loss."""
     size = TOKENS // members
     half = size // 2
     ids = tuple(range(5, 5 + size))
-    return Row(tuple(Encoded(str(n), "made", ids, (False,) * half + (True,) * half) for n in range(members)))
+    return PackedRow(
+        tuple(EncodedSample(str(n), "made", ids, (False,) * half + (True,) * half) for n in range(members))
+    )
 
 
-def kept_bytes(model: torch.nn.Module, accelerator: launch.Accelerator, row: Row) -> int:  # type: ignore[name-defined]
+def kept_bytes(model: torch.nn.Module, accelerator: launch.Accelerator, row: PackedRow) -> int:  # type: ignore[name-defined]
     """What autograd keeps of a row beside the weights themselves."""
     own = {one.untyped_storage().data_ptr() for one in (*model.parameters(), *model.buffers())}
     held: list[torch.Tensor] = []
     keeping = torch.autograd.graph.saved_tensors_hooks(lambda one: held.append(one) or one, lambda one: one)
     with keeping, accelerator.autocast():
-        losses = row_losses(model, tensors(row))
+        losses = row_losses(model, row_tensors(row))
     storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in held}
     assert losses.requires_grad
     return sum(size for place, size in storages.items() if place not in own)
 
 
-def all_kept(config: SftConfig, folder: Path, rows: Sequence[Row]) -> tuple[int, int]:
+def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tuple[int, int]:
     """What is kept of the first row, and how many numbers are trained."""
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = launch.start(config)
-    model, _ = load_trainee(config, folder, rows, accelerator)
-    return kept_bytes(model, accelerator, rows[0]), sum(one.numel() for one in trained(model).values())
+    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    model, _ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
+    return kept_bytes(model, accelerator, rows[0]), sum(one.numel() for one in trainable_parameters(model).values())
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -106,8 +109,8 @@ def test_activations_and_what_is_trained_are_foretold(
     values = {"base": str(wide), "mix": mix, "row_tokens": TOKENS, "autocast": "bf16", **METHODS[method]}
     config = SftConfig.model_validate(values)
     rows = [row_of(4)]
-    found = outline(config, wide)
-    needed = memory(config, found, rows, gpu=False)
+    found = model_stats(config, wide)
+    needed = estimate_memory(config, found, rows, gpu=False)
     kept, numbers = all_kept(config, wide, rows)
     assert found.trained.parameters == numbers
     assert needed is not None
@@ -115,7 +118,7 @@ def test_activations_and_what_is_trained_are_foretold(
         # Kept are the layers' inputs alone; one layer computed again comes on top.
         assert kept < needed.activations
         config = config.model_copy(update={"gradient_checkpointing": False})
-        whole = memory(config, found, rows, gpu=False)
+        whole = estimate_memory(config, found, rows, gpu=False)
         assert whole is not None and needed.activations < 0.5 * whole.activations
     else:
         assert needed.activations == pytest.approx(kept, rel=0.1)
@@ -123,11 +126,15 @@ def test_activations_and_what_is_trained_are_foretold(
 
 def test_a_mask_per_layer_is_what_long_rows_cost_without_flash_attention(wide: Path, mix: Path) -> None:
     config = SftConfig.model_validate({"base": str(wide), "mix": mix, "row_tokens": 8192})
-    size = outline(config, wide).size
+    size = model_stats(config, wide).size
     assert size is not None
     told = Training(trained=linear_layers(size, 16), row_tokens=8192, loss_tokens=64)
     masked, flash = (activation_bytes(size, told.model_copy(update={"masked": one})) for one in (True, False))
     assert masked - flash == size.layers * 2 * 8192**2
+
+
+def last(config: SftConfig) -> throughput.ThroughputRecord | None:
+    return throughput.last_record(config.base, config.method, config.row_tokens)
 
 
 @pytest.fixture
@@ -140,7 +147,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
     bare = cache / "bare"
     shutil.copytree(tiny, bare, ignore=shutil.ignore_patterns("*.safetensors"))
-    told = estimate(settings(bare, mix), flops=1e9)
+    told = estimate(settings(bare, mix), flop_per_second=1e9)
     assert told.steps == told.rows == 7
     assert told.peak_memory is not None
     assert told.memory is not None
@@ -151,7 +158,7 @@ def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
 
 def test_what_a_run_did_is_what_was_planned(tiny: Path, mix: Path, cache: Path) -> None:
     config = settings(tiny, mix, epochs=2, gradient_checkpointing=True)
-    told = estimate(config, flops=1e9)
+    told = estimate(config, flop_per_second=1e9)
     done = train(config, cache / "run")
     assert (told.tokens, told.loss_tokens, told.steps) == (done.tokens, done.loss_tokens, done.steps)
     assert told.flop == pytest.approx(done.flop_per_second * done.seconds)
@@ -162,8 +169,9 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
 ) -> None:
     config = settings(tiny, mix, name="before")
     assert "matrix products" in estimate(config).time_assumed
-    monkeypatch.setattr(rates, "FEWEST_SECONDS", 0.0)
+    monkeypatch.setattr(throughput, "MIN_SECONDS", 0.0)
     done = train(config, cache / "run")
+    throughput.record_throughput(config, done)
     told = estimate(config)
     assert told.flop_per_second == pytest.approx(done.flop_per_second)
     assert told.seconds == pytest.approx(done.seconds)
@@ -173,8 +181,8 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
 
 def test_a_rate_torn_by_a_kill_is_passed_over(tiny: Path, mix: Path, cache: Path) -> None:
     (cache / "cache").mkdir()
-    (cache / "cache" / "training-rates.jsonl").write_text('{"machine": "som')
-    assert rates.recalled(settings(tiny, mix)) is None
+    (cache / "cache" / "training-throughput.jsonl").write_text('{"machine": "som')
+    assert last(settings(tiny, mix)) is None
 
 
 def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: Path, cache: Path) -> None:
@@ -183,14 +191,14 @@ def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: 
     runs = [("first", config.row_tokens), ("second", config.row_tokens), ("third", long), ("fourth", long)]
     (cache / "cache").mkdir()
     lines = [
-        rates.Rate(
-            machine=rates.machine(), base=config.base, method=config.method, row_tokens=row_tokens, run=run,
+        throughput.ThroughputRecord(
+            machine=throughput.machine_name(), base=config.base, method=config.method, row_tokens=row_tokens, run=run,
             seconds=60.0, flop_per_second=1e9,
         ).model_dump_json()
         for run, row_tokens in runs
     ]  # fmt: skip
-    (cache / "cache" / "training-rates.jsonl").write_text("\n".join(lines) + "\n")
-    asked = {tokens: rates.recalled(settings(tiny, mix, row_tokens=tokens)) for tokens in (config.row_tokens, 8)}
+    (cache / "cache" / "training-throughput.jsonl").write_text("\n".join(lines) + "\n")
+    asked = {tokens: last(settings(tiny, mix, row_tokens=tokens)) for tokens in (config.row_tokens, 8)}
     assert {tokens: found.run if found else "" for tokens, found in asked.items()} == {
         config.row_tokens: "second",
         8: "fourth",
@@ -201,7 +209,7 @@ def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medctx_train.estimate.model_stats.of_config", lambda _: None)
-    told = estimate(settings(tiny, mix), flops=1e9)
+    told = estimate(settings(tiny, mix), flop_per_second=1e9)
     assert told.peak_memory is None
     assert "not known" in told.memory_assumed
     assert told.seconds > 0
@@ -221,6 +229,6 @@ def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     subprocess.run([*command, "--out", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
     done = read_record(tmp_path / "run" / SFT_FILE, SftManifest)
-    told = estimate(config, flops=1e9)
+    told = estimate(config, flop_per_second=1e9)
     assert told.peak_memory is not None
     assert 0.75 < told.peak_memory / done.peak_memory < 1.33

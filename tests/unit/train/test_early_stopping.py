@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medctx_train.probe.early_stopping import betting_wealth, exceeds_margin, cluster_losses
+from medctx_train.probe.early_stopping import betting_wealth, cluster_losses, exceeds_margin
 
 
 def losses(rng: Random, items: int, lost: float, gained: float) -> list[float]:
@@ -21,13 +21,13 @@ def test_a_run_that_lost_just_the_margin_is_stopped_in_at_most_one_of_twenty() -
     """Also where the looks are independent of each other, which is the worst case for their sum."""
     rng = Random(1)
     for margin, lost in ((0.05, 0.10), (0.05, 0.05), (0.20, 0.30)):
-        false_alarms = sum(stops(rng, 60, lost, lost - margin, margin, looks=10) for _ in range(200))
+        false_alarms = sum(stops(rng, 60, lost, lost - margin, margin, 10) for _ in range(200))
         assert false_alarms <= 0.05 * 200 + 2 * (0.05 * 0.95 * 200) ** 0.5
 
 
 def test_a_collapse_is_seen_at_the_first_look() -> None:
     rng = Random(2)
-    seen = sum(exceeds_margin(losses(rng, 80, 0.45, 0.05), 0.05, 0.05, looks=10) for _ in range(200))
+    seen = sum(exceeds_margin(losses(rng, 80, 0.45, 0.05), 0.05, 0.05, 10) for _ in range(200))
     assert seen > 190
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Role, Turn
 from medctx.text import tokenizer
-from medctx_train.data.overlong import split_exchanges, fit_to_row
+from medctx_train.data.overlong import fit_to_row, split_exchanges
 from medctx_train.data.tokenize import encode
 from tests.support.made_training import dialogue
 
@@ -42,7 +42,7 @@ def test_dropping_leaves_nothing_of_it(tiny: Path) -> None:
 
 
 def test_one_exchange_that_does_not_fit_cannot_be_split(tiny: Path) -> None:
-    with pytest.raises(MedctxError, match="one exchange of it alone does not fit"):
+    with pytest.raises(MedctxError, match="one of its exchanges alone does not fit"):
         fit_to_row(tokenizer.load(tiny), dialogue(5, turns=3), 10, "split")
 
 

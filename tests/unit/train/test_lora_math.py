@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
-from medctx_train.checkpoints.lora_math import LoraPair, merged, scaled, update
+from medctx_train.checkpoints.lora_math import LoraPair, low_rank_update, merged_weight, scale_pair
 
 
 def draw(seed: int, dora: bool) -> tuple[torch.Tensor, LoraPair]:
@@ -22,30 +22,30 @@ def draw(seed: int, dora: bool) -> tuple[torch.Tensor, LoraPair]:
 @given(seed=st.integers(0, 10_000), alpha=st.floats(0, 1), dora=st.booleans())
 def test_scaling_moves_the_weight_a_share_of_the_way(seed: int, alpha: float, dora: bool) -> None:
     weight, pair = draw(seed, dora)
-    retained_steps = weight + alpha * (merged(weight, pair) - weight)
-    found = merged(weight, scaled(pair, alpha, weight))
-    torch.testing.assert_close(found, retained_steps, rtol=1e-4, atol=1e-4)
+    expected = weight + alpha * (merged_weight(weight, pair) - weight)
+    found = merged_weight(weight, scale_pair(pair, alpha, weight))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10_000), dora=st.booleans())
 def test_scaling_by_one_changes_no_bit_and_by_nothing_gives_the_base(seed: int, dora: bool) -> None:
     weight, pair = draw(seed, dora)
-    assert scaled(pair, 1, weight) is pair
-    torch.testing.assert_close(merged(weight, scaled(pair, 0, weight)), weight, rtol=1e-5, atol=1e-6)
+    assert scale_pair(pair, 1, weight) is pair
+    torch.testing.assert_close(merged_weight(weight, scale_pair(pair, 0, weight)), weight, rtol=1e-5, atol=1e-6)
 
 
 def test_under_dora_scaling_b_alone_is_wrong() -> None:
     weight, pair = draw(1, dora=True)
     naive = LoraPair(pair.a, 0.5 * pair.b, pair.scaling, pair.magnitude)
-    retained_steps = weight + 0.5 * (merged(weight, pair) - weight)
-    assert (merged(weight, naive) - retained_steps).abs().max() > 0.1
+    expected = weight + 0.5 * (merged_weight(weight, pair) - weight)
+    assert (merged_weight(weight, naive) - expected).abs().max() > 0.1
 
 
 def test_a_row_without_length_is_refused_with_a_way_out() -> None:
     weight, pair = draw(1, dora=True)
     assert pair.magnitude is not None
     # A magnitude turned round: at half the way the row is its base's less as much again.
-    turned = LoraPair(pair.a, pair.b, pair.scaling, -(weight + update(pair)).norm(dim=1))
+    turned = LoraPair(pair.a, pair.b, pair.scaling, -(weight + low_rank_update(pair)).norm(dim=1))
     with pytest.raises(MedctxError, match="write=model"):
-        scaled(turned, 0.5, weight)
+        scale_pair(turned, 0.5, weight)

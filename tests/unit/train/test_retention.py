@@ -7,7 +7,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from medctx.io.jsonl import write_text
-from medctx_train.probe import retention as keep
+from medctx_train.probe import retention
 from medctx_train.probe.config import RetentionSettings
 from medctx_train.probe.probe import ProbeAnswer, ProbeResult
 from medctx_train.probe.retention import retained_steps
@@ -56,13 +56,15 @@ def test_a_run_killed_after_a_checkpoint_still_has_what_it_will_want(
 
 def test_the_list_names_only_whole_folders_and_the_others_go(tmp_path: Path) -> None:
     for step in (10, 20, 30):
-        write_text(tmp_path / "kept" / keep.name_of(step) / "weights", "x")
-    keep.list_states(tmp_path, {10: ("every 10",), 20: ("every 10", "best reading"), 40: ("last 1",)}, [probe(20, 4)])
-    listed = keep.read(tmp_path).states
-    assert [(one.step, one.folder, one.why) for one in listed] == [
+        write_text(tmp_path / "retained" / retention.state_folder(step) / "weights", "x")
+    retention.write_index(
+        tmp_path, {10: ("every 10",), 20: ("every 10", "best reading"), 40: ("last 1",)}, [probe(20, 4)]
+    )
+    listed = retention.read_index(tmp_path).states
+    assert [(state.step, state.folder, state.rules) for state in listed] == [
         (10, "step-10", ("every 10",)),
         (20, "step-20", ("every 10", "best reading")),
     ]
     assert listed[1].probe["probe.reading"] == 0.4
-    keep.drop_others(tmp_path)
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["kept.json", "step-10", "step-20"]
+    retention.remove_unlisted(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "retained").iterdir()) == ["index.json", "step-10", "step-20"]

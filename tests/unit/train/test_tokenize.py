@@ -8,7 +8,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
-from medctx_train.data.tokenize import Encoded, encode
+from medctx_train.data.tokenize import EncodedSample, encode
 from tests.support.made_training import dialogue
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FORGETFUL = (
 )
 
 
-def trained(tokens: PreTrainedTokenizerBase, sample: Encoded) -> list[str]:
+def trained_texts(tokens: PreTrainedTokenizerBase, sample: EncodedSample) -> list[str]:
     """The stretches of a sample that carry loss, as text."""
     stretches: list[list[int]] = [[]]
     for token, carries in zip(sample.ids, sample.carries_loss, strict=True):
@@ -41,7 +41,7 @@ def test_a_template_that_forgets_reasoning_gives_each_answer_its_own_sample(tiny
     assert tokens.decode(first.ids) == (
         "<|user|>What is a finding in disease 3-0?<|end|><|assistant|><think></think>Finding 8.<|end|>"
     )
-    assert trained(tokens, first) == trained(tokens, second) == ["<think></think>Finding 8.<|end|>"]
+    assert trained_texts(tokens, first) == trained_texts(tokens, second) == ["<think></think>Finding 8.<|end|>"]
     assert "<|assistant|>Finding 8.<|end|><|user|>" in tokens.decode(second.ids)
 
 
@@ -55,7 +55,7 @@ def test_the_last_answer_alone_is_one_sample_whatever_the_template_forgets(tiny:
 def test_a_template_whose_answers_do_not_follow_its_prompt_is_refused(tiny: Path) -> None:
     tokens = tokenizer.load(tiny)
     tokens.chat_template = "{{ messages|length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    with pytest.raises(MedctxError, match="otherwise than after the prompt it asks with"):
+    with pytest.raises(MedctxError, match="does not write the answers of Dialogue .d1. after its generation prompt"):
         encode(tokens, dialogue(1, turns=2))
 
 
@@ -68,7 +68,7 @@ def test_tokens_and_text_of_a_sample_agree(tiny: Path) -> None:
     )
     (sample,) = encode(tokens, Dialogue(id="a", domain="general", source="s", turns=turns))
     assert tokens.decode(sample.ids) == "<|system|>Be brief.<|end|><|user|>Ä?<|end|><|assistant|>é<|end|>"
-    assert trained(tokens, sample) == ["é<|end|>"]
+    assert trained_texts(tokens, sample) == ["é<|end|>"]
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
