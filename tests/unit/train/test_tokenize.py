@@ -55,7 +55,7 @@ def test_the_last_answer_alone_is_one_sample_whatever_the_template_forgets(tiny:
 def test_a_template_whose_answers_do_not_follow_its_prompt_is_refused(tiny: Path) -> None:
     tokens = tokenizer.load(tiny)
     tokens.chat_template = "{{ messages|length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    with pytest.raises(MedctxError, match="does not write the answers of Dialogue .d1. after its generation prompt"):
+    with pytest.raises(MedctxError, match=r"does not write the answers of Dialogue .d1. after its generation prompt"):
         encode(tokens, dialogue(1, turns=2))
 
 

@@ -44,7 +44,7 @@ def _keep_differentiable(model: PreTrainedModel) -> None:
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def load_config(folder: Path, scaling: RopeSettings) -> tuple[PreTrainedConfig, rope_files.RopeOverrides | None]:
