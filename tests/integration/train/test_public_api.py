@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import medctx_train
+from tests.support.made_training import settings
 
 
 def example() -> str:
@@ -40,3 +41,15 @@ def test_every_public_name_exists() -> None:
     assert all(getattr(medctx_train, name) for name in medctx_train.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = medctx_train.nothing
+
+
+def test_two_runs_of_one_process_may_differ_in_precision(
+    tiny: Path, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDCTX_TRACKING", "off")
+    losses = [
+        medctx_train.train(settings(tiny, mix, autocast=autocast), tmp_path / autocast).first_loss
+        for autocast in ("no", "bf16")
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
+    assert losses[0] != losses[1]

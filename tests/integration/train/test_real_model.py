@@ -54,5 +54,5 @@ def test_packed_loss_is_unpacked_loss(row: PackedRow) -> None:
 
 def test_a_leak_is_seen_at_the_default_limit(row: PackedRow) -> None:
     folder, _ = prepare(EMBEDDED)
-    with pytest.raises(MedctxError, match="Packed samples see each other"):
+    with pytest.raises(MedctxError, match="Packed samples attend to each other"):
         packing_self_test(load_model(folder, attention="medctx_leaking_real"), [row], SftConfig().max_packing_gap)

@@ -41,7 +41,7 @@ def test_training_goes_on_from_an_adapter_with_its_rank_and_modules(strong: Path
 
 def test_an_adapter_of_another_base_is_not_trained_further(strong: Path, tiny: Path, mix: Path, tmp_path: Path) -> None:
     first = make(strong, tmp_path / "first")
-    with pytest.raises(MedctxError, match="name the base it was trained on"):
+    with pytest.raises(MedctxError, match="set base to the model it was trained on"):
         train(settings(tiny, mix, start_adapter=first), tmp_path / "run")
 
 

@@ -58,10 +58,13 @@ def join(*, bf16: bool, max_grad_norm: float) -> Accelerator:
     """
     import torch
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedType
 
     console.quiet = not is_main()
     _require_processes()
+    # accelerate keeps the precision of the first run of a process and refuses another one.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=not torch.cuda.is_available())
     require_sharding(accelerator)
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
