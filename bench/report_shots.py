@@ -11,7 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx.schemas.report import Recipe
-from medctx_eval.report import ReportConfig, build
+from medctx_eval.report.build import write_report
+from medctx_eval.report.config import ReportConfig
 from tests.support import chromium, synthetic_runs
 
 SEEDED = ("base", "1:0-0", "1:0-1", "1:1-0", "1:1-1", "0:1-0", "0:1-1", "0:1@10k-0", "0:1@20k-0")
@@ -31,7 +32,7 @@ def make(root: Path) -> Path:
         contamination=contamination_report,
         training=synthetic_runs.write_training(root, tuple(AMOUNTS)),
     )
-    build(folders, root / "report", config)
+    write_report(folders, root / "report", config)
     return root / "report" / "report.html"
 
 

@@ -20,11 +20,11 @@ from medctx.io.jsonl import write_records
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamCard, ExamManifest
 from medctx.schemas.records import Axis, Book, ExamItem, Judged, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.report import ReportConfig
 from medctx_eval.report.build import publish
 from medctx_eval.report.compute import compute
+from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import collect
-from medctx_eval.report.load.exam_contents import book_facts, items_of
+from medctx_eval.report.load.exam_contents import book_outlines, items_of
 
 CELLS = ("base", "1:0", "9:1", "4:1", "1:1", "1:4", "0:1")
 LENGTHS, DEPTHS = (512, 2048, 8192), ("0", "0.5", "1")
@@ -135,7 +135,7 @@ def main() -> None:
         fingerprints = [time.perf_counter()]
         collected = collect(folders)
         items = items_of(collected)
-        facts = book_facts(collected.runs[0])
+        facts = book_outlines(collected.runs[0])
         fingerprints.append(time.perf_counter())
         computed = compute(collected, config, items, facts)
         fingerprints.append(time.perf_counter())

@@ -43,7 +43,7 @@ def made(cells: int, items: int, clusters: int) -> Answers:
         correct=correct,
         wrong=~correct,
         abstained=nothing,
-        remembered=nothing,
+        from_memory=nothing,
         distractors=condition,
     )
 

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam, seeded_exam
 from medctx.schemas.records import Record
-from medctx.schemas.report import Accuracy, Difference
-from medctx_eval.power.power import Design, Disagreement, detectable, power
+from medctx.schemas.statistics import Accuracy, Difference
+from medctx_eval.power.power import Disagreement, ExamDesign, detectable, power
 from medctx_eval.stats.accuracy import accuracies
 from medctx_eval.stats.paired import differences
 
@@ -99,10 +99,10 @@ def _seen(right: Accuracy, nothing: Difference, gain: Difference, accuracy: floa
         _holds((nothing.low, nothing.high), 0.0),
         _holds((gain.low, gain.high), effect),
         _holds(gain.bootstrap, effect),
-        nothing.word != "ties with",
+        nothing.outcome() != "not told apart",
         nothing.p < 0.05,
         nothing.p_mcnemar < 0.05,
-        gain.word == "gains",
+        gain.outcome() == "gains",
     )
 
 
@@ -122,7 +122,7 @@ def single(clusters: int, icc: float, exams: int, draws: int, churn: float = CHU
     """Two models of one run each: exams without a difference, and with one that the plan finds in four of five."""
     rng = np.random.default_rng([clusters, round(100 * icc), round(100 * churn)])
     models = Disagreement(discordance=churn, icc=icc)
-    exam = Design(clusters=clusters, per_cluster=MEAN_SIZE, size_cv=SIZE_CV)
+    exam = ExamDesign(clusters=clusters, per_cluster=MEAN_SIZE, size_cv=SIZE_CV)
     effect = min(detectable(models, exam) or 1.0, 0.9 * churn)
     seen = []
     for _ in range(exams):
@@ -181,7 +181,7 @@ class Setting:
     seeds: int = 1
     deviation: float = 0.0
 
-    def measure(self, exams: int, draws: int) -> Row:
+    def measure_disagreement(self, exams: int, draws: int) -> Row:
         """Simulate ``exams`` exams, with ``draws`` of the bootstrap in each."""
         if self.seeds > 1:
             return seeded(self.clusters, self.seeds, self.deviation, exams, draws, self.icc)

@@ -52,7 +52,8 @@ class Verdict(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
-    front: tuple[ParetoPosition, ...] = ()
+    notes: tuple[str, ...] = ()
+    pareto: tuple[ParetoPosition, ...] = ()
     cards: tuple[Card, ...] = ()
 
 
@@ -115,8 +116,8 @@ def decision_of(decision: Verdict, cell: str) -> str:
     """The decision as one JSON text for the version of a cell: its own place on the front, and no other's. Where it is
     longer than a tag may be, the reason is cut, so that it stays JSON.
     """
-    told = decision.model_dump(mode="json", exclude={"cards", "front"})
-    told["place"] = next((one.model_dump(mode="json") for one in decision.front if one.cell == cell), None)
+    told = decision.model_dump(mode="json", exclude={"cards", "pareto", "notes"})
+    told["place"] = next((one.model_dump(mode="json") for one in decision.pareto if one.cell == cell), None)
     content = json.dumps(told)
     # Escapes count: the reason is halved until all fits.
     while len(content) > MAX_TAG_CHARS and told["reason"]:

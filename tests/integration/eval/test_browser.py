@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from medctx_eval.report import ReportConfig, build
+from medctx_eval.report.build import write_report
+from medctx_eval.report.config import ReportConfig
 from tests.support import chromium, synthetic_runs
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +36,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("browser")
     folders = synthetic_runs.write(root / "runs", facts=20, dossiers=12)
     training = synthetic_runs.write_training(root, ["1:0", "1:1", "0:1"])
-    build(folders, root / "out", ReportConfig(title="A study", draws=100, training=training))
+    write_report(folders, root / "out", ReportConfig(title="A study", draws=100, training=training))
     return root / "out" / "report.html"
 
 
@@ -45,7 +46,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hostile")
     folders = synthetic_runs.write(root / "runs", ("base", "1:1"), facts=12, dossiers=9, said=HOSTILE)
     synthetic_runs.write_paper(root / "runs", facts=12, dossiers=9, question=LONG)
-    build(folders, root / "out", ReportConfig(title=HOSTILE, draws=100, mode="generate"))
+    write_report(folders, root / "out", ReportConfig(title=HOSTILE, draws=100, mode="generate"))
     return root / "out" / "report.html"
 
 

@@ -34,14 +34,14 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(compare, [str(one) for one in arguments], env={"COLUMNS": "80"})
 
 
-def test_the_table_fits_eighty_columns_and_says_gains_loses_ties(runs: dict[str, Path]) -> None:
+def test_the_table_fits_eighty_columns_and_says_what_is_shown(runs: dict[str, Path]) -> None:
     found = call(*runs.values(), "--draws", "1000")
     assert found.exit_code == 0, found.output
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
     words = " ".join(found.stdout.split())
     assert "0:1 gains over base" in words
     assert "0:1 loses to base" in words
-    assert "1:1 ties with base" in words
+    assert "1:1 and base not" in words and "told apart" in words
     assert "knowledge" in words
     assert found.stdout.count("McNemar") == 2
     assert re.search(r"0:1 gains over base +knowledge +[+]22[.]5 +16[.]7 +<0[.]001 +<0[.]001", found.stdout)
@@ -52,9 +52,9 @@ def test_the_table_fits_eighty_columns_and_says_gains_loses_ties(runs: dict[str,
 def test_json_holds_every_number_of_the_table(runs: dict[str, Path]) -> None:
     found = json.loads(call(runs["base"], runs["0:1"], "--json", "--draws", "1000").stdout)
     assert (found["base"], found["mode"], found["draws"]) == ("base", "text", 1000)
-    assert [side["name"] for side in found["sides"]] == ["base", "0:1"]
+    assert [cell["name"] for cell in found["cells"]] == ["base", "0:1"]
     knowledge = next(one for one in found["differences"] if one["part"] == "knowledge")
-    assert knowledge["word"] == "gains"
+    assert knowledge["outcome"] == "gains"
     assert knowledge["p_holm"] >= knowledge["difference"]["p"]
     assert knowledge["difference"]["seeds"] == 1
     assert knowledge["difference"]["seed_error"] is None
@@ -91,7 +91,7 @@ def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
         update = {"model": f"tuned s{seed}", "cell": "tuned", "training_seed": seed}
         run_folder.write(tmp_path / f"s{seed}", run.manifest.model_copy(update=update), list(run.judged))
     found = compared([folders[0], tmp_path / "s0", tmp_path / "s1"], CONFIG)
-    assert [(side.name, len(side.runs)) for side in found.sides] == [("base", 1), ("tuned", 2)]
+    assert [(cell.name, len(cell.runs)) for cell in found.cells] == [("base", 1), ("tuned", 2)]
     reading = next(one for one in found.differences if one.part == "reading")
     assert reading.difference.seeds == 2
     assert reading.difference.seed_error is not None
@@ -200,17 +200,17 @@ def test_plan_shows_longhealth_and_states_its_assumptions() -> None:
 def test_plan_says_what_a_given_exam_sees() -> None:
     found = json.loads(planned("--delta", "5", "--clusters", "169", "--items-per-cluster", "4.2", "--icc", "0.05",
                                "--discordance", "0.3", "--json").stdout)  # fmt: skip
-    (sight,) = found["sights"]
+    (sight,) = found["exams"]
     assert sight["design"] == {"clusters": 169, "per_cluster": 4.2, "size_cv": 0.0}
     assert 0.05 < sight["detectable"] < 0.08
-    (need,) = found["needs"]
+    (need,) = found["needed"]
     assert need["items"] == pytest.approx(need["clusters"] * 4.2, abs=1)
 
 
 def test_plan_measures_what_two_runs_show(runs: dict[str, Path]) -> None:
     found = json.loads(planned("--delta", "5", "--runs", runs["base"], "--runs", runs["0:1"], "--json").stdout)
     own = compared([runs["base"], runs["0:1"]], CONFIG)
-    for sight in found["sights"]:
+    for sight in found["exams"]:
         seen = next(one.difference for one in own.differences if one.part == sight["exam"])
         assert sight["design"]["clusters"] == seen.clusters
         assert sight["detectable"] == pytest.approx(seen.detectable, rel=0.15)
@@ -220,9 +220,9 @@ def test_plan_measures_what_two_runs_show(runs: dict[str, Path]) -> None:
 def test_plan_refuses_what_it_cannot_know(runs: dict[str, Path]) -> None:
     for arguments, sentence in (
         (("--delta", "30"), "cannot differ by 30 points"),
-        (("--delta", "3", "--clusters", "20"), "give --items-per-cluster too"),
+        (("--delta", "3", "--clusters", "20"), "pass --items-per-cluster too"),
         (("--delta", "3", "--runs", runs["base"]), "give two"),
-        (("--delta", "3", "--runs", runs["base"], "--icc", "0.1"), "give one or the other"),
+        (("--delta", "3", "--runs", runs["base"], "--icc", "0.1"), "pass either --runs or those two"),
     ):
         found = planned(*arguments)
         assert found.exit_code == 2

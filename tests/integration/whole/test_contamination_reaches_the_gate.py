@@ -76,13 +76,15 @@ def test_items_of_any_mix_are_left_out_of_clean_scores_and_stop_the_gate(tmp_pat
     run(eval_cli.main, *command, "--set", "max_contaminated=0.05")
     report = read_record(next(out.glob("report.json")), Report)
     assert report.contamination is not None
-    assert (report.contamination.found, report.contamination.forgotten) == (1 + 4, ())
-    clean = {(one.cell, one.part): one for one in report.clean}
+    assert (report.contamination.contaminated, report.contamination.unchecked_exams) == (1 + 4, ())
+    clean = {(one.cell, one.part): one for one in report.clean_scores}
     for cell in ("base", "1:1"):
         knowledge, reading = clean[cell, "knowledge"], clean[cell, "reading"]
-        assert knowledge.clean is not None and reading.clean is not None
-        assert knowledge.every.n - knowledge.clean.n == 1
-        assert reading.every.n - reading.clean.n == 1 + 4 * 3  # k/0/0 with its page; four items in three Books
+        assert knowledge.clean_items is not None and reading.clean_items is not None
+        assert knowledge.all_items.n - knowledge.clean_items.n == 1
+        assert (
+            reading.all_items.n - reading.clean_items.n == 1 + 4 * 3
+        )  # k/0/0 with its page; four items in three Books
     allowed = json.loads((out / "decision.json").read_text())
     shutil.rmtree(out)
     run(eval_cli.main, *command, "--set", "max_contaminated=0.001")

@@ -58,7 +58,7 @@ def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, s
 def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path, str]) -> None:
     folder, _ = done
     report = json.loads((folder / "work/studies/smoke/report.json").read_text())
-    floors = {one["part"]: one for one in report["repeated"]}
+    floors = {one["part"]: one for one in report["noise_floor"]}
     assert {"knowledge", "reading"} <= set(floors)
     for one in floors.values():
         assert (one["cell"], one["runs"]) == ("base", ["base", "base again"])

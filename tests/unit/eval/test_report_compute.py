@@ -11,12 +11,13 @@ from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.schemas.report import Recipe, Score
 from medctx_eval.artifacts.run_folder import RunFolder
-from medctx_eval.report import Report, ReportConfig
 from medctx_eval.report.compute import compute
+from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import decide
-from medctx_eval.report.load.collect import align, collect, names_of
-from medctx_eval.report.recipe import label, share_in
-from medctx_eval.report.render.figures.series import series
+from medctx_eval.report.load.collect import collect, collect_in_memory, names_of
+from medctx_eval.report.model import Report
+from medctx_eval.report.recipe import ratio_label, share_in_name
+from medctx_eval.report.render.figures.curves import series
 from tests.support import synthetic_runs
 
 CONFIG = ReportConfig(draws=200)
@@ -38,14 +39,14 @@ def score_of(report: Report, cell: str, part: str, mode: Mode | None = None) -> 
 @pytest.fixture(scope="module")
 def report() -> Report:
     names = ("0:1", "1:1", "base", "1:0")
-    return compute(align(names, [run(name) for name in names]), CONFIG)
+    return compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
 
 
 def test_verdicts_add_up_and_n_is_the_same_for_every_cell(report: Report) -> None:
     for score in report.scores:
         assert sum(score.verdicts.values()) == score.n
         assert score.accuracy.value == pytest.approx(score.verdicts[Verdict.CORRECT] / score.n)
-        assert score.accuracy.value <= score.upper <= 1
+        assert score.accuracy.value <= score.upper_bound <= 1
         assert score_of(report, report.base, score.part, score.mode).n == score.n
 
 
@@ -57,9 +58,9 @@ def test_a_score_whose_verdicts_do_not_add_up_cannot_be_made(report: Report) -> 
 
 def test_runs_computed_in_different_ways_are_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
     fine, coarse = {"logits": "float32"}, {"logits": "in the steps of a half precision"}
-    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=fine)])
+    collect_in_memory(("base", "1:1"), [run("base", means=fine), run("1:1", means=fine)])
     assert capsys.readouterr().err == ""
-    align(("base", "1:1"), [run("base", means=fine), run("1:1", means=coarse)])
+    collect_in_memory(("base", "1:1"), [run("base", means=fine), run("1:1", means=coarse)])
     said = capsys.readouterr().err
     assert "transformers, logits float32; transformers, logits in the steps of a half precision" in " ".join(
         said.split()
@@ -69,15 +70,17 @@ def test_runs_computed_in_different_ways_are_pointed_out(capsys: pytest.CaptureF
 def test_a_run_that_lost_verdicts_is_refused() -> None:
     whole = run("base")
     torn = RunFolder(manifest=whole.manifest, judged=whole.judged[:-3])
-    with pytest.raises(MedctxError, match=r"The run base holds [\d,]+ verdicts where its exam counted"):
-        align(("base",), [torn])
+    with pytest.raises(MedctxError, match=r"The run base holds [\d,]+ verdicts but its manifest states"):
+        collect_in_memory(("base",), [torn])
 
 
 def test_unreadable_answers_lie_between_the_bounds() -> None:
-    found = compute(align(("base", "1:1"), [run("base"), run("1:1")]), ReportConfig(draws=200, mode="generate"))
+    found = compute(
+        collect_in_memory(("base", "1:1"), [run("base"), run("1:1")]), ReportConfig(draws=200, mode="generate")
+    )
     score = score_of(found, "1:1", "reading")
     assert score.unreadable == score.verdicts[Verdict.UNPARSABLE] + score.verdicts[Verdict.TRUNCATED] > 0
-    assert score.upper == pytest.approx(score.accuracy.value + score.unreadable / score.n)
+    assert score.upper_bound == pytest.approx(score.accuracy.value + score.unreadable / score.n)
     assert score.validity == pytest.approx(1 - score.unreadable / score.n)
 
 
@@ -96,7 +99,7 @@ def test_every_cell_is_compared_with_the_base_of_its_own_weights() -> None:
         )
         for name in names
     ]
-    found = compute(align(names, runs), CONFIG)
+    found = compute(collect_in_memory(names, runs), CONFIG)
     assert [(cell.name, cell.base, cell.recipe.base) for cell in found.cells] == [
         ("small", True, ""),
         ("small 1:1", False, "small"),
@@ -113,9 +116,9 @@ def test_every_cell_is_compared_with_the_base_of_its_own_weights() -> None:
         *((one.cell, one.other) for one in found.family("headline")),
         ("large 0:1", "large 1:0"),
     }
-    assert {one.cell for one in found.losses} == {"small 1:1", "large 1:0", "large 0:1"}
-    assert (found.base, found.to_base) == ("small", "its base")
-    alone = compute(align(names, runs), ReportConfig(draws=200, base="large"))
+    assert {one.cell for one in found.attributions} == {"small 1:1", "large 1:0", "large 0:1"}
+    assert (found.base, found.base_label) == ("small", "its base")
+    alone = compute(collect_in_memory(names, runs), ReportConfig(draws=200, base="large"))
     assert {one.other for one in alone.family("headline")} == {"large"}
 
 
@@ -123,7 +126,7 @@ def test_a_curve_goes_through_cells_that_differ_along_its_axis_alone() -> None:
     names = ("base", "1:0", "1:1", "0:1", "0:1@10k", "0:1@20k")
     amounts = {"1:0": 40, "1:1": 40, "0:1": 40, "0:1@10k": 10, "0:1@20k": 20}
     told = {name: Recipe(amount=amount, method="lora") for name, amount in amounts.items()}
-    found = compute(align(names, [run(name) for name in names]), ReportConfig(draws=200, cells=told))
+    found = compute(collect_in_memory(names, [run(name) for name in names]), ReportConfig(draws=200, cells=told))
     assert [[cell.name for cell in own] for own in series(found.tuned, "general_share")] == [["0:1", "1:1", "1:0"]]
     assert [[cell.name for cell in own] for own in series(found.tuned, "amount")] == [["0:1@10k", "0:1@20k", "0:1"]]
     assert series(found.tuned, "method") == []
@@ -176,12 +179,12 @@ def without_room(name: str, prefix: str) -> RunFolder:
 
 def test_what_does_not_fit_one_cell_fits_none() -> None:
     names = ("base", "1:1", "0:1")
-    found = compute(align(names, [run("base"), without_room("1:1", "open:400"), run("0:1")]), CONFIG)
-    whole = compute(align(names, [run(name) for name in names]), CONFIG)
+    found = compute(collect_in_memory(names, [run("base"), without_room("1:1", "open:400"), run("0:1")]), CONFIG)
+    whole = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
     for name in names:
         score = score_of(found, name, "reading")
         assert (score.n, score.verdicts[Verdict.DOES_NOT_FIT]) == (164, 48)
-        assert score.imposed == (0 if name == "1:1" else 48)
+        assert score.dropped_for_others == (0 if name == "1:1" else 48)
         # One order that does not fit takes the others of its item with it.
         assert score_of(found, name, "open:400", "letter").verdicts[Verdict.DOES_NOT_FIT] == 4 * 48
     for cell in ("1:1", "0:1"):
@@ -193,12 +196,14 @@ def test_what_does_not_fit_one_cell_fits_none() -> None:
 
 def test_unequal_item_sets_are_refused_by_name() -> None:
     records = list(synthetic_runs.judged("1:1", facts=20, dossiers=12))
-    with pytest.raises(MedctxError, match=r"The run 1:1 lacks 3 that base has, first the item 'k/0/0' under closed"):
-        align(("base", "1:1"), [run("base"), run("1:1", records[3:])])
-    with pytest.raises(MedctxError, match="The run base lacks 1 that 1:1 has"):
-        align(("base", "1:1"), [run("base", list(synthetic_runs.judged("base", 20, 12))[1:]), run("1:1")])
+    with pytest.raises(
+        MedctxError, match=r"The run 1:1 lacks 3 questions that base has, first the item 'k/0/0' under closed"
+    ):
+        collect_in_memory(("base", "1:1"), [run("base"), run("1:1", records[3:])])
+    with pytest.raises(MedctxError, match="The run base lacks 1 questions that 1:1 has"):
+        collect_in_memory(("base", "1:1"), [run("base", list(synthetic_runs.judged("base", 20, 12))[1:]), run("1:1")])
     with pytest.raises(MedctxError, match=r"judges the item 'k/0/0' under closed .* twice"):
-        align(("1:1",), [run("1:1", [records[0], *records])])
+        collect_in_memory(("1:1",), [run("1:1", [records[0], *records])])
 
 
 def test_unequal_exams_modes_and_golds_are_refused() -> None:
@@ -206,21 +211,21 @@ def test_unequal_exams_modes_and_golds_are_refused() -> None:
     card = other.manifest.exams[0].model_copy(update={"digest": "f" * 64})
     manifest = other.manifest.model_copy(update={"exams": (card,)})
     with pytest.raises(MedctxError, match="their questions differ"):
-        align(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
+        collect_in_memory(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
     manifest = other.manifest.model_copy(update={"mode": "letter"})
-    apart = align(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
-    with pytest.raises(MedctxError, match="never ranked across; say which is to be compared with mode=NAME"):
+    apart = collect_in_memory(("base", "1:1"), [base, other.model_copy(update={"manifest": manifest})])
+    with pytest.raises(MedctxError, match="results of different modes are not compared; choose one with mode=NAME"):
         compute(apart, CONFIG)
     assert compute(apart, ReportConfig(draws=200, mode="letter")).mode == "letter"
     with pytest.raises(MedctxError, match="No run judged an item in the headline mode 'choice'"):
         compute(apart, ReportConfig(mode="choice"))
     moved = [other.judged[0].model_copy(update={"cluster": "elsewhere"}), *other.judged[1:]]
     with pytest.raises(MedctxError, match="disagree about the item 'k/0/0'"):
-        align(("base", "1:1"), [base, run("1:1", moved)])
+        collect_in_memory(("base", "1:1"), [base, run("1:1", moved)])
 
 
 def test_configured_names_must_be_runs() -> None:
-    aligned = align(("base", "1:1"), [run("base"), run("1:1")])
+    aligned = collect_in_memory(("base", "1:1"), [run("base"), run("1:1")])
     with pytest.raises(MedctxError, match="no run 'bse' to be the base; the runs are: base, 1:1"):
         compute(aligned, ReportConfig(base="bse"))
     for key, value in (("cells", {"amount": 1}), ("training", "x")):
@@ -235,14 +240,14 @@ def test_configured_names_must_be_runs() -> None:
 
 
 def test_one_run_alone_is_a_report_without_comparisons() -> None:
-    found = compute(align(("base",), [run("base")]), CONFIG)
+    found = compute(collect_in_memory(("base",), [run("base")]), CONFIG)
     assert found.comparisons == ()
-    assert decide(found, 0.05).reason == "Only base was examined: there is nothing to compare."
+    assert decide(found).reason == "Only base was examined: there is nothing to compare."
 
 
 def test_seeds_of_a_cell_are_taken_together() -> None:
     names = ("base", "1:1-0", "1:1-1", "0:1")
-    found = compute(align(names, [run(name) for name in names]), CONFIG)
+    found = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
     assert [cell.name for cell in found.cells] == ["base", "1:1", "0:1"]
     assert [one.manifest.training_seed for one in found.cells[1].runs] == [0, 1]
     score = score_of(found, "1:1", "knowledge")
@@ -255,7 +260,7 @@ def test_seeds_of_a_cell_are_taken_together() -> None:
 
 def test_runs_that_name_one_cell_and_seed_are_cells_of_their_own() -> None:
     runs = [run("base"), run("1:1", cell="mix"), run("0:1", cell="mix")]
-    assert align(("base", "1:1", "0:1"), runs).cells == ("base", "1:1", "0:1")
+    assert collect_in_memory(("base", "1:1", "0:1"), runs).cells == ("base", "1:1", "0:1")
 
 
 def test_the_same_weights_again_measure_noise_and_are_no_cell() -> None:
@@ -264,9 +269,9 @@ def test_the_same_weights_again_measure_noise_and_are_no_cell() -> None:
         for one in synthetic_runs.judged("base", FACTS, DOSSIERS)
     ]
     names = ("base", "1:1", "again")
-    found = compute(align(names, [run("base"), run("1:1"), run("base", other)]), CONFIG)
+    found = compute(collect_in_memory(names, [run("base"), run("1:1"), run("base", other)]), CONFIG)
     assert [cell.name for cell in found.cells] == ["base", "1:1"]
-    knowledge, reading = found.repeated
+    knowledge, reading = found.noise_floor
     assert (knowledge.cell, knowledge.runs, knowledge.part) == ("base", ("base", "again"), "knowledge")
     assert knowledge.noise.answers.value == pytest.approx(1 / 40)
     assert reading.noise.difference.value <= 0
@@ -274,7 +279,7 @@ def test_the_same_weights_again_measure_noise_and_are_no_cell() -> None:
 
 def test_a_mode_that_only_some_were_judged_in_compares_only_those() -> None:
     texts = [one for one in synthetic_runs.judged("0:1", FACTS, DOSSIERS) if one.mode == "text"]
-    found = compute(align(("base", "1:1", "0:1"), [run("base"), run("1:1"), run("0:1", texts)]), CONFIG)
+    found = compute(collect_in_memory(("base", "1:1", "0:1"), [run("base"), run("1:1"), run("0:1", texts)]), CONFIG)
     assert found.score("0:1", "reading", "letter") is None
     assert {one.cell for one in found.family("headline", "letter")} == {"1:1"}
     assert {one.cell for one in found.family("headline")} == {"1:1", "0:1"}
@@ -292,10 +297,10 @@ def test_names_are_the_parts_in_which_folders_differ() -> None:
     ("name", "share"), [("1:1", 0.5), ("9:1", 0.9), ("0:1", 0), ("4:1/s0", 0.8), ("0:0", None), ("base", None)]
 )
 def test_shares_are_read_from_names(name: str, share: float | None) -> None:
-    assert share_in(name) == share
+    assert share_in_name(name) == share
 
 
 def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:
-    assert label("4:1-s0", 0.8) == "4:1"
-    assert label("4:1", 0.5) == "50% general"
-    assert label("mostly", 0.9) == "90% general"
+    assert ratio_label("4:1-s0", 0.8) == "4:1"
+    assert ratio_label("4:1", 0.5) == "50% general"
+    assert ratio_label("mostly", 0.9) == "90% general"

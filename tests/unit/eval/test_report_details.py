@@ -14,12 +14,13 @@ from medctx.schemas.contamination import Kind
 from medctx.schemas.records import ExamItem, Judged, Verdict
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.planning.option_order import show
-from medctx_eval.report import Report, ReportConfig
-from medctx_eval.report.compute import compute, sheets_of
+from medctx_eval.report.compute import compute, views_of
+from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.collect import Collected, align, collect
+from medctx_eval.report.load.collect import RunSet, collect, collect_in_memory
 from medctx_eval.report.load.exam_contents import items_of
-from medctx_eval.report.render.browser import Contents, choice, contents, sources
+from medctx_eval.report.model import Report
+from medctx_eval.report.render.browser import BrowserContents, contents, selection, texts
 from tests.support import synthetic_runs
 
 ITEMS = {
@@ -58,10 +59,10 @@ def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_lette
         answering("oracle", lambda item, turn: item.gold[0]),
         answering("stubborn", lambda item, turn: "C"),
     ]
-    report = compute(align(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ITEMS)
-    orders = {one.cell: one for one in report.orders}
-    letters = {one.cell: one for one in report.letters}
-    assert [one.orders for one in report.orders] == [4, 4, 4]
+    report = compute(collect_in_memory(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ITEMS)
+    orders = {one.cell: one for one in report.option_orders}
+    letters = {one.cell: one for one in report.letter_bias}
+    assert [one.orders for one in report.option_orders] == [4, 4, 4]
     first, oracle, stubborn = orders["first"], orders["oracle"], orders["stubborn"]
     assert (first.mean, first.all_right.value, first.flips.value) == (0.25, 0, 1)
     assert (oracle.mean, oracle.all_right.value, oracle.flips.value) == (1, 1, 0)
@@ -73,12 +74,14 @@ def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_lette
 
 
 def test_turned_letters_are_left_out_where_the_items_are_not_at_hand() -> None:
-    report = compute(align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])]), ReportConfig())
-    assert [one.n for one in report.letters] == [len(ITEMS)]  # the order given, of four
+    report = compute(
+        collect_in_memory(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])]), ReportConfig()
+    )
+    assert [one.n for one in report.letter_bias] == [len(ITEMS)]  # the order given, of four
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collected, Report]:
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSet, Report]:
     root = tmp_path_factory.mktemp("study")
     folders = synthetic_runs.write(root, ("base", "0:1"), facts=30, dossiers=12)
     contamination_report = synthetic_runs.write_contamination_report(
@@ -100,16 +103,19 @@ TOUCHED: list[tuple[str, Kind]] = [
 ]
 
 
-def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study: tuple[Collected, Report]) -> None:
+def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study: tuple[RunSet, Report]) -> None:
     report = study[1]
     assert report.contamination is not None
     # u/39 is untaught and in no headline number.
-    assert (report.contamination.found, report.contamination.asked) == (3, 60 + 48)
+    assert (report.contamination.contaminated, report.contamination.items) == (3, 60 + 48)
     # k/5/0 is found as well as taught.
     assert report.contamination.taught == 1
-    assert report.contamination.kinds == {"13-gram question": 2, "exact question": 2}
-    assert report.contamination.forgotten == ()
-    counts = {(one.cell, one.part): (one.every.n, one.clean.n if one.clean else 0) for one in report.clean}
+    assert report.contamination.by_kind == {"13-gram question": 2, "exact question": 2}
+    assert report.contamination.unchecked_exams == ()
+    counts = {
+        (one.cell, one.part): (one.all_items.n, one.clean_items.n if one.clean_items else 0)
+        for one in report.clean_scores
+    }
     # The first wordings are asked with their page, too.
     assert counts["0:1", "knowledge"] == (60, 56)
     assert counts["0:1", "reading"] == (30 + 144, 27 + 144)
@@ -119,14 +125,14 @@ def test_the_same_item_of_another_exam_is_another_item(tmp_path: Path) -> None:
     contamination_report = synthetic_runs.write_contamination_report(
         tmp_path, [("k/0/0", "exact")], exam="another exam"
     )
-    aligned = align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
+    aligned = collect_in_memory(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
     found = compute(aligned, ReportConfig(draws=100, contamination=contamination_report)).contamination
     assert found is not None
-    assert (found.found, found.forgotten) == (0, ("synthetic",))
+    assert (found.contaminated, found.unchecked_exams) == (0, ("synthetic",))
 
 
-def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[Collected, Report]) -> None:
-    (curve,) = study[1].curves
+def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[RunSet, Report]) -> None:
+    (curve,) = study[1].training_curves
     assert (curve.name, curve.steps, curve.tokens[-1]) == ("0:1", 120, 40_800)
     assert len(curve.loss) == len(curve.tokens) <= 160
     assert set(curve.sources) == {"everyday", "phenotypes"}
@@ -134,20 +140,20 @@ def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[C
 
 def test_an_empty_training_log_is_refused_by_its_key(tmp_path: Path) -> None:
     (tmp_path / "steps.jsonl").write_text("")
-    aligned = align(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
+    aligned = collect_in_memory(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
     with pytest.raises(MedctxError, match=r"key training\.oracle holds no steps"):
         compute(aligned, ReportConfig(training={"oracle": tmp_path / "steps.jsonl"}))
 
 
-def test_behaviour_is_that_of_the_written_abilities(study: tuple[Collected, Report]) -> None:
-    base, medical = (one.behaviour for one in study[1].conduct)
+def test_behaviour_is_that_of_the_written_abilities(study: tuple[RunSet, Report]) -> None:
+    base, medical = (one.behaviour for one in study[1].behaviours)
     assert base.knows and base.reads and base.invents and medical.knows and medical.reads and medical.invents
     assert base.context_gain and medical.context_gain and medical.trusts_memory
     assert medical.knows.value > base.knows.value
     assert medical.reads.value < base.reads.value
     assert medical.invents.value > base.invents.value
     assert medical.context_gain.value < base.context_gain.value
-    assert [one.cell for one in study[1].losses] == ["0:1"]
+    assert [one.cell for one in study[1].attributions] == ["0:1"]
 
 
 @pytest.mark.parametrize(
@@ -168,75 +174,77 @@ def test_conditions_have_titles_and_lose_their_depth(part: str, title: str, alon
 
 def test_conditions_go_from_closed_over_open_to_removed_evidence() -> None:
     shuffled = ["distractor", "open:400:1", "gold", "open:1000", "closed", "counterfactual:8", "open:400:0"]
-    assert sorted(shuffled, key=parts.order) == [
+    assert sorted(shuffled, key=parts.sort_key) == [
         "closed", "gold", "open:400:0", "open:400:1", "open:1000", "counterfactual:8", "distractor",
     ]  # fmt: skip
 
 
-def browse(study: tuple[Collected, Report], limit: int, budget: int = 5_000_000) -> tuple[Contents, Any]:
+def browse(study: tuple[RunSet, Report], limit: int, budget: int = 5_000_000) -> tuple[BrowserContents, Any]:
     collected, report = study
-    sheets = sheets_of(collected, report)
+    sheets = views_of(collected, report)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    found = contents(collected, sheets, bases, items_of(collected), limit, budget=budget)
+    found = contents(collected, sheets, bases, items_of(collected), limit, max_bytes=budget)
     assert found is not None
     return found, json.loads(found.document)
 
 
-def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[Collected, Report]) -> None:
+def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[RunSet, Report]) -> None:
     found, document = browse(study, 20)
     assert (found.shown, found.asked, len(document["items"])) == (20, 138, 20)
-    changed = [any(flags for planned_item in item["s"] for flags in planned_item["k"]) for item in document["items"]]
+    changed = [
+        any(flags for planned_item in item["asked"] for flags in planned_item["flags"]) for item in document["items"]
+    ]
     assert all(changed)
     everything, _ = browse(study, 1000)
     assert everything.shown == everything.asked == 138
 
 
-def test_gained_and_lost_are_what_the_answers_say(study: tuple[Collected, Report]) -> None:
+def test_gained_and_lost_are_what_the_answers_say(study: tuple[RunSet, Report]) -> None:
     _, document = browse(study, 1000)
     correct = document["verdicts"].index("correct")
     for item in document["items"]:
-        for planned_item in item["s"]:
-            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in planned_item["a"])
-            flags = choice.GAINED * (medical and not base) + choice.LOST * (base and not medical)
-            assert [own & ~choice.FLIPPED for own in planned_item["k"]] == [0, flags]
+        for planned_item in item["asked"]:
+            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in planned_item["answers"])
+            flags = selection.GAINED * (medical and not base) + selection.LOST * (base and not medical)
+            assert [own & ~selection.FLIPPED for own in planned_item["flags"]] == [0, flags]
 
 
-def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[Collected, Report]) -> None:
+def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[RunSet, Report]) -> None:
     """Text mode asks in one order, letter mode in four."""
     collected, report = study
     found, document = browse(study, 1000)
-    assert found.turned == "letter"
+    assert found.flip_mode == "letter"
     letters: dict[tuple[str, str], set[tuple[str, ...]]] = {}
     for one in synthetic_runs.judged("0:1", 30, 12):
         if one.mode == "letter":
             letters.setdefault((one.item, one.condition), set()).add(one.chosen)
     for item in document["items"]:
-        for planned_item in item["s"]:
-            answers = letters[item["i"], document["conditions"][planned_item["c"]][0]]
-            assert bool(planned_item["k"][1] & choice.FLIPPED) == (len(answers) > 1)
-    alone = contents(collected, sheets_of(collected, report)[:1], {}, {}, 5)
+        for planned_item in item["asked"]:
+            answers = letters[item["id"], document["conditions"][planned_item["condition"]][0]]
+            assert bool(planned_item["flags"][1] & selection.FLIPPED) == (len(answers) > 1)
+    alone = contents(collected, views_of(collected, report)[:1], {}, {}, 5)
     assert alone is not None
-    assert alone.turned is None
+    assert alone.flip_mode is None
 
 
-def test_books_stand_once_and_replies_beside_their_answers(study: tuple[Collected, Report]) -> None:
+def test_books_stand_once_and_replies_beside_their_answers(study: tuple[RunSet, Report]) -> None:
     _, document = browse(study, 1000)
-    planned_items = [planned_item for item in document["items"] for planned_item in item["s"]]
-    assert {planned_item["b"] for planned_item in planned_items if "b" in planned_item} == set(
+    planned_items = [planned_item for item in document["items"] for planned_item in item["asked"]]
+    assert {planned_item["book"] for planned_item in planned_items if "book" in planned_item} == set(
         range(len(document["books"]))
     )
     assert all(
-        ("b" in planned_item) == (document["conditions"][planned_item["c"]][0] != "closed")
+        ("book" in planned_item) == (document["conditions"][planned_item["condition"]][0] != "closed")
         for planned_item in planned_items
     )
     assert all(
         len(reply) == len(answers)
         for planned_item in planned_items
-        for reply, answers in zip(planned_item["r"], planned_item["a"], strict=True)
+        for reply, answers in zip(planned_item["replies"], planned_item["answers"], strict=True)
     )
 
 
-def test_the_browser_keeps_its_budget_and_says_so(study: tuple[Collected, Report]) -> None:
+def test_the_browser_keeps_its_budget_and_says_so(study: tuple[RunSet, Report]) -> None:
     found, _ = browse(study, 1000, budget=30_000)
     assert 0 < found.shown < found.asked
     assert len(found.document.encode()) < 32_000
@@ -245,10 +253,10 @@ def test_the_browser_keeps_its_budget_and_says_so(study: tuple[Collected, Report
 
 def test_a_long_book_keeps_its_ends_and_the_evidence_and_says_what_is_missing() -> None:
     text = "begin " + "a" * 40_000 + " the evidence " + "b" * 40_000 + " end"
-    shown = sources.excerpt(text, ["the evidence", "", "not in it"])
-    assert len(shown) < sources.BOOK_CHARS
+    shown = texts.excerpt(text, ["the evidence", "", "not in it"])
+    assert len(shown) < texts.BOOK_CHARS
     assert shown.startswith("begin ") and shown.endswith(" end") and " the evidence " in shown
     left_out = [int(part.partition(" characters")[0].replace(",", "")) for part in shown.split("\n[")[1:]]
     marks = sum(len(f"\n[{count:,} characters left out]\n") for count in left_out)
     assert sum(left_out) + len(shown) - marks == len(text)
-    assert sources.excerpt(text[:5000], ["the evidence"]) == text[:5000]
+    assert texts.excerpt(text[:5000], ["the evidence"]) == text[:5000]

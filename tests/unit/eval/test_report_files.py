@@ -12,9 +12,12 @@ import pytest
 from rich.console import Console
 
 from medctx.io.jsonl import read_record
+from medctx.schemas.decision import Decision
 from medctx.schemas.report import Recipe
 from medctx_eval.artifacts import run_folder
-from medctx_eval.report import Report, ReportConfig, build
+from medctx_eval.report.build import write_report
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.model import Report
 from medctx_eval.report.render import figures, html, markdown
 from medctx_eval.report.render.tables import main_table
 from tests.support import synthetic_runs
@@ -28,10 +31,11 @@ PICTURES = (
     "loss-1",
     "loss-2",
     "loss-3",
-    "conduct",
+    "behaviour",
     "verdicts",
     "training",
 )
+DECISION = Decision(champion="", reason="")
 HOSTILE = '<script>alert(1)</script></style>$x^2$ | `a` & "b"'
 
 
@@ -63,7 +67,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
         training=synthetic_runs.write_training(root, ["1:0", "1:1"]),
         cells={name: Recipe(amount=40_000) for name in ("1:0", "1:1", "0:1")},
     )
-    return root / "out", build(folders, root / "out", config)
+    return root / "out", write_report(folders, root / "out", config)
 
 
 def test_json_is_the_report(written: tuple[Path, Report]) -> None:
@@ -121,10 +125,12 @@ def test_of_many_cells_the_panels_are_behind_their_names(
     _, report = written
     pictures = figures.draw(report)
     shown, folded = 'id="figure-loss-1"', "![loss-1]"
-    assert html.page(report, pictures, "", None).index(shown) < html.page(report, pictures, "", None).index("<summary>")
+    assert html.page(report, pictures, DECISION, None).index(shown) < html.page(report, pictures, DECISION, None).index(
+        "<summary>"
+    )
     assert folded in markdown.page(report, pictures)
-    monkeypatch.setattr(figures.heat, "MOST_APART", 2)
-    page = html.page(report, pictures, "", None)
+    monkeypatch.setattr(figures.heat, "MAX_OPEN_PANELS", 2)
+    page = html.page(report, pictures, DECISION, None)
     before = page[: page.index(shown)]
     assert 'id="figure-lengths"' in before
     assert before.rindex("<details>") > before.rfind("</details>")
@@ -147,8 +153,8 @@ def test_terminal_table_shows_every_cell_and_interval_in_80_columns(written: tup
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     folders = synthetic_runs.write(tmp_path / "runs", ("base", "1:1"), facts=12, dossiers=9)
     config = ReportConfig(draws=100)
-    build(folders, tmp_path / "a", config)
-    build(folders, tmp_path / "b", config)
+    write_report(folders, tmp_path / "a", config)
+    write_report(folders, tmp_path / "b", config)
     for name in ("report.html", "report.json", "report.md", "figures/pareto.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -168,7 +174,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         run_folder.write(folder, manifest.model_copy(update={"cell": HOSTILE}), judged)
         folders.append(folder)
     synthetic_runs.write_paper(tmp_path, facts=10, dossiers=6, question=HOSTILE)
-    build(folders, tmp_path / "out", ReportConfig(title=HOSTILE, draws=100))
+    write_report(folders, tmp_path / "out", ReportConfig(title=HOSTILE, draws=100))
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     page = Elements(text)
     assert page.names.count("script") == 2  # its own code and its own data
@@ -179,7 +185,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_one_run_alone_is_still_a_report(tmp_path: Path) -> None:
-    report = build(
+    report = write_report(
         synthetic_runs.write(tmp_path / "runs", ("base",), facts=12, dossiers=9),
         tmp_path / "out",
         ReportConfig(draws=100),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from medctx.schemas.records import Verdict
+from medctx.schemas.report import Comparison, Score
 from medctx_eval.artifacts.run_folder import RunFolder
-from medctx_eval.report import Comparison, Report, ReportConfig, Score
 from medctx_eval.report.compute import compute
-from medctx_eval.report.decision import file as decisions
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.decision.cards import card
 from medctx_eval.report.decision.gate import checks, decide
-from medctx_eval.report.load.collect import align
-from medctx_eval.report.model import Contamination
+from medctx_eval.report.load.collect import collect_in_memory
+from medctx_eval.report.model import Contamination, Report
 from tests.support import synthetic_runs
 
 Span = tuple[float, float, float]
@@ -24,7 +25,7 @@ def template() -> Report:
     for name in names:
         judged = tuple(synthetic_runs.judged(name, facts=20, dossiers=12))
         runs.append(RunFolder(manifest=synthetic_runs.manifest(name, len(judged)), judged=judged))
-    return compute(align(names, runs), ReportConfig(draws=200))
+    return compute(collect_in_memory(names, runs), ReportConfig(draws=200))
 
 
 def having(template: Report, spans: dict[tuple[str, str], Span]) -> Report:
@@ -33,7 +34,7 @@ def having(template: Report, spans: dict[tuple[str, str], Span]) -> Report:
     def changed(one: Comparison) -> Comparison:
         low, value, high = spans[one.cell, one.part]
         found = one.difference.model_copy(update={"low": low, "value": value, "high": high})
-        return one.model_copy(update={"difference": found, "word": found.word})
+        return one.model_copy(update={"difference": found, "outcome": found.outcome(0.05)})
 
     kept = tuple(changed(one) for one in template.family("headline"))
     return template.model_copy(update={"comparisons": kept})
@@ -46,12 +47,12 @@ def test_largest_gain_among_those_that_keep_reading(template: Report) -> None:
         ("0:1", "knowledge"): (0.1, 0.18, 0.25),
         ("0:1", "reading"): (-0.3, -0.2, -0.1),
     }
-    decision = decide(having(template, spans), 0.05)
+    decision = decide(having(template, spans))
     assert (decision.champion, decision.passed) == ("1:1", ("1:1",))
     assert decision.reason.startswith(
-        "1:1 gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0) and ties"
+        "1:1 gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0) and equals it"
     )
-    wide = decide(having(template, spans), 0.31)
+    wide = decide(having(template, spans).model_copy(update={"margin": 0.31}))
     assert (wide.champion, wide.passed) == ("0:1", ("1:1", "0:1"))
 
 
@@ -62,7 +63,7 @@ def test_nothing_passes_and_the_reason_says_what_failed(template: Report) -> Non
         ("0:1", "knowledge"): (0.1, 0.18, 0.25),
         ("0:1", "reading"): (-0.3, -0.2, -0.1),
     }
-    decision = decide(having(template, spans), 0.05)
+    decision = decide(having(template, spans))
     assert decision.champion == ""
     assert decision.reason.startswith("No cell passes the gate, because every cell that gains")
     assert "0:1 gains 18.0 points of knowledge over base" in decision.reason
@@ -71,15 +72,26 @@ def test_nothing_passes_and_the_reason_says_what_failed(template: Report) -> Non
 
 def test_a_tie_in_knowledge_is_no_gain(template: Report) -> None:
     spans = {(cell, part): (0.0, 0.05, 0.1) for cell in ("1:1", "0:1") for part in ("knowledge", "reading")}
-    decision = decide(having(template, spans), 0.05)
+    decision = decide(having(template, spans))
     assert decision.champion == ""
-    assert "none surely gains knowledge: at best" in decision.reason
+    assert "none is shown to gain knowledge: the highest," in decision.reason
 
 
-def test_best_of_each_axis_is_a_tuned_cell(template: Report) -> None:
-    decision = decide(template, 0.05)
-    assert decision.best_knowledge in {"1:1", "0:1"}
-    assert decision.best_reading in {"1:1", "0:1"}
+def test_best_of_an_axis_is_a_cell_whose_gain_is_shown_and_the_notes_say_so(template: Report) -> None:
+    spans = {
+        ("1:1", "knowledge"): (0.05, 0.12, 0.2),
+        ("1:1", "reading"): (-0.04, 0.0, 0.04),
+        ("0:1", "knowledge"): (-0.01, 0.3, 0.6),
+        ("0:1", "reading"): (-0.3, -0.2, -0.1),
+    }
+    decision = decide(having(template, spans))
+    assert (decision.best_knowledge, decision.best_reading, decision.balanced) == ("1:1", "", "1:1")
+    knowledge, reading, balanced = decision.notes
+    assert knowledge.startswith("1:1 is best-knowledge: +12.0 points of knowledge over base")
+    assert reading == "No cell is best-reading: none is shown to gain reading."
+    assert balanced.startswith("1:1 is balanced")
+    none = decide(having(template, {**spans, ("1:1", "knowledge"): (-0.05, 0.12, 0.2)}))
+    assert (none.best_knowledge, none.balanced) == ("", "")
 
 
 WINNING: dict[tuple[str, str], Span] = {
@@ -106,20 +118,20 @@ def unreadable(report: Report, cell: str, share: float) -> Report:
 
 def test_a_cell_that_answers_unreadably_passes_no_gate(template: Report) -> None:
     winning = having(template, WINNING)
-    assert decide(winning, 0.05).champion == "0:1"
-    assert decide(unreadable(winning, "0:1", 0.2), 0.05).champion == "1:1"
+    assert decide(winning).champion == "0:1"
+    assert decide(unreadable(winning, "0:1", 0.2)).champion == "1:1"
     both = unreadable(unreadable(winning, "0:1", 0.2), "1:1", 0.2)
-    decision = decide(both, 0.05)
+    decision = decide(both)
     assert decision.champion == ""
     assert "% of its answers are unreadable, and 5.0 % are allowed." in decision.reason
-    assert decide(both.model_copy(update={"max_unreadable": 0.3}), 0.05).champion == "0:1"
+    assert decide(both.model_copy(update={"max_unreadable": 0.3})).champion == "0:1"
 
 
 @pytest.mark.parametrize(("found", "champion"), [(1, "0:1"), (10, "")])
 def test_contamination_above_its_limit_stops_every_cell(template: Report, found: int, champion: str) -> None:
-    contamination_report = Contamination(asked=100, found=found)
+    contamination_report = Contamination(items=100, contaminated=found)
     report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
-    decision = decide(report, 0.05)
+    decision = decide(report)
     assert decision.champion == champion
     if not champion:
         assert decision.reason.endswith(
@@ -136,14 +148,14 @@ def test_checks_say_what_holds_what_fails_and_what_was_not_looked_at(template: R
 
 
 def test_items_the_ledger_was_not_made_for_are_not_called_clean(template: Report) -> None:
-    contamination_report = Contamination(asked=100, found=0, forgotten=("another exam",))
+    contamination_report = Contamination(items=100, contaminated=0, unchecked_exams=("another exam",))
     report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
     assert {one.passed for one in checks(report) if one.name == "clean"} == {None}
 
 
 def test_cards_carry_what_the_gate_looked_at(template: Report) -> None:
-    report = having(template, WINNING).model_copy(update={"contamination": Contamination(asked=100, found=3)})
-    metrics = decisions.card(report, "1:1").metrics
+    report = having(template, WINNING).model_copy(update={"contamination": Contamination(items=100, contaminated=3)})
+    metrics = card(report, "1:1").metrics
     assert metrics["contaminated"] == 0.03
     assert metrics["unreadable"] == 0
     assert metrics["knowledge.gain.low"] == 0.05

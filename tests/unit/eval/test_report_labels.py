@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from medctx_eval.report.render.figures import style
-from medctx_eval.report.render.figures.labels import place_labels
+from medctx_eval.report.render.figures.plane import place_labels
 
 CROWD = [(31.0, 60.6), (37.5, 72.3), (39.5, 73.9), (40.5, 75.8), (40.0, 65.9), (47.5, 70.5), (51.5, 66.7), (55.0, 67.0)]
 NAMES = ["base", "1:0", "9:1", "4:1", "1:1 20k", "1:1", "1:4", "1:9"]

@@ -9,8 +9,9 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx.schemas.report import Accuracy
-from medctx_eval.report import ReportConfig, build
-from medctx_eval.report.load.published import agreement, placed
+from medctx_eval.report.analyses.published import agreement, position_of
+from medctx_eval.report.build import write_report
+from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.model import Published, Report
 from tests.support import synthetic_runs
 
@@ -19,7 +20,7 @@ from tests.support import synthetic_runs
     ("value", "place"), [(0.29, "below"), (0.30, "inside"), (0.4, "inside"), (0.50, "inside"), (0.51, "above")]
 )
 def test_a_published_value_is_placed_by_the_measured_interval(value: float, place: str) -> None:
-    assert placed(value, Accuracy(n=100, clusters=50, value=0.4, low=0.3, high=0.5)) == place
+    assert position_of(value, Accuracy(n=100, clusters=50, value=0.4, low=0.3, high=0.5)) == place
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         }
     )
-    build(folders, root / "out", config)
+    write_report(folders, root / "out", config)
     return root / "out"
 
 
@@ -49,20 +50,20 @@ def found(written: Path) -> Published:
 def test_every_published_cell_is_in_the_report_measured_or_not(written: Path) -> None:
     cells = {one.cell: one for one in found(written).cells}
     assert list(cells) == ["base", "1:1", "9:1"]
-    assert cells["9:1"].measured is None and cells["9:1"].place is None
+    assert cells["9:1"].measured is None and cells["9:1"].position is None
     report = json.loads((written / "report.json").read_text())
     reading = [one for one in report["scores"] if (one["part"], one["mode"]) == ("reading", report["mode"])]
     scored = {one["cell"]: one["accuracy"] for one in reading}
     for name in ("base", "1:1"):
         measured = cells[name].measured
         assert measured is not None and measured.value == scored[name]["value"]
-    assert (cells["base"].place, cells["1:1"].place) == ("below", "above")
-    assert agreement(found(written)).model_dump() == {"inside": 0, "measured": 2, "all": 3}
+    assert (cells["base"].position, cells["1:1"].position) == ("below", "above")
+    assert agreement(found(written)).model_dump() == {"published": 3, "measured": 2, "inside": 0}
 
 
 def test_page_markdown_and_picture_show_both(written: Path) -> None:
     page, text = (written / "report.html").read_text(), (written / "report.md").read_text()
-    assert "Published beside measured" in page and 'id="figure-published"' in page
+    assert "Published and measured" in page and 'id="figure-published"' in page
     assert "Somebody &amp; others 2024, table 4" in page and "Their books were longer." in page
     assert "not examined" in page
     assert "| 9:1 | 63.0 | not examined |" in text

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from medctx.schemas.records import Book, ExamItem, Judged, Verdict
+from medctx.schemas.statistics import Trend
 from medctx_eval.stats.answers import Answers, answers
-from medctx_eval.stats.attribution import attribute, band
-from medctx_eval.stats.trend import Trend
+from medctx_eval.stats.attribution import attribution, distractor_band
 
 LENGTHS = (512, 2048, 8192)
 DEPTHS = (0.0, 0.5, 1.0)
@@ -39,7 +39,7 @@ def made(
         correct=correct,
         wrong=~correct,
         abstained=nothing,
-        remembered=nothing,
+        from_memory=nothing,
     )
 
 
@@ -52,13 +52,13 @@ def term(found: Trend | None, name: str) -> tuple[float, float, float]:
 
 
 def test_a_loss_that_grows_with_length_is_found_there_and_not_at_a_depth() -> None:
-    found = attribute(made(0.08, clusters=200), 0, 1, draws=300)
+    found = attribution(made(0.08, clusters=200), 0, 1, draws=300)
     assert [one.tokens for one in found.by_tokens] == [None, *LENGTHS]
     gold, *opened = (one.difference for one in found.by_tokens)
-    assert gold.word == "ties with"
-    assert opened[-1].word == "loses"
+    assert gold.outcome() == "not told apart"
+    assert opened[-1].outcome() == "loses"
     assert opened[-1].value < opened[0].value - 0.15
-    assert all(one.difference.word == "loses" for one in found.by_depth)
+    assert all(one.difference.outcome() == "loses" for one in found.by_depth)
     low, _, high = term(found.trend, "model x length")
     assert high < 0
     assert low > -1
@@ -69,18 +69,18 @@ def test_a_loss_that_grows_with_length_is_found_there_and_not_at_a_depth() -> No
 
 
 def test_cells_name_their_items_and_add_up() -> None:
-    found = attribute(made(0.05), 0, 1, draws=100)
+    found = attribution(made(0.05), 0, 1, draws=100)
     assert sum(one.difference.n for one in found.by_tokens_and_depth) == 540
     assert {(one.tokens, one.depth) for one in found.by_tokens_and_depth} == {(t, d) for t in LENGTHS for d in DEPTHS}
     whole = sum(one.difference.value * one.difference.n for one in found.by_depth) / 540
     parts = sum(one.difference.value * one.difference.n for one in found.by_tokens_and_depth) / 540
     assert whole == pytest.approx(parts)
     assert found.by_distractors == ()
-    assert found.crossed == ()
+    assert found.by_all == ()
 
 
 def test_terms_say_what_they_compare() -> None:
-    found = attribute(made(0.05), 0, 1, draws=100).trend
+    found = attribution(made(0.05), 0, 1, draws=100).trend
     assert found is not None
     meanings = {one.name: one.meaning for one in found.terms}
     assert meanings["model x length"] == "the tuned model, beyond base, for every doubling of the Book"
@@ -110,19 +110,19 @@ def attribute_trend(columns: Answers) -> Trend:
 
 def test_what_cannot_be_fitted_is_nothing() -> None:
     columns = made(0.0, clusters=9)
-    assert attribute(columns, 0, 1, draws=100).trend is None
+    assert attribution(columns, 0, 1, draws=100).trend is None
     rng = np.random.default_rng(0)
     perfect = made(0.0)
     perfect.correct[0] = True
-    assert attribute(perfect, 0, 1, draws=100).trend is None
+    assert attribution(perfect, 0, 1, draws=100).trend is None
     perfect.correct[0] = rng.random(perfect.correct.shape[1]) < 0.5
-    assert attribute(perfect, 0, 1, draws=100).trend is not None
+    assert attribution(perfect, 0, 1, draws=100).trend is not None
 
 
 def test_several_seeds_are_runs_of_one_cell() -> None:
     one, other = made(0.05, seed=1), made(0.05, seed=2)
     both = Answers(**{**vars(one), "correct": np.vstack([one.correct, other.correct[:1]])})
-    found = attribute(both, (0, 2), 1, draws=100)
+    found = attribution(both, (0, 2), 1, draws=100)
     assert found.by_tokens[0].difference.seeds == 2
     assert found.by_tokens[0].difference.seed_error is not None
     assert found.trend is not None
@@ -131,7 +131,7 @@ def test_several_seeds_are_runs_of_one_cell() -> None:
 
 @pytest.mark.parametrize(("count", "expected"), [(0, (0, 0)), (1, (1, 1)), (3, (2, 3)), (4, (4, 7)), (15, (8, 15))])
 def test_bands_double(count: int, expected: tuple[int, int]) -> None:
-    assert band(count) == expected
+    assert distractor_band(count) == expected
 
 
 def test_distractors_are_counted_from_the_books() -> None:
@@ -158,9 +158,9 @@ def test_distractors_are_counted_from_the_books() -> None:
     columns = answers(runs, "text", books, {name: item(name) for name in "xyz"})
     assert columns.distractors is not None
     assert columns.distractors.tolist() == [1, 1, 5]
-    found = attribute(columns, 0, 1, draws=100)
+    found = attribution(columns, 0, 1, draws=100)
     assert [(one.distractors, one.difference.value) for one in found.by_distractors] == [((1, 1), -1), ((4, 7), 0)]
-    assert [(one.tokens, one.depth, one.distractors) for one in found.crossed] == [
+    assert [(one.tokens, one.depth, one.distractors) for one in found.by_all] == [
         (100, 0.5, (1, 1)),
         (100, 0.5, (4, 7)),
     ]

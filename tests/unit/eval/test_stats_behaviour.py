@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from medctx.schemas.records import Axis, Judged, Verdict
+from medctx.schemas.statistics import Behaviour
 from medctx_eval.stats.answers import answers
-from medctx_eval.stats.behaviour import Behaviour, behaviour
+from medctx_eval.stats.behaviour import behaviour
 
 AXES: dict[str, Axis] = {
     "closed": "knowledge",

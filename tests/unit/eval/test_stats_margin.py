@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.support.stats_simulate import paired_exam
-from medctx.schemas.report import Difference
-from medctx_eval.stats import differences, noise, tost
+from medctx.schemas.statistics import Difference
+from medctx_eval.stats import differences, repeat_noise, tost
 
 
 def _pair(gain: float, clusters: int = 300, seed: int = 1) -> Difference:
@@ -49,17 +49,17 @@ def test_examining_twice_shows_what_differences_mean_nothing() -> None:
     rng = np.random.default_rng(4)
     first = rng.random(1000) < 0.5
     flipped = rng.random(1000) < 0.06
-    found = noise(first, first ^ flipped, flipped | (rng.random(1000) < 0.04), np.arange(1000) // 5)
+    found = repeat_noise(first, first ^ flipped, flipped | (rng.random(1000) < 0.04), np.arange(1000) // 5)
     assert found.verdicts.value == pytest.approx(flipped.mean())
     assert found.verdicts.low < 0.06 < found.verdicts.high
     assert found.answers.value > found.verdicts.value
-    assert found.difference.word == "ties with"
+    assert found.difference.outcome() == "not told apart"
     # 1.96 * sqrt(0.06 / 1000)
     assert found.floor == pytest.approx(0.0152, abs=0.003)
 
 
 def test_a_model_that_repeats_itself_has_a_floor_that_the_items_set() -> None:
     right = np.arange(100) % 2 == 0
-    found = noise(right, right, np.zeros(100, dtype=bool), np.arange(100))
+    found = repeat_noise(right, right, np.zeros(100, dtype=bool), np.arange(100))
     assert (found.verdicts.value, found.answers.value, found.difference.value) == (0, 0, 0)
     assert 0 < found.floor < 0.05

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from bench.support.stats_simulate import paired_exam, seeded_exam
-from medctx.schemas.report import Difference
-from medctx_eval.stats import difference, differences, mcnemar, swap_tests
-from medctx_eval.stats.bootstrap import _clusters, _kinds
+from medctx.schemas.statistics import Difference
+from medctx_eval.stats import difference, differences, mcnemar, permutation_tests
+from medctx_eval.stats.bootstrap import _means_by_cluster, _means_by_kind
 from medctx_eval.stats.clusters import clusters_of
 from medctx_eval.stats.seeds import Spread, seed_variance
 from medctx_eval.stats.tango import score_intervals
@@ -22,7 +22,7 @@ answers = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), m
 
 
 def swap_test(totals: list[float]) -> float:
-    return swap_tests(np.array([totals], dtype=np.float64))[0].exact
+    return permutation_tests(np.array([totals], dtype=np.float64))[0].exact
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_exchanging_the_models_turns_the_sign(rows: list[tuple[bool, bool, int]]
     assert one.value == -other.value
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-6)
     assert one.only_first == other.only_second
-    assert one.p_swap == pytest.approx(other.p_swap)
+    assert one.p_permutation == pytest.approx(other.p_permutation)
     assert one.value == pytest.approx(first.mean() - second.mean())
 
 
@@ -102,7 +102,7 @@ def test_a_comparison_is_the_same_whatever_stands_beside_it() -> None:
 def test_models_that_never_differ_tie_but_not_beyond_doubt() -> None:
     right = np.array([True, False] * 10)
     found = difference(right, right, [str(place) for place in range(20)])
-    assert found.word == "ties with"
+    assert found.outcome() == "not told apart"
     assert found.low < -0.1
     assert found.p == 1
     assert not found.not_worse(0.05)
@@ -112,7 +112,7 @@ def test_words_and_margin_read_the_shown_interval() -> None:
     rng = np.random.default_rng(5)
     exam = paired_exam(rng, 300, 0.1, accuracy=0.4, gain=0.15, churn=0.3)
     gain, loss = differences(exam.correct, exam.clusters, [(0, 1), (1, 0)])
-    assert (gain.word, loss.word) == ("gains", "loses")
+    assert (gain.outcome(), loss.outcome()) == ("gains", "loses")
     assert gain.not_worse(0.05)
     assert not loss.not_worse(0.05)
     assert loss.not_worse(-loss.low + 1e-9)
@@ -122,12 +122,12 @@ def test_four_items_of_eighty_are_no_gain() -> None:
     """McNemar's and the swap test's p is 2 / 2^4, the mid-p 1 / 2^4; the bootstrap alone would exclude 0."""
     first = np.arange(80) % 20 == 0
     found = difference(first, np.zeros(80, dtype=bool), np.arange(80) // 4)
-    assert found.p_swap == found.p_mcnemar == 0.125
+    assert found.p_permutation == found.p_mcnemar == 0.125
     assert found.p == 0.0625
-    assert (found.low, found.word) == (0, "ties with")
+    assert (found.low, found.outcome()) == (0, "not told apart")
     fifth = difference(np.arange(80) % 16 == 0, np.zeros(80, dtype=bool), np.arange(80) // 4)
     assert fifth.p == pytest.approx(2 / 64)
-    assert fifth.word == "gains"
+    assert fifth.outcome() == "gains"
 
 
 @given(answers)
@@ -135,7 +135,7 @@ def test_four_items_of_eighty_are_no_gain() -> None:
 def test_the_interval_excludes_nothing_else_than_its_p_does(rows: list[tuple[bool, bool, int]]) -> None:
     first, second = np.array([a for a, _, _ in rows]), np.array([b for _, b, _ in rows])
     found = difference(first, second, np.arange(len(rows)), draws=100)
-    assert found.p <= found.p_swap
+    assert found.p <= found.p_permutation
     assert (found.low > 0 or found.high < 0) == (found.p <= 0.05)
     assert found.low <= found.value <= found.high
 
@@ -175,22 +175,25 @@ def test_drawing_kinds_of_clusters_is_drawing_clusters() -> None:
     rng = np.random.default_rng(10)
     clusters = clusters_of(np.arange(600) // 2)
     totals = clusters.totals(rng.choice([-1.0, 0, 1], p=[0.1, 0.6, 0.3], size=(1, 600)))
-    by_kind, by_cluster = _kinds(totals[0], clusters, 20_000, 1), _clusters(totals, clusters, 20_000, 1)[:, 0]
+    by_kind, by_cluster = (
+        _means_by_kind(totals[0], clusters, 20_000, 1),
+        _means_by_cluster(totals, clusters, 20_000, 1)[:, 0],
+    )
     assert by_kind is not None
     assert by_kind.mean() == pytest.approx(by_cluster.mean(), abs=0.001)
     for tail in (0.025, 0.975):
         # Five standard errors of a quantile of 20,000 draws.
         assert np.quantile(by_kind, tail) == pytest.approx(np.quantile(by_cluster, tail), abs=0.1 * by_kind.std())
-    assert _kinds(rng.random(300), clusters, 10, 1) is None
+    assert _means_by_kind(rng.random(300), clusters, 10, 1) is None
 
 
 def test_few_clusters_prove_nothing() -> None:
     alone = difference(np.array([True] * 9), np.array([False] * 9), ["a"] * 9)
     assert (alone.low, alone.high, alone.detectable, alone.p) == (-1, 1, 1, 1)
-    assert alone.word == "ties with"
+    assert alone.outcome() == "not told apart"
     nine = difference(np.array([True] * 90), np.array([False] * 90), [str(place // 10) for place in range(90)])
     assert nine.low > 0.5
-    assert nine.word == "ties with"
+    assert nine.outcome() == "not told apart"
     assert not nine.not_worse(0.05)
 
 
@@ -244,7 +247,7 @@ def test_seeds_widen_the_interval_by_what_they_vary() -> None:
 def test_p_with_seeds_and_the_interval_tell_the_same() -> None:
     for seed in range(20):
         found, _ = _seeded(0.03, seed, draws=500)
-        assert (found.p <= 0.05) == (found.word != "ties with")
+        assert (found.p <= 0.05) == (found.outcome() != "not told apart")
 
 
 def test_one_trained_run_borrows_the_variance_of_seeds_of_other_cells() -> None:
@@ -276,10 +279,10 @@ def test_seed_variance_is_not_that_of_items() -> None:
 @settings(max_examples=60, deadline=None)
 def test_p_is_the_tail_at_which_the_interval_ends(error: float, seed_error: float, df: int, seed_df: int) -> None:
     spread = Spread(error, df, seed_error, seed_df)
-    reach = spread.reach(0.975)
-    assert reach >= max(spread.items_reach(0.975), spread.seeds_reach(0.975))
-    assert spread.p(reach) == pytest.approx(0.025, abs=1e-6)
-    assert spread.p(-reach) == pytest.approx(0.975, abs=1e-6)
+    half_width = spread.half_width(0.975)
+    assert half_width >= max(spread.items_half_width(0.975), spread.seeds_half_width(0.975))
+    assert spread.p(half_width) == pytest.approx(0.025, abs=1e-6)
+    assert spread.p(-half_width) == pytest.approx(0.975, abs=1e-6)
     assert spread.p(0.0) == 0.5
 
 

@@ -10,13 +10,20 @@ from scipy import stats
 
 from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam
 from medctx.errors import MedctxError
-from medctx_eval.power.exam_size import FEWEST_TOLD
-from medctx_eval.power.moments import skewness_and_kurtosis
-from medctx_eval.power.power import Design, Disagreement, clusters_needed, detectable, measure, power
+from medctx_eval.power.exam_size import MIN_DISCORDANT
+from medctx_eval.power.power import (
+    Disagreement,
+    ExamDesign,
+    clusters_needed,
+    detectable,
+    measure_disagreement,
+    power,
+    skewness_and_kurtosis,
+)
 from medctx_eval.stats import difference
 
 designs = st.builds(
-    Design, clusters=st.integers(10, 400), per_cluster=st.integers(1, 30).map(float), size_cv=st.floats(0, 1)
+    ExamDesign, clusters=st.integers(10, 400), per_cluster=st.integers(1, 30).map(float), size_cv=st.floats(0, 1)
 )
 models = st.builds(Disagreement, discordance=st.floats(0.05, 0.6), icc=st.floats(0, 0.4))
 
@@ -52,7 +59,7 @@ def test_skewness_and_kurtosis_are_those_of_all_outcomes(
 
 def test_longhealth_sees_large_differences_only() -> None:
     """20 patients with 20 questions: 400 items are worth 138 where they correlate by 0.1."""
-    exam = Design(clusters=20, per_cluster=20)
+    exam = ExamDesign(clusters=20, per_cluster=20)
     alone = detectable(Disagreement(discordance=0.2, icc=0.0), exam)
     together = detectable(Disagreement(discordance=0.2, icc=0.1), exam)
     assert alone == pytest.approx(0.065, abs=0.005)
@@ -63,9 +70,9 @@ def test_longhealth_sees_large_differences_only() -> None:
 @given(models, designs, st.floats(0.1, 0.9))
 @settings(max_examples=60, deadline=None)
 def test_more_difference_and_less_correlation_mean_more_power(
-    disagreement: Disagreement, exam: Design, share: float
+    disagreement: Disagreement, exam: ExamDesign, share: float
 ) -> None:
-    assume(exam.items * disagreement.discordance >= FEWEST_TOLD)
+    assume(exam.items * disagreement.discordance >= MIN_DISCORDANT)
     delta = disagreement.discordance * share * 0.9
     found = power(delta, disagreement, exam)
     assert power(delta * 1.1, disagreement, exam) >= found - 1e-9
@@ -82,9 +89,9 @@ def test_the_exam_asked_for_is_the_smallest_that_sees(
 ) -> None:
     delta = disagreement.discordance * share
     needed = clusters_needed(delta, disagreement, per_cluster)
-    assert power(delta, disagreement, Design(clusters=needed, per_cluster=per_cluster)) >= 0.8
+    assert power(delta, disagreement, ExamDesign(clusters=needed, per_cluster=per_cluster)) >= 0.8
     if needed > 2:
-        assert power(delta, disagreement, Design(clusters=needed - 1, per_cluster=per_cluster)) < 0.8
+        assert power(delta, disagreement, ExamDesign(clusters=needed - 1, per_cluster=per_cluster)) < 0.8
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -93,12 +100,12 @@ def test_what_cannot_be_is_refused() -> None:
         clusters_needed(0.12, disagreement, 5)
     with pytest.raises(MedctxError, match="up to 10,000,000 clusters"):
         clusters_needed(0.00001, disagreement, 1)
-    assert detectable(disagreement, Design(clusters=4, per_cluster=2)) is None
+    assert detectable(disagreement, ExamDesign(clusters=4, per_cluster=2)) is None
 
 
 def test_measured_disagreement_is_the_one_that_was_drawn() -> None:
     exam = paired_exam(np.random.default_rng(1), 4000, 0.2, accuracy=0.4, gain=0.1, churn=0.3)
-    disagreement, design = measure(exam.correct[0] * 1.0 - exam.correct[1], exam.clusters)
+    disagreement, design = measure_disagreement(exam.correct[0] * 1.0 - exam.correct[1], exam.clusters)
     assert disagreement.discordance == pytest.approx(0.3, abs=0.02)
     assert disagreement.icc == pytest.approx(0.2, abs=0.03)
     assert design.per_cluster == pytest.approx(MEAN_SIZE, rel=0.03)
@@ -109,6 +116,6 @@ def test_measured_disagreement_is_the_one_that_was_drawn() -> None:
 
 def test_runs_that_never_differ_measure_nothing() -> None:
     with pytest.raises(MedctxError, match="agree on every item"):
-        measure(np.zeros(30), np.arange(30))
-    singles, _ = measure(np.array([1.0, 0, -1, 1, 0]), np.arange(5))
+        measure_disagreement(np.zeros(30), np.arange(30))
+    singles, _ = measure_disagreement(np.array([1.0, 0, -1, 1, 0]), np.arange(5))
     assert (singles.icc, singles.discordance) == (0, 0.6)

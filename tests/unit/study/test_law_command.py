@@ -9,15 +9,18 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from medctx.io.jsonl import write_record
+from medctx_eval.report.compute import compute
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.load.collect import collect
 from study.cli.main import main
 from study.law.evidence import files, sources
 from study.law.output.record import LawRecord
 from study.law.recommend.recommend import Recommendation
 from study.law.validate.forecast_check import Check
+from tests.support import synthetic_runs
 from tests.support.law_studies import write
-from tests.support.paths import GOLDEN
 
-REPORT = GOLDEN / "report.json"
 FEW = ("1:0", "1:1", "1:4", "0:1")
 
 
@@ -36,9 +39,15 @@ def written(made: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return out, study("law", made, "--out", out)
 
 
-def test_a_report_as_medctx_eval_writes_it_is_understood() -> None:
-    report = files.read_report(REPORT)
-    found = sources.read([REPORT])
+def test_a_report_as_medctx_eval_writes_it_is_understood(tmp_path: Path) -> None:
+    computed = compute(
+        collect(synthetic_runs.write(tmp_path / "runs", ("base", "1:1-0", "1:1-1", "0:1-0"), facts=8, dossiers=12)),
+        ReportConfig(draws=100),
+    )
+    path = tmp_path / "report.json"
+    write_record(path, computed)
+    report = files.read_report(path)
+    found = sources.read([path])
     assert {one.part for one in found.measured} == {"knowledge", "reading"}
     for measured in found.measured:
         for run_cell in measured.cells:

@@ -12,7 +12,7 @@ def verdict(reason: str) -> Verdict:
     span = {"knowledge": 0.5, "knowledge_low": 0.4, "knowledge_high": 0.6}
     span |= {"reading": 0.5, "reading_low": 0.4, "reading_high": 0.6}
     places = tuple(ParetoPosition(cell=f"{n}:1", standing="front", **span) for n in range(40))
-    return Verdict(champion="1:1", reason=reason, balanced="1:1", front=places)
+    return Verdict(champion="1:1", reason=reason, balanced="1:1", pareto=places)
 
 
 @pytest.mark.parametrize("reason", ["short", "word " * 2_000, "−" * 3_000], ids=["short", "long", "escaped"])

@@ -1,4 +1,4 @@
-"""The gate's decision, ``decision.json``: written by ``medctx-eval report``, read by the registry."""
+"""``decision.json``: what the gate decided and a card for each cell. Written by the report, read by the registry."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from typing import Literal
 from medctx.schemas.records import Record
 
 DECISION_FILE = "decision.json"
-Standing = Literal["front", "perhaps behind", "behind"]
+
+Standing = Literal["front", "possibly dominated", "dominated"]
+"""``front``: no other cell of the same base has both accuracies at least as high and one higher. ``dominated``: another
+cell is better on one axis (its interval excludes 0) and not lower on the other. ``possibly dominated``: by value only.
+"""
 
 
 class ParetoPosition(Record):
-    """Where one cell stands among the cells of its base, the base too.
+    """Position of one cell among the cells of its base (and the base) on knowledge and reading.
 
-    ``front``: no other has both accuracies at least as high and one higher. ``behind``: some ``beaten_by`` is surely
-    better on one axis (its interval excludes 0) and not lower on the other; ``perhaps behind``: only the values say so.
-    Accuracies in [0, 1], with their 95 % intervals.
+    Attributes:
+        cell: Name of the cell.
+        standing: Whether it is on the Pareto front.
+        dominated_by: The cells that dominate it, surely or possibly.
+        knowledge: Knowledge accuracy in [0, 1], with the ends of its 95 % interval.
+        reading: Reading accuracy in [0, 1], with the ends of its 95 % interval.
     """
 
     cell: str
     standing: Standing
-    beaten_by: tuple[str, ...] = ()
+    dominated_by: tuple[str, ...] = ()
     knowledge: float
     knowledge_low: float
     knowledge_high: float
@@ -30,7 +37,13 @@ class ParetoPosition(Record):
 
 
 class Card(Record):
-    """A cell in words and numbers; metrics are accuracies in [0, 1] and differences to base with their bounds."""
+    """A cell in one paragraph and in numbers.
+
+    Attributes:
+        cell: Name of the cell.
+        summary: Accuracies and differences to the base in words.
+        metrics: Accuracies in [0, 1], and differences to the base with the ends of their intervals, by name.
+    """
 
     cell: str
     summary: str
@@ -38,11 +51,20 @@ class Card(Record):
 
 
 class Decision(Record):
-    """Which cell the alias ``champion`` belongs to, and why.
+    """Which cells get the registry's aliases.
 
-    ``champion`` is empty where no cell ``passed``; ``reason`` says why in words. ``best_knowledge`` and
-    ``best_reading`` name the tuned cells of the highest accuracy (empty without any); ``balanced`` the one whose
-    smaller gain of the two is the largest. ``front``: where each cell stands. ``cards``: one per tuned cell.
+    Attributes:
+        champion: The cell that passes the gate with the largest knowledge gain; empty if none passes.
+        reason: Why, in words.
+        passed: All cells that pass the gate.
+        best_knowledge: Among the cells whose knowledge gain is shown (interval above 0), the one with the highest
+            accuracy; empty if there is none.
+        best_reading: The same for reading.
+        balanced: Among the cells that gain on one axis and lose on none, the one whose smaller gain is largest; empty
+            if there is none.
+        notes: Why the aliases above are given or not, one sentence each.
+        pareto: Position of every cell on both axes.
+        cards: One card for each tuned cell.
     """
 
     champion: str
@@ -51,5 +73,6 @@ class Decision(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
-    front: tuple[ParetoPosition, ...] = ()
+    notes: tuple[str, ...] = ()
+    pareto: tuple[ParetoPosition, ...] = ()
     cards: tuple[Card, ...] = ()

@@ -1,4 +1,4 @@
-"""The part of ``report.json`` that is read by others than the report itself: cells, scores and comparisons."""
+"""The part of ``report.json`` that others than the report read: cells, scores and comparisons."""
 
 from __future__ import annotations
 
@@ -8,108 +8,29 @@ from pydantic import ConfigDict, Field, model_validator
 
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.records import Mode, Record, Verdict
+from medctx.schemas.statistics import LEVEL, Accuracy, Difference, Outcome
 
 REPORT_FILE = "report.json"
-LEVEL = 0.95
-"""Of every interval."""
-FEWEST = 10
-"""Below so many clusters no difference is claimed."""
-Word = Literal["gains", "loses", "ties with"]
+READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
+UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
 Family = Literal["headline", "pairs", "untaught", "axes", "conditions", "grid"]
-"""Comparisons shown together; p values are adjusted within each."""
-Along = Literal["general_share", "amount", "base", "method"]
-
-
-class Accuracy(Record):
-    """``value`` = correct / N in [0, 1] and its 95 % interval [``low``, ``high``], inside [0, 1].
-
-    ``n`` counts items; ``value`` is the mean over ``seeds`` runs. ``seed_error`` is the standard error that training
-    seeds bring, and part of the interval; None where no seeds were repeated: the interval then speaks of these runs
-    alone.
-    """
-
-    n: int = Field(ge=1)
-    clusters: int = Field(ge=1)
-    value: float = Field(ge=0, le=1)
-    low: float = Field(ge=0, le=1)
-    high: float = Field(ge=0, le=1)
-    seeds: int = Field(1, ge=1)
-    seed_error: float | None = None
-    few_clusters: bool = False
-
-
-class Difference(Record):
-    """Accuracy of the first model minus that of the second, on N items both answered.
-
-    ``n`` counts items, under each of their Conditions once: one asked in several orders of its options, or of several
-    training seeds, counts once with its mean. ``value`` and its 95 % interval [``low``, ``high``] are in [-1, 1]
-    (accuracy points / 100). ``only_first`` / ``only_second``: items that the one or the other did better on (with one
-    order and seed: that only it got right). ``p_mcnemar`` takes these items for independent, ``p_swap`` only clusters;
-    both are exact and speak of these runs. ``p`` belongs to the interval, which excludes 0 where it is at most 0.05 and
-    nowhere else: the mid-p of the swap test, and where seeds were repeated no less than a t test's that counts their
-    variance too. ``bootstrap`` holds the ends of the cluster bootstrap alone. ``detectable``: the smallest true
-    difference (absolute) that an exam of this noise finds with 80 % power, at most 1.
-
-    ``error`` is the standard error that items bring, ``seed_error`` that of training seeds (None where no cell was
-    trained twice: the interval then speaks of these runs alone), known with ``seed_df`` degrees of freedom; ``seeds``
-    counts the training runs of the side that has fewest.
-    """
-
-    n: int = Field(ge=1)
-    clusters: int = Field(ge=1)
-    value: float = Field(ge=-1, le=1)
-    low: float = Field(ge=-1, le=1)
-    high: float = Field(ge=-1, le=1)
-    bootstrap: tuple[float, float]
-    only_first: int = Field(ge=0)
-    only_second: int = Field(ge=0)
-    p: float = Field(ge=0, le=1)
-    p_mcnemar: float = Field(ge=0, le=1)
-    p_swap: float = Field(ge=0, le=1)
-    detectable: float = Field(ge=0, le=1)
-    error: float = Field(ge=0, le=1)
-    seeds: int = Field(1, ge=1)
-    seed_error: float | None = Field(None, ge=0)
-    seed_df: int = Field(0, ge=0)
-    few_clusters: bool = False
-
-    @property
-    def word(self) -> Word:
-        """A tie is an interval that contains 0; too few clusters for a claim count as one."""
-        if self.clusters < FEWEST:
-            return "ties with"
-        return "gains" if self.low > 0 else "loses" if self.high < 0 else "ties with"
-
-    def not_worse(self, margin: float) -> bool:
-        """Non-inferiority: the whole interval lies above ``-margin`` (a one-sided test at 2.5 %, as ICH E9 asks).
-
-        The bound is the lower end of the interval that is shown, so that readers can check the verdict by eye. Too
-        few clusters for a claim prove nothing.
-        """
-        return self.clusters >= FEWEST and self.low > -margin
+"""Comparisons shown together; P values are adjusted within each family."""
+RecipeAxis = Literal["general_share", "amount", "base", "method"]
 
 
 class Recipe(Record):
-    """What is known of how a cell was made; None or "" for what is not.
+    """What is known of how a cell was made; None or empty for what is not known."""
 
-    ``general_share`` in [0, 1]: the general part of its training data; ``amount``: its trained tokens; ``base``: the
-    untouched cell it was made from, with which it is compared; ``method``: how its weights were changed, such as
-    ``lora`` or ``full``.
-    """
+    general_share: float | None = Field(
+        None, ge=0, le=1, description="Share of general data in the training tokens, in [0, 1]."
+    )
+    amount: int | None = Field(None, ge=0, description="Trained tokens.")
+    base: str = Field("", description="The untrained cell it was made from and is compared with.")
+    method: str = Field("", description="How the weights were changed, for example `lora` or `full`.")
 
-    general_share: float | None = Field(None, ge=0, le=1)
-    amount: int | None = Field(None, ge=0)
-    base: str = ""
-    method: str = ""
-
-    def without(self, *along: Along) -> Recipe:
-        """The recipe with some axes cleared: cells whose rest is equal differ along these axes alone."""
-        return self.model_copy(update={axis: Recipe.model_fields[axis].default for axis in along})
-
-    def words(self) -> str:
-        """``20,000 trained tokens, lora``: amount and method, as far as they are known."""
-        amount = "" if self.amount is None else f"{self.amount:,} trained tokens"
-        return ", ".join(part for part in (amount, self.method) if part)
+    def without(self, *axes: RecipeAxis) -> Recipe:
+        """The recipe with some axes cleared; cells whose rest is equal differ along these axes only."""
+        return self.model_copy(update={axis: Recipe.model_fields[axis].default for axis in axes})
 
 
 class CellRun(Record):
@@ -122,8 +43,11 @@ class CellRun(Record):
 class Cell(Record):
     """One trained or untrained model, examined once per training seed.
 
-    ``base``: the untouched model that others were made from; ``recipe``: how this one was made, and which base it is
-    compared with (empty where it is one itself).
+    Attributes:
+        name: Name of the cell.
+        base: True for an untrained model from which others were made.
+        recipe: How the cell was made, and the base it is compared with.
+        runs: Its examined models.
     """
 
     name: str
@@ -133,13 +57,19 @@ class Cell(Record):
 
 
 class Score(Record):
-    """One cell on one part of the exam (an axis, ``untaught`` or a Condition) in one mode.
+    """One cell on one part of the exam in one mode.
 
-    ``verdicts`` add up to ``n`` = items x orders x training seeds. ``accuracy.value`` is correct / n and the lower
-    bound: it counts every unreadable answer (unparsable, truncated, failed) as not correct; ``upper`` is the accuracy
-    if they all had been right. ``validity`` in [0, 1] is the share of readable answers (correct, wrong or abstained)
-    among those that fit. ``seeds``: the accuracy of each run. ``imposed``: verdicts that became does_not_fit because
-    the item did not fit another cell.
+    Attributes:
+        cell: Name of the cell.
+        part: An axis, ``untaught``, or a condition.
+        mode: Scoring mode.
+        n: Number of answers: items x option orders x training seeds.
+        verdicts: Number of answers by verdict; they add up to ``n``.
+        accuracy: Correct answers / ``n``. Unreadable answers count as not correct, so it is a lower bound.
+        validity: Share of readable answers (correct, wrong, abstained) among those that fitted.
+        upper_bound: Accuracy if every unreadable answer had been right.
+        seeds: Accuracy of each run.
+        dropped_for_others: Answers counted as ``does_not_fit`` because the item did not fit another cell.
     """
 
     cell: str
@@ -149,28 +79,37 @@ class Score(Record):
     verdicts: dict[Verdict, int]
     accuracy: Accuracy
     validity: float = Field(ge=0, le=1)
-    upper: float = Field(ge=0, le=1)
+    upper_bound: float = Field(ge=0, le=1)
     seeds: tuple[float, ...] = ()
-    imposed: int = 0
+    dropped_for_others: int = 0
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         total = sum(self.verdicts.values())
         if total != self.n:
-            raise ValueError(f"the verdicts of {self.cell} on {self.part} add up to {total}, not to N = {self.n}")
+            raise ValueError(f"the verdicts of {self.cell} on {self.part} add up to {total}, not to n = {self.n}")
         return self
 
     @property
     def unreadable(self) -> int:
-        """Answers without a readable choice: unparsable, truncated or failed."""
-        return sum(self.verdicts.get(verdict, 0) for verdict in (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED))
+        """Number of unparsable, truncated and failed answers."""
+        return sum(self.verdicts[verdict] for verdict in UNREADABLE)
 
 
 class Comparison(Record):
     """``cell`` minus ``other`` on one part in one mode.
 
-    ``dropped``: items that did not fit and count for neither. ``p_holm`` is the cluster swap test's p,
-    ``p_mcnemar_holm`` McNemar's, adjusted within ``family`` and mode.
+    Attributes:
+        cell: Name of the first cell.
+        other: Name of the second cell.
+        part: Part of the exam.
+        mode: Scoring mode.
+        family: The family its P values are adjusted in.
+        difference: The paired difference.
+        outcome: The difference in words; "equals" means equivalence within the margin of the report.
+        dropped: Items that did not fit and count for neither.
+        p_holm: P value of the permutation test, Holm-adjusted within family and mode.
+        p_mcnemar_holm: P value of McNemar's test, adjusted likewise.
     """
 
     cell: str
@@ -179,23 +118,29 @@ class Comparison(Record):
     mode: Mode
     family: Family
     difference: Difference
-    word: Word
+    outcome: Outcome
     dropped: int = Field(ge=0)
     p_holm: float = Field(ge=0, le=1)
     p_mcnemar_holm: float = Field(ge=0, le=1)
 
     @property
-    def doubtful(self) -> bool:
-        """Whether a gain or loss does not survive the adjustment within its family."""
-        return self.word != "ties with" and self.p_holm > 1 - LEVEL
+    def not_after_holm(self) -> bool:
+        """Whether the gain or loss is no longer significant when the whole family is adjusted."""
+        return self.outcome in ("gains", "loses") and self.p_holm > 1 - LEVEL
 
 
 class ReportCore(Record):
-    """A comparison of cells on the same items, without what only the report shows; other keys are ignored.
+    """A comparison of cells on the same items; further keys of ``report.json`` are ignored.
 
-    Cells are ordered: every base before the cells made from it, these from general to medical. ``base`` is the first of
-    the bases; ``mode`` the scoring mode of the headline; ``margin`` the largest loss of reading that counts as none, in
-    (0, 1).
+    Attributes:
+        title: Title of the report.
+        headline: The main result in words.
+        base: Name of the first base.
+        mode: Scoring mode of the headline.
+        margin: Largest loss of reading that counts as none, in (0, 1).
+        cells: Each base before the cells made from it, and these from general to medical.
+        scores: Every cell on every part of the exam in every mode.
+        comparisons: Paired differences.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -211,33 +156,26 @@ class ReportCore(Record):
 
     @property
     def tuned(self) -> tuple[Cell, ...]:
-        """Every cell but the bases."""
+        """All cells but the bases."""
         return tuple(cell for cell in self.cells if not cell.base)
 
     @property
     def bases(self) -> tuple[Cell, ...]:
-        """The untouched cells."""
+        """The untrained cells."""
         return tuple(cell for cell in self.cells if cell.base)
 
-    def base_of(self, cell: str) -> str:
-        """The base a cell is compared with; a base itself is its own."""
-        named = next(one for one in self.cells if one.name == cell)
-        return named.name if named.base else named.recipe.base
+    def base_of(self, name: str) -> str:
+        """The base a cell is compared with; a base is its own."""
+        cell = next(cell for cell in self.cells if cell.name == name)
+        return cell.name if cell.base else cell.recipe.base
 
     def score(self, cell: str, part: str, mode: Mode | None = None) -> Score | None:
-        """One score, in the headline mode unless another is named."""
+        """One score, by default in the headline mode."""
         key = (cell, part, mode or self.mode)
         return next((score for score in self.scores if (score.cell, score.part, score.mode) == key), None)
 
     def gain(self, cell: str, part: str, mode: Mode | None = None) -> Comparison | None:
-        """How a cell compares with its base on one part, in the headline mode unless another is named."""
+        """The comparison of a cell with its base on one part, by default in the headline mode."""
         key = (cell, self.base_of(cell), part, mode or self.mode)
-        return next(
-            (
-                comparison
-                for comparison in self.comparisons
-                if comparison.family != "pairs"
-                and (comparison.cell, comparison.other, comparison.part, comparison.mode) == key
-            ),
-            None,
-        )
+        candidates = (item for item in self.comparisons if item.family != "pairs")
+        return next((item for item in candidates if (item.cell, item.other, item.part, item.mode) == key), None)

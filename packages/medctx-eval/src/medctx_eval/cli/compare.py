@@ -1,4 +1,4 @@
-"""The verb ``medctx-eval compare``."""
+"""The command ``medctx-eval compare``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--base", default="", help="The cell others are compared with; else the untouched model, or the first.")
-@click.option("--mode", type=click.Choice(MODES), help="The scoring mode; else the one all runs were examined for.")
 @click.option(
-    "--margin", type=click.FloatRange(0.1, 99), default=5, show_default=True, help="Points that count as none."
+    "--base", default="", help="Cell the others are compared with.  [default: the first model without an adapter]"
 )
-@click.option("--pairs", is_flag=True, help="Compare all with all instead of all with the base.")
-@click.option("--conditions", is_flag=True, help="Also compare under each Condition.")
-@click.option("--draws", type=click.IntRange(min=100), default=10_000, show_default=True, help="Bootstrap draws.")
+@click.option("--mode", type=click.Choice(MODES), help="Scoring mode.  [default: the one all runs were examined for]")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0.1, 99),
+    default=5,
+    show_default=True,
+    help="Largest loss that counts as none, in accuracy points.",
+)
+@click.option("--pairs", is_flag=True, help="Compare all cells with one another instead of each with the base.")
+@click.option("--conditions", is_flag=True, help="Compare also under each condition.")
+@click.option("--draws", type=click.IntRange(min=100), default=10_000, show_default=True, help="Bootstrap resamples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @one_sentence
 def compare(
     runs: tuple[str, ...],
@@ -38,7 +44,7 @@ def compare(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Compare examined models: which gains, which loses, which ties, and what this exam can see.
+    """Compare examined models: gains, losses, equality, and the difference this exam detects.
 
     RUNS are run folders, MLflow runs (runs:/ID, runs:/ID/FOLDER) or registered models (models:/NAME/VERSION,
     models:/NAME@ALIAS). Runs that differ only in their training seed are one cell; a model examined twice measures
@@ -47,23 +53,24 @@ def compare(
     from rich.console import Console
 
     from medctx_eval.artifacts import run_source
-    from medctx_eval.report.compare import compare as compared
+    from medctx_eval.report.compare import compare as compare_runs
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.render.compare_table import accuracy_table, difference_table, notes
 
     config = ReportConfig(base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed)
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         folders = [folder for source in runs for folder in run_source.resolve(source, Path(scratch))]
-        found = compared(folders, config, every_pair=pairs, conditions=conditions)
+        comparison = compare_runs(folders, config, every_pair=pairs, conditions=conditions)
     if as_json:
-        click.echo(found.model_dump_json(indent=2))
+        click.echo(comparison.model_dump_json(indent=2))
         return
     console = Console(highlight=False)
-    console.print(f"{', '.join(found.exams)}: accuracy in % with 95 % intervals, mode {found.mode}", markup=False)
-    console.print(accuracy_table(found))
-    if found.differences:
+    exams = ", ".join(comparison.exams)
+    console.print(f"{exams}: accuracy in % with 95 % intervals, mode {comparison.mode}", markup=False)
+    console.print(accuracy_table(comparison))
+    if comparison.differences:
         console.print("\nPaired differences in accuracy points with 95 % intervals")
-        console.print(difference_table(found))
+        console.print(difference_table(comparison))
     console.print()
-    for note in notes(found):
+    for note in notes(comparison):
         console.print(note, markup=False)

@@ -125,9 +125,8 @@ def report(
     runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 ) -> CommandResult:
     """Compare examined models (run folders) in a report: HTML, Markdown, JSON and figures."""
-    from medctx_eval.report.build import build
+    from medctx_eval.report.build import write_report
     from medctx_eval.report.config import ReportConfig
-    from medctx_eval.report.decision import file as decision
     from medctx_eval.report.render.tables import main_table
 
     resolved = configs.load(ReportConfig, config_path(config), overrides)
@@ -136,21 +135,20 @@ def report(
         return CommandResult(status="dry-run")
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
     folders = [Path(part) for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
-    written = build(folders, required(out), resolved)
-    decided = decision.write(written, required(out))
+    written = write_report(folders, required(out), resolved)
     output_console().print(main_table(written))
     click.echo(written.headline)
-    return _reported(decided, Path())
+    return _reported(read_record(required(out) / DECISION_FILE, Decision), Path())
 
 
-def _reported(decided: Decision, folder: Path) -> CommandResult:
+def _reported(decision: Decision, folder: Path) -> CommandResult:
     return CommandResult(
         outputs=(
             Output(kind="report", path=folder / "report.html"),
             Output(kind="report", path=folder / REPORT_FILE),
             Output(kind="decision", path=folder / DECISION_FILE),
         ),
-        labels={"champion": decided.champion, "reason": decided.reason},
+        labels={"champion": decision.champion, "reason": decision.reason},
     )
 
 
@@ -171,8 +169,8 @@ def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: boo
     output_console().print(main_table(written))
     click.echo(written.headline)
     click.echo(str(folder / "report" / "report.html"))
-    decided = read_record(folder / "report" / DECISION_FILE, Decision)
-    return _reported(decided, Path("report") if out else folder / "report")
+    decision = read_record(folder / "report" / DECISION_FILE, Decision)
+    return _reported(decision, Path("report") if out else folder / "report")
 
 
 if __name__ == "__main__":

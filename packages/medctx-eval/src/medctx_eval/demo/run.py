@@ -46,9 +46,8 @@ def run_config(config: DemoConfig, url: str, models: tuple[str, ...]) -> RunConf
 
 def demo(config: DemoConfig, out: Path) -> Report:
     """Examine the built-in models into ``out/runs`` and report into ``out/report``."""
-    from medctx_eval.report.build import build
+    from medctx_eval.report.build import write_report
     from medctx_eval.report.config import ReportConfig
-    from medctx_eval.report.decision import file as decision
 
     asked = ExamConfig(exam="needle", limit=config.items)
     exam = registry.build(asked, RunConfig().curriculum, config.seed)
@@ -56,6 +55,4 @@ def demo(config: DemoConfig, out: Path) -> Report:
     with serve_apart(found) as url:
         folders = examination.run(run_config(config, url, tuple(found.rule_models)), out / "runs")
     settings = ReportConfig(title="Built-in models", base=BASE, draws=config.draws)
-    report = build(folders, out / "report", settings)
-    decision.write(report, out / "report")
-    return report
+    return write_report(folders, out / "report", settings)

@@ -1,1 +1,1 @@
-"""How large an exam must be to show a difference."""
+"""Power of paired comparisons and the exam sizes they need."""

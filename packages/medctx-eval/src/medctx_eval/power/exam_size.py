@@ -1,4 +1,4 @@
-"""How large an exam must be to see a difference, and what an exam of a given size sees."""
+"""The exam size needed for a difference, and what an exam of a given size detects."""
 
 from __future__ import annotations
 
@@ -10,27 +10,36 @@ from pydantic import Field
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
-from medctx.schemas.report import FEWEST
-from medctx_eval.power.power import Design, Disagreement, clusters_needed, detectable, measure, power
-from medctx_eval.report.config import ReportConfig
+from medctx.schemas.statistics import MIN_CLUSTERS
+from medctx_eval.power.power import (
+    Disagreement,
+    ExamDesign,
+    clusters_needed,
+    detectable,
+    measure_disagreement,
+    power,
+)
 from medctx_eval.report.load.cells import headline_mode
 from medctx_eval.report.load.collect import collect
 from medctx_eval.report.load.parts import masks
 from medctx_eval.report.model import KNOWLEDGE, READING
 
 CORRELATIONS = (0.0, 0.1, 0.3)
-PER_CLUSTER = (1.0, 5.0, 20.0)
-LONGHEALTH = ("LongHealth", Design(clusters=20, per_cluster=20))
+ITEMS_PER_CLUSTER = (1.0, 5.0, 20.0)
+LONGHEALTH = ("LongHealth", ExamDesign(clusters=20, per_cluster=20))
 """Adams et al. (2024), arXiv 2401.14490: 20 patients with 20 questions each."""
+MIN_DISCORDANT = 8
+"""Items answered differently below which the power formula is too optimistic: 27 % observed for 38 % at four items."""
 
 
-FEWEST_TOLD = 8
-"""Items answered differently below which the power formula promises too much: seen 27 % for 38 % at four."""
+class NeededSize(Record):
+    """The smallest exam that detects the difference between two such models.
 
-
-class Need(Record):
-    """The smallest exam that sees the wanted difference between two such models, in ``clusters`` of ``per_cluster``
-    items (Books, documents, patients).
+    Attributes:
+        models: How the models differ.
+        per_cluster: Items per cluster (Book, document, patient).
+        clusters: Number of clusters.
+        items: Number of items.
     """
 
     models: Disagreement
@@ -39,136 +48,163 @@ class Need(Record):
     items: int
 
 
-class Sight(Record):
-    """What an exam sees of two such models: the smallest difference found with the wanted power (nothing: none), and
-    the power in [0, 1] for the wanted difference.
+class ExamPower(Record):
+    """What an exam detects between two such models.
+
+    Attributes:
+        exam: Name of the exam, or the part of it.
+        design: Its size.
+        models: How the models differ.
+        detectable: Smallest difference found with the target power, in (0, 1); None if there is none.
+        power: Power for the difference in question, in [0, 1].
     """
 
     exam: str
-    design: Design
+    design: ExamDesign
     models: Disagreement
     detectable: float | None
     power: float = Field(ge=0, le=1)
 
 
 class ExamSize(Record):
-    """Everything ``medctx-eval power`` shows. ``delta`` in (0, 1), ``wanted`` the power asked for."""
+    """Everything ``medctx-eval power`` shows, for the difference ``delta`` in (0, 1) and the ``target`` power."""
 
     delta: float
-    wanted: float
+    target: float
     assumptions: tuple[str, ...]
-    needs: tuple[Need, ...]
-    sights: tuple[Sight, ...]
+    needed: tuple[NeededSize, ...]
+    exams: tuple[ExamPower, ...]
 
 
-class Measured(Record):
-    """One part of an exam that two runs sat: how they differ, and its design."""
+class MeasuredPart(Record):
+    """One part of an exam that two runs took: how the models differ, and its design."""
 
     part: str
     models: Disagreement
-    design: Design
+    design: ExamDesign
 
 
-def measured(folders: Sequence[Path]) -> tuple[Measured, ...]:
-    """Discordance, correlation and design of knowledge and reading from two run folders."""
-    collected = collect(folders)
-    own = collected.modes[headline_mode(collected, ReportConfig())]
-    if len(own.values) != 2:
-        raise MedctxError(f"--runs measures how two models differ, and {len(own.values)} were given; give two.")
-    clusters = own.cluster[own.starts].astype(np.int64)
-    found = []
-    for part, mask in masks(own).items():
-        kept = mask & own.fits
+def measured(folders: Sequence[Path]) -> tuple[MeasuredPart, ...]:
+    """Discordance, correlation and design of knowledge and reading from two run folders.
+
+    Raises:
+        MedctxError: If there are not two runs, or they were asked neither knowledge nor reading.
+    """
+    run_set = collect(folders)
+    matrix = run_set.modes[headline_mode(run_set)]
+    if len(matrix.values) != 2:
+        raise MedctxError(f"--runs measures how two models differ, and {len(matrix.values)} were given; give two.")
+    clusters = matrix.cluster[matrix.starts].astype(np.int64)
+    parts = []
+    for part, mask in masks(matrix).items():
+        kept = mask & matrix.fits
         if part in (KNOWLEDGE, READING) and kept.any():
-            models, design = measure(own.values[0][kept] - own.values[1][kept], clusters[kept])
-            found.append(Measured(part=part, models=models, design=design))
-    if not found:
-        raise MedctxError("The runs were asked nothing of knowledge or reading; give runs of another exam.")
-    return tuple(found)
+            models, design = measure_disagreement(matrix.values[0][kept] - matrix.values[1][kept], clusters[kept])
+            parts.append(MeasuredPart(part=part, models=models, design=design))
+    if not parts:
+        raise MedctxError("The runs were asked neither knowledge nor reading; give runs of another exam.")
+    return tuple(parts)
 
 
-def _needs(delta: float, wanted: float, models: Sequence[Disagreement], sizes: Sequence[float]) -> Iterator[Need]:
-    for per_cluster in sizes:
-        # Single items correlate with nothing.
-        for one in models if per_cluster > 1 else models[:1]:
-            clusters = max(FEWEST, clusters_needed(delta, one, per_cluster, wanted=wanted))
-            yield Need(models=one, per_cluster=per_cluster, clusters=clusters, items=round(clusters * per_cluster))
+def _needed(
+    delta: float, target: float, models: Sequence[Disagreement], per_cluster: Sequence[float]
+) -> Iterator[NeededSize]:
+    for size in per_cluster:
+        # The correlation within a cluster has no effect on clusters of one item.
+        for disagreement in models if size > 1 else models[:1]:
+            clusters = max(MIN_CLUSTERS, clusters_needed(delta, disagreement, size, target=target))
+            items = round(clusters * size)
+            yield NeededSize(models=disagreement, per_cluster=size, clusters=clusters, items=items)
 
 
-def _sight(name: str, design: Design, models: Disagreement, delta: float, wanted: float) -> Sight:
-    """Below ten clusters nothing is called a difference, so nothing is seen."""
-    enough = design.clusters >= FEWEST
-    return Sight(
+def _exam_power(name: str, design: ExamDesign, models: Disagreement, delta: float, target: float) -> ExamPower:
+    """Below ten clusters nothing is called a difference, so the power is 0."""
+    enough = design.clusters >= MIN_CLUSTERS
+    return ExamPower(
         exam=name,
         design=design,
         models=models,
-        detectable=detectable(models, design, wanted) if enough else None,
+        detectable=detectable(models, design, target) if enough else None,
         power=power(delta, models, design) if enough and delta < models.discordance else 0.0,
     )
 
 
-def _sparse(sights: Sequence[Sight], needs: Sequence[Need]) -> tuple[str, ...]:
-    """A warning where so few items tell the models apart that no formula holds."""
-    told = [one.design.items * one.models.discordance for one in sights]
-    told += [one.items * one.models.discordance for one in needs]
-    if not told or min(told) >= FEWEST_TOLD:
+def _sparse_warning(exams: Sequence[ExamPower], needed: Sequence[NeededSize]) -> tuple[str, ...]:
+    """A warning where so few items tell the models apart that the formula does not hold."""
+    discordant = [exam.design.items * exam.models.discordance for exam in exams]
+    discordant += [size.items * size.models.discordance for size in needed]
+    if not discordant or min(discordant) >= MIN_DISCORDANT:
         return ()
     return (
-        f"Where fewer than {FEWEST_TOLD} items are answered differently, an exam sees less than is said here: five of "
-        "five are no finding yet.",
+        f"Where fewer than {MIN_DISCORDANT} items are answered differently, an exam detects less than is stated here: "
+        "five of five in one direction are not significant.",
     )
 
 
-def _assumptions(models: Sequence[Disagreement], source: str, wanted: float) -> tuple[str, ...]:
-    discordance = " and ".join(dict.fromkeys(f"{one.discordance:.1%}" for one in models))
-    icc = ", ".join(dict.fromkeys(f"{one.icc:.2f}" for one in models))
+def _assumptions(models: Sequence[Disagreement], source: str, target: float) -> tuple[str, ...]:
+    discordance = " and ".join(dict.fromkeys(f"{disagreement.discordance:.1%}" for disagreement in models))
+    icc = ", ".join(dict.fromkeys(f"{disagreement.icc:.2f}" for disagreement in models))
     return (
         f"Both models answer every item; exactly one of them is right on {discordance} of the items ({source}).",
         f"Within a cluster (a Book, document or patient) their differences correlate by {icc} ({source}).",
-        f"A difference is seen when its two-sided 95 % interval excludes 0, in {wanted:.0%} of such exams; t "
-        f"distribution with clusters - 1 degrees of freedom; below {FEWEST} clusters nothing is called a difference.",
-        "One run per model: training seeds that differ add to the noise, and more items do not take that away.",
+        f"A difference is detected if its two-sided 95 % interval excludes 0, in {target:.0%} of such exams; t "
+        f"distribution with clusters - 1 degrees of freedom; below {MIN_CLUSTERS} clusters nothing is called a "
+        "difference.",
+        "One run per model: the variance of training seeds comes in addition and is not reduced by more items.",
     )
 
 
 def assumed(
     delta: float,
-    wanted: float,
+    target: float,
     *,
     discordance: float,
     correlations: Sequence[float] = CORRELATIONS,
-    per_cluster: Sequence[float] = PER_CLUSTER,
-    exam: Design | None = None,
+    per_cluster: Sequence[float] = ITEMS_PER_CLUSTER,
+    exam: ExamDesign | None = None,
 ) -> ExamSize:
-    """From stated values; ``exam`` is the one in question (nothing: LongHealth, as an example)."""
+    """Power and sizes from assumed values.
+
+    Args:
+        delta: Difference to detect, in (0, 1).
+        target: Power to reach.
+        discordance: Share of items that exactly one model answers correctly.
+        correlations: Correlations within a cluster.
+        per_cluster: Items per cluster.
+        exam: The exam in question; LongHealth as an example by default.
+    """
     models = [Disagreement(discordance=discordance, icc=icc) for icc in correlations]
     name, design = LONGHEALTH if exam is None else ("this exam", exam)
-    needs = tuple(_needs(delta, wanted, models, per_cluster))
-    sights = tuple(_sight(name, design, one, delta, wanted) for one in models)
+    needed = tuple(_needed(delta, target, models, per_cluster))
+    exams = tuple(_exam_power(name, design, disagreement, delta, target) for disagreement in models)
     return ExamSize(
         delta=delta,
-        wanted=wanted,
-        assumptions=(*_assumptions(models, "assumed", wanted), *_sparse(sights, needs)),
-        needs=needs,
-        sights=sights,
+        target=target,
+        assumptions=(*_assumptions(models, "assumed", target), *_sparse_warning(exams, needed)),
+        needed=needed,
+        exams=exams,
     )
 
 
-def from_runs(delta: float, wanted: float, found: Sequence[Measured], exam: Design | None = None) -> ExamSize:
-    """From what two runs measured: what their exam sees, or ``exam``, and how large it would have to be."""
-    needs: list[Need] = []
-    sights, alike = [], []
-    for one in found:
-        design = one.design if exam is None else exam
-        sights.append(_sight(one.part, design, one.models, delta, wanted))
-        if delta < one.models.discordance:
-            needs += _needs(delta, wanted, [one.models], [design.per_cluster])
+def from_runs(delta: float, target: float, parts: Sequence[MeasuredPart], exam: ExamDesign | None = None) -> ExamSize:
+    """Power of the exam two runs took (or of ``exam``), and the size it would need, from what the runs measured."""
+    needed: list[NeededSize] = []
+    exams, impossible = [], []
+    for measured_part in parts:
+        models = measured_part.models
+        design = measured_part.design if exam is None else exam
+        exams.append(_exam_power(measured_part.part, design, models, delta, target))
+        if delta < models.discordance:
+            needed += _needed(delta, target, [models], [design.per_cluster])
         else:
-            alike.append(f"These runs answer so few items of {one.part} differently that no exam finds that much.")
+            impossible.append(
+                f"These runs answer too few items of {measured_part.part} differently to differ by that much."
+            )
+    assumptions = _assumptions([measured_part.models for measured_part in parts], "measured", target)
     return ExamSize(
         delta=delta,
-        wanted=wanted,
-        assumptions=(*_assumptions([one.models for one in found], "measured", wanted), *alike, *_sparse(sights, needs)),
-        needs=tuple(needs),
-        sights=tuple(sights),
+        target=target,
+        assumptions=(*assumptions, *impossible, *_sparse_warning(exams, needed)),
+        needed=tuple(needed),
+        exams=tuple(exams),
     )

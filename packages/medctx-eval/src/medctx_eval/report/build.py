@@ -8,57 +8,78 @@ from pathlib import Path
 from medctx.config import loading as configs
 from medctx.io.jsonl import write_record, write_text
 from medctx.plotting import save
+from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.records import ExamItem
-from medctx_eval.report.compute import compute, sheets_of
+from medctx.schemas.report import REPORT_FILE
+from medctx_eval.report.analyses.published import published
+from medctx_eval.report.compute import compute, views_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import checks, decide
-from medctx_eval.report.load.collect import Collected, collect
-from medctx_eval.report.load.exam_contents import book_facts, items_of
-from medctx_eval.report.load.published import published
+from medctx_eval.report.load.collect import RunSet, collect
+from medctx_eval.report.load.exam_contents import book_outlines, items_of
 from medctx_eval.report.model import Report
 from medctx_eval.report.render import browser, figures, html, markdown
 
-HTML, MARKDOWN, JSON, FIGURES = "report.html", "report.md", "report.json", "figures"
+HTML, MARKDOWN, FIGURES = "report.html", "report.md", "figures"
 RUN_CONFIG = "config.yaml"
 
 
-def _configs(collected: Collected, config: ReportConfig) -> dict[str, str]:
-    """The report's config and the exams', each once, by what it belongs to."""
-    found = {"report": configs.dump(config)}
-    for run in collected.runs:
+def _configs(run_set: RunSet, config: ReportConfig) -> dict[str, str]:
+    """The config of the report and of each exam, by name."""
+    texts = {"report": configs.dump(config)}
+    for run in run_set.runs:
         file = run.folder.parent / RUN_CONFIG if run.folder else None
         if file is not None and file.is_file():
-            found.setdefault(f"exam of {file.parent.name}", file.read_text(encoding="utf-8"))
-    return found
+            texts.setdefault(f"exam of {file.parent.name}", file.read_text(encoding="utf-8"))
+    return texts
 
 
 def publish(
-    collected: Collected, computed: Report, items: Mapping[str, ExamItem], out: Path, config: ReportConfig
-) -> Report:
-    """Decide, and write the files of a computed report; the JSON last: where it exists, the report is whole."""
-    decision = decide(computed, config.margin)
+    run_set: RunSet, computed: Report, items: Mapping[str, ExamItem], out: Path, config: ReportConfig
+) -> tuple[Report, Decision]:
+    """Decide, and write the files of a computed report.
+
+    ``report.json`` is written last: where it exists, the report is complete.
+    """
+    decision = decide(computed)
     report = computed.model_copy(
         update={
             "headline": decision.reason,
-            "checks": checks(computed),
+            "gate_checks": checks(computed),
             "published": published(computed, config.published),
-            "configs": _configs(collected, config),
+            "configs": _configs(run_set, config),
         }
     )
     pictures = figures.draw(report)
     for name, picture in pictures.items():
         save(picture.figure, out / FIGURES, name)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    shown = browser.contents(collected, sheets_of(collected, report), bases, items, config.items)
+    shown = browser.contents(run_set, views_of(run_set, report), bases, items, config.browser_items)
     write_text(out / MARKDOWN, markdown.page(report, pictures))
-    write_text(out / HTML, html.page(report, pictures, decision.champion, shown))
-    write_record(out / JSON, report)
-    return report
+    write_text(out / HTML, html.page(report, pictures, decision, shown))
+    write_record(out / DECISION_FILE, decision)
+    write_record(out / REPORT_FILE, report)
+    return report, decision
 
 
-def build(folders: Sequence[Path], out: Path, config: ReportConfig) -> Report:
-    """Compare the runs in ``folders`` and write ``report.html``, ``.md``, ``.json`` and ``figures/`` into ``out``."""
-    collected = collect(folders)
-    items = items_of(collected)
-    computed = compute(collected, config, items, book_facts(collected.runs[0]))
-    return publish(collected, computed, items, out, config)
+def write_report(folders: Sequence[Path], out: Path, config: ReportConfig | None = None) -> Report:
+    """Compare the runs in ``folders`` and write a report.
+
+    Writes ``report.html``, ``report.md``, ``figures/``, ``decision.json`` and ``report.json`` into ``out``.
+
+    Args:
+        folders: Run folders of ``medctx-eval run``, one per examined model.
+        out: Folder of the report.
+        config: Settings of the report.
+
+    Returns:
+        The report.
+
+    Raises:
+        MedctxError: If a folder is not a finished run, or the runs were not asked the same questions.
+    """
+    config = config or ReportConfig()
+    run_set = collect(folders)
+    items = items_of(run_set)
+    computed = compute(run_set, config, items, book_outlines(run_set.runs[0]))
+    return publish(run_set, computed, items, out, config)[0]

@@ -1,146 +1,102 @@
-"""Examined models side by side: accuracies, paired differences and what they can and cannot show."""
+"""Examined models side by side: accuracies and paired differences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import Field
-
 from medctx.errors import MedctxError
-from medctx.schemas.records import Mode, Record
-from medctx.schemas.report import Accuracy, Cell, Difference, Word
-from medctx_eval.report.analyses.comparisons import pairs_of
-from medctx_eval.report.analyses.noise_floor import repeated
+from medctx.schemas.report import Cell
+from medctx.schemas.statistics import Difference
+from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.cells import cells_of, headline_mode
+from medctx_eval.report.load.cells import CellPair, cells_of, headline_mode, pairs_of
 from medctx_eval.report.load.collect import collect
-from medctx_eval.report.load.view import Sheet, sheet
-from medctx_eval.report.model import Repeated
-from medctx_eval.stats import Equivalence, holm, tost
+from medctx_eval.report.load.view import ModeView, view_of
+from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
+from medctx_eval.stats.margin import tost
+from medctx_eval.stats.paired import holm
 
 
-class Side(Record):
-    """One compared cell, the names of its ``runs`` (training seeds) and whether it is the base."""
-
-    name: str
-    base: bool
-    runs: tuple[str, ...]
+def _shown_parts(view: ModeView, conditions: bool) -> list[str]:
+    return [part for part in view.masks if part in parts.AXES or (conditions and parts.is_condition(part))]
 
 
-class CellAccuracy(Record):
-    """The accuracy of one cell on one part of the exam."""
-
-    cell: str
-    part: str
-    accuracy: Accuracy
-
-
-class CellDifference(Record):
-    """``cell`` minus ``other`` on one part; ``p_holm`` and ``p_mcnemar_holm`` are adjusted over all differences shown.
-
-    ``dropped`` questions did not fit a model and count for none; ``equivalence`` tests against the margin.
-    """
-
-    cell: str
-    other: str
-    part: str
-    difference: Difference
-    word: Word
-    dropped: int = Field(ge=0)
-    p_holm: float = Field(ge=0, le=1)
-    p_mcnemar_holm: float = Field(ge=0, le=1)
-    equivalence: Equivalence
-
-
-class ExamComparison(Record):
-    """Everything ``medctx-eval compare`` shows, in one mode."""
-
-    mode: Mode
-    exams: tuple[str, ...]
-    base: str
-    margin: float
-    draws: int
-    seed: int
-    sides: tuple[Side, ...]
-    accuracies: tuple[CellAccuracy, ...]
-    differences: tuple[CellDifference, ...]
-    noise: tuple[Repeated, ...] = ()
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """In the order they are shown."""
-        return tuple(dict.fromkeys(one.part for one in self.accuracies))
-
-    def accuracy(self, cell: str, part: str) -> Accuracy | None:
-        """A cell's accuracy on a part."""
-        return next((one.accuracy for one in self.accuracies if (one.cell, one.part) == (cell, part)), None)
-
-
-def _shown(own: Sheet, conditions: bool) -> list[str]:
-    return [part for part in own.masks if part in parts.AXES or (conditions and parts.is_condition(part))]
-
-
-def _accuracies(own: Sheet, shown: Sequence[str]) -> Iterator[CellAccuracy]:
+def _accuracies(view: ModeView, shown: Sequence[str]) -> Iterator[CellAccuracy]:
     for part in shown:
-        kept = own.masks[part] & own.aligned.fits
+        kept = view.masks[part] & view.matrix.fits
         if kept.any():
-            for cell, found in own.shares(own.aligned.values, kept).items():
-                yield CellAccuracy(cell=cell, part=part, accuracy=found)
+            for cell, accuracy in view.shares(view.matrix.values, kept).items():
+                yield CellAccuracy(cell=cell, part=part, accuracy=accuracy)
 
 
 def _differences(
-    own: Sheet, shown: Sequence[str], pairs: Sequence[tuple[str, str]], config: ReportConfig
+    view: ModeView, shown: Sequence[str], pairs: Sequence[CellPair], config: ReportConfig
 ) -> list[CellDifference]:
-    found: list[tuple[str, tuple[str, str], Difference]] = []
+    results: list[tuple[str, CellPair, Difference]] = []
     for part in shown:
-        kept = own.masks[part] & own.aligned.fits
+        kept = view.masks[part] & view.matrix.fits
         if kept.any():
-            found += [(part, pair, one) for pair, one in zip(pairs, own.differences(kept, pairs, config), strict=True)]
-    adjusted = holm([one.p for _, _, one in found])
-    mcnemar = holm([one.p_mcnemar for _, _, one in found])
+            differences = view.differences(kept, pairs, draws=config.draws, seed=config.seed)
+            results += [(part, pair, difference) for pair, difference in zip(pairs, differences, strict=True)]
+    permutation = holm([difference.p for _, _, difference in results])
+    mcnemar = holm([difference.p_mcnemar for _, _, difference in results])
     return [
         CellDifference(
             cell=pair[0],
             other=pair[1],
             part=part,
-            difference=one,
-            word=one.word,
-            dropped=int((own.masks[part] & ~own.aligned.fits).sum()),
+            difference=difference,
+            outcome=difference.outcome(config.margin),
+            dropped=int((view.masks[part] & ~view.matrix.fits).sum()),
             p_holm=p_holm,
             p_mcnemar_holm=p_mcnemar,
-            equivalence=tost(one, config.margin),
+            equivalence=tost(difference, config.margin),
         )
-        for (part, pair, one), p_holm, p_mcnemar in zip(found, adjusted, mcnemar, strict=True)
+        for (part, pair, difference), p_holm, p_mcnemar in zip(results, permutation, mcnemar, strict=True)
     ]
 
 
-def _pairs(cells: Sequence[Cell], judged: Sequence[str], every: bool) -> list[tuple[str, str]]:
-    if not every:
+def _pairs(cells: Sequence[Cell], judged: Sequence[str], every_pair: bool) -> list[CellPair]:
+    if not every_pair:
         return pairs_of(cells, judged)[0]
     return [(later, earlier) for place, later in enumerate(judged) for earlier in judged[:place]]
 
 
 def compare(
-    folders: Sequence[Path], config: ReportConfig, *, every_pair: bool = False, conditions: bool = False
+    folders: Sequence[Path],
+    config: ReportConfig | None = None,
+    *,
+    every_pair: bool = False,
+    conditions: bool = False,
 ) -> ExamComparison:
-    """Compare the models of run folders on exactly what all of them were asked.
+    """Compare the models of run folders on the questions all of them were asked.
 
-    Every cell with its base, or with ``every_pair`` all with all; by axis, with ``conditions`` also by Condition.
-    Raises MedctxError where the runs were not asked the same, or there is nothing to compare.
+    Args:
+        folders: Run folders of ``medctx-eval run``, one per examined model.
+        config: Base, mode, margin, and draws and seed of the bootstrap.
+        every_pair: Compare all cells with one another instead of each with its base.
+        conditions: Compare also under each condition, not only by axis.
+
+    Returns:
+        Accuracies and differences, with P values adjusted over all differences.
+
+    Raises:
+        MedctxError: If the runs were not asked the same questions, or there is nothing to compare.
     """
-    collected = collect(folders)
-    mode = headline_mode(collected, config)
-    cells: tuple[Cell, ...] = cells_of(collected, config)
-    own = sheet(collected, mode, cells)
+    config = config or ReportConfig()
+    run_set = collect(folders)
+    mode = headline_mode(run_set, config.mode)
+    cells = cells_of(run_set, config.base, config.cells)
+    view = view_of(run_set, mode, cells)
     base = next(cell.name for cell in cells if cell.base)
-    if base not in own.cells:
-        raise MedctxError(f"The base {base} was not examined in the mode {mode}; name another with --base.")
-    if len(own.cells) < 2 and not any(run.repeats for run in collected.runs):
-        raise MedctxError(f"Only {base} was given; name at least two examined models to compare.")
-    shown = _shown(own, conditions)
-    exams = {card.name: None for run in collected.runs for card in run.manifest.exams}
+    if base not in view.cells:
+        raise MedctxError(f"The base {base} was not examined in the mode {mode}; choose another with --base.")
+    if len(view.cells) < 2 and not any(run.repeats for run in run_set.runs):
+        raise MedctxError(f"Only {base} was given; give at least two examined models to compare.")
+    shown = _shown_parts(view, conditions)
+    exams = dict.fromkeys(card.name for run in run_set.runs for card in run.manifest.exams)
     return ExamComparison(
         mode=mode,
         exams=tuple(exams),
@@ -148,12 +104,12 @@ def compare(
         margin=config.margin,
         draws=config.draws,
         seed=config.seed,
-        sides=tuple(
-            Side(name=cell.name, base=cell.base, runs=tuple(run.name for run in cell.runs))
+        cells=tuple(
+            ComparedCell(name=cell.name, base=cell.base, runs=tuple(run.name for run in cell.runs))
             for cell in cells
-            if cell.name in own.cells
+            if cell.name in view.cells
         ),
-        accuracies=tuple(_accuracies(own, shown)),
-        differences=tuple(_differences(own, shown, _pairs(cells, own.cells, every_pair), config)),
-        noise=tuple(repeated(collected, own, config)),
+        accuracies=tuple(_accuracies(view, shown)),
+        differences=tuple(_differences(view, shown, _pairs(cells, view.cells, every_pair), config)),
+        noise_floor=tuple(noise_floors(run_set, view, draws=config.draws, seed=config.seed)),
     )

@@ -1,77 +1,84 @@
-"""From lined-up runs to a Report."""
+"""From runs to a Report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from medctx.schemas.records import ExamItem
-from medctx_eval.report.analyses import behaviour as conduct
-from medctx_eval.report.analyses import contamination as contaminated
+from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.comparisons import comparisons
-from medctx_eval.report.analyses.noise_floor import repeated
-from medctx_eval.report.analyses.option_order import letters_of, orders
+from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
+from medctx_eval.report.analyses.noise_floor import noise_floors
+from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
 from medctx_eval.report.analyses.scores import scores
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.load import training
 from medctx_eval.report.load.cells import cells_of, check_names, headline_mode
-from medctx_eval.report.load.collect import Collected
-from medctx_eval.report.load.exam_contents import BookFacts
-from medctx_eval.report.load.view import Sheet, sheet
+from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.exam_contents import BookOutline
+from medctx_eval.report.load.training import training_curves
+from medctx_eval.report.load.view import ModeView, view_of
 from medctx_eval.report.model import Report
 
 
-def sheets_of(collected: Collected, report: Report) -> list[Sheet]:
-    """One sheet a mode, the headline mode first."""
-    modes = sorted(collected.modes, key=lambda mode: (mode != report.mode, mode))
-    return [sheet(collected, mode, report.cells) for mode in modes]
+def views_of(run_set: RunSet, report: Report) -> list[ModeView]:
+    """One view per mode, the headline mode first."""
+    modes = sorted(run_set.modes, key=lambda mode: (mode != report.mode, mode))
+    return [view_of(run_set, mode, report.cells) for mode in modes]
 
 
 def compute(
-    collected: Collected,
+    run_set: RunSet,
     config: ReportConfig,
     items: Mapping[str, ExamItem] | None = None,
-    books: Mapping[str, BookFacts] | None = None,
+    books: Mapping[str, BookOutline] | None = None,
 ) -> Report:
-    """Every number of the report. ``items`` and ``books`` are those asked, by id, as far as they are at hand.
+    """Compute every number of the report but the headline and the gate's checks.
 
-    The headline and the checks of the gate are left to :mod:`medctx_eval.report.decision.gate`.
+    Args:
+        run_set: The runs.
+        config: Settings of the report.
+        items: The items asked by id, as far as they are available.
+        books: The Books asked by id, as far as they are available.
     """
     items, books = items or {}, books or {}
-    check_names("training", config.training, collected)
-    cells = cells_of(collected, config)
+    draws, seed = config.draws, config.seed
+    check_names("training", config.training, run_set)
+    cells = cells_of(run_set, config.base, config.cells)
     empty = Report(
         title=config.title,
         headline="",
         base=cells[0].name,
-        mode=headline_mode(collected, config),
+        mode=headline_mode(run_set, config.mode),
         margin=config.margin,
         max_unreadable=config.max_unreadable,
         max_contaminated=config.max_contaminated,
-        draws=config.draws,
-        seed=config.seed,
+        draws=draws,
+        seed=seed,
         cells=cells,
         scores=(),
         comparisons=(),
     )
-    sheets = sheets_of(collected, empty)
-    first = sheets[0]
-    asked = conduct.answers(first.aligned, items, books)
-    touched = contaminated.read_all(config.contamination) if config.contamination else None
+    views = views_of(run_set, empty)
+    headline = views[0]
+    answers = answers_of(headline.matrix, items, books)
+    overlaps = read_overlaps(config.contamination) if config.contamination else None
     return empty.model_copy(
         update={
-            "scores": tuple(score for one in sheets for score in scores(one)),
+            "scores": tuple(score for view in views for score in scores(view)),
             "comparisons": tuple(
                 comparison
-                for one in sheets
-                for comparison in comparisons(one, cells, config, all_families=one is first)
+                for view in views
+                for comparison in comparisons(
+                    view, cells, margin=config.margin, draws=draws, seed=seed, all_families=view is headline
+                )
             ),
-            "orders": tuple(found for one in sheets for found in orders(one)),
-            "letters": tuple(found for one in sheets for found in letters_of(one, items)),
-            "conduct": tuple(conduct.conduct(first, asked, config)),
-            "losses": tuple(conduct.losses(first, asked, cells, config)),
-            "repeated": tuple(repeated(collected, first, config)),
-            "contamination": contaminated.contamination(first, touched) if touched else None,
-            "clean": tuple(contaminated.clean(first, touched)) if touched else (),
-            "curves": tuple(training.curves(config.training)),
+            "option_orders": tuple(score for view in views for score in option_order_scores(view)),
+            "letter_bias": tuple(bias for view in views for bias in letter_biases(view, items)),
+            "behaviours": tuple(cell_behaviours(headline, answers, draws=draws, seed=seed)),
+            "attributions": tuple(cell_attributions(headline, answers, cells, draws=draws)),
+            "noise_floor": tuple(noise_floors(run_set, headline, draws=draws, seed=seed)),
+            "contamination": contamination(headline, overlaps) if overlaps else None,
+            "clean_scores": tuple(clean_scores(headline, overlaps)) if overlaps else (),
+            "training_curves": tuple(training_curves(config.training)),
         }
     )

@@ -1,4 +1,4 @@
-"""What a report can be told."""
+"""Configuration of a report."""
 
 from __future__ import annotations
 
@@ -9,37 +9,64 @@ from pydantic import Field, field_validator
 from medctx.config.loading import Config
 from medctx.schemas.records import Mode
 from medctx.schemas.report import Recipe
-from medctx_eval.report.load.published import PublishedConfig
+
+
+class PublishedConfig(Config):
+    """Accuracies published elsewhere, to be shown beside the measured ones."""
+
+    source: str = Field("", description="Where they were published.")
+    part: str = Field("reading", description="The part of the exam they are compared with: an axis or a condition.")
+    note: str = Field("", description="What differs from the exam of this report.")
+    values: dict[str, float] = Field(default_factory=dict, description="Accuracies in percent by name of the cell.")
 
 
 class ReportConfig(Config):
-    """``base`` names the cell of the untouched model (empty: the first without an adapter).
+    """Settings of ``medctx-eval report``."""
 
-    ``mode`` is the scoring mode of the headline numbers (nothing: the one all runs were examined for).
-    ``margin`` is the largest loss of reading that counts as none, in [0, 1] (0.05 = five accuracy points).
-    ``max_unreadable`` and ``max_contaminated`` are the largest shares in [0, 1] of unreadable answers and of items in
-    the ledger with which a cell still passes the gate.
-    ``cells`` says how cells were made, as far as it is known: general share of the training data in [0, 1] (names such
-    as ``1:1`` or ``9:1``, general : medical, need no entry), trained tokens, base, method. ``training`` maps cells to
-    the steps they logged. ``contamination`` is the ledger that ``medctx-data contamination_report`` made of a mix and
-    exams, its
-    folder or its lines; or several, of which an item found in any is not clean. ``published`` are somebody else's
-    accuracies of the same cells. ``items`` is how many items the browser of the page holds at most, 0 for none.
-    """
-
-    title: str = "medctx report"
-    base: str = ""
-    mode: Mode | None = None
-    margin: float = Field(0.05, gt=0, lt=1)
-    max_unreadable: float = Field(0.05, ge=0, le=1)
-    max_contaminated: float = Field(0.01, ge=0, le=1)
-    draws: int = Field(10_000, ge=100)
-    seed: int = 0
-    cells: dict[str, Recipe] = Field(default_factory=dict)
-    training: dict[str, Path] = Field(default_factory=dict)
-    contamination: tuple[Path, ...] = ()
-    published: PublishedConfig = PublishedConfig()
-    items: int = Field(300, ge=0)
+    title: str = Field("medctx report", description="Title of the report.")
+    base: str = Field(
+        "", description="Cell the others are compared with; by default the first model without an adapter."
+    )
+    mode: Mode | None = Field(
+        None, description="Scoring mode of the headline numbers; by default the one all runs were examined for."
+    )
+    margin: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Largest loss of reading that counts as none, in (0, 1); 0.05 is five accuracy points.",
+    )
+    max_unreadable: float = Field(
+        0.05, ge=0, le=1, description="Largest share of unreadable answers with which a cell passes the gate."
+    )
+    max_contaminated: float = Field(
+        0.01, ge=0, le=1, description="Largest share of items found in training data with which a cell passes the gate."
+    )
+    draws: int = Field(10_000, ge=100, description="Bootstrap resamples.")
+    seed: int = Field(0, description="Seed of the bootstrap.")
+    cells: dict[str, Recipe] = Field(
+        default_factory=dict,
+        description=(
+            "How cells were made, by name. Names that hold a ratio general : medical, such as `1:1`, need no "
+            "`general_share`."
+        ),
+    )
+    training: dict[str, Path] = Field(
+        default_factory=dict, description="File of logged training steps by name of the cell or run."
+    )
+    contamination: tuple[Path, ...] = Field(
+        (),
+        description=(
+            "Contamination reports of a mix and its exams (folders or files), written by `medctx-data contamination`. "
+            "An item found in any of them is not clean."
+        ),
+    )
+    published: PublishedConfig = Field(
+        default_factory=PublishedConfig, description="Published accuracies of the same cells."
+    )
+    browser_items: int = Field(
+        300, ge=0, description="Largest number of items in the item browser of the HTML page; 0 leaves it out."
+    )
 
     @field_validator("contamination", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The Report: everything that is shown, computed once; report.json is its dump."""
+"""The Report: all results, computed once. ``report.json`` is its dump."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from medctx.schemas.records import Mode, Record
-from medctx.schemas.report import Accuracy, Comparison, Family, ReportCore
-from medctx_eval.stats import Noise
-from medctx_eval.stats.attribution import Attribution
-from medctx_eval.stats.behaviour import Behaviour
+from medctx.schemas.report import Comparison, Family, ReportCore
+from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 
 KNOWLEDGE = "knowledge"
 READING = "reading"
@@ -19,11 +17,18 @@ ABSTENTION = "abstention"
 FAITHFULNESS = "faithfulness"
 
 
-class Orders(Record):
-    """How one cell's answers on one axis hold when the options change places.
+class OptionOrderScore(Record):
+    """Stability of one cell's answers on one axis when the options change places.
 
-    Over ``items`` asked in ``orders`` orders at most: ``mean`` accuracy over orders, the share of items right in all
-    orders, and the share whose answer is not the same in every order, all in [0, 1].
+    Attributes:
+        cell: Name of the cell.
+        part: The axis.
+        mode: Scoring mode.
+        items: Items asked in several orders.
+        orders: Largest number of orders.
+        mean: Accuracy averaged over orders.
+        all_right: Share of items right in all orders.
+        flips: Share of items whose answer is not the same in every order.
     """
 
     cell: str
@@ -36,11 +41,17 @@ class Orders(Record):
     flips: Accuracy
 
 
-class Letters(Record):
-    """Letters as they were shown, in one mode; all shares in [0, 1].
+class LetterBias(Record):
+    """Use of the shown letters by one cell in one mode; all shares in [0, 1].
 
-    ``chosen``: how often a cell chose each; ``gold``: how often each was right; ``recall``: how often the cell was
-    right where the letter was; ``spread``: the standard deviation of the recalls, 0 for a model without a favourite.
+    Attributes:
+        cell: Name of the cell.
+        mode: Scoring mode.
+        n: Number of answers.
+        chosen: Share of answers by letter.
+        gold: Share of right letters.
+        recall: Share of right answers among items whose right letter this is.
+        spread: Standard deviation of the recalls; 0 for a model without a preferred letter.
     """
 
     cell: str
@@ -52,60 +63,73 @@ class Letters(Record):
     spread: float = Field(ge=0)
 
 
-class Conduct(Record):
-    """What one cell does, in the headline mode."""
+class CellBehaviour(Record):
+    """Behaviour of one cell in the headline mode."""
 
     cell: str
     behaviour: Behaviour
 
 
-class Losses(Record):
-    """Where one tuned cell's difference to the base lies, in the headline mode."""
+class CellAttribution(Record):
+    """Where one tuned cell's difference to the base comes from, in the headline mode."""
 
     cell: str
     attribution: Attribution
 
 
-class Repeated(Record):
-    """One model of a cell, examined in both ``runs``."""
+class NoiseFloor(Record):
+    """Noise between the two exams ``runs`` of one model of a cell."""
 
     cell: str
     runs: tuple[str, str]
     part: str
     mode: Mode
-    noise: Noise
+    noise: RepeatNoise
 
 
-class Clean(Record):
-    """One cell on all items of an axis and on those that are not in the ledger (nothing where all are)."""
+class CleanScore(Record):
+    """One cell on all items of an axis and on those not found in training data (None if all were found)."""
 
     cell: str
     part: str
-    every: Accuracy
-    clean: Accuracy | None
+    all_items: Accuracy
+    clean_items: Accuracy | None
 
 
 class Contamination(Record):
-    """``found`` of the ``asked`` items of both axes are in the training data; ``kinds`` says in which ways. ``taught``
-    others share no more than the words of their fact with a Dialogue that teaches it on purpose.
+    """Items of both axes found in training data.
 
-    ``forgotten`` are exams that the ledger was not made for: whether their items are clean is not known.
+    Attributes:
+        items: Number of items asked.
+        contaminated: How many of them were found.
+        taught: Further items that share only the words of their fact with a dialogue that teaches it on purpose.
+        by_kind: Items by the way they were found.
+        unchecked_exams: Exams that the contamination report does not cover.
     """
 
-    asked: int = Field(ge=1)
-    found: int = Field(ge=0)
+    items: int = Field(ge=1)
+    contaminated: int = Field(ge=0)
     taught: int = Field(0, ge=0)
-    kinds: dict[str, int] = Field(default_factory=dict)
-    forgotten: tuple[str, ...] = ()
+    by_kind: dict[str, int] = Field(default_factory=dict)
+    unchecked_exams: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
-        """In [0, 1]."""
-        return self.found / self.asked
+        """Share of contaminated items in [0, 1]."""
+        return self.contaminated / self.items
 
 
-class Curve(Record):
-    """Training loss of one cell or run in nats per token over trained ``tokens``, and by source at the end."""
+class TrainingCurve(Record):
+    """Training loss of one cell or run in nats per token.
+
+    Attributes:
+        name: Name of the cell or run.
+        tokens: Trained tokens at each point.
+        loss: Loss at each point.
+        sources: Loss by source over the last tenth of the steps.
+        steps: Number of optimizer steps.
+        tokens_per_second: Median speed.
+    """
 
     name: str
     tokens: tuple[int, ...]
@@ -116,18 +140,23 @@ class Curve(Record):
 
 
 class PublishedCell(Record):
-    """One published accuracy in [0, 1], and the measured one where the cell was examined. ``place``: where the
-    published one lies in respect of the measured interval.
+    """One published accuracy and the measured one of the same cell.
+
+    Attributes:
+        cell: Name of the cell.
+        value: Published accuracy in [0, 1].
+        measured: Measured accuracy; None if the cell was not examined.
+        position: Position of the published value relative to the measured interval.
     """
 
     cell: str
     value: float = Field(ge=0, le=1)
     measured: Accuracy | None = None
-    place: Literal["inside", "below", "above"] | None = None
+    position: Literal["inside", "below", "above"] | None = None
 
 
 class Published(Record):
-    """What somebody else published of ``part``: ``source`` says where, ``note`` what is not the same there."""
+    """Published accuracies on ``part``, from ``source``; ``note`` says what differs there."""
 
     source: str
     part: str
@@ -135,9 +164,15 @@ class Published(Record):
     cells: tuple[PublishedCell, ...]
 
 
-class Check(Record):
-    """One condition of the gate on one cell: ``value`` and ``limit`` in [-1, 1]; ``passed`` is nothing where it could
-    not be checked.
+class GateCheck(Record):
+    """One condition of the gate for one cell.
+
+    Attributes:
+        cell: Name of the cell.
+        name: Which condition.
+        value: The value checked; None if it is not known.
+        limit: The limit it is held to.
+        passed: None if the condition could not be checked.
     """
 
     cell: str
@@ -148,7 +183,7 @@ class Check(Record):
 
 
 class Report(ReportCore):
-    """A comparison of cells on the same items, with everything that is shown. Fields that others read: ReportCore."""
+    """A comparison of cells on the same items, with everything that is shown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -156,32 +191,99 @@ class Report(ReportCore):
     max_contaminated: float
     draws: int
     seed: int
-    orders: tuple[Orders, ...] = ()
-    letters: tuple[Letters, ...] = ()
-    conduct: tuple[Conduct, ...] = ()
-    losses: tuple[Losses, ...] = ()
-    repeated: tuple[Repeated, ...] = ()
+    option_orders: tuple[OptionOrderScore, ...] = ()
+    letter_bias: tuple[LetterBias, ...] = ()
+    behaviours: tuple[CellBehaviour, ...] = ()
+    attributions: tuple[CellAttribution, ...] = ()
+    noise_floor: tuple[NoiseFloor, ...] = ()
     contamination: Contamination | None = None
-    clean: tuple[Clean, ...] = ()
-    curves: tuple[Curve, ...] = ()
-    checks: tuple[Check, ...] = ()
+    clean_scores: tuple[CleanScore, ...] = ()
+    training_curves: tuple[TrainingCurve, ...] = ()
+    gate_checks: tuple[GateCheck, ...] = ()
     published: Published | None = None
     configs: dict[str, str] = Field(default_factory=dict)
 
     @property
-    def to_base(self) -> str:
-        """What differences are against, in words: the name of the base, or where there are several ``its base``."""
+    def base_label(self) -> str:
+        """What differences are against, in words: the name of the base, or ``its base`` if there are several."""
         return self.base if len(self.bases) == 1 else "its base"
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """The headline mode first, then the others that were scored."""
+        """The headline mode first, then the other scored modes."""
         return tuple(dict.fromkeys([self.mode, *(score.mode for score in self.scores)]))
 
     def family(self, name: Family, mode: Mode | None = None) -> tuple[Comparison, ...]:
-        """The comparisons of one family, in the headline mode unless another is named."""
-        return tuple(one for one in self.comparisons if one.family == name and one.mode == (mode or self.mode))
+        """The comparisons of one family, by default in the headline mode."""
+        mode = mode or self.mode
+        return tuple(item for item in self.comparisons if item.family == name and item.mode == mode)
 
     def parts(self, family: Family) -> tuple[str, ...]:
-        """The parts a family compares on, in the order they are shown."""
-        return tuple(dict.fromkeys(one.part for one in self.family(family)))
+        """The parts a family compares on, in display order."""
+        return tuple(dict.fromkeys(item.part for item in self.family(family)))
+
+
+class ComparedCell(Record):
+    """One compared cell, the names of its ``runs`` (training seeds) and whether it is the base."""
+
+    name: str
+    base: bool
+    runs: tuple[str, ...]
+
+
+class CellAccuracy(Record):
+    """Accuracy of one cell on one part of the exam."""
+
+    cell: str
+    part: str
+    accuracy: Accuracy
+
+
+class CellDifference(Record):
+    """``cell`` minus ``other`` on one part.
+
+    Attributes:
+        cell: Name of the first cell.
+        other: Name of the second cell.
+        part: Part of the exam.
+        difference: The paired difference.
+        outcome: The difference in words.
+        dropped: Items that did not fit one of the models and count for none.
+        p_holm: P value of the permutation test, Holm-adjusted over all differences shown.
+        p_mcnemar_holm: P value of McNemar's test, adjusted likewise.
+        equivalence: Tests against the margin.
+    """
+
+    cell: str
+    other: str
+    part: str
+    difference: Difference
+    outcome: Outcome
+    dropped: int = Field(ge=0)
+    p_holm: float = Field(ge=0, le=1)
+    p_mcnemar_holm: float = Field(ge=0, le=1)
+    equivalence: Equivalence
+
+
+class ExamComparison(Record):
+    """Everything ``medctx-eval compare`` shows, in one mode."""
+
+    mode: Mode
+    exams: tuple[str, ...]
+    base: str
+    margin: float
+    draws: int
+    seed: int
+    cells: tuple[ComparedCell, ...]
+    accuracies: tuple[CellAccuracy, ...]
+    differences: tuple[CellDifference, ...]
+    noise_floor: tuple[NoiseFloor, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Compared parts in display order."""
+        return tuple(dict.fromkeys(entry.part for entry in self.accuracies))
+
+    def accuracy(self, cell: str, part: str) -> Accuracy | None:
+        """Accuracy of a cell on a part."""
+        return next((entry.accuracy for entry in self.accuracies if (entry.cell, entry.part) == (cell, part)), None)

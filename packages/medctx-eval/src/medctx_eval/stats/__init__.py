@@ -1,32 +1,48 @@
-"""Accuracy and paired differences with intervals that know about clusters and seeds."""
+"""Accuracies and paired differences with intervals for clustered items and repeated training seeds.
 
-from medctx.schemas.report import Accuracy, Difference, Word
+Example:
+    >>> from medctx_eval.stats import difference
+    >>> result = difference([True] * 12 + [False] * 12, [False] * 24, [str(item) for item in range(24)])
+    >>> result.outcome()
+    'gains'
+"""
+
+from medctx.schemas.statistics import (
+    FEW_CLUSTERS,
+    LEVEL,
+    MIN_CLUSTERS,
+    Accuracy,
+    Difference,
+    Equivalence,
+    Outcome,
+    RepeatNoise,
+)
 from medctx_eval.stats.accuracy import accuracies, accuracy, wilson
-from medctx_eval.stats.clusters import FEW
-from medctx_eval.stats.collapse import PerItem, per_item
-from medctx_eval.stats.exact import mcnemar, swap_tests
-from medctx_eval.stats.family import holm
-from medctx_eval.stats.margin import Equivalence, tost
-from medctx_eval.stats.noise import Noise, noise
-from medctx_eval.stats.paired import difference, differences
+from medctx_eval.stats.answers import PerItem, per_item
+from medctx_eval.stats.exact import mcnemar, permutation_tests
+from medctx_eval.stats.margin import tost
+from medctx_eval.stats.noise import repeat_noise
+from medctx_eval.stats.paired import difference, differences, holm
 
 __all__ = [
-    "FEW",
+    "FEW_CLUSTERS",
+    "LEVEL",
+    "MIN_CLUSTERS",
     "Accuracy",
     "Difference",
     "Equivalence",
-    "Noise",
+    "Outcome",
     "PerItem",
-    "Word",
+    "RepeatNoise",
     "accuracies",
     "accuracy",
     "difference",
     "differences",
     "holm",
     "mcnemar",
-    "noise",
     "per_item",
-    "swap_tests",
+    "permutation_tests",
+    "repeat_noise",
     "tost",
     "wilson",
 ]

@@ -1,4 +1,4 @@
-"""Accuracy with an interval that knows its items come in clusters, and its models from several seeds."""
+"""Accuracy with an interval for items in clusters and models with several training seeds."""
 
 from __future__ import annotations
 
@@ -6,80 +6,86 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy import special
+from statsmodels.stats.proportion import proportion_confint
 
-from medctx.schemas.report import LEVEL, Accuracy
-from medctx_eval.stats.clusters import FEW, Clusters, Labels, Values, as_rows, clusters_of
-from medctx_eval.stats.seeds import Rows, Spread, rows_of, seed_variance, share_of_seeds
+from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Accuracy
+from medctx_eval.stats.clusters import Clusters, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variance, seed_weight
 
 
 def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Score interval of a proportion ``value`` seen in ``n`` (possibly fractional, > 0) independent trials.
-
-    Wilson (1927), J. Am. Stat. Assoc. 22:209-212.
-    """
-    z = float(special.ndtri((1 + level) / 2))
-    centre = (value + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    """Wilson's score interval of a proportion ``value`` in ``n`` (possibly fractional, > 0) independent trials."""
+    low, high = proportion_confint(value * n, n, alpha=1 - level, method="wilson")
+    return float(low), float(high)
 
 
 def _interval(value: float, spread: Spread, clusters: Clusters, runs: int, level: float) -> tuple[float, float]:
     if clusters.count == 1:
         return 0.0, 1.0
-    reach = spread.reach((1 + level) / 2)
+    half_width = spread.half_width((1 + level) / 2)
     effective: float = clusters.count
-    if 0 < value < 1 and reach > 0:
+    if 0 < value < 1 and half_width > 0:
         z = float(special.ndtri((1 + level) / 2))
-        effective = min(clusters.items * runs, value * (1 - value) * (z / reach) ** 2)
+        effective = min(clusters.items * runs, value * (1 - value) * (z / half_width) ** 2)
     low, high = wilson(value, effective, level)
-    # Rounding must not put the value outside its own interval.
+    # Rounding must not put the value outside its interval.
     return min(low, value), max(high, value)
 
 
 def accuracies(
     values: Values,
     clusters: Labels,
-    cells: Sequence[Rows] | None = None,
+    cells: Sequence[CellRuns] | None = None,
     *,
     untrained: Collection[int] = (),
     level: float = LEVEL,
 ) -> list[Accuracy]:
-    """Mean of ``values`` (R, N) in [0, 1] per cell with intervals for items clustered by ``clusters`` (N labels).
+    """Accuracy of each cell with its interval.
 
-    ``cells``: the rows of each cell (nothing: every row is one); ``untrained``: rows without a training seed.
-    Wilson's interval at the effective sample size p (1 - p) / variance, shrunk by the squared ratio of the normal to
-    the t quantile and then held to at most N per run: Korn and Graubard (1998), Survey Methodology 24:193-201, whose
-    degrees-of-freedom correction is what few clusters need; Dean and Pagano (2015), J. Survey Stat. Methodol.
-    3:484-503, find the Wilson form to cover best. Where every item has the same outcome the variance says nothing and
-    the effective size is the number of clusters. Seeds enter as :class:`~medctx_eval.stats.seeds.Spread` says.
+    Wilson's interval at the effective sample size p (1 - p) / variance, reduced by the squared ratio of the normal to
+    the t quantile and limited to N per run: Korn and Graubard (1998), Survey Methodology 24:193-201, whose correction
+    of the degrees of freedom is needed for few clusters; Dean and Pagano (2015), J. Survey Stat. Methodol. 3:484-503,
+    find that the Wilson form covers best. If all items have the same outcome the variance is 0 and the effective size
+    is the number of clusters. Seeds are combined as described in :class:`~medctx_eval.stats.seeds.Spread`.
+
+    Args:
+        values: Values in [0, 1] per run and item, shape (R, N).
+        clusters: Cluster label of each item, length N.
+        cells: Rows of each cell; None makes every row a cell.
+        untrained: Rows of models without a training seed.
+        level: Confidence level.
+
+    Returns:
+        One accuracy per cell.
     """
-    known = clusters_of(clusters)
-    rows = as_rows(values, known)
-    wanted = list(range(len(rows))) if cells is None else list(cells)
-    totals = known.totals(rows)
-    between = seed_variance(totals, known, wanted)
-    means = np.array([totals[list(rows_of(cell))].mean(axis=0) for cell in wanted])
-    found = []
-    for cell, own, error in zip(wanted, means, known.errors(means), strict=True):
-        seed_error = float(np.sqrt(between.value * share_of_seeds(cell, untrained)))
-        value = min(1.0, float(own.sum() / known.items))
-        runs = len(rows_of(cell))
-        low, high = _interval(value, Spread(float(error), known.count - 1, seed_error, between.df), known, runs, level)
-        found.append(
+    grouping = clusters_of(clusters)
+    rows = as_rows(values, grouping)
+    cell_rows = list(range(len(rows))) if cells is None else list(cells)
+    totals = grouping.totals(rows)
+    variance = seed_variance(totals, grouping, cell_rows)
+    means = np.array([totals[list(runs_of(cell))].mean(axis=0) for cell in cell_rows])
+    results = []
+    for cell, cell_totals, error in zip(cell_rows, means, grouping.errors(means), strict=True):
+        seed_error = float(np.sqrt(variance.value * seed_weight(cell, untrained)))
+        value = min(1.0, float(cell_totals.sum() / grouping.items))
+        runs = len(runs_of(cell))
+        spread = Spread(float(error), grouping.count - 1, seed_error, variance.df)
+        low, high = _interval(value, spread, grouping, runs, level)
+        results.append(
             Accuracy(
-                n=known.items,
-                clusters=known.count,
+                n=grouping.items,
+                clusters=grouping.count,
                 value=value,
                 low=low,
                 high=high,
                 seeds=runs,
-                seed_error=seed_error if between.measured else None,
-                few_clusters=known.count < FEW,
+                seed_error=seed_error if variance.measured else None,
+                few_clusters=grouping.count < FEW_CLUSTERS,
             )
         )
-    return found
+    return results
 
 
 def accuracy(correct: Values, clusters: Labels, level: float = LEVEL) -> Accuracy:
-    """:func:`accuracies` of one run: ``correct`` (N,)."""
+    """:func:`accuracies` of one run: ``correct`` of shape (N,)."""
     return accuracies(np.asarray(correct, dtype=np.float64)[None], clusters, level=level)[0]

@@ -1,4 +1,4 @@
-"""Verdicts in columns: what runs answered on the same rows, as the statistics of behaviour and of losses read them."""
+"""Verdicts in columns, as the statistics of behaviour and of losses read them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,66 @@ from numpy.typing import NDArray
 
 from medctx.schemas.records import Book, ExamItem, Judged, Mode, Verdict
 from medctx_eval.exams.condition import Condition, parse
-from medctx_eval.stats.clusters import BoolArray, IntArray, Labels
+from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray, Labels, Values
 
 UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class Answers:
-    """R runs on K rows (item, Condition, order of options) of one mode.
+class PerItem:
+    """One value per item where items were asked more than once.
 
-    Columns (K,): ``item`` and ``cluster`` are labels, ``condition`` indexes ``conditions``; ``taught`` is false for
-    facts that no Dialogue teaches, ``fits`` where the Book had room in every run; ``tokens`` is the length of the
-    Book and ``distractors`` counts its Passages beside the item's own evidence (-1 where unknown). Tables (R, K):
-    ``correct``, ``wrong``, ``abstained`` (none of the three: no readable answer), and ``remembered``: the letters
-    that were right before the evidence was altered.
+    Attributes:
+        values: Mean of the item's values, shape (R, N).
+        clusters: Cluster label of each item, shape (N,).
+        first: Index at which each item was first asked, shape (N,).
+        asked: How often each item was asked, shape (N,).
+    """
+
+    values: FloatArray
+    clusters: NDArray[np.generic]
+    first: IntArray
+    asked: IntArray
+
+
+def per_item(values: Values, items: Labels, clusters: Labels) -> PerItem:
+    """Mean of ``values`` (R, K) over the K rows of each of N items, named by ``items`` (K labels).
+
+    An item asked in several option orders, or under several conditions of one part, is one observation, because its
+    answers share the question; every item has the same weight however often it was asked. Raises ValueError if the rows
+    of an item lie in different ``clusters`` (K labels).
+    """
+    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    labels = np.asarray(clusters)
+    _, first, index, asked = np.unique(np.asarray(items), return_index=True, return_inverse=True, return_counts=True)
+    if (labels != labels[first][index]).any():
+        raise ValueError("an item lies in two clusters")
+    sums = np.array([np.bincount(index, weights=row, minlength=len(first)) for row in rows])
+    return PerItem(
+        values=sums / asked,
+        clusters=labels[first],
+        first=first.astype(np.int64),
+        asked=asked.astype(np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers of R runs to K questions (item, condition, option order) in one mode.
+
+    Attributes:
+        item: Item label, (K,).
+        cluster: Cluster label, (K,).
+        condition: Index into ``conditions``, (K,).
+        conditions: Names of the conditions.
+        taught: False for facts that no training dialogue teaches, (K,).
+        fits: Whether the Book fitted in every run, (K,).
+        correct: Right answers, (R, K).
+        wrong: Wrong answers, (R, K).
+        abstained: Abstentions, (R, K); an answer with none of the three could not be read.
+        from_memory: Answers with the letters that were right before the evidence was altered, (R, K).
+        tokens: Length of the Book in tokens, (K,); -1 if unknown.
+        distractors: Passages of the Book beside the item's own evidence, (K,); -1 if unknown.
     """
 
     item: Labels
@@ -36,42 +82,42 @@ class Answers:
     correct: BoolArray
     wrong: BoolArray
     abstained: BoolArray
-    remembered: BoolArray
+    from_memory: BoolArray
     tokens: IntArray | None = None
     distractors: IntArray | None = None
 
     @cached_property
-    def places(self) -> tuple[Condition, ...]:
-        """The Conditions, read."""
+    def parsed_conditions(self) -> tuple[Condition, ...]:
+        """The conditions, parsed."""
         return tuple(parse(name) for name in self.conditions)
 
     @cached_property
     def items(self) -> NDArray[np.generic]:
-        """Labels as an array (K,)."""
+        """Item labels as an array (K,)."""
         return np.asarray(self.item)
 
     @cached_property
     def clusters(self) -> NDArray[np.generic]:
-        """Labels as an array (K,)."""
+        """Cluster labels as an array (K,)."""
         return np.asarray(self.cluster)
 
-    def of(self, *kinds: str) -> BoolArray:
-        """The rows (K,) of Conditions of some kinds that fit."""
-        wanted = [code for code, place in enumerate(self.places) if place.kind in kinds]
-        return np.asarray(np.isin(self.condition, wanted) & self.fits)
+    def under(self, *kinds: str) -> BoolArray:
+        """Mask (K,) of the questions under conditions of these kinds that fitted."""
+        codes = [code for code, condition in enumerate(self.parsed_conditions) if condition.kind in kinds]
+        return np.asarray(np.isin(self.condition, codes) & self.fits)
 
-    def runs(self, rows: Sequence[int]) -> Answers:
-        """Some of the runs alone."""
+    def of_runs(self, rows: Sequence[int]) -> Answers:
+        """The answers of some of the runs."""
         chosen = list(rows)
-        tables = {name: getattr(self, name)[chosen] for name in ("correct", "wrong", "abstained", "remembered")}
+        tables = {name: getattr(self, name)[chosen] for name in ("correct", "wrong", "abstained", "from_memory")}
         return replace(self, **tables)
 
 
-def _distractors(one: Judged, books: Mapping[str, Book], items: Mapping[str, ExamItem]) -> int:
-    if one.book not in books or one.item not in items:
+def _distractors(judged: Judged, books: Mapping[str, Book], items: Mapping[str, ExamItem]) -> int:
+    if judged.book not in books or judged.item not in items:
         return UNKNOWN
-    own = set(items[one.item].evidence)
-    return sum(passage not in own for passage in books[one.book].passages)
+    evidence = set(items[judged.item].evidence)
+    return sum(passage not in evidence for passage in books[judged.book].passages)
 
 
 def answers(
@@ -80,34 +126,44 @@ def answers(
     books: Mapping[str, Book] | None = None,
     items: Mapping[str, ExamItem] | None = None,
 ) -> Answers:
-    """The records of runs that were asked the same, in columns; what does not fit one run fits none.
+    """Put the records of runs on the same questions into columns.
 
-    ``books`` and ``items`` by id say how long Books are and what is in them. Raises ValueError where the runs were
-    not asked the same rows.
+    Args:
+        runs: The records of each run.
+        mode: Scoring mode; records of other modes are ignored.
+        books: Books by id, for their lengths and passages.
+        items: Items by id, for their evidence.
+
+    Raises:
+        ValueError: If the runs were not asked the same questions.
     """
-    own = [{(one.item, one.condition, one.order): one for one in run if one.mode == mode} for run in runs]
-    keys = sorted(own[0])
-    if not keys or any(found.keys() != own[0].keys() for found in own):
-        raise ValueError(f"the runs were not asked the same rows in mode {mode!r}")
-    table = [[found[key] for key in keys] for found in own]
+    by_key = [
+        {(judged.item, judged.condition, judged.order): judged for judged in run if judged.mode == mode} for run in runs
+    ]
+    keys = sorted(by_key[0])
+    if not keys or any(run.keys() != by_key[0].keys() for run in by_key):
+        raise ValueError(f"the runs were not asked the same questions in mode {mode!r}")
+    table = [[run[key] for key in keys] for run in by_key]
     first = table[0]
     books, items = books or {}, items or {}
-    conditions = sorted({one.condition for one in first})
+    conditions = sorted({judged.condition for judged in first})
 
-    def marks(*verdicts: Verdict) -> BoolArray:
-        return np.array([[one.verdict in verdicts for one in row] for row in table], dtype=np.bool_)
+    def mask(*verdicts: Verdict) -> BoolArray:
+        return np.array([[judged.verdict in verdicts for judged in row] for row in table], dtype=np.bool_)
 
     return Answers(
-        item=[one.item for one in first],
-        cluster=[one.cluster for one in first],
-        condition=np.array([conditions.index(one.condition) for one in first], dtype=np.int64),
+        item=[judged.item for judged in first],
+        cluster=[judged.cluster for judged in first],
+        condition=np.array([conditions.index(judged.condition) for judged in first], dtype=np.int64),
         conditions=tuple(conditions),
-        taught=np.array([one.tags.get("taught", "yes") == "yes" for one in first], dtype=np.bool_),
-        fits=np.asarray(~marks(Verdict.DOES_NOT_FIT).any(axis=0)),
-        correct=marks(Verdict.CORRECT),
-        wrong=marks(Verdict.WRONG),
-        abstained=marks(Verdict.ABSTAINED),
-        remembered=np.array([[bool(one.memory) and one.chosen == one.memory for one in row] for row in table]),
-        tokens=np.array([books[one.book].tokens if one.book in books else UNKNOWN for one in first]),
-        distractors=np.array([_distractors(one, books, items) for one in first]),
+        taught=np.array([judged.tags.get("taught", "yes") == "yes" for judged in first], dtype=np.bool_),
+        fits=np.asarray(~mask(Verdict.DOES_NOT_FIT).any(axis=0)),
+        correct=mask(Verdict.CORRECT),
+        wrong=mask(Verdict.WRONG),
+        abstained=mask(Verdict.ABSTAINED),
+        from_memory=np.array(
+            [[bool(judged.memory) and judged.chosen == judged.memory for judged in row] for row in table]
+        ),
+        tokens=np.array([books[judged.book].tokens if judged.book in books else UNKNOWN for judged in first]),
+        distractors=np.array([_distractors(judged, books, items) for judged in first]),
     )

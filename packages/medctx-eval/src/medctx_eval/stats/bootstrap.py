@@ -1,4 +1,7 @@
-"""Resampling whole clusters, for all comparisons of a part of the exam at once."""
+"""Cluster bootstrap of all comparisons on one part of the exam at once.
+
+Shapes: P comparisons, G clusters.
+"""
 
 from __future__ import annotations
 
@@ -7,68 +10,77 @@ from scipy import special
 
 from medctx_eval.stats.clusters import Clusters, FloatArray
 
-WEIGHTS = 4_000_000
-"""Cluster weights held in memory at a time: 16 MB, and small enough for the processor's cache to help."""
-FEW_KINDS = 8
-"""Clusters per kind from which drawing kinds is cheaper than drawing clusters."""
+MAX_WEIGHTS = 4_000_000
+"""Cluster weights held in memory at a time (16 MB), few enough for the processor's cache to help."""
+CLUSTERS_PER_KIND = 8
+"""Average number of equal clusters from which drawing kinds of clusters is cheaper than drawing clusters."""
 
 
-def _kinds(totals: FloatArray, clusters: Clusters, draws: int, seed: int) -> FloatArray | None:
-    """Resampled means (draws,) of one value; nothing where its clusters are of too many kinds.
+def _means_by_kind(totals: FloatArray, clusters: Clusters, draws: int, seed: int) -> FloatArray | None:
+    """Resampled means (draws,) of one comparison, or None if too few of its clusters are equal.
 
     Clusters with the same total and size are interchangeable, so a resample is one multinomial draw over the kinds.
     """
     kinds, repeats = np.unique(totals + 1j * clusters.sizes, return_counts=True)
-    if FEW_KINDS * len(kinds) > clusters.count:
+    if CLUSTERS_PER_KIND * len(kinds) > clusters.count:
         return None
     drawn = np.random.default_rng(seed).multinomial(clusters.count, repeats / clusters.count, size=draws)
     return np.asarray((drawn @ kinds.real) / (drawn @ kinds.imag))
 
 
-def _clusters(totals: FloatArray, clusters: Clusters, draws: int, seed: int) -> FloatArray:
-    """Resampled means (draws, P) of P values, one draw of clusters serving all."""
+def _means_by_cluster(totals: FloatArray, clusters: Clusters, draws: int, seed: int) -> FloatArray:
+    """Resampled means (draws, P) of P comparisons, using one draw of clusters for all."""
     rng = np.random.default_rng(seed)
     count = clusters.count
     # The last column counts the items drawn.
     sums = np.vstack([totals, clusters.sizes]).T.astype(np.float32)
     means = np.empty((draws, len(totals)))
     size = np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32
-    step = max(1, WEIGHTS // count)
+    step = max(1, MAX_WEIGHTS // count)
     for begin in range(0, draws, step):
         drawn = rng.integers(count, size=(min(step, draws - begin), count), dtype=size)
         weights = np.empty(drawn.shape, dtype=np.float32)
-        for own, row in zip(weights, drawn, strict=True):
-            own[:] = np.bincount(row, minlength=count)
-        found = weights @ sums
-        means[begin : begin + len(found)] = found[:, :-1] / found[:, -1:]
+        for weight_row, drawn_row in zip(weights, drawn, strict=True):
+            weight_row[:] = np.bincount(drawn_row, minlength=count)
+        products = weights @ sums
+        means[begin : begin + len(products)] = products[:, :-1] / products[:, -1:]
     return means
 
 
 def resampled_means(totals: FloatArray, clusters: Clusters, draws: int, seed: int) -> FloatArray:
-    """Means (draws, P) over items of P values whose cluster sums are ``totals`` (P, G), when clusters are drawn anew.
+    """Means over items of P comparisons, recomputed on resampled clusters.
 
-    Every draw takes G of the G clusters with replacement (Davison and Hinkley 1997, Bootstrap Methods and their
-    Application, section 3.8). What is drawn for a value depends on ``seed``, ``draws`` and its own clusters alone: a
-    comparison has the same interval whatever stands beside it.
+    Each draw takes G of the G clusters with replacement (Davison and Hinkley 1997, Bootstrap Methods and their
+    Application, section 3.8). The draws of a comparison depend only on ``seed``, ``draws`` and its own clusters, so its
+    interval does not depend on which other comparisons are computed with it.
+
+    Args:
+        totals: Cluster sums of each comparison, shape (P, G).
+        clusters: The clusters.
+        draws: Number of resamples.
+        seed: Seed of the random generator.
+
+    Returns:
+        Resampled means, shape (draws, P).
     """
     means = np.empty((draws, len(totals)))
-    many = []
-    for place, own in enumerate(totals):
-        found = _kinds(own, clusters, draws, seed)
-        if found is None:
-            many.append(place)
+    remaining = []
+    for place, row in enumerate(totals):
+        by_kind = _means_by_kind(row, clusters, draws, seed)
+        if by_kind is None:
+            remaining.append(place)
         else:
-            means[:, place] = found
-    if many:
-        means[:, many] = _clusters(totals[many], clusters, draws, seed)
+            means[:, place] = by_kind
+    if remaining:
+        means[:, remaining] = _means_by_cluster(totals[remaining], clusters, draws, seed)
     return means
 
 
-def intervals(means: FloatArray, clusters: int, level: float) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper ends (P,) of intervals read from resampled ``means`` (draws, P).
+def percentile_intervals(means: FloatArray, clusters: int, level: float) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper ends (P,) of percentile intervals from resampled ``means`` (draws, P).
 
-    The percentile interval is expanded for few clusters by reading it at the tail Phi(-sqrt(G / (G - 1)) t(G - 1)):
-    Hesterberg (2015), The American Statistician 69:371-386, section 5.4.
+    Expanded for few clusters by using the tail Phi(-sqrt(G / (G - 1)) t(G - 1)): Hesterberg (2015), The American
+    Statistician 69:371-386, section 5.4.
     """
     reach = np.sqrt(clusters / (clusters - 1)) * special.stdtrit(clusters - 1, (1 + level) / 2)
     tail = float(special.ndtr(-reach))

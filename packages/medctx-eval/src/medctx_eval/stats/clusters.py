@@ -1,4 +1,7 @@
-"""Sums of item values over clusters: all that the interval formulas need to know about an exam."""
+"""Sums of item values over clusters, from which all interval formulas are computed.
+
+Shapes: R runs, N items, G clusters.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +17,29 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Labels = Sequence[str] | NDArray[np.generic]
 Values = BoolArray | FloatArray
-"""Right or wrong, or (where an item was asked in several orders of its options) the share of orders it was right in."""
-
-FEW = 30
-"""Below this many clusters the asymptotics are thin (Cameron and Miller 2015, J. Human Resources 50:317-372,
-section VI) and results carry a warning beside their correction."""
+"""Right or wrong per item, or the share of its option orders in which it was answered correctly."""
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which cluster every one of N items is in: ``index`` (N,) counts the sorted labels, ``sizes`` (G,) the items."""
+    """The cluster of each item: ``index`` (N,) counts the sorted labels, ``sizes`` (G,) the items of each cluster."""
 
     index: IntArray
     sizes: IntArray
 
     @property
     def count(self) -> int:
-        """G."""
+        """Number of clusters G."""
         return len(self.sizes)
 
     @property
     def items(self) -> int:
-        """N."""
+        """Number of items N."""
         return len(self.index)
 
     @cached_property
     def factor(self) -> float:
-        """G / (G - 1), the correction for few clusters; infinite for one."""
+        """Small-sample correction G / (G - 1); infinite for one cluster."""
         return self.count / (self.count - 1) if self.count > 1 else float("inf")
 
     def totals(self, values: Values) -> FloatArray:
@@ -49,11 +48,11 @@ class Clusters:
         return np.array([np.bincount(self.index, weights=row, minlength=self.count) for row in rows])
 
     def errors(self, totals: FloatArray) -> FloatArray:
-        """Cluster-robust standard errors (R,) of the means over items of which ``totals`` (R, G) are the sums.
+        """Cluster-robust standard errors (R,) of the means over items whose cluster sums are ``totals`` (R, G).
 
         Linearised variance of a ratio of cluster totals with the factor G / (G - 1): Cochran (1977), Sampling
-        Techniques, section 9A.2; the sandwich of Liang and Zeger (1986), Biometrika 73:13-22, for a mean. Infinite
-        where there is one cluster only.
+        Techniques, section 9A.2; equal to the sandwich estimator of Liang and Zeger (1986), Biometrika 73:13-22, for a
+        mean. Infinite for one cluster.
         """
         if self.count < 2:
             return np.full(len(totals), np.inf)
@@ -63,7 +62,7 @@ class Clusters:
 
 
 def clusters_of(labels: Labels) -> Clusters:
-    """The clusters of N items from their labels; their numbers do not depend on the order of the items."""
+    """The clusters of N items from their labels; independent of the order of the items."""
     if len(labels) == 0:
         raise ValueError("there are no items")
     _, index, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
@@ -71,7 +70,7 @@ def clusters_of(labels: Labels) -> Clusters:
 
 
 def as_rows(values: Values, clusters: Clusters) -> FloatArray:
-    """``values`` (R, N) as numbers; raises ValueError where they are not as many as the items or outside [0, 1]."""
+    """``values`` as an array (R, N); raises ValueError if their number is not N or one lies outside [0, 1]."""
     rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if rows.shape[1] != clusters.items:
         raise ValueError(f"{rows.shape[1]} values for {clusters.items} cluster labels")

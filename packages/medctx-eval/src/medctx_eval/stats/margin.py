@@ -1,50 +1,27 @@
-"""Is a difference small enough? Tests against a margin that was stated before."""
+"""Non-inferiority and equivalence: tests of a difference against a margin stated beforehand."""
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from medctx.schemas.records import Record
-from medctx.schemas.report import LEVEL, Difference
-from medctx_eval.stats.seeds import Spread
+from medctx.schemas.statistics import LEVEL, Difference, Equivalence
+from medctx_eval.stats.paired import spread_of
 
 
-class Equivalence(Record):
-    """Two one-sided tests of a difference against ``margin`` (in (0, 1)).
+def _p(difference: Difference, distance: float, half_width: float) -> float:
+    """One-sided P value of a difference ``distance`` away from the margin.
 
-    ``p_not_worse``: of the null hypothesis that the first model is worse by the margin or more; ``p_not_better``:
-    that it is better by as much; ``p_equivalent``, the larger of the two, belongs to "equivalent within the margin"
-    (Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15:657-680). ``not_worse`` and ``equivalent`` are read
-    off the shown interval, which tests each side at 2.5 %.
+    Scaled so that it is 2.5 % where the shown end, ``half_width`` away, touches the margin.
     """
-
-    margin: float = Field(gt=0, lt=1)
-    p_not_worse: float = Field(ge=0, le=1)
-    p_not_better: float = Field(ge=0, le=1)
-    not_worse: bool
-    equivalent: bool
-
-    @property
-    def p_equivalent(self) -> float:
-        """P of the two one-sided tests together."""
-        return max(self.p_not_worse, self.p_not_better)
+    spread = spread_of(difference)
+    return spread.p(distance * spread.half_width((1 + LEVEL) / 2) / max(half_width, 1e-9))
 
 
-def _p(found: Difference, distance: float, reach: float) -> float:
-    """One-sided p of lying ``distance`` from the margin, scaled so that it is 2.5 % where the shown end, ``reach``
-    away, touches the margin.
-    """
-    spread = Spread(found.error, found.clusters - 1, found.seed_error or 0.0, found.seed_df)
-    return spread.p(distance * spread.reach((1 + LEVEL) / 2) / max(reach, 1e-9))
-
-
-def tost(found: Difference, margin: float) -> Equivalence:
-    """Test a difference against a margin in (0, 1); fewer than ten clusters prove nothing."""
-    known = found.clusters > 1
+def tost(difference: Difference, margin: float) -> Equivalence:
+    """Two one-sided tests against a margin in (0, 1); fewer than ten clusters show nothing."""
+    known = difference.clusters > 1
     return Equivalence(
         margin=margin,
-        p_not_worse=_p(found, margin + found.value, found.value - found.low) if known else 1.0,
-        p_not_better=_p(found, margin - found.value, found.high - found.value) if known else 1.0,
-        not_worse=found.not_worse(margin),
-        equivalent=found.not_worse(margin) and found.high < margin,
+        p_not_worse=_p(difference, margin + difference.value, difference.value - difference.low) if known else 1.0,
+        p_not_better=_p(difference, margin - difference.value, difference.high - difference.value) if known else 1.0,
+        not_worse=difference.not_worse(margin),
+        equivalent=difference.equivalent(margin),
     )

@@ -1,4 +1,7 @@
-"""The difference between models that answered the same items."""
+"""Differences between models that answered the same items.
+
+Shapes: R runs, N items, P pairs of cells, G clusters.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +10,92 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from scipy import special
 
-from medctx.schemas.report import LEVEL, Difference
-from medctx_eval.stats.bootstrap import intervals, resampled_means
-from medctx_eval.stats.clusters import FEW, Clusters, FloatArray, Labels, Values, as_rows, clusters_of
-from medctx_eval.stats.ends import Ends, agreeing, joined, least
-from medctx_eval.stats.exact import SwapTest, mcnemar, swap_tests
-from medctx_eval.stats.seeds import Rows, SeedVariance, Spread, rows_of, seed_variance, share_of_seeds
+from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Difference
+from medctx_eval.stats.bootstrap import percentile_intervals, resampled_means
+from medctx_eval.stats.clusters import Clusters, FloatArray, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.exact import PermutationTest, mcnemar, permutation_tests
+from medctx_eval.stats.seeds import CellRuns, SeedVariance, Spread, runs_of, seed_variance, seed_weight
 from medctx_eval.stats.tango import score_intervals
 
-Pair = tuple[Rows, Rows]
-
+Pair = tuple[CellRuns, CellRuns]
+Ends = tuple[float, float]
+"""Lower and upper end of an interval."""
 POWER = 0.8
 
 
-def _seeds_of(pair: Pair, untrained: Collection[int]) -> int:
+def holm(values: Sequence[float]) -> list[float]:
+    """Holm-adjusted P values in the order of ``values``. Holm (1979), Scand. J. Statistics 6:65-70.
+
+    Equal to ``statsmodels.stats.multitest.multipletests``, each call of which runs a full garbage collection: a report
+    with a hundred comparisons waited seconds for that.
+    """
+    plain = np.asarray(values, dtype=float)
+    order = np.argsort(plain, kind="stable")
+    adjusted = np.empty_like(plain)
+    adjusted[order] = np.minimum(np.maximum.accumulate(plain[order] * np.arange(len(plain), 0, -1)), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def minimum_half_width(items: int, level: float) -> float:
+    """Smallest half-width of an interval over N items.
+
+    Models that agree on all of them may still differ on a share 1 - (alpha / 2)^(1 / N) of others (Clopper and Pearson
+    1934, Biometrika 26:404-413, at zero events).
+    """
+    return float(1 - ((1 - level) / 2) ** (1 / items))
+
+
+def _combined(value: float, score: Ends, bootstrap: Ends, spread: Spread, clusters: int, level: float) -> Ends:
+    """The score interval widened by the variance of seeds, and from ``FEW_CLUSTERS`` clusters at least as wide as the
+    bootstrap's.
+
+    The bootstrap protects against clusters of very unequal sizes; it needs many clusters.
+    """
+    seeds = spread.seeds_half_width((1 + level) / 2)
+    ends = [score, bootstrap] if clusters >= FEW_CLUSTERS else [score]
+    below, above = max(value - low for low, _ in ends), max(high - value for _, high in ends)
+    return max(-1.0, value - float(np.hypot(below, seeds))), min(1.0, value + float(np.hypot(above, seeds)))
+
+
+def _consistent(value: float, ends: Ends, p: float, items: int, level: float) -> Ends:
+    """Ends that include 0 exactly where ``p`` does not reject it.
+
+    The permutation test needs no variance, so it decides. An end on the wrong side of 0 is moved to 0; to exclude 0 an
+    end is moved by half an item.
+    """
+    low, high = ends
+    if p > 1 - level:
+        return min(low, 0.0), max(high, 0.0)
+    half = min(abs(value), 0.5 / items)
+    return (max(low, half), high) if value > 0 else (low, min(high, -half))
+
+
+def _fewest_seeds(pair: Pair, untrained: Collection[int]) -> int:
     """Runs of the trained side that has fewest."""
-    sides = [rows_of(side) for side in pair]
+    sides = [runs_of(side) for side in pair]
     trained = [len(side) for side in sides if not all(row in untrained for row in side)]
     return min(trained, default=1)
 
 
+def spread_of(difference: Difference) -> Spread:
+    """The standard errors of a difference with their degrees of freedom."""
+    return Spread(difference.error, difference.clusters - 1, difference.seed_error or 0.0, difference.seed_df)
+
+
 def _spread(
-    error: float, clusters: Clusters, pair: Pair, between: SeedVariance, untrained: Collection[int], level: float
+    error: float, clusters: Clusters, pair: Pair, variance: SeedVariance, untrained: Collection[int], level: float
 ) -> Spread:
-    """Standard errors of a pair; that of items is such that no interval is narrower than its least width."""
+    """Standard errors of a pair; that of items is at least what gives the minimum half-width."""
     df = clusters.count - 1
     if df:
-        error = max(error, least(clusters.items, level) / float(special.stdtrit(df, (1 + level) / 2)))
-    shares = sum(share_of_seeds(side, untrained) for side in pair)
-    return Spread(error, df, float(np.sqrt(between.value * shares)), between.df)
+        error = max(error, minimum_half_width(clusters.items, level) / float(special.stdtrit(df, (1 + level) / 2)))
+    weight = sum(seed_weight(side, untrained) for side in pair)
+    return Spread(error, df, float(np.sqrt(variance.value * weight)), variance.df)
 
 
-def _p(value: float, swap: SwapTest, spread: Spread) -> float:
-    """Where seeds were repeated, the larger p of swapping names and of the t test that counts their variance."""
-    return max(swap.mid, min(1.0, 2 * spread.p(abs(value)))) if spread.seed_df else swap.mid
+def _p(value: float, permutation: PermutationTest, spread: Spread) -> float:
+    """The mid-p; where seeds were repeated at least the P value of the t test that includes their variance."""
+    return max(permutation.mid, min(1.0, 2 * spread.p(abs(value)))) if spread.seed_df else permutation.mid
 
 
 def _difference(
@@ -49,7 +104,7 @@ def _difference(
     bootstrap: Ends,
     spread: Spread,
     clusters: Clusters,
-    swap: SwapTest,
+    permutation: PermutationTest,
     seeds: int,
     level: float,
 ) -> Difference:
@@ -58,10 +113,11 @@ def _difference(
     known = clusters.count > 1
     low, high, p = -1.0, 1.0, 1.0
     if known:
-        p = _p(value, swap, spread)
-        floor = least(clusters.items, level)
+        p = _p(value, permutation, spread)
+        floor = minimum_half_width(clusters.items, level)
         score = min(score[0], value - floor), max(score[1], value + floor)
-        low, high = agreeing(value, joined(value, score, bootstrap, spread, level), p, clusters.items, level)
+        ends = _combined(value, score, bootstrap, spread, clusters.count, level)
+        low, high = _consistent(value, ends, p, clusters.items, level)
     return Difference(
         n=clusters.items,
         clusters=clusters.count,
@@ -73,13 +129,13 @@ def _difference(
         only_second=only_second,
         p=p,
         p_mcnemar=mcnemar(only_first, only_second),
-        p_swap=swap.exact,
-        detectable=min(1.0, spread.reach((1 + level) / 2, POWER)) if known else 1.0,
+        p_permutation=permutation.exact,
+        detectable=min(1.0, spread.half_width((1 + level) / 2, POWER)) if known else 1.0,
         error=min(1.0, spread.error),
         seeds=seeds,
         seed_error=spread.seed_error if spread.seed_df else None,
         seed_df=spread.seed_df,
-        few_clusters=clusters.count < FEW,
+        few_clusters=clusters.count < FEW_CLUSTERS,
     )
 
 
@@ -93,42 +149,52 @@ def differences(
     untrained: Collection[int] = (),
     level: float = LEVEL,
 ) -> list[Difference]:
-    """Compare the two cells of every pair item by item, all on one resampling of ``clusters`` (N labels).
+    """Compare the two cells of each pair item by item.
 
-    ``correct`` (R, N) holds a row per run, values in [0, 1]; a cell is a row, or a tuple of the rows of its training
-    seeds; ``untrained`` names rows without a seed (the base). The interval is that of
-    :mod:`~medctx_eval.stats.tango`, from 30 clusters on not shorter than that of
-    :mod:`~medctx_eval.stats.bootstrap`; it is joined with the variance of seeds as
-    :class:`~medctx_eval.stats.seeds.Spread` says, has a least width, and holds 0 exactly where ``p`` does not reject
+    The interval is the score interval of :mod:`~medctx_eval.stats.tango`, from 30 clusters at least as wide as that of
+    :mod:`~medctx_eval.stats.bootstrap`, combined with the variance of seeds as described in
+    :class:`~medctx_eval.stats.seeds.Spread`. It has a minimum width and includes 0 exactly where ``p`` does not reject
     it. ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors with G - 1 degrees of freedom: Bloom (1995),
     Evaluation Review 19:547-556.
+
+    Args:
+        correct: Values in [0, 1] per run and item, shape (R, N).
+        clusters: Cluster label of each item, length N.
+        pairs: The two cells of each comparison; a cell is a row, or a tuple of the rows of its training seeds.
+        draws: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+        untrained: Rows of models without a training seed, such as the base.
+        level: Confidence level.
+
+    Returns:
+        One difference per pair.
     """
-    known = clusters_of(clusters)
-    rows = as_rows(correct, known)
+    grouping = clusters_of(clusters)
+    rows = as_rows(correct, grouping)
     if not pairs:
         return []
-    by_item = np.array([rows[list(rows_of(a))].mean(axis=0) - rows[list(rows_of(b))].mean(axis=0) for a, b in pairs])
-    totals = known.totals(by_item)
-    between = seed_variance(known.totals(rows), known, [side for pair in pairs for side in pair])
-    errors = known.errors(totals)
-    nothing = np.zeros(len(pairs))
-    score = bootstrap = nothing, nothing
-    if known.count > 1:
-        score = score_intervals(by_item, errors, known, level)
-        bootstrap = intervals(resampled_means(totals, known, draws, seed), known.count, level)
+    by_item = np.array([rows[list(runs_of(a))].mean(axis=0) - rows[list(runs_of(b))].mean(axis=0) for a, b in pairs])
+    totals = grouping.totals(by_item)
+    variance = seed_variance(grouping.totals(rows), grouping, [side for pair in pairs for side in pair])
+    errors = grouping.errors(totals)
+    zeros = np.zeros(len(pairs))
+    score = bootstrap = zeros, zeros
+    if grouping.count > 1:
+        score = score_intervals(by_item, errors, grouping, level)
+        bootstrap = percentile_intervals(resampled_means(totals, grouping, draws, seed), grouping.count, level)
     return [
         _difference(
             by_item[place],
             (float(score[0][place]), float(score[1][place])),
             (float(bootstrap[0][place]), float(bootstrap[1][place])),
-            _spread(error, known, pair, between, untrained, level),
-            known,
-            swap,
-            _seeds_of(pair, untrained),
+            _spread(error, grouping, pair, variance, untrained, level),
+            grouping,
+            permutation,
+            _fewest_seeds(pair, untrained),
             level,
         )
-        for place, (pair, error, swap) in enumerate(
-            zip(pairs, errors.tolist(), swap_tests(totals, draws=draws, seed=seed), strict=True)
+        for place, (pair, error, permutation) in enumerate(
+            zip(pairs, errors.tolist(), permutation_tests(totals, draws=draws, seed=seed), strict=True)
         )
     ]
 
@@ -142,7 +208,7 @@ def difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """:func:`differences` of one pair of runs: ``first`` and ``second`` (both (N,))."""
+    """:func:`differences` of one pair of runs, ``first`` and ``second``, both of shape (N,)."""
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} values cannot be paired")
     both = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])

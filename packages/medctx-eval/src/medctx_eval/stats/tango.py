@@ -1,4 +1,7 @@
-"""Score intervals of paired differences: right where few items tell two models apart."""
+"""Score intervals of paired differences, which stay accurate where few items tell two models apart.
+
+Shapes: P comparisons, N items.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,19 @@ from scipy import special
 
 from medctx_eval.stats.clusters import Clusters, FloatArray
 
-MOST = 2.0
-"""Independent items that an item may count for at most: with few clusters their variance may come out far too small by
+MAX_INFLATION = 2.0
+"""Largest ratio of effective to actual number of items: with few clusters their variance may be far too small by
 chance."""
-STEPS = 40
-"""Halvings: ends are known to 1e-12."""
+HALVINGS = 40
+"""Bisection steps; ends are accurate to 1e-12."""
 
 
 def _scores(differences: FloatArray, gained: FloatArray, lost: FloatArray, size: FloatArray) -> FloatArray:
-    """Standardised distance of what was seen from hypothesised ``differences`` (2, P).
+    """Standardised distance of the observed difference from hypothesised ``differences`` (2, P).
 
-    ``gained`` and ``lost`` (P,) are shares of ``size`` items that only the first or only the second model got right.
-    Their variance is the one that the hypothesis itself makes likeliest: Tango (1998), Statistics in Medicine
-    17:891-908.
+    ``gained`` and ``lost`` (P,) are the shares of ``size`` items that only the first or only the second model answered
+    correctly. The variance is the maximum likelihood estimate under the hypothesis: Tango (1998), Statistics in
+    Medicine 17:891-908.
     """
     linear = -gained - lost + (2 - gained + lost) * differences
     constant = -lost * differences * (1 - differences)
@@ -30,38 +33,47 @@ def _scores(differences: FloatArray, gained: FloatArray, lost: FloatArray, size:
         return np.where(distance == 0, 0.0, distance / np.sqrt(variance))
 
 
-def _effective(by_item: FloatArray, errors: FloatArray, clusters: Clusters, level: float) -> FloatArray:
-    """How many independent items (P,) would tell as much as N items in clusters with standard ``errors`` (P,)."""
+def _effective_size(by_item: FloatArray, errors: FloatArray, clusters: Clusters, level: float) -> FloatArray:
+    """Number of independent items (P,) with as much information as N items in clusters with standard ``errors``."""
     discordance, value = np.abs(by_item).mean(axis=1), by_item.mean(axis=1)
     binomial = discordance - value**2
     quantile = special.ndtri((1 + level) / 2) / special.stdtrit(clusters.count - 1, (1 + level) / 2)
-    alone = by_item.var(axis=1)
+    item_variance = by_item.var(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = binomial * (quantile / errors) ** 2
-        most = MOST * clusters.items * binomial / alone
-    known = (binomial > 1e-12) & (alone > 1e-12)
-    return np.where(known, np.minimum(size, most), float(clusters.items))
+        largest = MAX_INFLATION * clusters.items * binomial / item_variance
+    known = (binomial > 1e-12) & (item_variance > 1e-12)
+    return np.where(known, np.minimum(size, largest), float(clusters.items))
 
 
 def score_intervals(
     by_item: FloatArray, errors: FloatArray, clusters: Clusters, level: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper ends (P,) for the mean item differences ``by_item`` (P, N) in [-1, 1].
+    """Tango's score intervals of paired differences, adjusted for clusters.
 
-    Tango's interval for pairs, whose variance belongs to the hypothesised difference and not to the one seen: where
-    few items are answered differently, the latter is small whenever the difference comes out small, and Wald's and
-    the bootstrap's intervals then miss the truth on one side. Clusters enter by the effective sample size, the
-    binomial variance over the cluster-robust one (``errors`` squared), times the squared ratio of the normal to the t
-    quantile with G - 1 degrees of freedom: Yang, Sun and Hardin (2012), Pharmaceutical Statistics 11:386-393, with the
-    correction for few clusters of Korn and Graubard (1998), Survey Methodology 24:193-201. Values between -1 and 1
-    (several orders, several seeds) make the dispersion smaller than binomial, as in quasi-likelihood.
+    The variance belongs to the hypothesised difference, not to the observed one: where few items are answered
+    differently, the observed variance is small whenever the difference is small, and Wald and bootstrap intervals miss
+    the truth on one side. Clusters enter by the effective sample size, the binomial variance over the cluster-robust
+    one, times the squared ratio of the normal to the t quantile with G - 1 degrees of freedom: Yang, Sun and Hardin
+    (2012), Pharmaceutical Statistics 11:386-393, with the small-sample correction of Korn and Graubard (1998), Survey
+    Methodology 24:193-201. Values between -1 and 1 (several option orders or seeds) make the dispersion smaller than
+    binomial, as in quasi-likelihood.
+
+    Args:
+        by_item: Item differences in [-1, 1], shape (P, N).
+        errors: Cluster-robust standard errors of their means, shape (P,).
+        clusters: The clusters.
+        level: Confidence level.
+
+    Returns:
+        Lower and upper ends, each of shape (P,).
     """
-    size = _effective(by_item, errors, clusters, level)
+    size = _effective_size(by_item, errors, clusters, level)
     gained, lost = np.maximum(by_item, 0).mean(axis=1), np.maximum(-by_item, 0).mean(axis=1)
     quantile = float(special.ndtri((1 + level) / 2))
     sides = np.array([[1.0], [-1.0]])
     near, far = np.tile(gained - lost, (2, 1)), np.tile(-sides, len(by_item))
-    for _ in range(STEPS):
+    for _ in range(HALVINGS):
         middle = (near + far) / 2
         outside = sides * _scores(middle, gained, lost, size) > quantile
         far, near = np.where(outside, middle, far), np.where(outside, near, middle)

@@ -1,4 +1,4 @@
-"""What cells do rather than how often they are right, and where their losses lie."""
+"""What cells do beside being right or wrong, and where their losses come from."""
 
 from __future__ import annotations
 
@@ -9,80 +9,78 @@ from numpy.typing import NDArray
 
 from medctx.schemas.records import ExamItem, Verdict
 from medctx.schemas.report import Cell
-from medctx_eval.report.analyses.comparisons import pairs_of
-from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.load.exam_contents import BookFacts
-from medctx_eval.report.load.verdict_matrix import VERDICTS, Aligned
-from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import Conduct, Losses
+from medctx_eval.report.load.cells import pairs_of
+from medctx_eval.report.load.exam_contents import BookOutline
+from medctx_eval.report.load.verdict_matrix import VERDICTS, MaskArray, VerdictMatrix
+from medctx_eval.report.load.view import ModeView
+from medctx_eval.report.model import CellAttribution, CellBehaviour
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.attribution import attributions
 from medctx_eval.stats.behaviour import behaviours
-from medctx_eval.stats.clusters import BoolArray
 
-DRAWS = 2000
-"""Of every part a loss is taken into: there are many, and they carry no verdict."""
+STRATUM_DRAWS = 2000
+"""Largest number of bootstrap resamples of a stratum: strata are many and decide nothing."""
 
 
 def _lengths(
-    aligned: Aligned, items: Mapping[str, ExamItem], books: Mapping[str, BookFacts]
+    matrix: VerdictMatrix, items: Mapping[str, ExamItem], books: Mapping[str, BookOutline]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(K,) tokens of the Book, and how many Passages beside the item's own evidence it has; -1 where unknown."""
-    tokens = np.full(len(aligned.item), UNKNOWN, dtype=np.int64)
+    """Tokens of the Book and its passages beside the item's own evidence, both (K,); -1 if unknown."""
+    tokens = np.full(len(matrix.item), UNKNOWN, dtype=np.int64)
     distractors = tokens.copy()
     known: dict[tuple[int, int], int] = {}
-    for key, (code, own) in enumerate(zip(aligned.item.tolist(), aligned.book.tolist(), strict=True)):
-        facts, item = books.get(aligned.books[own]), items.get(aligned.items[code])
-        if facts is None:
+    for question, (item_code, book_code) in enumerate(zip(matrix.item.tolist(), matrix.book.tolist(), strict=True)):
+        book, item = books.get(matrix.books[book_code]), items.get(matrix.items[item_code])
+        if book is None:
             continue
-        tokens[key] = facts.tokens
+        tokens[question] = book.tokens
         if item is not None:
-            if (code, own) not in known:
-                known[code, own] = len(set(facts.passages) - set(item.evidence))
-            distractors[key] = known[code, own]
+            if (item_code, book_code) not in known:
+                known[item_code, book_code] = len(set(book.passages) - set(item.evidence))
+            distractors[question] = known[item_code, book_code]
     return tokens, distractors
 
 
-def answers(aligned: Aligned, items: Mapping[str, ExamItem], books: Mapping[str, BookFacts]) -> Answers:
-    """The columns as the statistics read them."""
+def answers_of(matrix: VerdictMatrix, items: Mapping[str, ExamItem], books: Mapping[str, BookOutline]) -> Answers:
+    """The matrix as the statistics of behaviour and attribution read it."""
 
-    def marks(verdict: Verdict) -> BoolArray:
-        return np.asarray(aligned.verdicts == VERDICTS.index(verdict))
+    def mask(verdict: Verdict) -> MaskArray:
+        return np.asarray(matrix.verdicts == VERDICTS.index(verdict))
 
-    tokens, distractors = _lengths(aligned, items, books)
+    tokens, distractors = _lengths(matrix, items, books)
     return Answers(
-        item=aligned.item.astype(np.int64),
-        cluster=aligned.cluster.astype(np.int64),
-        condition=aligned.condition.astype(np.int64),
-        conditions=aligned.conditions,
-        taught=aligned.taught,
-        fits=aligned.keys_of(aligned.fits),
-        correct=marks(Verdict.CORRECT),
-        wrong=marks(Verdict.WRONG),
-        abstained=marks(Verdict.ABSTAINED),
-        remembered=np.asarray((aligned.memory > 0) & (aligned.chosen == aligned.memory)),
+        item=matrix.item.astype(np.int64),
+        cluster=matrix.cluster.astype(np.int64),
+        condition=matrix.condition.astype(np.int64),
+        conditions=matrix.conditions,
+        taught=matrix.taught,
+        fits=matrix.questions_of(matrix.fits),
+        correct=mask(Verdict.CORRECT),
+        wrong=mask(Verdict.WRONG),
+        abstained=mask(Verdict.ABSTAINED),
+        from_memory=np.asarray((matrix.memory > 0) & (matrix.chosen == matrix.memory)),
         tokens=tokens if books else None,
         distractors=distractors if books else None,
     )
 
 
-def conduct(sheet: Sheet, asked: Answers, config: ReportConfig) -> Iterator[Conduct]:
-    """Every cell: knows, reads, trusts memory, invents, and what Books add."""
-    found = behaviours(
-        asked, list(sheet.rows.values()), untrained=sheet.untrained, draws=config.draws, seed=config.seed
-    )
-    for cell, own in zip(sheet.rows, found, strict=True):
-        yield Conduct(cell=cell, behaviour=own)
+def cell_behaviours(view: ModeView, answers: Answers, *, draws: int, seed: int) -> Iterator[CellBehaviour]:
+    """The behaviour of every cell: knows, reads, trusts memory, invents, and what Books add."""
+    results = behaviours(answers, list(view.rows.values()), untrained=view.untrained, draws=draws, seed=seed)
+    for cell, behaviour in zip(view.rows, results, strict=True):
+        yield CellBehaviour(cell=cell, behaviour=behaviour)
 
 
-def losses(sheet: Sheet, asked: Answers, cells: Sequence[Cell], config: ReportConfig) -> Iterator[Losses]:
-    """Every tuned cell's difference to its base, taken apart."""
-    pairs, _ = pairs_of(cells, sheet.cells)
-    found = attributions(
-        asked,
-        [(sheet.rows[cell], sheet.rows[base]) for cell, base in pairs],
-        untrained=sheet.untrained,
-        draws=min(config.draws, DRAWS),
+def cell_attributions(
+    view: ModeView, answers: Answers, cells: Sequence[Cell], *, draws: int
+) -> Iterator[CellAttribution]:
+    """The difference of every tuned cell to its base, split into strata."""
+    pairs, _ = pairs_of(cells, view.cells)
+    results = attributions(
+        answers,
+        [(view.rows[cell], view.rows[base]) for cell, base in pairs],
+        untrained=view.untrained,
+        draws=min(draws, STRATUM_DRAWS),
     )
-    for (cell, _), own in zip(pairs, found, strict=True):
-        yield Losses(cell=cell, attribution=own)
+    for (cell, _), attribution in zip(pairs, results, strict=True):
+        yield CellAttribution(cell=cell, attribution=attribution)

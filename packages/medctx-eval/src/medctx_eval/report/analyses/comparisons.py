@@ -1,22 +1,21 @@
-"""Every comparison of a report, in families whose p values are adjusted together."""
+"""All comparisons of a report, in families within which P values are adjusted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from medctx.schemas.report import Cell, Comparison, Difference, Family
-from medctx_eval.report.config import ReportConfig
+from medctx.schemas.report import Cell, Comparison, Family
+from medctx.schemas.statistics import Difference
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.view import Sheet
+from medctx_eval.report.load.cells import CellPair, pairs_of
+from medctx_eval.report.load.verdict_matrix import MaskArray
+from medctx_eval.report.load.view import ModeView
 from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT
-from medctx_eval.stats import holm
-from medctx_eval.stats.clusters import BoolArray
-
-Pair = tuple[str, str]
+from medctx_eval.stats.paired import holm
 
 
-def _families(masks: dict[str, BoolArray]) -> dict[Family, list[str]]:
-    """Which parts each family compares on."""
+def _families(masks: Mapping[str, MaskArray]) -> dict[Family, list[str]]:
+    """The parts each family compares on."""
     headline = [part for part in (KNOWLEDGE, READING) if part in masks]
     conditions = [part for part in masks if part not in parts.AXES]
     return {
@@ -30,69 +29,68 @@ def _families(masks: dict[str, BoolArray]) -> dict[Family, list[str]]:
 
 
 def _adjusted(family: Sequence[Comparison]) -> Iterator[Comparison]:
-    whole = holm([one.difference.p for one in family])
-    mcnemar = holm([one.difference.p_mcnemar for one in family])
-    for one, p_holm, p_mcnemar in zip(family, whole, mcnemar, strict=True):
-        yield one.model_copy(update={"p_holm": p_holm, "p_mcnemar_holm": p_mcnemar})
+    permutation = holm([comparison.difference.p for comparison in family])
+    mcnemar = holm([comparison.difference.p_mcnemar for comparison in family])
+    for comparison, p_holm, p_mcnemar in zip(family, permutation, mcnemar, strict=True):
+        yield comparison.model_copy(update={"p_holm": p_holm, "p_mcnemar_holm": p_mcnemar})
 
 
-def _comparison(sheet: Sheet, family: Family, part: str, pair: Pair, found: Difference) -> Comparison:
+def _comparison(
+    view: ModeView, family: Family, part: str, pair: CellPair, difference: Difference, margin: float
+) -> Comparison:
     return Comparison(
         cell=pair[0],
         other=pair[1],
         part=part,
-        mode=sheet.mode,
+        mode=view.mode,
         family=family,
-        difference=found,
-        word=found.word,
-        dropped=int(sheet.masks[part].sum()) - found.n,
-        p_holm=found.p,
-        p_mcnemar_holm=found.p_mcnemar,
+        difference=difference,
+        outcome=difference.outcome(margin),
+        dropped=int(view.masks[part].sum()) - difference.n,
+        p_holm=difference.p,
+        p_mcnemar_holm=difference.p_mcnemar,
     )
 
 
-def _found(sheet: Sheet, part: str, pairs: Sequence[Pair], config: ReportConfig) -> dict[Pair, Difference]:
-    """The pairs of a part; none where no item fits."""
-    kept = sheet.masks[part] & sheet.aligned.fits
+def _differences(
+    view: ModeView, part: str, pairs: Sequence[CellPair], draws: int, seed: int
+) -> dict[CellPair, Difference]:
+    """The difference of each pair on a part; empty if no item fits."""
+    kept = view.masks[part] & view.matrix.fits
     if not kept.any():
         return {}
-    return dict(zip(pairs, sheet.differences(kept, pairs, config), strict=True))
-
-
-def pairs_of(cells: Sequence[Cell], judged: Collection[str]) -> tuple[list[Pair], list[Pair]]:
-    """Every tuned cell with its base, and all cells of one base with one another, the later one first; those that were
-    ``judged`` alone.
-    """
-    to_base, every = [], []
-    kept = [cell for cell in cells if cell.name in judged]
-    for place, cell in enumerate(kept):
-        if not cell.base and cell.recipe.base in judged:
-            to_base.append((cell.name, cell.recipe.base))
-        own = cell.recipe.base or cell.name
-        every += [(cell.name, other.name) for other in kept[:place] if own in (other.name, other.recipe.base)]
-    return to_base, every
+    return dict(zip(pairs, view.differences(kept, pairs, draws=draws, seed=seed), strict=True))
 
 
 def comparisons(
-    sheet: Sheet, cells: Sequence[Cell], config: ReportConfig, *, all_families: bool
+    view: ModeView, cells: Sequence[Cell], *, margin: float, draws: int, seed: int, all_families: bool
 ) -> Iterator[Comparison]:
-    """Every family of the headline mode, the headline alone of others; none where no base was judged."""
-    to_base, every = pairs_of(cells, sheet.cells)
+    """All comparisons in one mode; none if no base was judged in it.
+
+    Args:
+        view: The mode.
+        cells: The cells of the report.
+        margin: Margin within which two cells are called equal, in (0, 1).
+        draws: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+        all_families: All families, or the headline family only.
+    """
+    to_base, every_pair = pairs_of(cells, view.cells)
     if not to_base:
         return
-    known: dict[str, dict[Pair, Difference]] = {}
-    for family, wanted in _families(sheet.masks).items():
+    known: dict[str, dict[CellPair, Difference]] = {}
+    for family, family_parts in _families(view.masks).items():
         if family != "headline" and not all_families:
             continue
-        for part in wanted:
+        for part in family_parts:
             if part not in known:
-                asked = every if part in (KNOWLEDGE, READING) else to_base
-                known[part] = _found(sheet, part, asked, config)
-        pairs = every if family == "pairs" else to_base
+                pairs = every_pair if part in (KNOWLEDGE, READING) else to_base
+                known[part] = _differences(view, part, pairs, draws, seed)
+        pairs = every_pair if family == "pairs" else to_base
         yield from _adjusted(
             [
-                _comparison(sheet, family, part, pair, known[part][pair])
-                for part in wanted
+                _comparison(view, family, part, pair, known[part][pair], margin)
+                for part in family_parts
                 for pair in pairs
                 if pair in known[part]
             ]

@@ -1,4 +1,4 @@
-"""Contamination: what every cell scores on all items, and on those not found in training data."""
+"""Contamination: accuracy of every cell on all items and on those not found in training data."""
 
 from __future__ import annotations
 
@@ -9,91 +9,99 @@ from pathlib import Path
 import numpy as np
 
 from medctx.io.jsonl import read_record, read_records
-from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, Overlap
-from medctx.schemas.contamination import ContaminationReport as LedgerSummary
-from medctx_eval.report.load.verdict_matrix import Aligned
-from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import KNOWLEDGE, READING, Clean, Contamination
-from medctx_eval.stats.clusters import BoolArray
+from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, ContaminationReport, Overlap
+from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
+from medctx_eval.report.load.view import ModeView
+from medctx_eval.report.model import KNOWLEDGE, READING, CleanScore, Contamination
+
+ItemKey = tuple[str, str]
+"""Exam and item."""
 
 
 @dataclass(frozen=True)
-class Touched:
-    """Items found in training data and the ways they were found in, by exam and item; ``exams``: what was compared at
-    all, nothing where the ledger does not say.
+class Overlaps:
+    """Items found in training data and the ways they were found.
+
+    Attributes:
+        ways: Ways by item.
+        exams: Exams that were checked; None if the report does not say.
     """
 
-    ways: dict[tuple[str, str], frozenset[str]]
+    ways: dict[ItemKey, frozenset[str]]
     exams: frozenset[str] | None
 
     def of(self, exam: str, item: str) -> frozenset[str]:
-        """The ways an item was found in; none where it is clean."""
+        """The ways an item was found; empty if it is clean."""
         return self.ways.get((exam, item), frozenset())
 
 
-def read_all(paths: Sequence[Path]) -> Touched:
-    """Several ledgers as one: an item is touched where any says so, an exam was compared where all did."""
-    ways: dict[tuple[str, str], frozenset[str]] = {}
+def read_overlaps(paths: Sequence[Path]) -> Overlaps:
+    """Read contamination reports as one.
+
+    An item counts as found if any report found it, an exam as checked if all reports checked it.
+    """
+    ways: dict[ItemKey, frozenset[str]] = {}
     exams: frozenset[str] | None = None
-    for one in map(read, paths):
-        for item, own in one.ways.items():
-            ways[item] = ways.get(item, frozenset()) | own
-        if one.exams is not None:
-            exams = one.exams if exams is None else exams & one.exams
-    return Touched(ways, exams)
+    for overlaps in map(_read, paths):
+        for item, item_ways in overlaps.ways.items():
+            ways[item] = ways.get(item, frozenset()) | item_ways
+        if overlaps.exams is not None:
+            exams = overlaps.exams if exams is None else exams & overlaps.exams
+    return Overlaps(ways, exams)
 
 
-def read(path: Path) -> Touched:
-    """The ledger of a mix: its folder or its lines; its summary is read where it lies beside them."""
+def _read(path: Path) -> Overlaps:
+    """One contamination report, given as its folder or as its lines; the summary is read if it lies beside them."""
     lines = path / OVERLAPS if path.is_dir() else path
-    ways: dict[tuple[str, str], frozenset[str]] = {}
-    for touch in read_records(lines, Overlap):
-        key = (touch.exam, touch.item)
-        ways[key] = ways.get(key, frozenset()) | {touch.category}
+    ways: dict[ItemKey, frozenset[str]] = {}
+    for overlap in read_records(lines, Overlap):
+        key = (overlap.exam, overlap.item)
+        ways[key] = ways.get(key, frozenset()) | {overlap.category}
     summary = lines.parent / SUMMARY
     if not summary.is_file():
-        return Touched(ways, None)
-    compared = read_record(summary, LedgerSummary)
-    return Touched(ways, frozenset(one.exam for one in compared.exams))
+        return Overlaps(ways, None)
+    checked = read_record(summary, ContaminationReport)
+    return Overlaps(ways, frozenset(exam.exam for exam in checked.exams))
 
 
-def _headline(sheet: Sheet) -> BoolArray:
-    masks = [sheet.masks[part] for part in (KNOWLEDGE, READING) if part in sheet.masks]
-    return np.logical_or.reduce(masks) if masks else np.zeros(len(sheet.clusters), dtype=np.bool_)
+def _on_headline_axes(view: ModeView) -> MaskArray:
+    masks = [view.masks[part] for part in (KNOWLEDGE, READING) if part in view.masks]
+    return np.logical_or.reduce(masks) if masks else np.zeros(len(view.clusters), dtype=np.bool_)
 
 
-def contamination(sheet: Sheet, touched: Touched) -> Contamination | None:
-    """Of the items of both axes; nothing where neither was asked."""
-    aligned = sheet.aligned
-    asked = np.unique(aligned.item[aligned.starts][_headline(sheet)]).tolist()
-    if not asked:
+def contamination(view: ModeView, overlaps: Overlaps) -> Contamination | None:
+    """Contamination of the items of both axes; None if neither was asked."""
+    matrix = view.matrix
+    codes = np.unique(matrix.item[matrix.starts][_on_headline_axes(view)]).tolist()
+    if not codes:
         return None
-    ways = [touched.of(aligned.exams[code], aligned.items[code]) for code in asked]
-    exams = dict.fromkeys(aligned.exams[code] for code in asked)
+    ways = [overlaps.of(matrix.exams[code], matrix.items[code]) for code in codes]
+    exams = dict.fromkeys(matrix.exams[code] for code in codes)
+    kinds = sorted({way for item_ways in ways for way in item_ways - {TAUGHT}})
     return Contamination(
-        asked=len(asked),
-        found=sum(bool(own - {TAUGHT}) for own in ways),
-        taught=sum(own == {TAUGHT} for own in ways),
-        kinds={way: sum(way in own for own in ways) for way in sorted({way for own in ways for way in own - {TAUGHT}})},
-        forgotten=() if touched.exams is None else tuple(exam for exam in exams if exam not in touched.exams),
+        items=len(codes),
+        contaminated=sum(bool(item_ways - {TAUGHT}) for item_ways in ways),
+        taught=sum(item_ways == {TAUGHT} for item_ways in ways),
+        by_kind={kind: sum(kind in item_ways for item_ways in ways) for kind in kinds},
+        unchecked_exams=() if overlaps.exams is None else tuple(exam for exam in exams if exam not in overlaps.exams),
     )
 
 
-def _dirty(aligned: Aligned, touched: Touched) -> BoolArray:
-    """(N,): the item was found in training data, be it that its fact is taught on purpose."""
-    items = [bool(touched.of(exam, item)) for exam, item in zip(aligned.exams, aligned.items, strict=True)]
-    return np.array(items, dtype=np.bool_)[aligned.item[aligned.starts]]
+def _found(matrix: VerdictMatrix, overlaps: Overlaps) -> MaskArray:
+    """Planned items (N,) found in training data, including those whose fact is taught on purpose."""
+    items = [bool(overlaps.of(exam, item)) for exam, item in zip(matrix.exams, matrix.items, strict=True)]
+    return np.array(items, dtype=np.bool_)[matrix.item[matrix.starts]]
 
 
-def clean(sheet: Sheet, touched: Touched) -> Iterator[Clean]:
-    """Every cell on both axes."""
-    contaminated = _dirty(sheet.aligned, touched)
+def clean_scores(view: ModeView, overlaps: Overlaps) -> Iterator[CleanScore]:
+    """Every cell on both axes, on all items and on the clean ones."""
+    found = _found(view.matrix, overlaps)
     for part in (KNOWLEDGE, READING):
-        if part not in sheet.masks:
+        if part not in view.masks:
             continue
-        every = sheet.masks[part]
-        kept = every & ~contaminated
-        values = sheet.aligned.values
-        on_all, on_clean = sheet.shares(values, every), sheet.shares(values, kept) if kept.any() else {}
-        for cell in sheet.cells:
-            yield Clean(cell=cell, part=part, every=on_all[cell], clean=on_clean.get(cell))
+        mask = view.masks[part]
+        kept = mask & ~found
+        values = view.matrix.values
+        on_all, on_clean = view.shares(values, mask), view.shares(values, kept) if kept.any() else {}
+        for cell in view.cells:
+            yield CleanScore(cell=cell, part=part, all_items=on_all[cell], clean_items=on_clean.get(cell))

@@ -1,4 +1,4 @@
-"""The noise floor: how far two examinations of the same model are apart."""
+"""Noise floor: how far two exams of the same model are apart."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.load.collect import Collected
-from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import KNOWLEDGE, READING, Repeated
-from medctx_eval.stats import noise
+from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.view import ModeView
+from medctx_eval.report.model import KNOWLEDGE, READING, NoiseFloor
+from medctx_eval.stats.noise import repeat_noise
 
 
-def repeated(collected: Collected, sheet: Sheet, config: ReportConfig) -> Iterator[Repeated]:
-    """Every repetition against the run it repeats, on both axes."""
-    aligned = sheet.aligned
-    places = {run.name: place for place, run in enumerate(collected.runs)}
-    for place, run in enumerate(collected.runs):
-        first = aligned.rows.get(places.get(run.repeats, -1))
-        second = aligned.rows.get(place)
+def noise_floors(run_set: RunSet, view: ModeView, *, draws: int, seed: int) -> Iterator[NoiseFloor]:
+    """Each repeated run against the run it repeats, on both axes."""
+    matrix = view.matrix
+    places = {run.name: place for place, run in enumerate(run_set.runs)}
+    for place, run in enumerate(run_set.runs):
+        first = matrix.rows.get(places.get(run.repeats, -1))
+        second = matrix.rows.get(place)
         if not run.repeats or first is None or second is None:
             continue
-        changed = np.add.reduceat(aligned.chosen[first] != aligned.chosen[second], aligned.starts) > 0
+        changed = np.add.reduceat(matrix.chosen[first] != matrix.chosen[second], matrix.starts) > 0
         for part in (KNOWLEDGE, READING):
-            kept = sheet.masks[part] & aligned.fits if part in sheet.masks else np.zeros_like(aligned.fits)
+            kept = view.masks[part] & matrix.fits if part in view.masks else np.zeros_like(matrix.fits)
             if kept.any():
-                found = noise(
-                    aligned.values[first][kept],
-                    aligned.values[second][kept],
+                noise = repeat_noise(
+                    matrix.values[first][kept],
+                    matrix.values[second][kept],
                     changed[kept],
-                    sheet.clusters[kept],
-                    draws=config.draws,
-                    seed=config.seed,
+                    view.clusters[kept],
+                    draws=draws,
+                    seed=seed,
                 )
-                yield Repeated(cell=run.cell, runs=(run.repeats, run.name), part=part, mode=sheet.mode, noise=found)
+                yield NoiseFloor(cell=run.cell, runs=(run.repeats, run.name), part=part, mode=view.mode, noise=noise)

@@ -1,4 +1,7 @@
-"""Whether answers hold when the options change places, and which letters a cell favours."""
+"""Stability of answers when the options change places, and preferred letters.
+
+Shapes: R runs, K questions, N planned items.
+"""
 
 from __future__ import annotations
 
@@ -10,115 +13,115 @@ from numpy.typing import NDArray
 from medctx.schemas.records import ExamItem
 from medctx_eval.planning.option_order import show
 from medctx_eval.planning.requests import ORDERED
-from medctx_eval.report.load.verdict_matrix import CORRECT, Aligned
-from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Letters, Orders
-from medctx_eval.stats.clusters import BoolArray
-
-Floats = NDArray[np.float64]
+from medctx_eval.report.load.verdict_matrix import CORRECT, CodeArray, MaskArray, VerdictMatrix
+from medctx_eval.report.load.view import FloatArray, ModeView
+from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, LetterBias, OptionOrderScore
 
 
-def _flips(sheet: Sheet) -> Floats:
-    """(R, N): 1 where the answer of a seat is not the same in every order."""
-    aligned = sheet.aligned
-    chosen = aligned.chosen.astype(np.int64)
-    # An answer without letters is as different from one with as two letters are.
-    said = np.where(chosen > 0, chosen, -1 - aligned.verdicts.astype(np.int64))
-    least = np.minimum.reduceat(said, aligned.starts, axis=1)
-    return np.asarray(least != np.maximum.reduceat(said, aligned.starts, axis=1), dtype=np.float64)
+def _flips(view: ModeView) -> FloatArray:
+    """1 where the answer to a planned item is not the same in every option order, (R, N)."""
+    matrix = view.matrix
+    chosen = matrix.chosen.astype(np.int64)
+    # An answer without letters differs from one with letters as two letters differ.
+    answer = np.where(chosen > 0, chosen, -1 - matrix.verdicts.astype(np.int64))
+    smallest = np.minimum.reduceat(answer, matrix.starts, axis=1)
+    return np.asarray(smallest != np.maximum.reduceat(answer, matrix.starts, axis=1), dtype=np.float64)
 
 
-def orders(sheet: Sheet) -> Iterator[Orders]:
-    """Every cell on both axes, where items were asked in several orders."""
-    aligned = sheet.aligned
-    several = (aligned.sizes > 1) & aligned.fits
+def option_order_scores(view: ModeView) -> Iterator[OptionOrderScore]:
+    """Every cell on both axes, on the items asked in several option orders."""
+    matrix = view.matrix
+    several = (matrix.sizes > 1) & matrix.fits
     if not several.any():
         return
-    flips, all_right = _flips(sheet), np.asarray(aligned.values == 1, dtype=np.float64)
+    flips, all_right = _flips(view), np.asarray(matrix.values == 1, dtype=np.float64)
     for part in (KNOWLEDGE, READING):
-        kept = sheet.masks[part] & several if part in sheet.masks else several & False
+        kept = view.masks[part] & several if part in view.masks else several & False
         if not kept.any():
             continue
-        mean, every, flipped = (sheet.shares(values, kept) for values in (aligned.values, all_right, flips))
-        for cell in sheet.cells:
-            yield Orders(
+        mean, right, flipped = (view.shares(values, kept) for values in (matrix.values, all_right, flips))
+        for cell in view.cells:
+            yield OptionOrderScore(
                 cell=cell,
                 part=part,
-                mode=sheet.mode,
+                mode=view.mode,
                 items=int(kept.sum()),
-                orders=int(aligned.sizes[kept].max()),
+                orders=int(matrix.sizes[kept].max()),
                 mean=mean[cell].value,
-                all_right=every[cell],
+                all_right=right[cell],
                 flips=flipped[cell],
             )
 
 
-def _weights(aligned: Aligned, letters: list[str]) -> Floats:
-    """(answers, letters): every answer weighs 1, dealt over its letters."""
-    dealt = np.zeros((len(aligned.answers), len(letters)))
-    for code, answer in enumerate(aligned.answers):
+def _weights(matrix: VerdictMatrix, letters: list[str]) -> FloatArray:
+    """Weight of each letter in each answer, (answers, letters); the letters of one answer add up to 1."""
+    weights = np.zeros((len(matrix.answers), len(letters)))
+    for code, answer in enumerate(matrix.answers):
         for letter in answer:
-            dealt[code, letters.index(letter)] = 1 / len(answer)
-    return dealt
+            weights[code, letters.index(letter)] = 1 / len(answer)
+    return weights
 
 
-def _shown(aligned: Aligned, items: Mapping[str, ExamItem], letters: list[str]) -> tuple[NDArray[np.int64], BoolArray]:
-    """(K, letters) the shown letter of each of an item's own; and (K,) whether it is known: without the item's text
-    only where the options stand as they were given.
+def _shown(
+    matrix: VerdictMatrix, items: Mapping[str, ExamItem], letters: list[str]
+) -> tuple[NDArray[np.int64], MaskArray]:
+    """The letter shown for each of an item's own letters, (K, letters), and whether it is known, (K,).
+
+    Without the text of an item it is known only for the original option order.
     """
-    turns, places = np.unique(np.stack([aligned.item, aligned.order]), axis=1, return_inverse=True)
-    table = np.tile(np.arange(len(letters)), (turns.shape[1], 1))
-    known = np.ones(turns.shape[1], dtype=np.bool_)
-    for row, (code, turn) in enumerate(turns.T.tolist()):
-        item = items.get(aligned.items[code])
+    pairs, index = np.unique(np.stack([matrix.item, matrix.order]), axis=1, return_inverse=True)
+    table = np.tile(np.arange(len(letters)), (pairs.shape[1], 1))
+    known = np.ones(pairs.shape[1], dtype=np.bool_)
+    for row, (item_code, order) in enumerate(pairs.T.tolist()):
+        item = items.get(matrix.items[item_code])
         if item is None:
-            known[row] = turn == 0
+            known[row] = order == 0
             continue
-        for letter, own in show(item, turn).own.items() if turn else ():
-            if letter in letters and own in letters:
-                table[row, letters.index(own)] = letters.index(letter)
-    return table[places.ravel()], known[places.ravel()]
+        for letter, own_letter in show(item, order).own.items() if order else ():
+            if letter in letters and own_letter in letters:
+                table[row, letters.index(own_letter)] = letters.index(letter)
+    return table[index.ravel()], known[index.ravel()]
 
 
-def letters_of(sheet: Sheet, items: Mapping[str, ExamItem]) -> Iterator[Letters]:
+def letter_biases(view: ModeView, items: Mapping[str, ExamItem]) -> Iterator[LetterBias]:
     """Every cell that answered with letters, in modes that list the options."""
-    aligned = sheet.aligned
-    wanted = [sheet.masks[part] for part in (KNOWLEDGE, READING, UNTAUGHT) if part in sheet.masks]
-    if sheet.mode not in ORDERED or not wanted:
+    matrix = view.matrix
+    masks = [view.masks[part] for part in (KNOWLEDGE, READING, UNTAUGHT) if part in view.masks]
+    if view.mode not in ORDERED or not masks:
         return
-    letters = sorted({letter for answer in aligned.answers for letter in answer})
+    letters = sorted({letter for answer in matrix.answers for letter in answer})
     count = len(letters)
-    weights = _weights(aligned, letters)
-    shown, known = _shown(aligned, items, letters)
-    kept = aligned.keys_of(np.logical_or.reduce(wanted) & aligned.fits) & known
+    weights = _weights(matrix, letters)
+    shown, known = _shown(matrix, items, letters)
+    kept = matrix.questions_of(np.logical_or.reduce(masks) & matrix.fits) & known
     if not kept.any():
         return
-    shown, gold = shown[kept], aligned.gold[kept]
+    shown, gold = shown[kept], matrix.gold[kept]
 
-    def spread_over(answers: NDArray[np.int32], scale: Floats) -> Floats:
-        """Weight by shown letter of (N,) answers, each weighing ``scale``."""
-        total: Floats = np.zeros(count)
-        for own in range(count):
-            total += np.bincount(shown[:, own], weights=weights[answers, own] * scale, minlength=count)
+    def by_letter(answers: CodeArray, scale: FloatArray) -> FloatArray:
+        """Total weight by shown letter of the answers (K,), each scaled by ``scale`` (K,)."""
+        total: FloatArray = np.zeros(count)
+        for column in range(count):
+            total += np.bincount(shown[:, column], weights=weights[answers, column] * scale, minlength=count)
         return total
 
-    asked = spread_over(gold, np.ones(len(gold)))
-    for cell in sheet.cells:
-        rows = list(sheet.rows[cell])
-        said, correct = aligned.chosen[rows][:, kept], (aligned.verdicts[rows][:, kept] == CORRECT).astype(np.float64)
-        chosen = sum((spread_over(own, np.ones(len(own))) for own in said), np.zeros(count))
-        right = sum((spread_over(gold, own) for own in correct), np.zeros(count))
+    asked = by_letter(gold, np.ones(len(gold)))
+    for cell in view.cells:
+        rows = list(view.rows[cell])
+        answers, correct = matrix.chosen[rows][:, kept], (matrix.verdicts[rows][:, kept] == CORRECT).astype(np.float64)
+        chosen = sum((by_letter(row, np.ones(len(row))) for row in answers), np.zeros(count))
+        right = sum((by_letter(gold, row) for row in correct), np.zeros(count))
         if not chosen.sum():
             continue
         recall = [float(right[at] / asked[at] / len(rows)) if asked[at] else None for at in range(count)]
-        # An option that another Condition adds is never chosen nor right here.
+        # An option that another condition adds is never chosen or right here.
         used = [at for at in range(count) if chosen[at] or asked[at]]
-        yield Letters(
+        yield LetterBias(
             cell=cell,
-            mode=sheet.mode,
+            mode=view.mode,
             n=len(gold) * len(rows),
             chosen={letters[at]: float(chosen[at] / chosen.sum()) for at in used},
             gold={letters[at]: float(asked[at] / asked.sum()) for at in used},
-            recall={letter: one for letter, one in zip(letters, recall, strict=True) if one is not None},
-            spread=float(np.std([one for one in recall if one is not None])),
+            recall={letter: value for letter, value in zip(letters, recall, strict=True) if value is not None},
+            spread=float(np.std([value for value in recall if value is not None])),
         )

@@ -1,1 +1,1 @@
-"""The gate, Pareto positions and the decision file."""
+"""The gate, Pareto positions and the cards of cells."""

@@ -1,214 +1,230 @@
-"""The gate: which cell deserves the alias ``champion``, and why."""
+"""The gate: which cell gets the alias ``champion``, and why."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from medctx.schemas.decision import Decision
 from medctx.schemas.records import Record
-from medctx.schemas.report import Difference
-from medctx_eval.report.decision.pareto import balanced, places
-from medctx_eval.stats.words import difference_interval, p_value, percent, points
-
-if TYPE_CHECKING:  # the report writes its headline with this module
-    from medctx_eval.report.model import Check, Report
+from medctx.schemas.report import Comparison
+from medctx_eval.report.decision.cards import card, unreadable_share
+from medctx_eval.report.decision.pareto import balanced, pareto_positions
+from medctx_eval.report.model import KNOWLEDGE, READING, GateCheck, Report
+from medctx_eval.stats.formatting import difference_interval, p_value, percent, points
 
 
 class _Candidate(Record):
-    """``base``: what it is compared with; ``unreadable``: share of answers that say nothing; both axes count alike.
-
-    ``doubt`` is the gain's p after Holm where the gain is none when the whole family is looked at.
-    """
+    """A tuned cell compared with ``base`` on both axes; ``unreadable`` is its share of unreadable answers."""
 
     name: str
     base: str
-    doubt: float | None
-    knowledge: Difference
-    reading: Difference
+    knowledge: Comparison
+    reading: Comparison
     unreadable: float
 
     def gains_and_reads(self, margin: float) -> bool:
-        return self.knowledge.word == "gains" and self.reading.not_worse(margin)
-
-
-def unreadable_share(report: Report, cell: str) -> float:
-    """Share of unparsable, truncated and failed answers of a cell over knowledge and reading, in [0, 1]."""
-    scores = [score for part in ("knowledge", "reading") if (score := report.score(cell, part))]
-    total = sum(score.n for score in scores)
-    return sum(score.unreadable for score in scores) / total if total else 0.0
+        return self.knowledge.outcome == "gains" and self.reading.difference.not_worse(margin)
 
 
 def _candidates(report: Report) -> list[_Candidate]:
-    found = []
+    candidates = []
     for cell in report.tuned:
-        knowledge, reading = report.gain(cell.name, "knowledge"), report.gain(cell.name, "reading")
+        knowledge, reading = report.gain(cell.name, KNOWLEDGE), report.gain(cell.name, READING)
         if knowledge and reading:
-            found.append(
+            candidates.append(
                 _Candidate(
                     name=cell.name,
                     base=report.base_of(cell.name),
-                    doubt=knowledge.p_holm if knowledge.doubtful else None,
-                    knowledge=knowledge.difference,
-                    reading=reading.difference,
+                    knowledge=knowledge,
+                    reading=reading,
                     unreadable=unreadable_share(report, cell.name),
                 )
             )
-    return found
+    return candidates
 
 
 def _is_clean(report: Report) -> bool | None:
-    """Nothing where it was not looked at, for all items or for some, and what was looked at is within the limit."""
-    found = report.contamination
-    if found is None:
+    """Whether few enough items are contaminated; None if that was not checked for all items and is not exceeded yet."""
+    contamination = report.contamination
+    if contamination is None:
         return None
-    within = found.share <= report.max_contaminated
-    return None if within and found.forgotten else within
+    within = contamination.share <= report.max_contaminated
+    return None if within and contamination.unchecked_exams else within
 
 
-def checks(report: Report) -> tuple[Check, ...]:
-    """The four conditions of the gate on every tuned cell; nothing is shown as passed that was not looked at."""
-    from medctx_eval.report.model import Check
-
-    found = []
-    contamination_report = report.contamination
-    for one in _candidates(report):
-        found += [
-            Check(
-                cell=one.name,
+def checks(report: Report) -> tuple[GateCheck, ...]:
+    """The four conditions of the gate for every tuned cell; what was not checked is not shown as passed."""
+    gate_checks = []
+    for candidate in _candidates(report):
+        knowledge, reading = candidate.knowledge.difference, candidate.reading.difference
+        gate_checks += [
+            GateCheck(
+                cell=candidate.name,
                 name="knowledge",
-                value=one.knowledge.low,
+                value=knowledge.low,
                 limit=0.0,
-                passed=one.knowledge.word == "gains",
+                passed=candidate.knowledge.outcome == "gains",
             ),
-            Check(
-                cell=one.name,
+            GateCheck(
+                cell=candidate.name,
                 name="reading",
-                value=one.reading.low,
+                value=reading.low,
                 limit=-report.margin,
-                passed=one.reading.not_worse(report.margin),
+                passed=reading.not_worse(report.margin),
             ),
-            Check(
-                cell=one.name,
+            GateCheck(
+                cell=candidate.name,
                 name="readable",
-                value=one.unreadable,
+                value=candidate.unreadable,
                 limit=report.max_unreadable,
-                passed=one.unreadable <= report.max_unreadable,
+                passed=candidate.unreadable <= report.max_unreadable,
             ),
-            Check(
-                cell=one.name,
+            GateCheck(
+                cell=candidate.name,
                 name="clean",
-                value=contamination_report.share if contamination_report else None,
+                value=report.contamination.share if report.contamination else None,
                 limit=report.max_contaminated,
                 passed=_is_clean(report),
             ),
         ]
-    return tuple(found)
+    return tuple(gate_checks)
 
 
 def _best(report: Report, part: str) -> str:
-    scored = [(score.accuracy.value, cell.name) for cell in report.tuned if (score := report.score(cell.name, part))]
-    return max(scored, key=lambda one: one[0])[1] if scored else ""
+    """The cell with the highest accuracy among those whose gain is shown; empty if there is none."""
+    scored = [
+        (score.accuracy.value, cell.name)
+        for cell in report.tuned
+        if (score := report.score(cell.name, part))
+        and (gain := report.gain(cell.name, part))
+        and gain.outcome == "gains"
+    ]
+    return max(scored, key=lambda entry: entry[0])[1] if scored else ""
 
 
-def _axis(found: Difference, axis: str, against: str, lead: str = "") -> str:
-    """``gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0)``; a tie shows its value inside."""
-    span = f"{lead}{difference_interval(found)}"
-    if found.word == "ties with":
-        return f"ties with {against} in {axis} ({points(found.value)}, {span})"
-    joint = {"gains": "over", "loses": "against"}[found.word]
-    return f"{found.word} {percent(abs(found.value))} points of {axis} {joint} {against} ({span})"
+def _alias_notes(report: Report, best_knowledge: str, best_reading: str, balanced_cell: str) -> tuple[str, ...]:
+    """One sentence per alias beside ``champion``."""
+    notes = []
+    for alias, part, cell in (
+        ("best-knowledge", KNOWLEDGE, best_knowledge),
+        ("best-reading", READING, best_reading),
+    ):
+        gain = report.gain(cell, part) if cell else None
+        if gain is None:
+            notes.append(f"No cell is {alias}: none is shown to gain {part}.")
+        else:
+            notes.append(
+                f"{cell} is {alias}: {points(gain.difference.value)} points of {part} over {gain.other} (95 % interval "
+                f"{difference_interval(gain.difference)}), the highest accuracy of the cells that gain."
+            )
+    if balanced_cell:
+        notes.append(
+            f"{balanced_cell} is balanced: it gains on one axis, loses on none, and its smaller gain is largest."
+        )
+    else:
+        notes.append("No cell is balanced: none gains on one axis without losing on the other.")
+    return tuple(notes)
 
 
-def _sentence(one: _Candidate, lead: str = "95 % interval ") -> str:
-    """Both axes of one cell in one clause, the kind of interval named once."""
-    joint = "but" if one.reading.word == "loses" else "and"
-    reading = _axis(one.reading, "reading", "it")
-    return f"{one.name} {_axis(one.knowledge, 'knowledge', one.base, lead)} {joint} {reading}"
+def _axis_clause(comparison: Comparison, against: str, margin: float, lead: str = "") -> str:
+    """``gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0)``."""
+    difference, axis = comparison.difference, comparison.part
+    interval = f"{lead}{difference_interval(difference)}"
+    if comparison.outcome == "gains":
+        return f"gains {percent(difference.value)} points of {axis} over {against} ({interval})"
+    if comparison.outcome == "loses":
+        return f"loses {percent(-difference.value)} points of {axis} against {against} ({interval})"
+    if comparison.outcome == "equals":
+        within = f"within {percent(margin)} points"
+        return f"equals {against} in {axis} {within} ({points(difference.value)}, {interval})"
+    return f"is not told apart from {against} in {axis} ({points(difference.value)}, {interval})"
 
 
-def _failed(candidates: list[_Candidate], margin: float) -> str:
-    """What stopped the cell that knows most, and the gaining cell whose reading is the most certain."""
-    gaining = [one for one in candidates if one.knowledge.word == "gains"]
+def _both_axes(candidate: _Candidate, margin: float, lead: str = "95 % interval ") -> str:
+    """Both axes of one cell in one clause; the kind of interval is named once."""
+    conjunction = "but" if candidate.reading.outcome == "loses" else "and"
+    knowledge = _axis_clause(candidate.knowledge, candidate.base, margin, lead)
+    return f"{candidate.name} {knowledge} {conjunction} {_axis_clause(candidate.reading, 'it', margin)}"
+
+
+def _reason_none_gains_and_reads(candidates: list[_Candidate], margin: float) -> str:
+    """What stopped the cell with the largest knowledge gain, and the gaining cell whose reading is most certain."""
+    gaining = [candidate for candidate in candidates if candidate.knowledge.outcome == "gains"]
     if not gaining:
-        best = max(candidates, key=lambda one: one.knowledge.value)
-        shown = _axis(best.knowledge, "knowledge", best.base, "95 % interval ")
-        return f"No cell passes the gate, because none surely gains knowledge: at best {best.name} {shown}."
-    most = max(gaining, key=lambda one: one.knowledge.value)
-    nearest = max(gaining, key=lambda one: one.reading.low)
-    rest = "" if nearest is most else f"; {_sentence(nearest, '')}"
+        best = max(candidates, key=lambda candidate: candidate.knowledge.difference.value)
+        clause = _axis_clause(best.knowledge, best.base, margin, "95 % interval ")
+        return f"No cell passes the gate, because none is shown to gain knowledge: the highest, {best.name}, {clause}."
+    largest = max(gaining, key=lambda candidate: candidate.knowledge.difference.value)
+    nearest = max(gaining, key=lambda candidate: candidate.reading.difference.low)
+    rest = "" if nearest is largest else f"; {_both_axes(nearest, margin, '')}"
     return (
         "No cell passes the gate, because every cell that gains knowledge may lose more than "
-        f"{percent(margin)} points of reading: {_sentence(most)}{rest}."
+        f"{percent(margin)} points of reading: {_both_axes(largest, margin)}{rest}."
     )
 
 
-def _stopped(report: Report, best: _Candidate) -> str:
-    """Why the best of the cells that gain and read is stopped all the same; empty where it is not."""
-    contamination_report = report.contamination
-    if contamination_report and contamination_report.share > report.max_contaminated:
+def _obstacle(report: Report, candidate: _Candidate) -> str:
+    """Why a cell that gains knowledge and keeps reading does not pass; empty if it passes."""
+    contamination = report.contamination
+    if contamination and contamination.share > report.max_contaminated:
         return (
-            f"{percent(contamination_report.share)} % of the items ({contamination_report.found} of "
-            f"{contamination_report.asked}) are in the training data, and "
-            f"{percent(report.max_contaminated)} % are allowed"
+            f"{percent(contamination.share)} % of the items ({contamination.contaminated} of {contamination.items}) "
+            f"are in the training data, and {percent(report.max_contaminated)} % are allowed"
         )
-    if best.unreadable > report.max_unreadable:
+    if candidate.unreadable > report.max_unreadable:
         return (
-            f"{percent(best.unreadable)} % of its answers are unreadable, and {percent(report.max_unreadable)} % are "
-            "allowed"
+            f"{percent(candidate.unreadable)} % of its answers are unreadable, and {percent(report.max_unreadable)} % "
+            "are allowed"
         )
     return ""
 
 
-def _with_reason(decision: Decision, reason: str) -> Decision:
-    return decision.model_copy(update={"reason": reason})
+def _reason_champion(report: Report, champion: _Candidate, others: list[str]) -> str:
+    reason = f"{_both_axes(champion, report.margin)}, inside the margin of {points(-report.margin)} points."
+    if others:
+        reason += f" The gate is also passed by {', '.join(others)}."
+    if champion.knowledge.not_after_holm:
+        reason += (
+            f" Adjusted for the {len(report.family('headline'))} comparisons shown, the gain is not significant (P "
+            f"{p_value(champion.knowledge.p_holm)} after Holm)."
+        )
+    return reason
 
 
-def decide(report: Report, margin: float) -> Decision:
-    """Among the cells that pass every condition the one with the largest knowledge gain; the first of equals.
+def decide(report: Report) -> Decision:
+    """Decide which cells get the registry's aliases.
 
-    The conditions: a knowledge gain with an interval above 0, a reading interval above ``-margin`` (in [0, 1]), and
-    shares of unreadable answers and contaminated items within the report's limits.
+    The champion is the cell with the largest knowledge gain among those that pass four conditions: a knowledge gain
+    whose interval lies above 0, a reading difference whose interval lies above ``-margin``, and shares of unreadable
+    answers and of contaminated items within the limits of the report.
     """
+    best_knowledge, best_reading, balanced_cell = _best(report, KNOWLEDGE), _best(report, READING), balanced(report)
     candidates = _candidates(report)
     able = sorted(
-        (one for one in candidates if one.gains_and_reads(margin)), key=lambda one: one.knowledge.value, reverse=True
+        (candidate for candidate in candidates if candidate.gains_and_reads(report.margin)),
+        key=lambda candidate: candidate.knowledge.difference.value,
+        reverse=True,
     )
-    passed = [one for one in able if not _stopped(report, one)]
-    empty = Decision(
-        champion="",
-        reason="",
-        best_knowledge=_best(report, "knowledge"),
-        best_reading=_best(report, "reading"),
-        balanced=balanced(report),
-        front=places(report),
-    )
+    passing = [candidate for candidate in able if not _obstacle(report, candidate)]
+    passing_names = {candidate.name for candidate in passing}
+    passed = tuple(cell.name for cell in report.tuned if cell.name in passing_names)
     if not report.tuned:
-        return _with_reason(empty, f"Only {report.base} was examined: there is nothing to compare.")
-    if not candidates:
-        lacking = "knowledge" if report.score(report.base, "knowledge") is None else "reading"
-        return _with_reason(
-            empty, f"No cell passes the gate: it needs knowledge and reading, and {lacking} was not compared."
-        )
-    if not able:
-        return _with_reason(empty, _failed(candidates, margin))
-    if not passed:
-        best = able[0]
-        sentence = _sentence(best)
-        return _with_reason(empty, f"No cell passes the gate: {sentence}, but {_stopped(report, best)}.")
-    best = passed[0]
-    others = [cell.name for cell in report.tuned if cell.name in {one.name for one in passed[1:]}]
-    rest = f" The gate is also passed by {', '.join(others)}." if others else ""
-    if best.doubt is not None:
-        rest += (
-            f" Looked at together with the other {len(report.family('headline')) - 1} comparisons, the gain is not "
-            f"certain (p {p_value(best.doubt)} after Holm)."
-        )
-    reason = f"{_sentence(best)}, inside the margin of {points(-margin)} points.{rest}"
-    names = {one.name for one in passed}
-    return empty.model_copy(
-        update={
-            "champion": best.name,
-            "reason": reason,
-            "passed": tuple(cell.name for cell in report.tuned if cell.name in names),
-        }
+        reason = f"Only {report.base} was examined: there is nothing to compare."
+    elif not candidates:
+        lacking = KNOWLEDGE if report.score(report.base, KNOWLEDGE) is None else READING
+        reason = f"No cell passes the gate: it needs knowledge and reading, and {lacking} was not compared."
+    elif not able:
+        reason = _reason_none_gains_and_reads(candidates, report.margin)
+    elif not passing:
+        reason = f"No cell passes the gate: {_both_axes(able[0], report.margin)}, but {_obstacle(report, able[0])}."
+    else:
+        reason = _reason_champion(report, passing[0], [name for name in passed if name != passing[0].name])
+    return Decision(
+        champion=passing[0].name if passing else "",
+        reason=reason,
+        passed=passed,
+        best_knowledge=best_knowledge,
+        best_reading=best_reading,
+        balanced=balanced_cell,
+        notes=_alias_notes(report, best_knowledge, best_reading, balanced_cell) if candidates else (),
+        pareto=pareto_positions(report),
+        cards=tuple(card(report, cell.name) for cell in report.tuned),
     )

@@ -1,74 +1,70 @@
-"""Which cells no other one beats on knowledge and reading together, how surely, and which keeps both best."""
+"""Pareto positions of the cells on knowledge and reading, and the cell that gains on both."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from medctx.schemas.decision import ParetoPosition
+from medctx_eval.report.model import KNOWLEDGE, READING, Report
 
-if TYPE_CHECKING:  # the report writes its headline with the gate, which uses this module
-    from medctx_eval.report.model import Report
-
-AXES = ("knowledge", "reading")
+AXES = (KNOWLEDGE, READING)
 
 
-def _surely(report: Report, better: str, worse: str) -> bool:
-    """Whether one cell is surely above another on at least one axis."""
-    # Pairs stand one way round: what gains is the first of them, what loses gives the win to the second.
+def _shown_better(report: Report, better: str, worse: str) -> bool:
+    """Whether the interval of a paired difference shows one cell above another on at least one axis."""
+    # Each pair is stored one way round: the first cell gains, or the second one does if the first loses.
     return any(
-        one.word == ("gains" if one.cell == better else "loses")
-        for one in report.family("pairs")
-        if one.part in AXES and {one.cell, one.other} == {better, worse}
+        pair.outcome == ("gains" if pair.cell == better else "loses")
+        for pair in report.family("pairs")
+        if pair.part in AXES and {pair.cell, pair.other} == {better, worse}
     )
 
 
-def places(report: Report) -> tuple[ParetoPosition, ...]:
-    """Every cell that was asked for both axes."""
+def pareto_positions(report: Report) -> tuple[ParetoPosition, ...]:
+    """The position of every cell that was examined on both axes."""
     scored = {}
     for cell in report.cells:
-        pair = [report.score(cell.name, axis) for axis in AXES]
-        if pair[0] is not None and pair[1] is not None:
-            scored[cell.name] = (pair[0].accuracy, pair[1].accuracy)
-    found = []
-    for name, (knowledge, reading) in scored.items():
+        knowledge, reading = report.score(cell.name, KNOWLEDGE), report.score(cell.name, READING)
+        if knowledge is not None and reading is not None:
+            scored[cell.name] = (knowledge.accuracy, reading.accuracy)
+    positions = []
+    for name, (knows, reads) in scored.items():
         above = [
             other
-            for other, (more, better) in scored.items()
+            for other, (other_knows, other_reads) in scored.items()
             if other != name
             and report.base_of(other) == report.base_of(name)
-            and more.value >= knowledge.value
-            and better.value >= reading.value
-            and (more.value, better.value) != (knowledge.value, reading.value)
+            and other_knows.value >= knows.value
+            and other_reads.value >= reads.value
+            and (other_knows.value, other_reads.value) != (knows.value, reads.value)
         ]
-        sure = tuple(other for other in above if _surely(report, other, name))
-        found.append(
+        shown = tuple(other for other in above if _shown_better(report, other, name))
+        positions.append(
             ParetoPosition(
                 cell=name,
-                standing="behind" if sure else "perhaps behind" if above else "front",
-                beaten_by=sure or tuple(above),
-                knowledge=knowledge.value,
-                knowledge_low=knowledge.low,
-                knowledge_high=knowledge.high,
-                reading=reading.value,
-                reading_low=reading.low,
-                reading_high=reading.high,
+                standing="dominated" if shown else "possibly dominated" if above else "front",
+                dominated_by=shown or tuple(above),
+                knowledge=knows.value,
+                knowledge_low=knows.low,
+                knowledge_high=knows.high,
+                reading=reads.value,
+                reading_low=reads.low,
+                reading_high=reads.high,
             )
         )
-    return tuple(found)
+    return tuple(positions)
 
 
 def balanced(report: Report) -> str:
-    """The tuned cell whose smaller gain over its base, of knowledge and reading, is the largest; the first of equals.
+    """The tuned cell whose smaller gain over its base, of knowledge and reading, is largest; the first of equals.
 
-    A cell that surely loses on either axis balances nothing; empty where all do, or nothing was compared on both.
+    Only cells that gain on one axis (interval above 0) and lose on none are considered; empty if there is none.
     """
-    best, most = "", 0.0
+    best, largest = "", 0.0
     for cell in report.tuned:
-        gains = [report.gain(cell.name, axis) for axis in AXES]
-        both = [one for one in gains if one is not None]
-        if len(both) < len(AXES) or any(one.word == "loses" for one in both):
+        gains = [gain for axis in AXES if (gain := report.gain(cell.name, axis)) is not None]
+        outcomes = {gain.outcome for gain in gains}
+        if len(gains) < len(AXES) or "loses" in outcomes or "gains" not in outcomes:
             continue
-        least = min(one.difference.value for one in both)
-        if not best or least > most:
-            best, most = cell.name, least
+        smaller = min(gain.difference.value for gain in gains)
+        if not best or smaller > largest:
+            best, largest = cell.name, smaller
     return best

@@ -1,1 +1,1 @@
-"""Run folders read and lined up for a report."""
+"""Run folders read and brought together for a report."""

@@ -1,4 +1,4 @@
-"""The parts of an exam that a report shows, as masks over its seats."""
+"""The parts of an exam that a report shows, as masks over planned items."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from medctx.schemas.records import Axis
-from medctx_eval.report.load.verdict_matrix import Aligned
+from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
 from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT
-from medctx_eval.stats.clusters import BoolArray
 
 AXES = (KNOWLEDGE, READING, ABSTENTION, FAITHFULNESS, UNTAUGHT)
 _PATTERN = re.compile(r"(closed|gold|open|distractor|counterfactual)(?::(\d+)(?::([\d.]+))?)?")
@@ -25,68 +24,68 @@ _TITLES = {
 }
 
 
-class Place(NamedTuple):
-    """A Condition's kind, length in tokens and depth of the evidence in [0, 1]; nothing for what it does not name."""
+class ConditionName(NamedTuple):
+    """Kind, length in tokens and depth of the evidence in [0, 1] of a condition; None for what its name omits."""
 
     kind: str
     tokens: int | None
     depth: float | None
 
 
-def place(condition: str) -> Place:
-    """What a Condition's name says; a name that is not understood is a kind of its own."""
-    match = _PATTERN.fullmatch(condition)
+def parse_condition(name: str) -> ConditionName:
+    """Parse the name of a condition; an unknown name is a kind of its own."""
+    match = _PATTERN.fullmatch(name)
     if not match:
-        return Place(condition, None, None)
-    return Place(match[1], int(match[2]) if match[2] else None, float(match[3]) if match[3] else None)
+        return ConditionName(name, None, None)
+    return ConditionName(match[1], int(match[2]) if match[2] else None, float(match[3]) if match[3] else None)
 
 
 def without_depth(condition: str) -> str:
-    """``open:400:0.5`` -> ``open:400``; Conditions without a depth are themselves."""
-    return condition if place(condition).depth is None else condition.rpartition(":")[0]
+    """``open:400:0.5`` -> ``open:400``; unchanged if there is no depth."""
+    return condition if parse_condition(condition).depth is None else condition.rpartition(":")[0]
 
 
-def order(condition: str) -> tuple[int, int, float, str]:
-    """Sort key: closed, gold, open by length and depth, then altered and removed evidence."""
-    kind, tokens, depth = place(condition)
+def sort_key(condition: str) -> tuple[int, int, float, str]:
+    """Display order: closed, gold, open by length and depth, then altered and removed evidence."""
+    kind, tokens, depth = parse_condition(condition)
     rank = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
     return rank, tokens or 0, -1.0 if depth is None else depth, condition
 
 
 def title(part: str) -> str:
-    """A part as people read it."""
-    kind, tokens, depth = place(part)
-    named = _TITLES.get(kind, kind)
+    """The title of a part, for people."""
+    kind, tokens, depth = parse_condition(part)
+    name = _TITLES.get(kind, kind)
     length = "" if tokens is None else f", {tokens:,} tokens"
-    return named + length + ("" if depth is None else f", evidence at {depth:.0%}")
+    return name + length + ("" if depth is None else f", evidence at {depth:.0%}")
 
 
-def _named(axis: Axis, condition: str, taught: bool) -> set[str]:
-    """Every part a seat belongs to. Untaught knowledge is a part of its own and of nothing else."""
+def _parts_of(axis: Axis, condition: str, taught: bool) -> set[str]:
+    """The parts a planned item belongs to; untaught knowledge is a part of its own and belongs to no other."""
     if axis == "knowledge" and not taught:
         return {UNTAUGHT}
     return {axis, without_depth(condition), condition}
 
 
-def masks(aligned: Aligned) -> dict[str, BoolArray]:
-    """Non-empty parts in the order they are shown, each with its mask over seats (N,)."""
+def masks(matrix: VerdictMatrix) -> dict[str, MaskArray]:
+    """Non-empty parts in display order, each with its mask over planned items (N,)."""
     members: dict[str, list[int]] = {}
-    for code, (axis, condition) in enumerate(zip(aligned.axes, aligned.conditions, strict=True)):
+    for code, (axis, condition) in enumerate(zip(matrix.axes, matrix.conditions, strict=True)):
         for taught in (False, True):
-            for part in _named(axis, condition, taught):
+            for part in _parts_of(axis, condition, taught):
                 members.setdefault(part, []).append(2 * code + taught)
-    kinds = (2 * aligned.condition + aligned.taught)[aligned.starts]
-    conditions = sorted((part for part in members if part not in AXES), key=order)
-    found = {part: np.isin(kinds, members[part]) for part in (*AXES, *conditions) if part in members}
-    return {part: mask for part, mask in found.items() if mask.any()}
+    kinds = (2 * matrix.condition + matrix.taught)[matrix.starts]
+    conditions = sorted((part for part in members if part not in AXES), key=sort_key)
+    all_masks = {part: np.isin(kinds, members[part]) for part in (*AXES, *conditions) if part in members}
+    return {part: mask for part, mask in all_masks.items() if mask.any()}
 
 
 def is_condition(part: str) -> bool:
-    """Whether a part is a Condition with its depths taken together, rather than an axis."""
+    """Whether a part is a condition with its depths pooled, not an axis."""
     return part not in AXES and without_depth(part) == part
 
 
 def in_grid(part: str) -> bool:
-    """Whether a part is an open Condition of one length and one depth."""
-    kind, _, depth = place(part)
+    """Whether a part is an open condition of one length and one depth."""
+    kind, _, depth = parse_condition(part)
     return kind == "open" and depth is not None

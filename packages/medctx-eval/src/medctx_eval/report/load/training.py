@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_records
-from medctx_eval.report.model import Curve
+from medctx_eval.report.model import TrainingCurve
 
-POINTS = 160
-"""Of a curve that is drawn: more are averaged."""
-LAST = 0.1
-"""The share of the steps, at the end, over which the loss by source is averaged."""
+MAX_POINTS = 160
+"""Points of a curve that is drawn; more steps are averaged."""
+LAST_SHARE = 0.1
+"""Share of the steps, at the end, over which the loss by source is averaged."""
 
 
-class Step(BaseModel):
-    """One optimizer step as it was logged; what else was logged is not needed."""
+class LoggedStep(BaseModel):
+    """One logged optimizer step; other logged values are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -30,14 +30,14 @@ class Step(BaseModel):
     tokens_per_second: float = 0.0
 
 
-def _curve(name: str, steps: list[Step]) -> Curve:
-    groups = np.array_split(np.arange(len(steps)), min(POINTS, len(steps)))
-    end = steps[-max(1, round(LAST * len(steps))) :]
+def _curve(name: str, steps: list[LoggedStep]) -> TrainingCurve:
+    groups = np.array_split(np.arange(len(steps)), min(MAX_POINTS, len(steps)))
+    end = steps[-max(1, round(LAST_SHARE * len(steps))) :]
     sources = sorted({source for step in end for source in step.by_source})
-    return Curve(
+    return TrainingCurve(
         name=name,
         tokens=tuple(steps[group[-1]].tokens for group in groups),
-        loss=tuple(math.fsum(steps[one].loss for one in group) / len(group) for group in groups),
+        loss=tuple(math.fsum(steps[place].loss for place in group) / len(group) for group in groups),
         sources={
             source: float(np.mean([step.by_source[source] for step in end if source in step.by_source]))
             for source in sources
@@ -47,12 +47,13 @@ def _curve(name: str, steps: list[Step]) -> Curve:
     )
 
 
-def curves(files: dict[str, Path]) -> Iterator[Curve]:
-    """One curve per named file, in the order given."""
+def training_curves(files: Mapping[str, Path]) -> Iterator[TrainingCurve]:
+    """One curve per file, by name; raises MedctxError for a file without steps."""
     for name, path in files.items():
-        steps = list(read_records(path, Step))
+        steps = list(read_records(path, LoggedStep))
         if not steps:
             raise MedctxError(
-                f"The file {path} of the key training.{name} holds no steps; give one that does, or none."
+                f"The file {path} of the key training.{name} holds no steps; give a file with logged steps, or remove "
+                "the key."
             )
         yield _curve(name, steps)

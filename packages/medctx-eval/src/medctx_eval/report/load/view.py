@@ -1,4 +1,4 @@
-"""One mode as the report reads it: whose rows belong to which cell, and which seats to which part."""
+"""One scoring mode as the report reads it: the rows of each cell and the planned items of each part."""
 
 from __future__ import annotations
 
@@ -10,76 +10,81 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import Mode
-from medctx.schemas.report import Accuracy, Cell, Difference
-from medctx_eval.report.config import ReportConfig
+from medctx.schemas.report import Cell
+from medctx.schemas.statistics import Accuracy, Difference
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.collect import Collected
-from medctx_eval.report.load.verdict_matrix import Aligned
-from medctx_eval.stats import accuracies, differences
-from medctx_eval.stats.clusters import BoolArray
+from medctx_eval.report.load.cells import CellPair
+from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
+from medctx_eval.stats.accuracy import accuracies
+from medctx_eval.stats.paired import differences
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """``rows`` holds the rows of each cell that was judged in this mode, one per training seed, base first;
-    ``untrained`` the rows of models that no seed of ours made.
+class ModeView:
+    """A verdict matrix with the cells of a report.
+
+    Attributes:
+        matrix: Verdicts of all runs in this mode.
+        rows: Rows of each cell that was judged in this mode, one per training seed, base first.
+        untrained: Rows of models that have no training seed.
     """
 
-    aligned: Aligned
+    matrix: VerdictMatrix
     rows: dict[str, tuple[int, ...]]
     untrained: frozenset[int]
 
     @property
     def mode(self) -> Mode:
-        """The mode."""
-        return self.aligned.mode
+        """The scoring mode."""
+        return self.matrix.mode
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Names of the cells in the order they are shown."""
+        """Names of the cells in display order."""
         return tuple(self.rows)
 
     @cached_property
-    def masks(self) -> dict[str, BoolArray]:
-        """Parts in the order they are shown, each with its mask over seats (N,)."""
-        return parts.masks(self.aligned)
+    def masks(self) -> dict[str, MaskArray]:
+        """Parts in display order, each with its mask over planned items (N,)."""
+        return parts.masks(self.matrix)
 
     @cached_property
     def clusters(self) -> NDArray[np.int64]:
-        """(N,)."""
-        return self.aligned.cluster[self.aligned.starts].astype(np.int64)
+        """Cluster of each planned item, (N,)."""
+        return self.matrix.cluster[self.matrix.starts].astype(np.int64)
 
-    def shares(self, values: Floats, mask: BoolArray) -> dict[str, Accuracy]:
-        """Mean of ``values`` (R, N) in [0, 1] over the seats of a mask, by cell."""
-        found = accuracies(values[:, mask], self.clusters[mask], list(self.rows.values()), untrained=self.untrained)
-        return dict(zip(self.rows, found, strict=True))
+    def shares(self, values: FloatArray, mask: MaskArray) -> dict[str, Accuracy]:
+        """Mean of ``values`` (R, N) in [0, 1] over the planned items of a mask, by cell."""
+        results = accuracies(values[:, mask], self.clusters[mask], list(self.rows.values()), untrained=self.untrained)
+        return dict(zip(self.rows, results, strict=True))
 
-    def differences(self, mask: BoolArray, pairs: Sequence[tuple[str, str]], config: ReportConfig) -> list[Difference]:
-        """The first cell of every pair minus the second, on the seats of a mask."""
+    def differences(self, mask: MaskArray, pairs: Sequence[CellPair], *, draws: int, seed: int) -> list[Difference]:
+        """The first cell of each pair minus the second, on the planned items of a mask."""
         return differences(
-            self.aligned.values[:, mask],
+            self.matrix.values[:, mask],
             self.clusters[mask],
             [(self.rows[first], self.rows[second]) for first, second in pairs],
-            draws=config.draws,
-            seed=config.seed,
+            draws=draws,
+            seed=seed,
             untrained=self.untrained,
         )
 
 
-def sheet(collected: Collected, mode: Mode, cells: Sequence[Cell]) -> Sheet:
-    """The sheet of a mode; cells that were not judged in it are not on it."""
-    aligned = collected.modes[mode]
-    places = {run.name: place for place, run in enumerate(collected.runs)}
-    judged = set(aligned.rows)
+def view_of(run_set: RunSet, mode: Mode, cells: Sequence[Cell]) -> ModeView:
+    """The view of a mode, without the cells that were not judged in it."""
+    matrix = run_set.modes[mode]
+    places = {run.name: place for place, run in enumerate(run_set.runs)}
+    judged = set(matrix.rows)
     rows = {
-        cell.name: tuple(aligned.rows[places[run.name]] for run in cell.runs if places[run.name] in judged)
+        cell.name: tuple(matrix.rows[places[run.name]] for run in cell.runs if places[run.name] in judged)
         for cell in cells
     }
     untrained = {
-        aligned.rows[place]
-        for place, run in enumerate(collected.runs)
+        matrix.rows[place]
+        for place, run in enumerate(run_set.runs)
         if place in judged and run.manifest.training_seed is None and not run.manifest.adapter_digest
     }
-    return Sheet(aligned, {name: own for name, own in rows.items() if own}, frozenset(untrained))
+    return ModeView(matrix, {name: cell_rows for name, cell_rows in rows.items() if cell_rows}, frozenset(untrained))

@@ -1,4 +1,4 @@
-"""A comparison for the terminal: two tables of at most 80 columns, and what must be said beside them."""
+"""A comparison for the terminal: two tables of at most 80 columns, and the notes below them."""
 
 from __future__ import annotations
 
@@ -8,98 +8,118 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from medctx.schemas.report import FEWEST
-from medctx_eval.report.compare import ExamComparison
+from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
 from medctx_eval.report.load.parts import title
-from medctx_eval.report.model import READING
-from medctx_eval.stats import FEW
-from medctx_eval.stats.words import accuracy_interval, difference_interval, p_value, percent, points, verb
+from medctx_eval.report.model import READING, ExamComparison
+from medctx_eval.stats.formatting import (
+    accuracy_interval,
+    comparison_sentence,
+    difference_interval,
+    p_value,
+    percent,
+    points,
+)
 
 
 def _table(leading: int) -> Table:
     return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, leading=leading)
 
 
-def accuracy_table(found: ExamComparison) -> Table:
-    """One row per part and cell: per cent with the interval, questions, clusters and training seeds."""
+def accuracy_table(comparison: ExamComparison) -> Table:
+    """One row per part and cell: accuracy in percent with its interval, items, clusters and training seeds."""
     table = _table(0)
-    table.add_column("of", max_width=24)
+    table.add_column("part", max_width=24)
     table.add_column("cell")
     for heading in ("%", "95 % interval", "n", "clusters", "seeds"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for part in found.parts:
-        for place, side in enumerate(found.sides):
-            one = found.accuracy(side.name, part)
-            if one is None:
+    for part in comparison.parts:
+        for place, cell in enumerate(comparison.cells):
+            accuracy = comparison.accuracy(cell.name, part)
+            if accuracy is None:
                 continue
-            name = f"{side.name} (base)" if side.base and side.name != "base" else side.name
-            numbers = (percent(one.value), accuracy_interval(one), f"{one.n:,}", f"{one.clusters:,}", f"{one.seeds}")
-            table.add_row(*(Text(value) for value in (title(part) if place == 0 else "", name, *numbers)))
+            name = f"{cell.name} (base)" if cell.base and cell.name != "base" else cell.name
+            values = (
+                title(part) if place == 0 else "",
+                name,
+                percent(accuracy.value),
+                accuracy_interval(accuracy),
+                f"{accuracy.n:,}",
+                f"{accuracy.clusters:,}",
+                f"{accuracy.seeds}",
+            )
+            table.add_row(*map(Text, values))
         table.add_section()
     return table
 
 
-def difference_table(found: ExamComparison) -> Table:
-    """One row per comparison; points with the interval below, p with Holm's below."""
+def difference_table(comparison: ExamComparison) -> Table:
+    """One row per pair and part: points with their interval, detectable difference, and P values."""
     table = _table(1)
     table.add_column("comparison", min_width=19)
-    table.add_column("of", max_width=15)
-    for heading in ("points", "sees\nfrom", "p\nHolm", "McNemar"):
+    table.add_column("part", max_width=15)
+    for heading in ("points", "detects", "p\nHolm", "McNemar"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in found.differences:
-        own = one.difference
+    for row in comparison.differences:
+        difference = row.difference
         values = (
-            f"{one.cell} {verb(one.word)} {one.other}",
-            title(one.part),
-            f"{points(own.value)}\n{difference_interval(own)}",
-            percent(own.detectable),
-            f"{p_value(own.p)}\n{p_value(one.p_holm)}",
-            p_value(own.p_mcnemar),
+            comparison_sentence(row.cell, row.outcome, row.other),
+            title(row.part),
+            f"{points(difference.value)}\n{difference_interval(difference)}",
+            percent(difference.detectable),
+            f"{p_value(difference.p)}\n{p_value(row.p_holm)}",
+            p_value(difference.p_mcnemar),
         )
-        table.add_row(*(Text(value) for value in values))
+        table.add_row(*map(Text, values))
     return table
 
 
-def _chance(found: ExamComparison) -> Iterator[str]:
-    """What the intervals do and do not hold."""
-    differences = [one.difference for one in found.differences]
-    if any(one.seed_error is not None for one in differences):
-        runs = min(one.seeds for one in differences)
-        yield f"Intervals and p hold the chance of items and of training seeds (at least {runs} per trained cell)."
-    else:
-        yield "One training seed per cell: intervals and p speak of these runs, another seed may come out otherwise."
-    clusters = min(one.clusters for one in differences)
-    if clusters < FEWEST:
-        yield f"Only {clusters} clusters: below {FEWEST} no difference is called a gain or a loss."
-    elif clusters < FEW:
-        yield f"Only {clusters} clusters: intervals are widened for it, but read them with care below {FEW}."
-
-
-def _margins(found: ExamComparison) -> Iterator[str]:
-    for one in found.differences:
-        if one.part == READING:
-            shown = "is not worse" if one.equivalence.not_worse else "may be worse"
-            p = p_value(one.equivalence.p_not_worse)
-            yield f"{one.cell} {shown} than {one.other} by {percent(found.margin)} points of reading (p {p})."
-
-
-def notes(found: ExamComparison) -> Iterator[str]:
-    """Sentences below the tables."""
-    if found.differences:
+def _variance_notes(comparison: ExamComparison) -> Iterator[str]:
+    """Which sources of variance the intervals include."""
+    differences = [row.difference for row in comparison.differences]
+    if any(difference.seed_error is not None for difference in differences):
+        runs = min(difference.seeds for difference in differences)
         yield (
-            'n: questions in clusters (documents, patients). "sees from": the smallest true difference found in four '
-            "of five exams of this size. p: the two names swapped cluster by cluster (mid-p), or where seeds were "
-            f"repeated a t test over both; Holm: adjusted over the {len(found.differences)} comparisons shown; "
-            "McNemar's exact p takes questions for independent."
+            "Intervals and P values include the variance of items and of training seeds (at least "
+            f"{runs} per trained cell)."
         )
-        yield from _chance(found)
-        yield from _margins(found)
-    dropped = {one.part: one.dropped for one in found.differences if one.dropped}
-    for part, count in dropped.items():
-        yield f"{count:,} questions ({title(part)}) did not fit one of the models and count for none."
-    for twice in found.noise:
-        changed, floor = percent(twice.noise.verdicts.value), percent(twice.noise.floor)
+    else:
         yield (
-            f"Examined twice ({twice.runs[0]}, {twice.runs[1]}): {changed} % of the answers of {twice.cell} changed "
-            f"between right and wrong ({title(twice.part)}); differences below {floor} points are noise."
+            "One training seed per cell: intervals and P values do not include the variance of training seeds; another "
+            "seed may give another result."
+        )
+    clusters = min(difference.clusters for difference in differences)
+    if clusters < MIN_CLUSTERS:
+        yield f"Only {clusters} clusters: below {MIN_CLUSTERS} no difference is called a gain or a loss."
+    elif clusters < FEW_CLUSTERS:
+        yield f"Only {clusters} clusters: intervals are corrected for this, but less reliable below {FEW_CLUSTERS}."
+
+
+def _margin_notes(comparison: ExamComparison) -> Iterator[str]:
+    for row in comparison.differences:
+        if row.part == READING:
+            verb = "is not worse" if row.equivalence.not_worse else "may be worse"
+            p = p_value(row.equivalence.p_not_worse)
+            yield f"{row.cell} {verb} than {row.other} by {percent(comparison.margin)} points of reading (p {p})."
+
+
+def notes(comparison: ExamComparison) -> Iterator[str]:
+    """The sentences below the tables."""
+    if comparison.differences:
+        yield (
+            'n: items, in clusters (documents, patients). "equals": the interval lies within the margin of '
+            f'{percent(comparison.margin)} points. "detects": smallest true difference found in four of five exams of '
+            "this size. p: permutation test that exchanges the two models cluster by cluster (mid-p), with repeated "
+            f"seeds at least a t test over both; Holm: adjusted over the {len(comparison.differences)} comparisons "
+            "shown. McNemar: exact P value assuming independent items."
+        )
+        yield from _variance_notes(comparison)
+        yield from _margin_notes(comparison)
+    dropped = {row.part: row.dropped for row in comparison.differences if row.dropped}
+    for part, count in dropped.items():
+        yield f"{count:,} items ({title(part)}) did not fit one of the models and count for none."
+    for repeat in comparison.noise_floor:
+        changed, floor = percent(repeat.noise.verdicts.value), percent(repeat.noise.floor)
+        yield (
+            f"Examined twice ({repeat.runs[0]}, {repeat.runs[1]}): {changed} % of the answers of {repeat.cell} changed "
+            f"between right and wrong ({title(repeat.part)}); differences below {floor} points are noise."
         )

@@ -1,4 +1,4 @@
-"""The report as one page that opens without a network."""
+"""The report as one HTML page that opens without a network."""
 
 from __future__ import annotations
 
@@ -12,45 +12,46 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medctx.schemas.decision import Decision
 from medctx.schemas.records import Mode, Verdict
-from medctx.schemas.report import FEWEST
+from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
 from medctx_eval.engines.usage import total
+from medctx_eval.report.analyses.published import agreement
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.published import agreement
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
-from medctx_eval.report.render.browser import Contents
+from medctx_eval.report.render.browser import BrowserContents
 from medctx_eval.report.render.figures import Picture, heat, style
-from medctx_eval.stats import FEW, words
+from medctx_eval.stats import formatting
 
 _SECTIONS = (
     ("gate", "Gate"),
-    ("published", "Published beside measured"),
+    ("published", "Published and measured"),
     ("conditions", "By condition"),
     ("loss", "Where reading is lost"),
     ("untaught", "Untaught items"),
-    ("conduct", "Knows, reads, invents"),
+    ("behaviour", "Behaviour"),
     ("verdicts", "Verdicts"),
     ("modes", "Scoring modes"),
-    ("orders", "Option orders"),
+    ("option-orders", "Option orders"),
     ("noise", "Noise floor"),
     ("contamination", "Contamination"),
     ("training", "Training"),
-    ("pairs", "Every pair"),
+    ("pairs", "All pairs"),
     ("items", "Items"),
-    ("made", "How it was made"),
+    ("provenance", "Provenance"),
 )
 
 
 @dataclass(frozen=True)
-class _Inlined:
-    """A picture as it stands in the page."""
+class _InlinedPicture:
+    """A picture as markup of the page."""
 
     name: str
     caption: str
-    inline: Markup
+    svg: Markup
 
 
-def _asset(name: str) -> str:
+def _template_file(name: str) -> str:
     return resources.files("medctx_eval.report.render").joinpath("templates", name).read_text(encoding="utf-8").strip()
 
 
@@ -63,53 +64,55 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": words.percent,
-        "points": words.points,
-        "reach": words.accuracy_interval,
-        "span": words.difference_interval,
-        "p": words.p_value,
+        "percent": formatting.percent,
+        "points": formatting.points,
+        "accuracy_interval": formatting.accuracy_interval,
+        "difference_interval": formatting.difference_interval,
+        "p": formatting.p_value,
         "part": parts.title,
-        "verb": words.verb,
         "exp": math.exp,
-        "count": lambda value: "not told" if value is None else f"{value:,}",
+        "thousands": lambda value: "unknown" if value is None else f"{value:,}",
     }
+    environment.globals["comparison_sentence"] = formatting.comparison_sentence
     return environment
 
 
-def _policy(script: str) -> str:
-    """What the page allows itself: its own script by digest, its own styles, and no address at all."""
+def _content_security_policy(script: str) -> str:
+    """Allow the page's own script by digest, its own styles, and no address at all."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
-def _sees(report: Report) -> dict[str, float]:
-    """The smallest difference to the base that every comparison of an axis can see."""
+def _detectable(report: Report) -> dict[str, float]:
+    """The smallest difference to the base that every comparison on an axis can detect."""
     return {
-        part: max(one.difference.detectable for one in report.family("headline") if one.part == part)
+        part: max(
+            comparison.difference.detectable for comparison in report.family("headline") if comparison.part == part
+        )
         for part in report.parts("headline")
     }
 
 
-def _headline(report: Report) -> tuple[str, str]:
-    """The finding, and what the sentence says behind a colon, or the sentences after it: what it rests on."""
+def _split_headline(report: Report) -> tuple[str, str]:
+    """The main result, and the details after the first colon or the first sentence."""
     first, stop, others = report.headline.partition(". ")
-    finding, colon, rest = first.partition(": ")
+    result, colon, rest = first.partition(": ")
     if not colon:
         return first + ("." if stop else ""), others
-    return f"{finding}.", rest[:1].upper() + rest[1:] + stop + others
+    return f"{result}.", rest[:1].upper() + rest[1:] + stop + others
 
 
 def _version_sets(report: Report) -> list[tuple[list[str], dict[str, str]]]:
     """Different sets of versions, each with the runs that were examined with it."""
-    found: list[tuple[list[str], dict[str, str]]] = []
+    version_sets: list[tuple[list[str], dict[str, str]]] = []
     for cell in report.cells:
         for run in cell.runs:
-            own = next((names for names, versions in found if versions == run.manifest.versions), None)
-            if own is None:
-                found.append(([run.name], run.manifest.versions))
+            names = next((names for names, versions in version_sets if versions == run.manifest.versions), None)
+            if names is None:
+                version_sets.append(([run.name], run.manifest.versions))
             else:
-                own.append(run.name)
-    return [(names, versions) for names, versions in found if versions]
+                names.append(run.name)
+    return [(names, versions) for names, versions in version_sets if versions]
 
 
 def _axes(report: Report, mode: Mode) -> list[str]:
@@ -117,52 +120,60 @@ def _axes(report: Report, mode: Mode) -> list[str]:
     return [part for part in (KNOWLEDGE, READING) if part in asked]
 
 
-def page(report: Report, pictures: Mapping[str, Picture], champion: str, browser: Contents | None) -> str:
-    """The whole page; ``pictures`` are drawn into it."""
-    script = _asset("page.js")
+def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, browser: BrowserContents | None) -> str:
+    """The whole page; ``pictures`` are inlined."""
+    script = _template_file("page.js")
     # Only matplotlib's own output, which escapes its texts, and files of this package enter the page as markup.
-    inlined = [_Inlined(one.name, one.caption, Markup(style.inline(one.figure, one.name))) for one in pictures.values()]
+    inlined = [
+        _InlinedPicture(picture.name, picture.caption, Markup(style.inline_svg(picture.figure, picture.name)))
+        for picture in pictures.values()
+    ]
 
-    def named(*names: str) -> list[_Inlined]:
-        """Pictures of these names, numbered ones among them."""
-        return [one for name in names for one in inlined if one.name == name or one.name.startswith(f"{name}-")]
+    def named(*names: str) -> list[_InlinedPicture]:
+        """Pictures with these names, including numbered ones."""
+        return [
+            picture
+            for name in names
+            for picture in inlined
+            if picture.name == name or picture.name.startswith(f"{name}-")
+        ]
 
     asked = dict.fromkeys(score.part for score in report.scores if score.mode == report.mode)
+    runs = [run for cell in report.cells for run in cell.runs]
+    gained_on = dict.fromkeys(gain.condition for entry in report.behaviours for gain in entry.behaviour.gains)
     return (
         _environment()
         .get_template("report.html.jinja")
         .render(
             report=report,
-            headline=_headline(report),
-            champion=champion,
+            headline=_split_headline(report),
+            decision=decision,
             # The document is JSON whose signs < > & are escaped.
             browser=browser,
             document=Markup(browser.document) if browser else "",
             pictures=named,
-            css=Markup(_asset("page.css")),
+            css=Markup(_template_file("page.css")),
             script=Markup(script),
-            policy=_policy(script),
+            policy=_content_security_policy(script),
             sections=_SECTIONS,
-            runs=sum(len(cell.runs) for cell in report.cells),
+            runs=len(runs),
             seeded=any(len(cell.runs) > 1 for cell in report.cells),
-            sees=_sees(report),
+            detectable=_detectable(report),
             axes=_axes(report, report.mode),
             mode_axes={mode: _axes(report, mode) for mode in report.modes},
             all_parts=[part for part in parts.AXES if part in asked],
-            gained_on=list(dict.fromkeys(gain.condition for one in report.conduct for gain in one.behaviour.gains)),
-            agreed=agreement(report.published) if report.published else None,
+            gained_on=list(gained_on),
+            agreement=agreement(report.published) if report.published else None,
             untaught=UNTAUGHT,
-            fewest=FEWEST,
-            few=FEW,
-            conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.order),
-            letters=sorted({letter for one in report.letters for letter in (*one.gold, *one.chosen)}),
+            min_clusters=MIN_CLUSTERS,
+            few_clusters=FEW_CLUSTERS,
+            conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),
+            letters=sorted({letter for bias in report.letter_bias for letter in (*bias.gold, *bias.chosen)}),
             depths=heat.grid(report)[1],
             folded=heat.folded(report),
             verdicts=list(Verdict),
-            total=total(run.manifest.cost for cell in report.cells for run in cell.runs),
+            total=total(run.manifest.cost for run in runs),
             version_sets=_version_sets(report),
-            exams=list(
-                {card.name: card for cell in report.cells for run in cell.runs for card in run.manifest.exams}.values()
-            ),
+            exams=list({card.name: card for run in runs for card in run.manifest.exams}.values()),
         )
     )

@@ -1,4 +1,4 @@
-"""The main table, once for every place it is shown in."""
+"""The main table of a report, used in the terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from rich.text import Text
 
 from medctx.schemas.records import Record
 from medctx.schemas.report import Cell
+from medctx.schemas.statistics import FEW_CLUSTERS, Outcome
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
-from medctx_eval.stats import FEW
-from medctx_eval.stats.words import accuracy_interval, difference_interval, percent, points
+from medctx_eval.stats.formatting import accuracy_interval, difference_interval, percent, points
 
 FEW_MARK = "*"
-DOUBT_MARK = "?"
-DOUBT_NOTE = f"{DOUBT_MARK} not after Holm"
-FEW_NOTE = f"{FEW_MARK} fewer than {FEW} clusters"
+HOLM_MARK = "?"
+HOLM_NOTE = f"{HOLM_MARK} not after Holm"
+FEW_NOTE = f"{FEW_MARK} fewer than {FEW_CLUSTERS} clusters"
 HEADER = ("cell", "knowledge %", "to base", "reading %", "to base", "readable %", "N")
+OUTCOME_LABELS: dict[Outcome, str] = {
+    "gains": "gains",
+    "loses": "loses",
+    "equals": "=",
+    "not told apart": "not told apart",
+}
 
 
-class Row(Record):
-    """One cell of the study as text; empty where a part was not asked."""
+class MainTableRow(Record):
+    """One cell as text; empty where a part was not asked."""
 
     cell: str
     knowledge: str
@@ -34,7 +40,7 @@ class Row(Record):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """In the order of HEADER."""
+        """The texts in the order of HEADER."""
         axes = (self.knowledge, self.knowledge_to_base, self.reading, self.reading_to_base)
         return (self.cell, *axes, self.validity, self.n)
 
@@ -43,8 +49,8 @@ def _accuracy(report: Report, cell: Cell, part: str) -> str:
     score = report.score(cell.name, part)
     if score is None:
         return ""
-    warning = FEW_MARK if score.accuracy.few_clusters else ""
-    return f"{percent(score.accuracy.value)} [{accuracy_interval(score.accuracy)}]{warning}"
+    mark = FEW_MARK if score.accuracy.few_clusters else ""
+    return f"{percent(score.accuracy.value)} [{accuracy_interval(score.accuracy)}]{mark}"
 
 
 def _to_base(report: Report, cell: Cell, part: str) -> str:
@@ -53,19 +59,19 @@ def _to_base(report: Report, cell: Cell, part: str) -> str:
     comparison = report.gain(cell.name, part)
     if comparison is None:
         return ""
-    word = {"gains": "gains", "loses": "loses", "ties with": "tie"}[comparison.word]
-    found = comparison.difference
-    doubt = DOUBT_MARK if comparison.doubtful else ""
-    return f"{word} {points(found.value)}{doubt} [{difference_interval(found)}]"
+    difference = comparison.difference
+    mark = HOLM_MARK if comparison.not_after_holm else ""
+    label = OUTCOME_LABELS[comparison.outcome]
+    return f"{label} {points(difference.value)}{mark} [{difference_interval(difference)}]"
 
 
-def rows(report: Report) -> tuple[Row, ...]:
+def rows(report: Report) -> tuple[MainTableRow, ...]:
     """One row per cell: base first, then from general to medical."""
-    found = []
+    table_rows = []
     for cell in report.cells:
         scores = [score for part in (KNOWLEDGE, READING) if (score := report.score(cell.name, part))]
-        found.append(
-            Row(
+        table_rows.append(
+            MainTableRow(
                 cell=cell.name,
                 knowledge=_accuracy(report, cell, KNOWLEDGE),
                 knowledge_to_base=_to_base(report, cell, KNOWLEDGE),
@@ -75,23 +81,23 @@ def rows(report: Report) -> tuple[Row, ...]:
                 n="/".join(str(score.n) for score in scores),
             )
         )
-    return tuple(found)
+    return tuple(table_rows)
 
 
-def _notes(report: Report, found: Sequence[Row]) -> list[str]:
-    """What is the same for every row, or explains a mark."""
+def _notes(report: Report, table_rows: Sequence[MainTableRow]) -> list[str]:
+    """What is the same for every row, and the meaning of marks."""
     few = any(score.accuracy.few_clusters for score in report.scores if score.part in (KNOWLEDGE, READING))
-    counts = {row.n for row in found}
-    doubtful = any(one.doubtful for one in report.family("headline"))
+    counts = {row.n for row in table_rows}
+    marked = any(comparison.not_after_holm for comparison in report.family("headline"))
     notes = [*([f"N {counts.pop()}"] if len(counts) == 1 else []), *([FEW_NOTE] if few else [])]
-    return [*notes, *([DOUBT_NOTE] if doubtful else [])]
+    return [*notes, *([HOLM_NOTE] if marked else [])]
 
 
 def main_table(report: Report) -> Table:
-    """For the terminal, 80 columns wide as a rule; words, not colours, carry the meaning."""
-    found = rows(report)
-    notes = _notes(report, found)
-    shown = HEADER if len({row.n for row in found}) > 1 else HEADER[:-1]
+    """The table for the terminal, usually 80 columns wide; words, not colours, carry the meaning."""
+    table_rows = rows(report)
+    notes = _notes(report, table_rows)
+    shown = HEADER if len({row.n for row in table_rows}) > 1 else HEADER[:-1]
     table = Table(
         title=Text(report.title),
         caption=Text(", ".join(notes)) if notes else None,
@@ -102,9 +108,10 @@ def main_table(report: Report) -> Table:
     )
     for number, name in enumerate(shown):
         table.add_column(name, justify="left" if number in (0, 2, 4) else "right", no_wrap=number == 0)
-    for row in found:
-        # Intervals on a line of their own fit 80 columns; rich reads plain strings as markup, Text as it is.
+    for row in table_rows:
+        # Intervals on lines of their own fit 80 columns. Rich reads strings as markup but not Text.
         lines = [value.replace(" [", "\n[").replace(" to ", ", ") for value in row.values[: len(shown)]]
+        lines[2], lines[4] = (line.replace("not told apart ", "not told apart\n") for line in (lines[2], lines[4]))
         lines[5] = lines[5].replace(".0", "")
         table.add_row(*map(Text, lines))
     return table

@@ -1,5 +1,5 @@
-"""The item browser of the page: which items it holds, and everything it shows of them."""
+"""The item browser of the page: which items it holds and what it shows of them."""
 
-from medctx_eval.report.render.browser.contents import Contents, contents
+from medctx_eval.report.render.browser.contents import BrowserContents, contents
 
-__all__ = ["Contents", "contents"]
+__all__ = ["BrowserContents", "contents"]

@@ -1,4 +1,4 @@
-"""The browser's contents as one JSON document that the page's script reads."""
+"""Contents of the item browser as one JSON document that the script of the page reads."""
 
 from __future__ import annotations
 
@@ -11,126 +11,145 @@ import numpy as np
 
 from medctx.schemas.records import ExamItem, Mode
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.collect import Collected, Run
+from medctx_eval.report.load.collect import ExaminedRun, RunSet
 from medctx_eval.report.load.exam_contents import books_of
-from medctx_eval.report.load.verdict_matrix import VERDICTS, Aligned
-from medctx_eval.report.load.view import Sheet
-from medctx_eval.report.render.browser.choice import Changes, chosen, turned
-from medctx_eval.report.render.browser.sources import Place, excerpt, replies_of
+from medctx_eval.report.load.verdict_matrix import VERDICTS, Question, VerdictMatrix
+from medctx_eval.report.load.view import ModeView
+from medctx_eval.report.render.browser.selection import Changes, select_items, view_with_orders
+from medctx_eval.report.render.browser.texts import excerpt, replies_of
 
-BUDGET = 5_000_000
-"""Bytes of the document: with figures and tables the page stays well under 10 MB."""
-
-Json = dict[str, object]
+MAX_BYTES = 5_000_000
+"""Size of the document; with figures and tables the page stays well under 10 MB."""
+JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Contents:
-    """``document``: the JSON text, safe inside a script element; ``shown`` of ``asked`` items, by ``rule``.
+class BrowserContents:
+    """The item browser of a page.
 
-    ``turned`` is the mode that flips are read from, nothing where no options changed places.
+    Attributes:
+        document: The JSON text, safe inside a script element.
+        shown: Number of items in it.
+        asked: Number of items in the exam.
+        rule: How items were selected, in words.
+        flip_mode: The mode that flips are read from; None if no options changed places.
     """
 
     document: str
     shown: int
     asked: int
     rule: str
-    turned: Mode | None
+    flip_mode: Mode | None
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is at hand for the items taken."""
+class _Sources:
+    """Texts of the selected items, as far as they are available."""
 
     items: Mapping[str, ExamItem]
     books: Mapping[str, str]
-    replies: Mapping[int, Mapping[Place, str]]
+    replies: Mapping[int, Mapping[Question, str]]
 
 
-def _books(aligned: Aligned, run: Run, items: Mapping[str, ExamItem], taken: list[int]) -> dict[str, str]:
-    """Texts of the Books of the items taken, long ones cut to the surroundings of their evidence."""
-    planned_items = np.flatnonzero(np.isin(aligned.item[aligned.starts], taken))
-    marks: defaultdict[str, list[str]] = defaultdict(list)
-    alone: dict[int, str] = {}
+def _books(
+    matrix: VerdictMatrix, run: ExaminedRun, items: Mapping[str, ExamItem], selected: list[int]
+) -> dict[str, str]:
+    """Texts of the Books of the selected items; long ones are cut to the surroundings of their evidence."""
+    planned_items = np.flatnonzero(np.isin(matrix.item[matrix.starts], selected))
+    passages: defaultdict[str, list[str]] = defaultdict(list)
+    evidence_book: dict[int, str] = {}
     by_item: list[tuple[int, str]] = []
-    for key in aligned.starts[planned_items].tolist():
-        name = aligned.books[aligned.book[key]]
+    for question in matrix.starts[planned_items].tolist():
+        name = matrix.books[matrix.book[question]]
         if not name:
             continue
-        code = int(aligned.item[key])
+        code = int(matrix.item[question])
         by_item.append((code, name))
-        marks[name] += []
-        if aligned.conditions[aligned.condition[key]] == "gold":
-            alone[code] = name
-    known = books_of(run, marks.keys())
+        passages[name] += []
+        if matrix.conditions[matrix.condition[question]] == "gold":
+            evidence_book[code] = name
+    books = books_of(run, passages.keys())
     for code, name in by_item:
-        # The Book of the gold Condition is the evidence itself; without it the right option's text may be found.
-        item = items.get(aligned.items[code])
-        evidence = known.get(alone.get(code, ""))
-        marks[name].append(evidence.text if evidence else "")
+        # The Book of the gold condition is the evidence itself; without it the text of the right option may be found.
+        item = items.get(matrix.items[code])
+        evidence = books.get(evidence_book.get(code, ""))
+        passages[name].append(evidence.text if evidence else "")
         if item is not None:
-            marks[name].append(item.options[item.gold[0]])
-    return {name: excerpt(book.text, marks[name]) for name, book in known.items()}
+            passages[name].append(item.options[item.gold[0]])
+    return {name: excerpt(book.text, passages[name]) for name, book in books.items()}
 
 
 def _letters(answer: tuple[str, ...]) -> str:
     return "+".join(answer)
 
 
-def _seat(sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, planned_item: int) -> Json:
-    """One item under one Condition: answers as [letters, verdict] by cell, orders and seeds side by side."""
-    aligned = sheet.aligned
-    begin = int(aligned.starts[planned_item])
-    keys = range(begin, begin + int(aligned.sizes[planned_item]))
-    condition = aligned.conditions[aligned.condition[begin]]
-    item = aligned.items[aligned.item[begin]]
+def _planned_item(
+    view: ModeView, sources: _Sources, book_places: Mapping[str, int], found: Changes, place: int
+) -> JsonObject:
+    """One item under one condition: answers as [letters, verdict] by cell, option orders and seeds side by side."""
+    matrix = view.matrix
+    begin = int(matrix.starts[place])
+    questions = range(begin, begin + int(matrix.sizes[place]))
+    condition = matrix.conditions[matrix.condition[begin]]
+    item = matrix.items[matrix.item[begin]]
     answers = [
         [
-            [_letters(aligned.answers[aligned.chosen[row, key]]), int(aligned.verdicts[row, key])]
+            [_letters(matrix.answers[matrix.chosen[row, question]]), int(matrix.verdicts[row, question])]
             for row in rows
-            for key in keys
+            for question in questions
         ]
-        for rows in sheet.rows.values()
+        for rows in view.rows.values()
     ]
-    said = [
-        [known.replies[row].get((item, condition, int(aligned.order[key])), "") for row in rows for key in keys]
-        for rows in sheet.rows.values()
+    replies = [
+        [
+            sources.replies[row].get((item, condition, int(matrix.order[question])), "")
+            for row in rows
+            for question in questions
+        ]
+        for rows in view.rows.values()
     ]
-    entry: Json = {
-        "c": int(aligned.condition[begin]),
-        "g": _letters(aligned.answers[aligned.gold[begin]]),
-        "a": answers,
-        "k": found.flags[:, planned_item].tolist(),
+    entry: JsonObject = {
+        "condition": int(matrix.condition[begin]),
+        "gold": _letters(matrix.answers[matrix.gold[begin]]),
+        "answers": answers,
+        "flags": found.flags[:, place].tolist(),
     }
-    if aligned.memory[begin]:
-        entry["m"] = _letters(aligned.answers[aligned.memory[begin]])
-    book = aligned.books[aligned.book[begin]]
-    if book in places:
-        entry["b"] = places[book]
-    if any(text for own in said for text in own):
-        entry["r"] = said
+    if matrix.memory[begin]:
+        entry["memory"] = _letters(matrix.answers[matrix.memory[begin]])
+    book = matrix.books[matrix.book[begin]]
+    if book in book_places:
+        entry["book"] = book_places[book]
+    if any(text for cell_replies in replies for text in cell_replies):
+        entry["replies"] = replies
     return entry
 
 
 def _item(
-    sheet: Sheet, known: _Known, places: Mapping[str, int], found: Changes, code: int, planned_items: list[int]
-) -> Json:
-    aligned = sheet.aligned
-    name = aligned.items[code]
-    ordered = sorted(
-        planned_items,
-        key=lambda planned_item: parts.order(aligned.conditions[aligned.condition[aligned.starts[planned_item]]]),
-    )
-    entry: Json = {"i": name, "x": aligned.exams[code]}
-    item = known.items.get(name)
+    view: ModeView,
+    sources: _Sources,
+    book_places: Mapping[str, int],
+    found: Changes,
+    code: int,
+    planned_items: list[int],
+) -> JsonObject:
+    matrix = view.matrix
+    name = matrix.items[code]
+
+    def condition_order(place: int) -> tuple[int, int, float, str]:
+        return parts.sort_key(matrix.conditions[matrix.condition[matrix.starts[place]]])
+
+    entry: JsonObject = {"id": name, "exam": matrix.exams[code]}
+    item = sources.items.get(name)
     if item is not None:
-        entry |= {"q": item.question, "o": list(item.options.items()), "g": _letters(item.gold)}
-        entry["t"] = ", ".join(f"{key} {value}" for key, value in sorted(item.tags.items()))
-    entry["s"] = [_seat(sheet, known, places, found, planned_item) for planned_item in ordered]
+        entry |= {"question": item.question, "options": list(item.options.items()), "gold": _letters(item.gold)}
+        entry["tags"] = ", ".join(f"{key} {value}" for key, value in sorted(item.tags.items()))
+    entry["asked"] = [
+        _planned_item(view, sources, book_places, found, place) for place in sorted(planned_items, key=condition_order)
+    ]
     return entry
 
 
-def _safe(value: object) -> str:
+def _safe_json(value: object) -> str:
     """JSON that no HTML parser can take for markup."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -138,73 +157,86 @@ def _safe(value: object) -> str:
     return text
 
 
-def _within(
-    budget: int, sheet: Sheet, known: _Known, found: Changes, taken: Sequence[int]
-) -> tuple[list[Json], list[str]]:
-    """Entries of the items taken, one after the other as long as ``budget`` bytes hold them, and their Books."""
-    aligned = sheet.aligned
-    owners = aligned.item[aligned.starts]
-    seats_of: defaultdict[int, list[int]] = defaultdict(list)
-    for planned_item in np.flatnonzero(np.isin(owners, taken)).tolist():
-        seats_of[int(owners[planned_item])].append(planned_item)
-    entries: list[Json] = []
+def _entries(
+    max_bytes: int, view: ModeView, sources: _Sources, found: Changes, selected: Sequence[int]
+) -> tuple[list[JsonObject], list[str]]:
+    """Entries of the selected items as far as ``max_bytes`` allows, and the texts of their Books."""
+    matrix = view.matrix
+    owners = matrix.item[matrix.starts]
+    planned_items_of: defaultdict[int, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(np.isin(owners, selected)).tolist():
+        planned_items_of[int(owners[place])].append(place)
+    entries: list[JsonObject] = []
     texts: list[str] = []
-    places: dict[str, int] = {}
-    for code in taken:
-        wanted = dict.fromkeys(
-            aligned.books[aligned.book[aligned.starts[planned_item]]] for planned_item in seats_of[code]
-        )
-        fresh = [name for name in wanted if name in known.books and name not in places]
-        own = places | {name: len(places) + number for number, name in enumerate(fresh)}
-        entry = _item(sheet, known, own, found, code, seats_of[code])
-        size = len(_safe([entry, [known.books[name] for name in fresh]]).encode())
-        if size > budget:
+    book_places: dict[str, int] = {}
+    for code in selected:
+        names = dict.fromkeys(matrix.books[matrix.book[matrix.starts[place]]] for place in planned_items_of[code])
+        fresh = [name for name in names if name in sources.books and name not in book_places]
+        places = book_places | {name: len(book_places) + number for number, name in enumerate(fresh)}
+        entry = _item(view, sources, places, found, code, planned_items_of[code])
+        size = len(_safe_json([entry, [sources.books[name] for name in fresh]]).encode())
+        if size > max_bytes:
             continue
-        budget -= size
-        places = own
-        texts += [known.books[name] for name in fresh]
+        max_bytes -= size
+        book_places = places
+        texts += [sources.books[name] for name in fresh]
         entries.append(entry)
     return entries, texts
 
 
 def contents(
-    collected: Collected,
-    sheets: Sequence[Sheet],
+    run_set: RunSet,
+    views: Sequence[ModeView],
     bases: Mapping[str, str],
     items: Mapping[str, ExamItem],
     limit: int,
     *,
-    budget: int = BUDGET,
-) -> Contents | None:
-    """The browser of the first sheet, the headline mode's, at most ``budget`` bytes; nothing where no item is wanted.
+    max_bytes: int = MAX_BYTES,
+) -> BrowserContents | None:
+    """The item browser of the first view, the headline mode's.
 
-    ``bases`` names the cell that every other is compared with.
+    Args:
+        run_set: The runs.
+        views: One view per mode, the headline mode first.
+        bases: The base of each cell.
+        items: The items asked by id.
+        limit: Largest number of items.
+        max_bytes: Largest size of the document.
+
+    Returns:
+        The contents, or None if ``limit`` is 0.
     """
     if not limit:
         return None
-    sheet = sheets[0]
-    aligned = sheet.aligned
-    taken, found = chosen(sheets, bases, limit)
-    orders = turned(sheets)
-    names = {aligned.items[code] for code in taken}
-    runs = {row: collected.runs[place] for place, row in aligned.rows.items()}
-    known = _Known(
+    view = views[0]
+    matrix = view.matrix
+    selected, found = select_items(views, bases, limit)
+    flip_view = view_with_orders(views)
+    names = {matrix.items[code] for code in selected}
+    runs = {row: run_set.runs[place] for place, row in matrix.rows.items()}
+    sources = _Sources(
         items=items,
-        books=_books(aligned, runs[0], items, taken),
-        replies={row: replies_of(run, sheet.mode, names) for row, run in runs.items()},
+        books=_books(matrix, runs[0], items, selected),
+        replies={row: replies_of(run, view.mode, names) for row, run in runs.items()},
     )
-    entries, texts = _within(budget, sheet, known, found, taken)
+    entries, texts = _entries(max_bytes, view, sources, found, selected)
     document = {
-        "cells": list(sheet.cells),
-        "conditions": [[name, parts.title(name)] for name in aligned.conditions],
+        "cells": list(view.cells),
+        "conditions": [[name, parts.title(name)] for name in matrix.conditions],
         "verdicts": [verdict.replace("_", " ") for verdict in VERDICTS],
         "books": texts,
         "items": entries,
     }
     rule = (
-        "from every cell, condition and kind of change (lost, gained, flipped) one item in turn, largest changes "
+        "one item in turn from every cell, condition and kind of change (lost, gained, flipped), largest changes "
         "first, then others evenly spread"
     )
-    if len(entries) < len(taken):
-        rule += f"; {len(taken) - len(entries)} that would have made the page too large are left out"
-    return Contents(_safe(document), len(entries), len(aligned.items), rule, orders.mode if orders else None)
+    if len(entries) < len(selected):
+        rule += f"; {len(selected) - len(entries)} that would have made the page too large are left out"
+    return BrowserContents(
+        document=_safe_json(document),
+        shown=len(entries),
+        asked=len(matrix.items),
+        rule=rule,
+        flip_mode=flip_view.mode if flip_view else None,
+    )

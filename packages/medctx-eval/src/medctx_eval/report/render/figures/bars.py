@@ -1,4 +1,4 @@
-"""Rows and columns: differences to the base, accuracy by Condition, verdicts."""
+"""Rows and columns: differences to the base, accuracy by condition, verdicts, published and measured accuracy."""
 
 from __future__ import annotations
 
@@ -10,24 +10,19 @@ from medctx.schemas.records import Verdict
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.report.render.figures import style
-from medctx_eval.report.render.figures.curves import AXIS_LOOK
+from medctx_eval.report.render.figures.curves import AXIS_STYLES
 from medctx_eval.report.render.figures.style import Picture
-from medctx_eval.stats.words import percent, points
+from medctx_eval.stats.formatting import percent, points
 
-_WORDS = {
-    "gains": "\N{BLACK UP-POINTING TRIANGLE} gains",
-    "loses": "\N{BLACK DOWN-POINTING TRIANGLE} loses",
-    "ties with": "= ties",
-}
-
-_VERDICT_LOOK: tuple[tuple[Verdict, str, str], ...] = (
+_OUTCOME_TEXT = {"gains": "gains", "loses": "loses", "equals": "equal", "not told apart": "not told apart"}
+_VERDICT_STYLES: tuple[tuple[Verdict, str, str], ...] = (
     (Verdict.CORRECT, style.BLUE, ""),
     (Verdict.WRONG, style.FAINT, ""),
     (Verdict.ABSTAINED, style.COLOURS[5], "///"),
     (Verdict.UNPARSABLE, style.VERMILLION, "xxx"),
     (Verdict.TRUNCATED, style.COLOURS[4], "\\\\\\"),
     (Verdict.FAILED, style.COLOURS[3], "..."),
-    (Verdict.DOES_NOT_FIT, style.EXAM_PLAN, "---"),
+    (Verdict.DOES_NOT_FIT, style.BACKGROUND, "---"),
 )
 
 
@@ -42,14 +37,15 @@ def differences(report: Report) -> Iterator[Picture]:
     if not rows:
         return
     figure, axes = style.axes(width=5.4, height=1.0 + 0.3 * len(rows))
-    looks = {axis: (colour, marker) for axis, colour, marker, _ in AXIS_LOOK}
+    looks = {axis: (colour, marker) for axis, colour, marker, _ in AXIS_STYLES}
     for height, (_, axis, comparison) in enumerate(rows):
         colour, marker = looks[axis]
-        found = comparison.difference
-        arms = [[found.value - found.low], [found.high - found.value]]
-        axes.errorbar([found.value], [height], xerr=arms, fmt=marker, color=colour, capsize=3)
+        difference = comparison.difference
+        arms = [[difference.value - difference.low], [difference.high - difference.value]]
+        axes.errorbar([difference.value], [height], xerr=arms, fmt=marker, color=colour, capsize=3)
+        outcome = f"{style.OUTCOME_SIGNS[comparison.outcome]}{_OUTCOME_TEXT[comparison.outcome]}"
         axes.text(
-            1.01, height, f"{_WORDS[comparison.word]} {points(found.value)}", transform=axes.get_yaxis_transform(),
+            1.01, height, f"{outcome} {points(difference.value)}", transform=axes.get_yaxis_transform(),
             va="center", fontsize=9,
         )  # fmt: skip
     axes.axvline(0, color=style.INK, linewidth=1)
@@ -58,59 +54,62 @@ def differences(report: Report) -> Iterator[Picture]:
     axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -1.1)
     style.percentages(axes.xaxis)
-    axes.set_xlabel(f"difference to {style.short(report.to_base)}, accuracy points")
+    axes.set_xlabel(f"difference to {style.short(report.base_label)}, accuracy points")
     yield Picture(
         "differences",
         figure,
-        "Difference to the base with 95 % intervals, paired on items. Right of the solid line is a gain; an interval "
-        "that crosses it is a tie. A reading interval that crosses the dotted margin may be a loss that matters.",
+        "Difference to the base with 95 % intervals, paired on items. An interval to the right of the solid line is a "
+        "gain; one that crosses it shows no difference. A reading interval that crosses the dotted margin may be a "
+        "loss that matters.",
     )
 
 
 def conditions(report: Report) -> Iterator[Picture]:
-    """Accuracy of every cell under every Condition (depths taken together)."""
-    asked = dict.fromkeys(one.part for one in report.scores if one.mode == report.mode and parts.is_condition(one.part))
-    wanted = sorted(asked, key=parts.order)
-    if not wanted:
+    """Accuracy of every cell under every condition, depths pooled."""
+    asked = dict.fromkeys(
+        score.part for score in report.scores if score.mode == report.mode and parts.is_condition(score.part)
+    )
+    shown = sorted(asked, key=parts.sort_key)
+    if not shown:
         return
     count = len(report.cells)
-    figure, axes = style.axes(width=max(5.2, len(wanted) * (0.5 + 0.13 * count)), height=3.9)
+    figure, axes = style.axes(width=max(5.2, len(shown) * (0.5 + 0.13 * count)), height=3.9)
     for number, cell in enumerate(report.cells):
         shift = (number - (count - 1) / 2) * min(0.15, 0.7 / count)
-        found = [(place, score) for place, part in enumerate(wanted) if (score := report.score(cell.name, part))]
-        if not found:
+        scores = [(place, score) for place, part in enumerate(shown) if (score := report.score(cell.name, part))]
+        if not scores:
             continue
-        arms = np.concatenate([style.reach(score.accuracy) for _, score in found], axis=1)
+        arms = np.concatenate([style.error_bar(score.accuracy) for _, score in scores], axis=1)
         axes.errorbar(
-            [place + shift for place, _ in found], [score.accuracy.value for _, score in found], yerr=arms,
+            [place + shift for place, _ in scores], [score.accuracy.value for _, score in scores], yerr=arms,
             fmt=style.marker(number), color=style.colour(number), capsize=2, elinewidth=1, label=style.short(cell.name),
         )  # fmt: skip
-    for place in range(1, len(wanted)):
+    for place in range(1, len(shown)):
         axes.axvline(place - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.4)
-    labels = [parts.title(part).replace(", ", "\n").replace("evidence ", "evidence\n") for part in wanted]
-    axes.set_xticks(range(len(wanted)), labels=labels)
-    axes.set_xlim(-0.5, len(wanted) - 0.5)
+    labels = [parts.title(part).replace(", ", "\n").replace("evidence ", "evidence\n") for part in shown]
+    axes.set_xticks(range(len(shown)), labels=labels)
+    axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylabel("accuracy, %")
     style.percentages(axes.yaxis)
     axes.grid(axis="y", color=style.FAINT, alpha=0.25)
-    figure.legend(loc="outside upper center", ncols=style.columns(count))
+    figure.legend(loc="outside upper left", ncols=style.legend_columns(count))
     yield Picture(
         "conditions",
         figure,
-        "Accuracy under every condition with 95 % intervals; evidence depths are taken together. With the evidence "
-        "removed, saying that it cannot be answered is right; with the evidence altered, what the page now says.",
+        "Accuracy under every condition with 95 % intervals; depths of the evidence are pooled. With the evidence "
+        'removed, the right answer is "cannot be answered"; with the evidence altered, it is what the Book now says.',
     )
 
 
 def verdicts(report: Report) -> Iterator[Picture]:
-    """What became of the answers of every cell on both axes; nothing where all are correct or wrong."""
+    """Share of each verdict by cell and axis; no picture if all answers are correct or wrong."""
     rows = [
         (cell, axis, score)
         for axis in (KNOWLEDGE, READING)
         for cell in report.cells
         if (score := report.score(cell.name, axis)) is not None
     ]
-    shown = [look for look in _VERDICT_LOOK if any(score.verdicts[look[0]] for *_, score in rows)]
+    shown = [look for look in _VERDICT_STYLES if any(score.verdicts[look[0]] for *_, score in rows)]
     if {verdict for verdict, _, _ in shown} <= {Verdict.CORRECT, Verdict.WRONG}:
         return
     figure, axes = style.axes(width=5.4, height=1.2 + 0.3 * len(rows))
@@ -124,12 +123,44 @@ def verdicts(report: Report) -> Iterator[Picture]:
         if verdict is Verdict.CORRECT:
             for height, share in enumerate(shares):
                 if share > 0.08:
-                    axes.text(0.01, height, percent(share), va="center", fontsize=8, color=style.EXAM_PLAN)
+                    axes.text(0.01, height, percent(share), va="center", fontsize=8, color=style.BACKGROUND)
         left += shares
     axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of all answers, %")
     style.percentages(axes.xaxis)
-    figure.legend(loc="outside upper center", ncols=style.columns(len(shown)))
-    yield Picture("verdicts", figure, f"What became of every answer in {report.mode} mode; the shares add up to 100 %.")
+    figure.legend(loc="outside upper center", ncols=style.legend_columns(len(shown)))
+    yield Picture("verdicts", figure, f"Verdict of every answer in {report.mode} mode; the shares add up to 100 %.")
+
+
+def published(report: Report) -> Iterator[Picture]:
+    """One row per published cell: a diamond for the published value, a dot with its interval for the measured one."""
+    published_cells = report.published.cells if report.published else ()
+    if report.published is None or not any(cell.measured for cell in published_cells):
+        return
+    figure, axes = style.axes(width=5.6, height=1.3 + 0.26 * len(published_cells))
+    heights = range(len(published_cells))
+    axes.plot(
+        [cell.value for cell in published_cells], list(heights), marker="D", linestyle="", color=style.VERMILLION,
+        markerfacecolor="none", label="published",
+    )  # fmt: skip
+    measured = [(height, cell.measured) for height, cell in zip(heights, published_cells, strict=True) if cell.measured]
+    for number, (height, accuracy) in enumerate(measured):
+        axes.errorbar(
+            [accuracy.value], [height], xerr=style.error_bar(accuracy), fmt="o", color=style.BLUE, capsize=3,
+            label="" if number else "measured here, 95 % interval",
+        )  # fmt: skip
+    for height in heights[1:]:
+        axes.axhline(height - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.3)
+    axes.set_yticks(list(heights), labels=[style.short(cell.cell) for cell in published_cells])
+    axes.set_ylim(len(published_cells) - 0.5, -0.5)
+    axes.set_xlabel(f"accuracy, {parts.title(report.published.part)}, %")
+    style.percentages(axes.xaxis)
+    figure.legend(loc="outside upper center", ncols=2)
+    note = f" {report.published.note}" if report.published.note else ""
+    yield Picture(
+        "published",
+        figure,
+        f"Accuracy as published ({report.published.source or 'no source given'}) and as measured here.{note}",
+    )

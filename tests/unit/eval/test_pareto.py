@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from medctx.schemas.report import Comparison
 from medctx_eval.artifacts.run_folder import RunFolder
-from medctx_eval.report import Comparison, Report, ReportConfig
 from medctx_eval.report.compute import compute
-from medctx_eval.report.decision.pareto import balanced, places
-from medctx_eval.report.load.collect import align
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.decision.pareto import balanced, pareto_positions
+from medctx_eval.report.load.collect import collect_in_memory
+from medctx_eval.report.model import Report
 from tests.support import synthetic_runs
 
 Span = tuple[float, float, float]
@@ -20,7 +22,7 @@ def template() -> Report:
     for name in ("base", "1:1", "0:1"):
         judged = tuple(synthetic_runs.judged(name, facts=20, dossiers=12))
         runs.append(RunFolder(manifest=synthetic_runs.manifest(name, len(judged)), judged=judged))
-    return compute(align(("base", "1:1", "0:1"), runs), ReportConfig(draws=200))
+    return compute(collect_in_memory(("base", "1:1", "0:1"), runs), ReportConfig(draws=200))
 
 
 def with_values(template: Report, values: dict[str, tuple[float, float]], sure: set[tuple[str, str, str]]) -> Report:
@@ -35,7 +37,7 @@ def with_values(template: Report, values: dict[str, tuple[float, float]], sure: 
             scores.append(score)
 
     def changed(one: Comparison) -> Comparison:
-        word = "ties with"
+        word = "not told apart"
         if (one.cell, one.other, one.part) in sure:
             word = "gains"
         elif (one.other, one.cell, one.part) in sure:
@@ -45,22 +47,22 @@ def with_values(template: Report, values: dict[str, tuple[float, float]], sure: 
         axis = one.part == "reading"
         value = values[one.cell][axis] - values[one.other][axis]
         difference = one.difference.model_copy(update={"value": value})
-        return one.model_copy(update={"word": word, "difference": difference})
+        return one.model_copy(update={"outcome": word, "difference": difference})
 
     comparisons = tuple(changed(one) for one in template.comparisons)
     return template.model_copy(update={"scores": tuple(scores), "comparisons": comparisons})
 
 
 def standings(report: Report) -> dict[str, tuple[str, tuple[str, ...]]]:
-    return {one.cell: (one.standing, one.beaten_by) for one in places(report)}
+    return {one.cell: (one.standing, one.dominated_by) for one in pareto_positions(report)}
 
 
 def test_a_cell_behind_on_both_axes_is_behind_as_surely_as_the_intervals_say(template: Report) -> None:
     values = {"base": (0.3, 0.6), "1:1": (0.5, 0.7), "0:1": (0.7, 0.4)}
     unsure = standings(with_values(template, values, set()))
-    assert unsure == {"base": ("perhaps behind", ("1:1",)), "1:1": ("front", ()), "0:1": ("front", ())}
+    assert unsure == {"base": ("possibly dominated", ("1:1",)), "1:1": ("front", ()), "0:1": ("front", ())}
     surely = standings(with_values(template, values, {("1:1", "base", "knowledge")}))
-    assert surely["base"] == ("behind", ("1:1",))
+    assert surely["base"] == ("dominated", ("1:1",))
 
 
 def test_equals_are_both_on_the_front(template: Report) -> None:
@@ -70,11 +72,15 @@ def test_equals_are_both_on_the_front(template: Report) -> None:
 
 def test_the_balanced_cell_has_the_largest_smaller_gain(template: Report) -> None:
     values = {"base": (0.3, 0.6), "1:1": (0.4, 0.68), "0:1": (0.7, 0.61)}
-    assert balanced(with_values(template, values, set())) == "1:1"
+    gains = {("1:1", "base", "knowledge"), ("0:1", "base", "knowledge")}
+    assert balanced(with_values(template, values, gains)) == "1:1"
+    assert balanced(with_values(template, values, {("0:1", "base", "knowledge")})) == "0:1"
+    assert balanced(with_values(template, values, set())) == ""
 
 
 def test_a_cell_that_surely_loses_balances_nothing(template: Report) -> None:
     values = {"base": (0.3, 0.6), "1:1": (0.2, 0.58), "0:1": (0.7, 0.4)}
+    gains = {("1:1", "base", "reading"), ("0:1", "base", "knowledge")}
     lost = {("base", "1:1", "knowledge"), ("base", "0:1", "reading")}
-    assert balanced(with_values(template, values, lost)) == ""
-    assert balanced(with_values(template, values, {("base", "0:1", "reading")})) == "1:1"
+    assert balanced(with_values(template, values, gains | lost)) == ""
+    assert balanced(with_values(template, values, gains | {("base", "0:1", "reading")})) == "1:1"
