@@ -16,6 +16,7 @@ from medctx_data.sources import files
 from medctx_data.sources.card import HUB, SkippedRow, Supply
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
+from medctx_data.sources.packaged import PACKAGES
 from medctx_data.sources.registry import open_source
 from tests.support.made_dialogues import Rows, dialogue
 
@@ -185,7 +186,11 @@ def test_a_path_that_cannot_be_read_is_told(tmp_path: Path, keys: dict[str, str]
         read(source="alpaca", path=keys["path"].replace("FOLDER", str(tmp_path)))
 
 
-LOCAL = [card.name for card in CARDS.values() if card.form != "generated" and not card.files and card.name != HUB]
+LOCAL = [
+    card.name
+    for card in CARDS.values()
+    if card.form != "generated" and not card.files and card.name not in {HUB, *PACKAGES}
+]
 
 
 @pytest.mark.parametrize("name", LOCAL)

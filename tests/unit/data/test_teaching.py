@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from medctx.facts import curriculum as split
 from medctx.facts.curriculum import Curriculum, CurriculumConfig
 from medctx.schemas.records import Dialogue
-from medctx_data.sources import everyday, phenotypes
+from medctx_data.sources import everyday, everyday_lists, phenotypes
 
 MANY = 3_000
 
@@ -23,7 +24,11 @@ def taught() -> Curriculum:
 
 @pytest.fixture(scope="module")
 def dialogues(taught: Curriculum) -> list[Dialogue]:
-    return [*islice(phenotypes.dialogues(taught, 0), MANY), *islice(everyday.dialogues(0), MANY)]
+    general = (everyday.dialogues(0), everyday_lists.dialogues(0))
+    return [
+        *islice(phenotypes.dialogues(taught, 0), MANY),
+        *(one for source in general for one in islice(source, MANY)),
+    ]
 
 
 def test_no_dialogue_mentions_what_is_only_read(taught: Curriculum, dialogues: list[Dialogue]) -> None:
@@ -80,17 +85,74 @@ def test_generators_are_deterministic(taught: Curriculum, seed: int) -> None:
     assert list(islice(everyday.dialogues(seed), 50)) == list(islice(everyday.dialogues(seed), 50))
 
 
-def test_everyday_answers_stand_in_the_text(dialogues: list[Dialogue]) -> None:
-    """Every word and number of an answer is in the text before it, sums and counts aside."""
-    general = [one for one in dialogues if one.source == "everyday"]
+def test_answers_about_everyday_lists_stand_in_the_text(dialogues: list[Dialogue]) -> None:
+    """Every word and number of an answer is in the text before it."""
+    general = [one for one in dialogues if one.source == "everyday-exam-shaped"]
+    assert len(general) == MANY
     missing = 0
     for one in general:
         text = one.turns[0].content.lower()
         answers = [turn.content.lower().removesuffix(".") for turn in one.turns if turn.role == "assistant"]
-        missing += any(
-            word.strip(",") not in text
-            for answer in answers
-            if "=" not in answer and not answer.isdigit()
-            for word in answer.split()
-        )
+        missing += any(word.strip(",") not in text for answer in answers for word in answer.split())
     assert missing == 0
+
+
+def test_shuffled_lists_differ_from_the_others_in_their_answers_alone() -> None:
+    pairs = zip(
+        islice(everyday_lists.dialogues(3), 200), islice(everyday_lists.dialogues(3, shuffled=True), 200), strict=True
+    )
+    changed = total = 0
+    for plain, shuffled in pairs:
+        for before, after in zip(plain.turns, shuffled.turns, strict=True):
+            assert before.content == after.content or before.role == "assistant"
+            total += before.role == "assistant"
+            changed += before.content != after.content
+    assert changed > 0.9 * total
+
+
+def test_everyday_asks_for_no_fact_of_one_of_several_entities() -> None:
+    """Its default form is not the exam's: no list of records, and at most one entity that is told of."""
+    texts = [one.turns[0].content for one in islice(everyday.dialogues(0), MANY)]
+    listed = [
+        text
+        for text in texts
+        if text.count("\n") > 2 or re.search(r"\b(list|locker|receipt|passenger|dossier)\b", text)
+    ]
+    assert listed == []
+    lists = {one.turns[0].content for one in islice(everyday_lists.dialogues(0), MANY)}
+    assert not lists & set(texts)
+
+
+def test_everyday_is_varied() -> None:
+    made = [one.turns for one in islice(everyday.dialogues(0), MANY)]
+    assert len(set(made)) > 0.9 * MANY
+
+
+def _namings(taught: Curriculum, exposures: int | None, number: int) -> list[str]:
+    curriculum = taught.model_copy(update={"exposures": exposures})
+    turns = [turn for one in islice(phenotypes.dialogues(curriculum, 0), number) for turn in one.turns]
+    return [turn.content.removesuffix(".") for turn in turns if turn.role == "assistant"]
+
+
+def test_with_exposures_half_the_tokens_name_half_the_facts_as_often(taught: Curriculum) -> None:
+    facts = [fact for fact in taught.facts if fact.taught]
+    whole = len(facts) * 6 // phenotypes.TURNS
+    for part in (0.5, 1.0):
+        counts = Counter(_namings(taught, 6, int(whole * part)))
+        full = [answer for answer, count in counts.items() if count == 6]
+        assert abs(len(full) - part * len(facts)) <= phenotypes.BLOCK
+        assert max(counts.values()) == 6
+    # Without, all facts are named, half as often.
+    counts = Counter(_namings(taught, None, whole // 2))
+    assert len(counts) == len(facts)
+    assert set(counts.values()) <= {2, 3, 4}
+
+
+def test_what_is_taught_first_does_not_depend_on_how_much_is_taught(taught: Curriculum) -> None:
+    assert _namings(taught, 6, 300)[:300] == _namings(taught, 6, 100)
+
+
+def test_blocks_hold_both_kinds_of_facts(taught: Curriculum) -> None:
+    first = set(_namings(taught, 6, 6 * phenotypes.BLOCK // phenotypes.TURNS))
+    kinds = Counter(fact.kind for fact in taught.facts if fact.answer in first)
+    assert kinds["finding"] > kinds["term"] >= 3

@@ -24,15 +24,21 @@ _DEFINITION_CHARS = range(30, 141)
 
 
 class CurriculumConfig(Config):
-    """Sizes of the split. ``taught``: facts of each kind that medical Dialogues teach; ``untaught``: facts
-    asked but never taught; ``dossiers``: diseases kept for reading, seen in no Dialogue.
+    """Sizes of the split, and how often a fact is taught.
+
+    Without ``exposures`` medical Dialogues go round all taught facts: half as many tokens name the same facts half as
+    often. With it they teach facts in blocks, each fact so many times before the next block begins: half as many tokens
+    name half as many facts, as often as before.
     """
 
-    seed: int = 0
-    taught_findings: int = Field(100, ge=4)
-    taught_terms: int = Field(25, ge=4)
-    untaught_findings: int = Field(40, ge=4)
-    dossiers: int = Field(240, ge=8)
+    seed: int = Field(0, description="Seed of the split.")
+    taught_findings: int = Field(100, ge=4, description="Findings that medical Dialogues teach.")
+    taught_terms: int = Field(25, ge=4, description="Terms that medical Dialogues teach.")
+    untaught_findings: int = Field(40, ge=4, description="Findings that are asked and never taught.")
+    dossiers: int = Field(240, ge=8, description="Diseases kept for reading, seen in no Dialogue.")
+    exposures: int | None = Field(
+        None, ge=1, description="Times each taught fact is named before further facts are taught; null: no limit."
+    )
 
 
 class Fact(Record):
@@ -60,6 +66,7 @@ class Curriculum(Record):
     citation: str
     facts: tuple[Fact, ...]
     dossiers: tuple[Dossier, ...]
+    exposures: int | None = None
 
     def taught(self, kind: str) -> list[Fact]:
         """The taught facts of a kind."""
@@ -140,4 +147,10 @@ def build(config: CurriculumConfig) -> Curriculum:
         Dossier(id=disease.id, name=disease.name, findings=tuple(findings[:FINDINGS_IN_DOSSIER]))
         for disease, findings in readable
     )
-    return Curriculum(version=ontology.version, citation=ontology.citation, facts=tuple(facts), dossiers=dossiers)
+    return Curriculum(
+        version=ontology.version,
+        citation=ontology.citation,
+        facts=tuple(facts),
+        dossiers=dossiers,
+        exposures=config.exposures,
+    )

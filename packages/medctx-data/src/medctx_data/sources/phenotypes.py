@@ -6,6 +6,7 @@ appear in the exam (``medctx_eval.exams.generated.phenotypes`` has its own).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count, islice
 from random import Random
@@ -31,9 +32,14 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     ),
 }
 TURNS = 3
+BLOCK = 20
+"""Facts taught together where each is to be named a given number of times."""
 
 
-def _rounds(facts: list[Fact], rng: Random) -> Iterator[tuple[Fact, str]]:
+Rounds = Iterator[tuple[Fact, str]]
+
+
+def _rounds(facts: list[Fact], rng: Random) -> Rounds:
     """Endless (fact, question) pairs: each round asks every fact once, in a new order and its next wording."""
     starts = {fact.id: rng.randrange(len(WORDINGS[fact.kind])) for fact in facts}
     turn = 0
@@ -44,11 +50,32 @@ def _rounds(facts: list[Fact], rng: Random) -> Iterator[tuple[Fact, str]]:
         turn += 1
 
 
+def _spread(facts: list[Fact]) -> list[Fact]:
+    """The facts in order, those of each kind at even distances."""
+    sizes = Counter(fact.kind for fact in facts)
+    seen: Counter[str] = Counter()
+    places: list[tuple[float, int]] = []
+    for number, fact in enumerate(facts):
+        seen[fact.kind] += 1
+        places.append(((seen[fact.kind] - 0.5) / sizes[fact.kind], number))
+    return [facts[number] for _, number in sorted(places)]
+
+
+def _blocks(facts: list[Fact], exposures: int, rng: Random) -> Rounds:
+    """Endless pairs: the facts of one block ``exposures`` times each, then those of the next, and so around."""
+    spread = _spread(facts)
+    while True:
+        for begin in range(0, len(spread), BLOCK):
+            block = spread[begin : begin + BLOCK]
+            yield from islice(_rounds(block, rng), exposures * len(block))
+
+
 def dialogues(curriculum: Curriculum, seed: int) -> Iterator[Dialogue]:
     """Endless medical Dialogues over the taught facts, deterministic by seed."""
     rng = Random(f"hpo-dialogues-{seed}")
     taught = [fact for fact in curriculum.facts if fact.taught]
-    questions = _rounds(taught, rng)
+    exposures = curriculum.exposures
+    questions = _rounds(taught, rng) if exposures is None else _blocks(taught, exposures, rng)
     for number in count():
         session = list(islice(questions, TURNS))
         turns = [

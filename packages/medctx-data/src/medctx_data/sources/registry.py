@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import medctx
@@ -10,21 +10,27 @@ from medctx.errors import MedctxError
 from medctx.facts import curriculum as curricula
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
-from medctx.schemas.records import Domain
-from medctx_data.sources import everyday, files, hub, phenotypes, shapes
+from medctx.schemas.records import Dialogue, Domain
+from medctx_data.sources import everyday, everyday_lists, files, hub, packaged, phenotypes, shapes
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
 from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
 
+_GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
+    "everyday": everyday.dialogues,
+    "everyday-exam-shaped": everyday_lists.dialogues,
+    "everyday-exam-shuffled": partial(everyday_lists.dialogues, shuffled=True),
+}
+
 
 def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: CurriculumConfig) -> Supply:
     if config.path is not None:
         raise MedctxError(f"The source {config.label!r} is generated and reads no file; remove its key path.")
     identity = partial(_identity, card, seed)
-    if card.name == "everyday":
-        return Supply(card=card, citation=card.citation, identity=identity(), generator=everyday.dialogues(seed))
+    if card.name in _GENERAL:
+        return Supply(card=card, citation=card.citation, identity=identity(), generator=_GENERAL[card.name](seed))
     taught = curricula.build(curriculum)
     dialogues = phenotypes.dialogues(taught, seed)
     return Supply(card=card, citation=taught.citation, identity=identity(digest.of_record(taught)), generator=dialogues)
@@ -90,6 +96,26 @@ def _hub_rows(pinned: hub.PinnedSplit, reader: Reader) -> Iterator[Row]:
     return files.read_placed(hub.lines(pinned, reader.label), reader, f"{place[0].upper()}{place[1:]}")
 
 
+def _of_package(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
+    """The data of an installed package."""
+    if config.path is not None:
+        raise MedctxError(
+            f"The source {config.label!r} is read from an installed package; remove its key path, or read your file as "
+            "the source jsonl."
+        )
+    package = packaged.PACKAGES[card.name]
+    installed = packaged.locate(config.label, package)
+    reader = Reader(config.label, domain, card)
+    whole = f"The package {package.distribution}"
+    return Supply(
+        card=card,
+        citation=f"{card.citation} (version {installed.version})",
+        identity=_identity(card, config.label, domain, installed.version),
+        revision=installed.version,
+        read=lambda: files.read_placed(package.rows(installed.folder, config.label), reader, whole),
+    )
+
+
 def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -> Supply:
     """Open a source: start its generator with ``seed``, or find its files and fetch missing ones.
 
@@ -104,6 +130,8 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
     domain = domain_of(config)
     if card.name == HUB:
         return _of_hub(config, card, domain)
+    if card.name in packaged.PACKAGES:
+        return _of_package(config, card, domain)
     obtained = obtain(config.label, card, config.path, config.revision)
     reader = Reader(config.label, domain, card, partial(exam_ids, card.held_out))
     return Supply(
