@@ -21,7 +21,7 @@ from typing import NamedTuple, get_args
 from medctx.facts.curriculum import CurriculumConfig, build
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
-from medctx.text.book import bind
+from medctx.text.book import make_book
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.machine import Precision, in_float32
 from medctx_eval.engines.protocol import Engine, Failure
@@ -48,7 +48,7 @@ def exam_plan(model: Path, count: int) -> ExamPlan:
     exam = phenotypes.reading(build(CurriculumConfig()), 0)
     items = exam.items[:count]
     books = [
-        bind([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
+        make_book([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
         for item in items
     ]
     return ExamPlan([letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)], books)

@@ -99,7 +99,7 @@ def main() -> int:
     rows = [row for row in every if len(row.members) > 1][: given.rows]
     failed = filled < LEAST_FILL
     print(f"{'rows of':>8} {'precision':>9} {'Dialogues':>9} {'packed':>8} {'alone':>8} {'mean gap':>9} {'largest':>9}")
-    precisions = [("float32", torch.float32), ("bfloat16", torch.bfloat16)][: 1 if processor.slow_at_halves() else 2]
+    precisions = [("float32", torch.float32), ("bfloat16", torch.bfloat16)][: 1 if processor.bfloat16_is_slow() else 2]
     for name, dtype in precisions:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
         for who in ("medctx", "trl") if find_spec("trl") else ("medctx",):

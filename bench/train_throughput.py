@@ -154,7 +154,7 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
 
     from medctx.process import cpu as processor
 
-    half = not processor.slow_at_halves()
+    half = not processor.bfloat16_is_slow()
     asked = yaml.safe_load(config.read_text())
     rows = [json.loads(line)["turns"] for line in dialogues.read_text().splitlines()]
     data = Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in rows])

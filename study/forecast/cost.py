@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medctx.model.sizes import Size
+from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import Training, linear_layers, training_memory
 from medctx.schemas.records import Record
 from study.config.cells import Cell
@@ -47,7 +47,7 @@ def tokens_of(config: StudyConfig, cell: Cell) -> int:
     return cell.amount * cell.epochs * count(epochs, 1) * (TOKENS_AN_EXAMPLE if by_examples else 1)
 
 
-def training_of(config: StudyConfig, method: str, size: Size) -> Training:
+def training_of(config: StudyConfig, method: str, size: DecoderSize) -> Training:
     """How a method trains a model, as far as memory and arithmetic follow from it; defaults are the trainer's."""
     told = recipe(config, method)
     lora = told.get("lora")
@@ -67,7 +67,7 @@ def training_of(config: StudyConfig, method: str, size: Size) -> Training:
     )
 
 
-def cell_cost(config: StudyConfig, cell: Cell, size: Size) -> CellCost:
+def cell_cost(config: StudyConfig, cell: Cell, size: DecoderSize) -> CellCost:
     """What training one cell takes."""
     training, tokens = training_of(config, cell.method, size), tokens_of(config, cell)
     return CellCost(

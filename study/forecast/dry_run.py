@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from medctx.model.sizes import Size
+from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import GIB
 from study.config.cells import Cell, short
 from study.config.grid import cells as cells_of
@@ -65,7 +65,7 @@ def _billions(parameters: int) -> str:
     return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
 
 
-def _models(config: StudyConfig, sizes: dict[str, Size | None]) -> Table:
+def _models(config: StudyConfig, sizes: dict[str, DecoderSize | None]) -> Table:
     table = Table(box=SIMPLE_HEAD, title="models", title_justify="left", show_edge=False, pad_edge=False)
     for name in ("label", "id", "parameters", "exam's memory", "notes"):
         numbers = name in {"parameters", "exam's memory"}
@@ -84,7 +84,7 @@ def _models(config: StudyConfig, sizes: dict[str, Size | None]) -> Table:
     return table
 
 
-def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, Size | None]) -> Table:
+def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, DecoderSize | None]) -> Table:
     """One line for each base: cells of the same base differ little but in their tokens."""
     table = Table(box=SIMPLE_HEAD, title="training", title_justify="left", show_edge=False, pad_edge=False)
     for name in ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", _GPU, "disk"):

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from medctx.io.cache import cache_folder
-from medctx.model.sizes import Size, of_config
+from medctx.model.sizes import DecoderSize, decoder_size
 from medctx.model.training_memory import PROCESS_BYTES, Training
 from study.config.study import ModelConfig
 
@@ -29,13 +29,13 @@ def _config_file(name: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def size_of(model: ModelConfig) -> Size | None:
+def size_of(model: ModelConfig) -> DecoderSize | None:
     """A model's sizes as the study states them, else from its config where that is at hand; asks no network."""
     stated = (model.parameters, model.hidden, model.layers, model.intermediate, model.vocabulary)
     if all(stated):
         parameters, hidden, layers, intermediate, vocabulary = (int(value or 0) for value in stated)
         share = (model.kv_heads / model.heads) if model.heads and model.kv_heads else 1.0
-        return Size(
+        return DecoderSize(
             parameters=parameters,
             hidden=hidden,
             layers=layers,
@@ -45,10 +45,10 @@ def size_of(model: ModelConfig) -> Size | None:
             keys=max(1, round(hidden * share)),
         )
     file = _config_file(model.id)
-    return of_config(json.loads(file.read_text(encoding="utf-8"))) if file is not None else None
+    return decoder_size(json.loads(file.read_text(encoding="utf-8"))) if file is not None else None
 
 
-def training_flop(size: Size, training: Training, tokens: int) -> float:
+def training_flop(size: DecoderSize, training: Training, tokens: int) -> float:
     """Arithmetic of training on so many tokens: 2 FLOP a parameter and token forward, as much again backward for the
     activations and for each trained parameter (Kaplan et al., arXiv 2001.08361).
     """
@@ -56,12 +56,12 @@ def training_flop(size: Size, training: Training, tokens: int) -> float:
     return (2 + 2 + 2 * share + (2 if training.recomputed else 0)) * size.parameters * tokens
 
 
-def answering_bytes(size: Size, positions: int) -> int:
+def answering_bytes(size: DecoderSize, positions: int) -> int:
     """Memory of weights and one sequence's keys and values."""
     cache = 2 * size.layers * size.keys * BYTES_BF16 * positions
     return size.parameters * BYTES_BF16 + cache + PROCESS_BYTES
 
 
-def answering_flop(size: Size, tokens: int) -> float:
+def answering_flop(size: DecoderSize, tokens: int) -> float:
     """Arithmetic of reading so many tokens."""
     return 2.0 * size.parameters * tokens

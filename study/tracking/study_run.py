@@ -25,7 +25,7 @@ def study_run(config: StudyConfig, folder: Path) -> Iterator[tracking.Run]:
     told = digest.of_text(configs.dump(config))[: digest.SHORT]
     launcher = os.environ.get(RUN, "")
     try:
-        with tracking.run("study", config.name, keep=folder / f".mlflow-run-{told}", kept_first=True) as tracked:
+        with tracking.run("study", config.name, run_file=folder / f".mlflow-run-{told}", prefer_file=True) as tracked:
             os.environ.pop(RUN, None)
             yield tracked
     finally:

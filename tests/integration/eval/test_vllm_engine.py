@@ -16,7 +16,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
-from medctx.text.book import bind
+from medctx.text.book import make_book
 from medctx_eval.engines.agreement import agree
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Failure, Scores, Written
@@ -74,7 +74,7 @@ def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[V
 def asks(strong: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(strong)
     exam = made_exam()
-    book = bind(exam.passages, lambda text: len(tokens.encode(text)))
+    book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_ask)]
 
 
@@ -108,7 +108,7 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
 def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, strong: Path) -> None:
     tokens = tokenizer.load(strong)
     exam = made_exam()
-    book = bind(exam.passages, lambda text: len(tokens.encode(text)))
+    book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:
         assert engine.abilities.held == "structured_outputs"

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from medctx.tracking import mlflow_run as tracking
-from medctx.tracking.run_reaper import ENDED_TAG, GONE, OWNER_TAG, watched
+from medctx.tracking.run_reaper import ENDED_TAG, GONE, OWNER_TAG, watch_run
 
 pytest.importorskip("mlflow")
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from medctx.tracking import mlflow_run as tracking
 
 folder, children = Path(sys.argv[1]), int(sys.argv[2])
-with tracking.run("step", "writer", keep=folder / "run") as run:
+with tracking.run("step", "writer", run_file=folder / "run") as run:
     run.metrics({"loss": 1.0}, step=0)
     for _ in range(children):
         if not os.fork():
@@ -96,7 +96,7 @@ def killed_writer(folder: Path, children: int = 0) -> str:
 def test_a_run_whose_process_is_killed_is_failed_and_the_next_start_goes_on_with_it(store: str, tmp_path: Path) -> None:
     run_id = killed_writer(tmp_path)
     assert client().get_run(run_id).data.tags[ENDED_TAG] == GONE
-    with tracking.run("step", "writer", keep=tmp_path / "run") as run:
+    with tracking.run("step", "writer", run_file=tmp_path / "run") as run:
         assert run.id == run_id
         assert run.last_step("loss") == 0
         assert client().get_run(run_id).info.status == "RUNNING"
@@ -142,33 +142,33 @@ def test_a_watcher_leaves_a_run_alone_that_another_process_went_on_with(
 
 
 def test_mlflow_run_id_says_which_run_is_joined(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         kept = run.id
     told = client().create_run("0").info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", told)
-    with tracking.run("step", "one", keep=tmp_path / "run", kept_first=True) as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run", prefer_file=True) as run:
         assert run.id == kept
     assert client().get_run(told).data.tags[tracking.CONTINUED_TAG] == kept
     monkeypatch.setenv("MLFLOW_RUN_ID", told)  # which MLflow has forgotten
-    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         assert run.id == told
     assert (tmp_path / "run").read_text().strip() == told
 
 
 def test_a_run_that_the_store_no_longer_has_is_begun_anew(store: str, tmp_path: Path) -> None:
-    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         first = run.id
     client().delete_run(first)
-    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         assert run.id not in {"", first}
     (tmp_path / "run").write_text("0123456789abcdef0123456789abcdef\n")
-    with tracking.run("step", "one", keep=tmp_path / "run") as run:
+    with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         assert run.id != "0123456789abcdef0123456789abcdef"
 
 
 def test_a_watcher_is_let_go_without_reaching_for_the_store() -> None:
     begun = time.monotonic()
-    with watched("none", "nobody", "http://localhost:9"):
+    with watch_run("none", "nobody", "http://localhost:9"):
         pass
     assert time.monotonic() - begun < PATIENCE_S / 10, "it went looking for a server that is not there"
 

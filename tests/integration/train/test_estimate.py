@@ -105,7 +105,7 @@ def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tupl
 def test_activations_and_what_is_trained_are_foretold(
     method: str, wide: Path, mix: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "slow_at_halves", lambda: True)
+    monkeypatch.setattr(processor, "bfloat16_is_slow", lambda: True)
     values = {"base": str(wide), "mix": mix, "row_tokens": TOKENS, "autocast": "bf16", **METHODS[method]}
     config = SftConfig.model_validate(values)
     rows = [row_of(4)]
@@ -208,7 +208,7 @@ def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: 
 def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medctx_train.estimate.model_stats.of_config", lambda _: None)
+    monkeypatch.setattr("medctx_train.estimate.model_stats.decoder_size", lambda _: None)
     told = estimate(settings(tiny, mix), flop_per_second=1e9)
     assert told.peak_memory is None
     assert "not known" in told.memory_assumed

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
-from medctx.text.book import bind
+from medctx.text.book import make_book
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
@@ -77,7 +77,7 @@ def test_a_merged_model_answers_as_the_hot_loaded_adapter(strong: Path, tmp_path
     done = CliRunner().invoke(main, ["merge", "--set", f"adapter={adapter}", "--out", str(merged)])
     assert done.exit_code == 0, done.output
     tokens, exam = tokenizer.load(strong), made_exam()
-    book = bind(exam.passages, lambda text: len(tokens.encode(text)))
+    book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_request, letter_ask)]
     drafts = [writing(tokens, book, item, 0, 8) for item in exam.items[:6]]
     loaded = Answers(TransformersEngine.load(merged), asks, drafts)

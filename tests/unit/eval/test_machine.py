@@ -23,12 +23,12 @@ LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npowe
     ids=["AVX2", "AVX-512", "with bfloat16", "ARM", "ARM with bfloat16", "says nothing"],
 )
 def test_a_processor_is_known_by_its_flags(cpuinfo: str, knows: bool) -> None:
-    assert processor.knows_halves(cpuinfo) is knows
+    assert processor.supports_bfloat16(cpuinfo) is knows
 
 
 @pytest.mark.parametrize("slow", [True, False])
 def test_auto_is_float32_only_where_halves_are_slow(monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
-    monkeypatch.setattr(processor, "slow_at_halves", lambda: slow)
+    monkeypatch.setattr(processor, "bfloat16_is_slow", lambda: slow)
     assert in_float32("auto") is slow
     assert in_float32("float32")
     assert not in_float32("stored")

@@ -6,7 +6,7 @@ import pytest
 
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
-from medctx.text.book import bind
+from medctx.text.book import make_book
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.protocol import Failure
 from medctx_eval.engines.transformers import TransformersEngine
@@ -22,7 +22,7 @@ BOOK = Book(id="b", text="book", tokens=1)
 def asks(tiny: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
-    book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
+    book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_ask)]
 
 
@@ -75,7 +75,7 @@ def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
 def drafts(tiny: Path, *, held: bool) -> list[GenerationRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
-    book = bind(exam.passages[:5], lambda text: len(tokens.encode(text)))
+    book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
     return [writing(tokens, book, item, 0, 12, held=held) for item in exam.items[:3]]
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.schemas.records import Passage
-from medctx.text.book import assemble, bind, place
+from medctx.text.book import assemble_book, make_book, place_evidence
 
 
 def words(text: str) -> int:
@@ -24,7 +24,7 @@ def test_a_book_holds_its_evidence_whole_and_keeps_its_length(
 ) -> None:
     gold = passage("gold", evidence)
     others = [passage(f"d{n}", size) for n, size in enumerate(distractors)]
-    book = assemble([(depth, gold)], others, limit, words)
+    book = assemble_book([(depth, gold)], others, limit, words)
     assert book is not None
     assert book.tokens <= limit
     assert gold.text in book.text
@@ -34,23 +34,27 @@ def test_a_book_holds_its_evidence_whole_and_keeps_its_length(
 
 
 def test_evidence_longer_than_the_book_is_refused_not_cut() -> None:
-    assert assemble([(0.5, passage("gold", 50))], [], 49, words) is None
+    assert assemble_book([(0.5, passage("gold", 50))], [], 49, words) is None
 
 
 @given(depth=st.floats(0, 1), count=st.integers(1, 30))
 def test_depth_is_the_share_of_distractor_tokens_before_the_evidence(depth: float, count: int) -> None:
     others = [passage(f"d{n}", 10) for n in range(count)]
-    order = place([(depth, passage("gold", 3))], others, [10] * count)
+    order = place_evidence([(depth, passage("gold", 3))], others, [10] * count)
     before = [one.id for one in order].index("gold")
     assert abs(before / count - depth) <= 0.5 / count + 1e-9
 
 
 def test_several_evidences_lie_in_the_order_of_their_depths() -> None:
     others = [passage(f"d{n}", 5) for n in range(10)]
-    order = place([(0.9, passage("late", 1)), (0.1, passage("early", 1))], others, [5] * 10)
+    order = place_evidence([(0.9, passage("late", 1)), (0.1, passage("early", 1))], others, [5] * 10)
     names = [one.id for one in order]
     assert (names.index("early"), names.index("late")) == (1, 10)
 
 
 def test_a_book_is_named_by_its_text() -> None:
-    assert bind([passage("a", 2)], words).id == bind([passage("a", 2)], words).id != bind([passage("b", 2)], words).id
+    assert (
+        make_book([passage("a", 2)], words).id
+        == make_book([passage("a", 2)], words).id
+        != make_book([passage("b", 2)], words).id
+    )

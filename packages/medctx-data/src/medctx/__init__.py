@@ -1,4 +1,4 @@
-"""The floor of medctx: records, Books, files, configs and tracking shared by every package.
+"""The shared floor of all medctx packages: records, Books, files, configs, fetching and tracking.
 
 Nothing in here imports torch, transformers, vLLM or MLflow at import time.
 """

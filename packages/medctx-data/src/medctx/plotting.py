@@ -1,4 +1,4 @@
-"""How figures look, and how they become files: one look for reports, laws and whatever else is drawn."""
+"""Style of all figures, and how they are written to files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from medctx.io.jsonl import write_text
 INK, FAINT = "#1b1e23", "#8a9099"
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
 COLOURS = (BLUE, VERMILLION, GREEN, "#cc79a7", "#e69f00", "#56b4e9")
-"""From the palette of Okabe and Ito (2008), Color Universal Design, which holds for colour-blind readers; its
-yellow and black are left out for contrast with paper and ink. Markers and labels say the same in text and shape."""
+"""Palette of Okabe and Ito (2008), Color Universal Design, which colour-blind readers can distinguish, without its
+yellow and black, which contrast too little with paper and text. Markers and labels repeat the information."""
 MARKERS = "osD^vPX<>*"
 
 _OTHER_SCRIPTS = (
@@ -33,7 +33,7 @@ _OTHER_SCRIPTS = (
     "PingFang SC",
     "Arial Unicode MS",
 )
-"""Tried in this order where they are installed: matplotlib's own font has no Chinese."""
+"""Fonts for Chinese, used in this order where installed: matplotlib's own font has none."""
 
 LOOK: dict[Any, object] = {  # matplotlib types the keys as one literal of all its settings
     "font.size": 10,
@@ -58,13 +58,13 @@ def _fonts() -> list[str]:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """The context figures are drawn and saved in."""
+    """Apply the style while figures are drawn and saved."""
     with rc_context({**LOOK, "font.family": _fonts()}):
         yield
 
 
 def percentages(axis: Axis) -> None:
-    """Write shares as per cent, without the sign, at whole numbers where there is room for them."""
+    """Label shares in per cent, without the sign, at whole numbers where there is room."""
     locator = axis.get_major_locator()
     if isinstance(locator, MaxNLocator):
         locator.set_params(steps=[1, 2, 5, 10])
@@ -72,18 +72,14 @@ def percentages(axis: Axis) -> None:
 
 
 def settle(figure: Figure) -> None:
-    """Lay a figure out for good: left to itself it is laid out anew in every form it is written in, for as long as
-    drawing takes.
-    """
+    """Fix the layout of a figure, which would otherwise be computed again for every format it is written in."""
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as ``name.png`` (160 dots per inch) and ``name.svg`` (text kept as text) on white; the same figure
-    gives the same bytes.
-    """
+    """Write a figure as ``name.png`` (160 dpi) and ``name.svg`` (text as text) on white, with reproducible bytes."""
     vector = io.StringIO()
     with look():
         FigureCanvasAgg(figure)

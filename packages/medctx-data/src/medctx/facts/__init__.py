@@ -1,1 +1,1 @@
-"""Medical facts that ship with a registry package, and their split into taught, held-out and read-only."""
+"""Medical facts from a registry package, and their split into taught, untaught and read-only facts."""

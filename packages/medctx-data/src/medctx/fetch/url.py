@@ -38,7 +38,7 @@ def require_packages() -> None:
         )
 
 
-def patiently(place: str, download: Callable[[], ResultT]) -> ResultT:
+def with_retries(place: str, download: Callable[[], ResultT]) -> ResultT:
     """What ``download`` gives, tried again where the trouble may pass."""
     import tenacity
 
@@ -94,14 +94,14 @@ def from_hub(repo: str, file: str, revision: str, *, anew: bool = False) -> tupl
                 huggingface_hub.hf_hub_download(repo, file, repo_type="dataset", revision=revision, force_download=anew)
             )
         except Exception as error:
-            raise hub_trouble(place, error) from None
+            raise hub_error(place, error) from None
         # The hub's cache lays files out as snapshots/<commit>/<file>.
         return path, path.parents[file.count("/")].name
 
-    return patiently(place, download)
+    return with_retries(place, download)
 
 
-def hub_trouble(place: str, error: Exception) -> Exception:
+def hub_error(place: str, error: Exception) -> Exception:
     """What one of the hub library's many exceptions means here; a defect of medctx comes back as it is."""
     # As a module without types: it gathers some of its names without listing them.
     errors: ModuleType = import_module("huggingface_hub.errors")
@@ -152,4 +152,4 @@ def from_url(url: str, target: Path) -> tuple[Path, str]:
             raise _unreachable(url, str(error)) from None
 
     say(f"Fetching {url}.")
-    return patiently(url, download)
+    return with_retries(url, download)

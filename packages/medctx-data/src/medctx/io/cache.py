@@ -1,4 +1,4 @@
-"""Where medctx keeps what it fetched or made once."""
+"""The cache folder: fetched files and measurements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """``MEDCTX_CACHE``, or ``medctx`` in the user's cache folder; it need not exist yet."""
+    """Return ``MEDCTX_CACHE``, else ``medctx`` in the user's cache folder; it need not exist yet."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medctx"
     return Path(os.environ.get("MEDCTX_CACHE", default))

@@ -1,4 +1,4 @@
-"""Names for contents: SHA-256 over canonical JSON, files and folders."""
+"""Digests of contents: SHA-256 of canonical JSON, files and folders."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ SHORT = 12
 
 
 def of_text(text: str) -> str:
-    """Hex digest of a text."""
+    """Return the hex digest of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def of_value(value: object) -> str:
-    """Hex digest of a JSON-able value, independent of key order."""
+    """Return the hex digest of a JSON value, independent of key order."""
     return of_text(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 
 
 def of_record(record: BaseModel) -> str:
-    """Hex digest of one record."""
+    """Return the hex digest of one record."""
     return of_value(record.model_dump(mode="json"))
 
 
 class RecordsDigest:
-    """:func:`of_records` of records that go by one at a time."""
+    """:func:`of_records` of records that are added one at a time."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
     def add(self, record: BaseModel) -> str:
-        """Take the next record in; returns its own digest."""
-        own = of_record(record)
-        self.add_digest(own)
-        return own
+        """Add the next record and return its digest."""
+        record_digest = of_record(record)
+        self.add_digest(record_digest)
+        return record_digest
 
-    def add_digest(self, own: str) -> None:
-        """Take the next record in by its own digest, found elsewhere."""
-        self._digest.update(own.encode())
+    def add_digest(self, record_digest: str) -> None:
+        """Add the next record by its digest, computed elsewhere."""
+        self._digest.update(record_digest.encode())
 
     def hex(self) -> str:
-        """The digest of the records so far."""
+        """Return the digest of the records so far."""
         return self._digest.hexdigest()
 
 
 def of_records(records: Iterable[BaseModel]) -> str:
-    """Hex digest of records in their order."""
+    """Return the hex digest of records in their order."""
     total = RecordsDigest()
     for record in records:
         total.add(record)
@@ -57,17 +57,17 @@ def of_records(records: Iterable[BaseModel]) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def of_folder(folder: Path, pattern: str = "*") -> str:
-    """Hex digest of the files of a folder that match ``pattern``: their names and bytes, sorted by name."""
+    """Return the hex digest of the files of a folder that match ``pattern``: names and bytes, sorted by name."""
     files = sorted(path for path in folder.rglob(pattern) if path.is_file())
     return of_value([[path.relative_to(folder).as_posix(), of_file(path)] for path in files])
 
 
 def of_weights(folder: Path) -> str:
-    """Hex digest of the weight files of a checkpoint or an adapter."""
+    """Return the hex digest of the weight files of a checkpoint or an adapter."""
     return of_folder(folder, "*.safetensors")

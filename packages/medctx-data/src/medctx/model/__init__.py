@@ -1,1 +1,1 @@
-"""What a model config states: sizes, training memory and rotary positions."""
+"""Sizes of a decoder, its training memory and rotary position overrides."""

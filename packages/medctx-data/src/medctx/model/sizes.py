@@ -1,4 +1,4 @@
-"""The sizes of a decoder, as its ``config.json`` names them: what memory and arithmetic follow from."""
+"""Sizes of a decoder from its ``config.json``, from which memory and FLOP are estimated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from pydantic import Field
 from medctx.schemas.records import Record
 
 
-class Size(Record):
-    """A decoder's sizes: ``parameters`` in all; widths in units, of the residual stream (``hidden``), of a layer's
-    queries and keys over all heads, and of its MLP (``intermediate``).
+class DecoderSize(Record):
+    """Sizes of a decoder.
+
+    Attributes:
+        parameters: Number of parameters.
+        hidden: Width of the residual stream.
+        layers: Number of layers.
+        intermediate: Width of an MLP.
+        vocabulary: Number of tokens.
+        queries: Width of a layer's queries over all heads.
+        keys: Width of a layer's keys over all heads.
     """
 
     parameters: int = Field(ge=1)
@@ -23,16 +31,16 @@ class Size(Record):
     keys: int = Field(ge=1)
 
 
-def of_config(config: Mapping[str, object]) -> Size | None:
-    """Sizes from a model's ``config.json``; nothing where it does not name them as most decoders do.
+def decoder_size(config: Mapping[str, object]) -> DecoderSize | None:
+    """Return the sizes in a model's ``config.json``, None where they have other names than in most decoders.
 
-    Parameters are those of a dense decoder with gated MLPs; norms and biases are left out.
+    Parameters are those of a dense decoder with gated MLPs, without norms and biases.
     """
     names = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
-    found = [config.get(name) for name in names]
-    if not all(isinstance(value, int) and value > 0 for value in found):
+    values = [config.get(name) for name in names]
+    if not all(isinstance(value, int) and value > 0 for value in values):
         return None
-    hidden, layers, intermediate, vocabulary = (int(str(value)) for value in found)
+    hidden, layers, intermediate, vocabulary = (int(str(value)) for value in values)
     heads, kv, head = (config.get(name) for name in ("num_attention_heads", "num_key_value_heads", "head_dim"))
     queries = keys = hidden
     if isinstance(heads, int) and heads:
@@ -40,7 +48,7 @@ def of_config(config: Mapping[str, object]) -> Size | None:
         queries, keys = heads * size, (kv if isinstance(kv, int) and kv else heads) * size
     embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings") else 2)
     a_layer = 2 * hidden * (queries + keys) + 3 * hidden * intermediate
-    return Size(
+    return DecoderSize(
         parameters=embeddings + layers * a_layer,
         hidden=hidden,
         layers=layers,

@@ -1,37 +1,40 @@
-"""What memory training takes, part by part, from a decoder's sizes and the method: said before anything is loaded.
+"""Estimated training memory by part, from a decoder's sizes and the method, before anything is loaded.
 
-Activations are those that autograd keeps of a transformers decoder (two norms computed in float32, fused attention that
-writes no matrix of scores down, a gated MLP), counted in the manner of Korthikanti et al. (arXiv 2205.05198). Every
-trained number is held in float32 with its gradient and Adam's two moments. One row is in the works at a time.
+Activations are those that autograd keeps of a transformers decoder (two norms computed in float32, fused attention
+without a matrix of scores, a gated MLP), counted as in Korthikanti et al. (arXiv 2205.05198). Every trained parameter
+is held in float32 with its gradient and Adam's two moments. One row is processed at a time.
 """
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from medctx.model.sizes import Size
+from medctx.model.sizes import DecoderSize
 from medctx.schemas.records import Record
 
 GIB = 2**30
 STATE_BYTES = 16
-"""Of a trained number: itself, its gradient and two moments, in float32."""
+"""Bytes per trained parameter: the parameter, its gradient and two moments, in float32."""
 NF4_BYTES = 0.52
-"""Of a number in 4 bits with doubly quantised scales (Dettmers et al., arXiv 2305.14314)."""
+"""Bytes per parameter in 4 bits with doubly quantised scales (Dettmers et al., arXiv 2305.14314)."""
 LOGIT_BYTES = 16
-"""Of a logit: as it is made and in float32, its logarithm, and the gradients of both."""
+"""Bytes per logit: the logit, its copy in float32, its logarithm, and the gradients of both."""
 PROCESS_BYTES = 13 * GIB // 20
-"""Python, torch and the libraries of training, in the memory of the host."""
+"""Host memory of Python, torch and the training libraries."""
 HOST_SLACK, GPU_SLACK = 1.0, 0.1
-"""What an allocator holds of pieces that were freed, as a share of activations and logits: the heap of a host as much
-again, torch's own on a GPU little.
-"""
+"""Freed memory that the allocator still holds, as a fraction of activations and logits."""
 _HALF, _FLOAT = 2, 4
 
 
 class Trained(Record):
-    """What is trained: so many ``parameters``. Of the ``modules`` (linear layers, over all layers of the model) whose
-    weights or adapters are: the widths they read (``inputs``) and write (``outputs``), summed, and the numbers in their
-    ``matrices``.
+    """What is trained.
+
+    Attributes:
+        parameters: Number of trained parameters.
+        modules: Number of linear layers whose weights or adapters are trained.
+        inputs: Sum of their input widths.
+        outputs: Sum of their output widths.
+        matrices: Number of weights in their matrices.
     """
 
     parameters: int = Field(ge=0)
@@ -42,11 +45,21 @@ class Trained(Record):
 
 
 class Training(Record):
-    """What is ``trained`` and how. ``rank`` 0: every parameter is. ``stored_bytes``: of a frozen number, unless the
-    matrices are ``quantised`` to 4 bits; ``autocast``: products are computed in bfloat16 whatever the weights are;
-    ``recomputed``: activations within a layer are computed again instead of kept; ``masked``: attention is given a mask
-    of the row by itself, as PyTorch's is. Rows have at most ``row_tokens`` tokens, of which at most ``loss_tokens``
-    carry loss; their logits are made ``loss_chunk`` at a time.
+    """What is trained, and how.
+
+    Attributes:
+        trained: The trained parameters.
+        rank: Rank of the adapters; 0: all parameters are trained.
+        stored_bytes: Bytes of a frozen parameter.
+        quantised: Whether frozen matrices are quantised to 4 bits.
+        dora: Whether the adapters are DoRA.
+        dropout: Whether the adapters have dropout.
+        autocast: Whether products are computed in bfloat16 whatever the type of the weights.
+        recomputed: Whether activations within a layer are recomputed instead of kept.
+        masked: Whether attention gets an explicit mask of the row, as PyTorch's needs one.
+        row_tokens: Longest row in tokens.
+        loss_tokens: Most tokens of a row that carry loss.
+        loss_chunk: Loss tokens whose logits are computed at a time.
     """
 
     trained: Trained
@@ -64,9 +77,15 @@ class Training(Record):
 
 
 class Memory(Record):
-    """Bytes of one process at its fullest: frozen ``weights``; ``trained`` numbers with all that goes with them;
-    ``activations`` of a row; ``logits`` of a chunk of its loss tokens; the allocator's ``slack``; the ``process``
-    itself.
+    """Peak memory of one process in bytes.
+
+    Attributes:
+        weights: Frozen weights.
+        trained: Trained parameters with gradients and optimizer state.
+        activations: Activations of a row.
+        logits: Logits of a chunk of loss tokens.
+        slack: Freed memory that the allocator holds.
+        process: The process itself.
     """
 
     weights: int
@@ -78,13 +97,17 @@ class Memory(Record):
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of all parts."""
         return self.weights + self.trained + self.activations + self.logits + self.slack + self.process
 
 
-def linear_layers(size: Size, rank: int, *, every: bool = True) -> Trained:
-    """What is trained by adapters of a rank on all linear layers of a decoder (``every``), or on queries and keys
-    alone; with rank 0 all linear layers themselves, and everything else.
+def linear_layers(size: DecoderSize, rank: int, *, every: bool = True) -> Trained:
+    """Return what adapters of a rank on a decoder's linear layers train.
+
+    Args:
+        size: Sizes of the decoder.
+        rank: Rank of the adapters; 0: all parameters of the model are trained.
+        every: Whether adapters are on all linear layers, or on queries and keys alone.
     """
     hidden, queries, keys, inner = size.hidden, size.queries, size.keys, size.intermediate
     shapes = [(hidden, queries), (hidden, keys)]
@@ -101,25 +124,25 @@ def linear_layers(size: Size, rank: int, *, every: bool = True) -> Trained:
 
 
 def _product(training: Training) -> int:
-    """Bytes of a number that a product of matrices writes."""
+    """Bytes of a number that a matrix product writes."""
     return _HALF if training.autocast or training.quantised else training.stored_bytes if training.rank else _FLOAT
 
 
-def _kept(size: Size, training: Training) -> float:
-    """Bytes that all layers keep of one token for the backward pass."""
+def _kept(size: DecoderSize, training: Training) -> float:
+    """Bytes that all layers keep per token for the backward pass."""
     full, trained = not training.rank, training.trained
     base = _product(training)
     copies = _HALF if training.autocast else _FLOAT
     norms = 2 * _FLOAT * size.hidden * (2 if full else 1)
-    attention = 4 * base * size.queries  # queries, keys and values as wide as they, and what comes out
+    attention = 4 * base * size.queries  # queries, keys, values and the result
     gates = 3 * base * size.intermediate
     kept = size.layers * (norms + attention + gates)
-    written = size.layers * _FLOAT * (2 * size.hidden + size.intermediate)  # by norms and gates, in one precision
+    written = size.layers * _FLOAT * (2 * size.hidden + size.intermediate)  # by norms and gates, all in one precision
     if full:
-        # Autocast makes a copy for each product; otherwise what norms and gates wrote is kept once.
+        # Autocast copies the input of each product; otherwise the output of norms and gates is kept once.
         read = trained.inputs - size.layers * size.queries if training.autocast else 0
         return kept + (_HALF * read or written)
-    # Each adapter reads a copy of its own, unless all is in one precision, and keeps what its first half wrote.
+    # Each adapter reads a copy of its own unless everything has one precision, and keeps its first half's output.
     read = copies * trained.inputs
     if base == copies == _FLOAT:
         read = min(read, written)
@@ -128,29 +151,29 @@ def _kept(size: Size, training: Training) -> float:
     return kept + (2 * base * trained.outputs if training.dora else 0)
 
 
-def activation_bytes(size: Size, training: Training) -> int:
-    """Bytes that autograd keeps of one row, copies of weights that autocast and DoRA make with them included."""
+def activation_bytes(size: DecoderSize, training: Training) -> int:
+    """Return the bytes that autograd keeps of one row, including copies of weights that autocast and DoRA make."""
     full, trained = not training.rank, training.trained
     stream = _FLOAT if full else training.stored_bytes
     product = _product(training)
     token = _kept(size, training)
     layers = size.layers
     if training.recomputed:
-        # Every layer keeps what it read; one at a time is computed again.
+        # Every layer keeps its input; one layer at a time is recomputed.
         token = size.layers * stream * size.hidden + token / size.layers
         layers = 1
     ends = _FLOAT * size.hidden * (2 if full else 1)
-    # PyTorch makes numbers of the mask's bits, for every layer anew.
+    # PyTorch converts the boolean mask to numbers, in every layer anew.
     masks = product * training.row_tokens**2 * layers if training.masked else 0
     copied = (_HALF * trained.parameters if training.autocast else 0) + (_HALF * trained.matrices * training.dora)
     return round(training.row_tokens * (token + ends) + masks + copied * layers / size.layers)
 
 
-def training_memory(size: Size, training: Training, *, gpu: bool = False) -> Memory:
-    """Memory of a process that trains, one row at a time: of the host, or of the GPU it trains on."""
+def training_memory(size: DecoderSize, training: Training, *, gpu: bool = False) -> Memory:
+    """Return the memory of a process that trains one row at a time: host memory, or with ``gpu`` that of its GPU."""
     weights = 0.0
     if training.rank and training.quantised:
-        # What is not a matrix of a layer is held in float32.
+        # Parameters outside of the layers' matrices are held in float32.
         matrices = linear_layers(size, 0).matrices
         weights = NF4_BYTES * matrices + _FLOAT * max(0, size.parameters - matrices)
     elif training.rank:

@@ -1,4 +1,4 @@
-"""What the machine at hand computes on, and whether it is quick in half precision; known without importing torch."""
+"""Whether this machine has an accelerator, and whether its processor is fast in bfloat16; without importing torch."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from functools import cache
 from pathlib import Path
 
 _CPU_FLAGS = Path("/proc/cpuinfo")
-_KNOWS_HALVES = frozenset({"avx512bw", "avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"})
+_BFLOAT16_FLAGS = frozenset({"avx512bw", "avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"})
 
 
-def on_cpu() -> bool:
-    """Whether this machine has no accelerator that torch or vLLM would use."""
+def has_no_accelerator() -> bool:
+    """Return whether this machine has no accelerator that torch or vLLM would use."""
     return not any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd"))
 
 
-def knows_halves(cpuinfo: str) -> bool:
-    """Whether a processor, by its ``/proc/cpuinfo``, computes in half precision other than by single conversions."""
-    named = [line.partition(":") for line in cpuinfo.splitlines()]
-    flags = {flag for name, _, flags in named if name.strip() in {"flags", "Features"} for flag in flags.split()}
-    return not flags or bool(flags & _KNOWS_HALVES)
+def supports_bfloat16(cpuinfo: str) -> bool:
+    """Return whether a processor, by its ``/proc/cpuinfo``, computes in bfloat16 instead of converting each number."""
+    fields = [line.partition(":") for line in cpuinfo.splitlines()]
+    flags = {flag for name, _, flags in fields if name.strip() in {"flags", "Features"} for flag in flags.split()}
+    return not flags or bool(flags & _BFLOAT16_FLAGS)
 
 
 @cache
-def slow_at_halves() -> bool:
-    """Whether bfloat16 is slower than float32 here: a processor that only converts it."""
+def bfloat16_is_slow() -> bool:
+    """Return whether bfloat16 is slower than float32 here: the processor only converts it."""
     try:
-        return on_cpu() and not knows_halves(_CPU_FLAGS.read_text(encoding="utf-8", errors="replace"))
+        return has_no_accelerator() and not supports_bfloat16(_CPU_FLAGS.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return False

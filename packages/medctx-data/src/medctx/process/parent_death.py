@@ -1,6 +1,7 @@
-"""Run a command that ends when the process that started it is gone, however it went (Linux; elsewhere: plainly).
+"""Run a command that ends when its parent process ends, for whatever reason (on Linux; elsewhere it just runs).
 
-``python tether.py COMMAND ARGUMENT...`` asks the kernel for a signal at the parent's death and becomes the command.
+``python parent_death.py COMMAND ARGUMENT...`` asks the kernel for a signal at the parent's death, then executes the
+command.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Let this process end when the one that started it is gone."""
+    """Terminate this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def main() -> None:
-    """Become the command given as arguments."""
+    """Execute the command given as arguments."""
     end_with_parent()
     os.execvp(sys.argv[1], sys.argv[1:])
 

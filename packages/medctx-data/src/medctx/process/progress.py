@@ -18,7 +18,7 @@ Advance = Callable[[float], None]
 
 
 def say(line: str) -> None:
-    """One line for a person, on stderr."""
+    """Print one line on stderr."""
     console.print(line, markup=False, soft_wrap=True)
 
 
@@ -50,7 +50,7 @@ def _plain(label: str, total: float, unit: str) -> Iterator[Advance]:
 
 @contextmanager
 def track(label: str, total: float, unit: str) -> Iterator[Advance]:
-    """Show ``label`` with its share of ``total`` units; call the yielded function with what was done."""
+    """Show the progress of ``total`` units; the yielded function is called with the number of units done."""
     if not sys.stderr.isatty():
         with _plain(label, total, unit) as advance:
             yield advance

@@ -1,4 +1,4 @@
-"""The records that cross package boundaries: frozen, strict, one noun each."""
+"""The records that cross package boundaries: frozen, and strict about unknown fields."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 Domain = Literal["general", "medical"]
 Role = Literal["system", "user", "assistant"]
 Axis = Literal["knowledge", "reading", "abstention", "faithfulness"]
-"""What an item measures: without a Book knowledge, with its evidence reading; with the evidence removed whether the
-model abstains, with the evidence altered whether it is faithful to the page."""
+"""What an item measures: knowledge without a Book, reading with its evidence, abstention with the evidence removed,
+faithfulness to the page with the evidence altered."""
 
 
 class Record(BaseModel):
-    """Base of every record: immutable, unknown fields refused."""
+    """Base of every record: immutable, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,8 +30,15 @@ class Turn(Record):
 class Dialogue(Record):
     """One training example.
 
-    ``facts`` names the facts the Dialogue teaches or shows (a disease id, a document id); training
-    and exam data are held apart by comparing these names.
+    Attributes:
+        id: Unique name.
+        domain: general or medical.
+        source: Label of its source.
+        turns: Its messages; the last one is an answer.
+        language: Language code.
+        licence: Its licence, ``""`` if none is stated.
+        facts: Names of the facts it teaches or shows (a disease id, a document id); training and exam data are kept
+            apart by comparing these names.
     """
 
     id: str
@@ -50,7 +57,7 @@ class Dialogue(Record):
 
 
 class Passage(Record):
-    """A piece of text that may hold evidence. ``facts`` as in Dialogue."""
+    """A piece of text that may hold evidence; ``facts`` as in Dialogue."""
 
     id: str
     text: str = Field(min_length=1)
@@ -65,11 +72,22 @@ def _sorted_letters(letters: tuple[str, ...]) -> tuple[str, ...]:
 class ExamItem(Record):
     """A question with options and gold letters.
 
-    ``evidence`` names the Passages that hold the answer, ``rivals`` those that come first among the
-    distractors of its Books, ``cluster`` the document or fact whose items share their fate in the
-    statistics, ``tags`` what reports group by. ``gold`` is a sorted tuple of letters: never an index,
-    never a default. ``multiple``: several options may be right, and the question is answered by a set of letters.
-    ``cannot`` is the letter of the option that says the question cannot be answered ("" where none does).
+    Attributes:
+        id: Name, unique within its exam.
+        exam: Name of the exam.
+        question: The question.
+        options: Texts by letter.
+        gold: Right letters, sorted; never an index and never a default.
+        evidence: Ids of the Passages that hold the answer.
+        rivals: Ids of the Passages that come first among the distractors of its Books.
+        cluster: Document or fact by which items are clustered in the statistics.
+        multiple: Whether several options may be right, so that a set of letters answers the question.
+        cannot: Letter of the option that says the question cannot be answered, ``""`` where there is none.
+        language: Language code.
+        source: Where it comes from.
+        licence: Its licence.
+        generated: Whether a program made it.
+        tags: Values by which reports group items.
     """
 
     id: str
@@ -102,10 +120,7 @@ class ExamItem(Record):
 
 
 class Book(Record):
-    """What is put before the question: the ids of its Passages in order and their text.
-
-    ``tokens`` is the length of ``text`` under the examined model's own tokenizer; the empty Book has none.
-    """
+    """The text before a question, made of Passages; ``tokens`` is its length by the examined model's tokenizer."""
 
     id: str
     text: str
@@ -114,7 +129,7 @@ class Book(Record):
 
 
 class Verdict(StrEnum):
-    """The one outcome of an item under a Condition; the seven add up to N."""
+    """The one outcome of an item under a Condition; the seven counts add up to N."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -126,16 +141,16 @@ class Verdict(StrEnum):
 
 
 Form = Literal["text", "prior", "letter", "generate", "choice"]
-"""How an item is put to a model: its options' texts as continuations of the question; the same without the question;
-its options listed and their letters as continuations; listed and answered freely; listed and held to a letter."""
+"""How an item is presented to a model: option texts as continuations of the question (text) or without it (prior);
+options listed, with their letters as continuations (letter), a free answer (generate) or a constrained one (choice)."""
 
 Mode = Literal["text", "text-raw", "text-prior", "letter", "generate", "choice"]
-"""How a Reply is scored. ``text``: log-likelihood of the option's text per token; ``text-raw``: its sum;
-``text-prior``: its sum less that under the prior prompt; the others by the form of their name."""
+"""How a Reply is scored. ``text``: mean log-likelihood of the option text per token; ``text-raw``: its sum;
+``text-prior``: its sum minus that under the prior prompt; the others by the form of the same name."""
 
 
 class AnswerScore(Record):
-    """How a model scored one possible answer, a set of letters: the natural-log likelihood summed over ``tokens``."""
+    """Score of one possible answer, a set of letters: natural-log likelihood summed over ``tokens`` tokens."""
 
     letters: tuple[str, ...]
     logprob: float
@@ -143,10 +158,20 @@ class AnswerScore(Record):
 
 
 class Reply(Record):
-    """What the model gave for one item in one form under one Condition and order of options, or why nothing.
+    """A model's reply to one item in one form under one Condition and option order, or the reason for having none.
 
-    ``letters`` in ``scores`` are the item's own, whatever was shown; ``text`` is the answer written, in which letters
-    are those shown; ``cut`` whether it was ended by the length allowed. ``order``: how far the options were turned.
+    Attributes:
+        key: Unique key of the request.
+        item: Id of the item.
+        condition: The Condition.
+        book: Id of the Book.
+        form: How the item was presented.
+        order: By how many places the options were rotated.
+        scores: Scores of the possible answers, by the item's own letters whatever was shown.
+        text: The generated answer, in which letters are those shown.
+        cut: Whether the answer ended at the allowed length.
+        problem: Why there is no usable reply, ``""`` if there is one.
+        detail: Details of the problem.
     """
 
     key: str
@@ -163,10 +188,7 @@ class Reply(Record):
 
 
 class Judged(Record):
-    """One Reply turned into exactly one Verdict, with what the statistics need beside it.
-
-    ``memory`` holds, where the evidence was altered, the letters that were right before.
-    """
+    """The Verdict on one Reply with what the statistics need; ``memory`` holds the right letters before altering."""
 
     item: str
     exam: str

@@ -1,1 +1,1 @@
-"""Tokenizers, Books and the tokens that continue a prompt."""
+"""Tokenizers, Books and the tokens of answers that continue a prompt."""

@@ -13,8 +13,8 @@ EMPTY = Book(id="none", text="", tokens=0)
 TokenCount = Callable[[str], int]
 
 
-def bind(passages: Sequence[Passage], count: TokenCount) -> Book:
-    """The Passages in this order as a Book; its id is the digest of its text."""
+def make_book(passages: Sequence[Passage], count: TokenCount) -> Book:
+    """Join Passages in this order into a Book; its id is the digest of its text."""
     text = SEPARATOR.join(passage.text for passage in passages)
     return Book(
         id=digest.of_text(text)[: digest.SHORT],
@@ -24,13 +24,15 @@ def bind(passages: Sequence[Passage], count: TokenCount) -> Book:
     )
 
 
-def place(
+def place_evidence(
     evidence: Sequence[tuple[float, Passage]], distractors: Sequence[Passage], sizes: Sequence[int]
 ) -> list[Passage]:
-    """Put each evidence Passage where its depth says: the share of the distractors' tokens that comes before it.
+    """Place each evidence Passage at its depth: the fraction of the distractors' tokens that comes before it.
 
-    ``evidence``: (depth in [0, 1], Passage) pairs; ``sizes``: tokens of each distractor. Evidence of equal place
-    stays in the order given.
+    Args:
+        evidence: Pairs of depth in [0, 1] and Passage; Passages of equal place keep the order given.
+        distractors: Passages in their order.
+        sizes: Tokens of each distractor.
     """
     total = sum(sizes)
     placed: list[Passage] = []
@@ -45,11 +47,11 @@ def place(
 
 
 REFILLS = 8
-"""How often what joining left free is filled: every time counts the whole Book."""
+"""Attempts to fill the tokens left free after joining; each one counts the whole Book."""
 
 
 def _least_loss(sizes: Sequence[int], over: int) -> int:
-    """The place of the smallest size that makes up for ``over``, of equal ones the last; the largest if none does."""
+    """The place of the smallest size of at least ``over``, of equal ones the last; else that of the largest."""
     enough = [(size, -place) for place, size in enumerate(sizes) if size >= over]
     _, place = min(enough) if enough else max((size, -place) for place, size in enumerate(sizes))
     return -place
@@ -61,17 +63,23 @@ def _best_fit(sizes: Sequence[int], unused: Sequence[int], room: int) -> int | N
     return -max(fitting)[1] if fitting else None
 
 
-def assemble(
+def assemble_book(
     evidence: Sequence[tuple[float, Passage]], distractors: Sequence[Passage], limit: int, count: TokenCount
 ) -> Book | None:
-    """The longest Book of whole Passages within ``limit`` tokens, distractors taken in the order given.
+    """Assemble the longest Book of whole Passages within ``limit`` tokens.
 
-    A distractor that is too long for what is left is passed over for a later one, so Books end close to their
-    limit. Returns nothing when the evidence alone is longer than ``limit``: Passages are never cut.
+    Args:
+        evidence: Pairs of depth in [0, 1] and Passage, all of which must be in the Book.
+        distractors: Passages to fill up with, taken in the order given; one that is too long for the rest is skipped.
+        limit: Longest Book in tokens.
+        count: Number of tokens of a text.
+
+    Returns:
+        The Book, or None if the evidence alone is longer than ``limit``: Passages are never cut.
     """
     gap = count(SEPARATOR)
     used = sum(count(passage.text) + gap for _, passage in evidence) - gap
-    if bind([passage for _, passage in evidence], count).tokens > limit:
+    if make_book([passage for _, passage in evidence], count).tokens > limit:
         return None
     sizes = [count(passage.text) + gap for passage in distractors]
     chosen: list[int] = []
@@ -82,10 +90,10 @@ def assemble(
 
     def joined() -> Book:
         texts = [distractors[number] for number in chosen]
-        return bind(place(evidence, texts, [sizes[number] for number in chosen]), count)
+        return make_book(place_evidence(evidence, texts, [sizes[number] for number in chosen]), count)
 
-    # Joined Passages can take a few tokens more than the parts did. A long Book takes a second to count, so what is
-    # over is dropped at once, and what that leaves free is filled in few steps.
+    # Joined Passages can have a few tokens more than their parts. Counting a long Book takes a second, so all excess is
+    # dropped at once, and the tokens that this leaves free are filled in few steps.
     book = joined()
     while book.tokens > limit:
         over = book.tokens - limit

@@ -1,4 +1,4 @@
-"""How a question with possible answers becomes token ids: one rule for every program that scores answers' texts."""
+"""Token ids of a question and its possible answers: one rule for all code that scores the texts of answers."""
 
 from __future__ import annotations
 
@@ -11,40 +11,47 @@ from medctx.schemas.records import Book
 
 
 class Encoder(Protocol):
-    """What is needed of a tokenizer."""
+    """The part of a tokenizer that is needed."""
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        """Token ids of a text."""
+        """Return the token ids of a text."""
         ...
 
 
-def message(book: Book, question: str) -> str:
-    """The user message: the Book, then the question."""
+def user_message(book: Book, question: str) -> str:
+    """Return the user message: the Book, then the question."""
     return f"{book.text}\n\n{question}" if book.text else question
 
 
-def common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Leading tokens that two sequences share."""
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return the number of leading tokens that two sequences share."""
     different = compress(count(), map(ne, first, second))
     return next(different, min(len(first), len(second)))
 
 
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """Leading tokens that all prompts have in common: the Book and what the template puts before it."""
-    return min((common(prompts[0], other) for other in prompts), default=0)
+    """Return the number of leading tokens that all prompts share: the Book and what the template puts before it."""
+    return min((common_prefix(prompts[0], other) for other in prompts), default=0)
 
 
-def continued(
+def continuation_tokens(
     tokenizer: Encoder, rendered: str, texts: Sequence[str], ending: str = ""
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
-    """Token ids of a rendered prompt, and of each answer as it continues it, up to the first token of ``ending``.
+    """Return the token ids of a rendered prompt and of each answer that continues it.
 
-    Where an answer's first characters merge with the prompt's last ones into another token, the prompt ends before
-    that token for all answers, so that all are scored from the same place.
+    Args:
+        tokenizer: The tokenizer.
+        rendered: The prompt.
+        texts: The answers.
+        ending: Text after an answer, of which the first token is scored too.
+
+    Returns:
+        The prompt's token ids, and those of each answer. If an answer's first characters merge with the prompt's last
+        ones into one token, the prompt ends before that token for all answers: all are scored from the same place.
     """
     prompt = tokenizer.encode(rendered, add_special_tokens=False)
     spare = max(0, len(tokenizer.encode(ending, add_special_tokens=False)) - 1) if ending else 0
     wholes = [tokenizer.encode(rendered + text + ending, add_special_tokens=False) for text in texts]
     wholes = [whole[: len(whole) - spare] for whole in wholes]
-    shared = min([len(prompt), *(common(prompt, whole) for whole in wholes)])
+    shared = min([len(prompt), *(common_prefix(prompt, whole) for whole in wholes)])
     return tuple(prompt[:shared]), tuple(tuple(whole[shared:]) for whole in wholes)

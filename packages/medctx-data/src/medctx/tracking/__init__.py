@@ -1,1 +1,1 @@
-"""MLflow runs and models."""
+"""MLflow: runs, logged adapters, and the process that closes abandoned runs."""

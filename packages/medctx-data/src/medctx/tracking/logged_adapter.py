@@ -1,6 +1,6 @@
-"""An adapter as an MLflow LoggedModel: its weights, what it was made of and how it is asked; never its base's weights.
+"""An adapter as an MLflow LoggedModel: its weights, origin and signature, without the weights of its base.
 
-The step that makes an adapter logs it; who registers it finds it by the digest of its weights.
+The step that makes an adapter logs it; the registry finds it by the digest of its weights.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
 SERVED = Path(__file__).parent / "served_model.py"
 REQUIREMENTS = ("torch", "transformers", "peft")
-"""What a logged adapter needs where it is served, beside MLflow."""
+"""Packages that serving a logged adapter needs besides MLflow."""
 DIGEST_TAG = "medctx.adapter_digest"
 QUESTION, ANSWER = "What is a typical finding in Marfan syndrome?", "Tall stature."
-"""What the signature is made from: a list of questions in, a list of answers out."""
+"""Example of the signature: a list of questions in, a list of answers out."""
 _UNNAMED = re.compile(r"[^\w-]+")
 
 
 class AdapterCard(Record):
-    """What a logged adapter says of itself: the name and digest of its base, the digest of its own weights and that of
-    the Dialogues it was trained on ("" where it was made without any).
+    """Metadata of a logged adapter.
+
+    Attributes:
+        base: Name of its base model.
+        base_digest: Digest of the base model.
+        adapter_digest: Digest of the adapter's weights.
+        mix_digest: Digest of the Dialogues it was trained on, ``""`` if there were none.
     """
 
     base: str
@@ -36,13 +41,10 @@ class AdapterCard(Record):
 
 
 def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object]) -> str:
-    """Log the adapter in ``folder`` under the active run; returns the model's id.
-
-    One that the run has logged already is not logged again.
-    """
-    found = find(mlflow, mlflow.active_run().info.run_id, card.adapter_digest)
-    if found:
-        return found
+    """Log the adapter in ``folder`` under the active run, unless the run has logged it before; return its model id."""
+    known = find(mlflow, mlflow.active_run().info.run_id, card.adapter_digest)
+    if known:
+        return known
     info = mlflow.pyfunc.log_model(
         name=_UNNAMED.sub("-", name),
         python_model=str(SERVED),
@@ -57,7 +59,7 @@ def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: 
 
 
 def find(mlflow: ModuleType, run_id: str, adapter_digest: str) -> str:
-    """The id of the model with these weights that a run has logged, "" where there is none."""
+    """Return the id of the model with these weights that a run has logged, ``""`` if there is none."""
     if not run_id:
         return ""
     client = mlflow.MlflowClient()

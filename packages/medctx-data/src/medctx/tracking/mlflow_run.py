@@ -1,6 +1,6 @@
-"""MLflow as the connecting layer: join the run one is started under, or start one; files come first.
+"""MLflow runs: join the run that a command is started under, or start one.
 
-Everything here does nothing when MLflow is not installed, so that the light packages work without it.
+Without MLflow everything here does nothing, so that the light packages work without it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from medctx.io.jsonl import write_text
 from medctx.tracking import logged_adapter
 from medctx.tracking.logged_adapter import AdapterCard
-from medctx.tracking.run_reaper import OWNER_TAG, watched
+from medctx.tracking.run_reaper import OWNER_TAG, watch_run
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "sqlite:///mlflow.db"
 MAX_PARAM_CHARS = 500
 CONTINUED_TAG = "medctx.continued_in"
-"""On a run that was made for a start which went on with an earlier run: the id of that one."""
+"""Tag on a run that was superseded by resuming an earlier one. Value: the resumed run's ID."""
 
 
 def available() -> bool:
-    """Whether MLflow is installed and not switched off by ``MEDCTX_TRACKING=off``."""
+    """Return whether MLflow is installed and not switched off by ``MEDCTX_TRACKING=off``."""
     return os.environ.get("MEDCTX_TRACKING", "on") != "off" and find_spec("mlflow") is not None
 
 
 def client() -> ModuleType:
-    """The mlflow module, pointed at ``MLFLOW_TRACKING_URI`` or at a sqlite file in the working directory."""
+    """Import mlflow, with ``MLFLOW_TRACKING_URI`` or else a sqlite file in the working directory as its store."""
     os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_STORE)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -44,7 +44,7 @@ def client() -> ModuleType:
 
 
 class Run:
-    """One MLflow run, or nothing where MLflow is absent. All names are prefixed with the step's."""
+    """One MLflow run; without MLflow its methods do nothing. All names get the step's prefix."""
 
     def __init__(self, mlflow: ModuleType | None, prefix: str) -> None:
         self._mlflow = mlflow
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The run's id, empty without MLflow."""
+        """ID of the run, ``""`` without MLflow."""
         run = self._mlflow.active_run() if self._mlflow else None
         return str(run.info.run_id) if run else ""
 
@@ -61,8 +61,8 @@ class Run:
         if not self._mlflow:
             return
         known = self._mlflow.get_run(self.id).data.params
-        requested = {f"{self._prefix}.{key}": str(value)[:MAX_PARAM_CHARS] for key, value in values.items()}
-        self._mlflow.log_params({key: value for key, value in requested.items() if key not in known})
+        prefixed = {f"{self._prefix}.{key}": str(value)[:MAX_PARAM_CHARS] for key, value in values.items()}
+        self._mlflow.log_params({key: value for key, value in prefixed.items() if key not in known})
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics as ``prefix.key``."""
@@ -70,11 +70,11 @@ class Run:
             self._mlflow.log_metrics({f"{self._prefix}.{key}": value for key, value in values.items()}, step=step)
 
     def last_step(self, key: str) -> int:
-        """The last step at which a metric was logged, -1 where it never was."""
+        """Return the last step at which a metric was logged, -1 if it never was."""
         if not self._mlflow:
             return -1
         logged = self._mlflow.MlflowClient().get_metric_history(self.id, f"{self._prefix}.{key}")
-        return max((int(one.step) for one in logged), default=-1)
+        return max((int(metric.step) for metric in logged), default=-1)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags as ``medctx.key``."""
@@ -98,17 +98,17 @@ class Run:
         params: Mapping[str, object],
         metrics: Mapping[str, float] | None = None,
     ) -> str:
-        """Log an adapter as a model of the run, ``metrics`` (``prefix.key``) tied to it; returns its id, or "".
+        """Log an adapter as a model of the run with ``metrics`` (``prefix.key``) tied to it; return its id or ``""``.
 
-        MLflow gives such metrics to the run as well: they must not be the names of a curve. See
+        MLflow also logs such metrics to the run: their names must not be those of a curve. See
         :mod:`medctx.tracking.logged_adapter`.
         """
         if not self._mlflow:
             return ""
         model_id = logged_adapter.log(self._mlflow, name, folder, card, params)
-        own = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
-        if own:
-            self._mlflow.log_metrics(own, model_id=model_id)
+        tied = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
+        if tied:
+            self._mlflow.log_metrics(tied, model_id=model_id)
         return model_id
 
     def dataset(self, path: Path, name: str, digest: str, context: str) -> None:
@@ -119,7 +119,7 @@ class Run:
         from mlflow.data.meta_dataset import MetaDataset
 
         with warnings.catch_warnings():
-            # MLflow registers its local source several times and warns that it has to choose.
+            # MLflow registers its local source several times and warns about the choice.
             warnings.simplefilter("ignore", UserWarning)
             source = resolve_dataset_source(str(path.resolve()))
         logged = MetaDataset(source, name=name, digest=digest[:36])  # type: ignore[abstract]
@@ -127,35 +127,35 @@ class Run:
 
 
 _run_ids: list[str] = []
-"""Of the runs this process logged into."""
+"""IDs of the runs this process logged into."""
 
 
 def last_run_id() -> str:
-    """The ID of the run this process logged into last, "" where it logged into none."""
+    """Return the ID of the run this process logged into last, ``""`` if it logged into none."""
     return _run_ids[-1] if _run_ids else ""
 
 
-def _known(mlflow: ModuleType, keep: Path | None) -> str:
-    """The run whose id a file keeps, if the store still has it."""
-    if keep is None or not keep.is_file():
+def _kept_run(mlflow: ModuleType, run_file: Path | None) -> str:
+    """The run whose ID a file holds, if the store still has it."""
+    if run_file is None or not run_file.is_file():
         return ""
-    found = keep.read_text().strip()
+    run_id = run_file.read_text().strip()
     try:
-        stage = mlflow.get_run(found).info.lifecycle_stage
+        stage = mlflow.get_run(run_id).info.lifecycle_stage
     except mlflow.exceptions.MlflowException:
         return ""
-    return found if stage == "active" else ""
+    return run_id if stage == "active" else ""
 
 
-def _start(mlflow: ModuleType, name: str, experiment: str, told: str, kept: str, *, measured: bool | None) -> str:
-    """Join the run told or kept, else start one; returns its id. A run within a run is its child."""
+def _start(mlflow: ModuleType, name: str, experiment: str, inherited: str, kept: str, *, measured: bool | None) -> str:
+    """Join the inherited or kept run, else start one; return its ID. A run within a run is its child."""
     active = mlflow.active_run()
-    joined = told or kept
+    joined = inherited or kept
     if joined and not active:
         # MLflow refuses a run of another experiment than the one this process used before, and forgets the variable.
         mlflow.set_experiment(experiment_id=mlflow.get_run(joined).info.experiment_id)
-        if told:
-            os.environ["MLFLOW_RUN_ID"] = told
+        if inherited:
+            os.environ["MLFLOW_RUN_ID"] = inherited
         return str(mlflow.start_run(run_id=joined, log_system_metrics=measured).info.run_id)
     if not active and not os.environ.get("MLFLOW_EXPERIMENT_ID"):
         mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", experiment))
@@ -169,35 +169,40 @@ def run(
     name: str,
     *,
     experiment: str = "medctx",
-    keep: Path | None = None,
-    kept_first: bool = False,
+    run_file: Path | None = None,
+    prefer_file: bool = False,
     system_metrics: bool = False,
 ) -> Iterator[Run]:
-    """Join the run named by ``MLFLOW_RUN_ID``, or the one whose id the file ``keep`` holds, or start one.
+    """Join the run named by ``MLFLOW_RUN_ID``, or the one whose ID ``run_file`` holds, or start one.
 
-    ``keep`` is written with the run's id, so that the next start goes on with the same run. ``kept_first``: a kept
-    run comes before ``MLFLOW_RUN_ID``, whose run is only told where the other is (``mlflow run`` makes a new run for
-    every start of a study). ``system_metrics``: MLflow samples processor, memory and GPUs where psutil is installed,
-    unless ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`` says otherwise.
+    Args:
+        prefix: Prefix of all parameters and metrics, the name of the step.
+        name: Name of a new run.
+        experiment: Experiment of a new run, unless the environment names one.
+        run_file: File that keeps the run's ID, so that the next call continues the same run.
+        prefer_file: Whether the run of ``run_file`` precedes ``MLFLOW_RUN_ID``, whose run then only gets a tag that
+            names the other (``mlflow run`` makes a new run for every start of a study).
+        system_metrics: Whether MLflow samples processor, memory and GPUs, if psutil is installed and
+            ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`` does not decide it.
 
-    A run that ends by an error is marked FAILED, one that is interrupted KILLED; one whose process is gone is marked
-    FAILED by its watcher. None is left RUNNING.
+    A run that ends by an error is marked FAILED, an interrupted one KILLED. If the process itself is killed, another
+    process marks the run FAILED: none is left RUNNING.
     """
     if not available():
         yield Run(None, prefix)
         return
     mlflow = client()
-    told, kept = os.environ.get("MLFLOW_RUN_ID", ""), _known(mlflow, keep)
-    if told and kept and told != kept and kept_first:
-        mlflow.MlflowClient().set_tag(told, CONTINUED_TAG, kept)
-        told = ""
-    run_id = _start(mlflow, name, experiment, told, kept, measured=_measured(requested=system_metrics))
+    inherited, kept = os.environ.get("MLFLOW_RUN_ID", ""), _kept_run(mlflow, run_file)
+    if inherited and kept and inherited != kept and prefer_file:
+        mlflow.MlflowClient().set_tag(inherited, CONTINUED_TAG, kept)
+        inherited = ""
+    run_id = _start(mlflow, name, experiment, inherited, kept, measured=_measured(requested=system_metrics))
     _run_ids.append(run_id)
     owner = uuid.uuid4().hex
     mlflow.set_tag(OWNER_TAG, owner)
-    if keep is not None:
-        write_text(keep, run_id + "\n")
-    with watched(run_id, owner, mlflow.get_tracking_uri()):
+    if run_file is not None:
+        write_text(run_file, run_id + "\n")
+    with watch_run(run_id, owner, mlflow.get_tracking_uri()):
         status = "FAILED"
         try:
             yield Run(mlflow, prefix)
@@ -210,6 +215,6 @@ def run(
 
 
 def _measured(*, requested: bool) -> bool | None:
-    """Whether MLflow is told to sample the system; nothing leaves it to MLflow's own switch."""
+    """Whether MLflow samples the system; None leaves it to MLflow's own switch."""
     switch = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
     return True if requested and switch is None and find_spec("psutil") is not None else None

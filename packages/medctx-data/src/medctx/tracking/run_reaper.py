@@ -1,7 +1,7 @@
-"""Marks an MLflow run FAILED when the process that was writing it is gone: killed, out of memory, its shell closed.
+"""Marks an MLflow run FAILED when the process that was writing it has ended: killed, out of memory, its shell closed.
 
-Run as a program of its own, ``python -P watcher.py RUN_ID OWNER PARENT``, with a pipe from the parent as its input. It
-sleeps in the kernel until the parent says goodbye on the pipe or ends, and imports MLflow only to mark a run.
+This module runs as a program of its own, ``python -P run_reaper.py RUN_ID OWNER PARENT``, with a pipe from the parent
+as its input. It waits until the parent writes to the pipe or ends, and imports MLflow only to mark a run.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from contextlib import contextmanager, suppress
 
 OWNER_TAG = "medctx.owner"
 ENDED_TAG = "medctx.ended"
-GONE = "its process was gone without a word: killed, or out of memory"
+GONE = "its process ended without closing the run: killed, or out of memory"
 _GOODBYE = b"."
 _TRIES, _PAUSE_S = 6, 2.0
 
 
 def _left_silently(parent: int) -> bool:
-    """Wait for the parent's goodbye or its end; True where it ended without one."""
+    """Wait for the parent's last message or its end; return True if it ended without one."""
     poll = select.poll()
     poll.register(0, select.POLLIN)
-    with suppress(AttributeError, OSError):  # where the system has no such thing, the pipe's end has to do
-        # A child forked by the parent keeps the pipe open after it; the parent's own end is what counts.
+    with suppress(AttributeError, OSError):  # without pidfd, the end of the pipe has to suffice
+        # A child forked by the parent keeps the pipe open after the parent ends.
         poll.register(os.pidfd_open(parent), select.POLLIN)
     if os.getppid() == parent:
         poll.poll()
@@ -38,7 +38,7 @@ def _left_silently(parent: int) -> bool:
 
 
 def _mark(run_id: str, owner: str) -> None:
-    """Mark the run FAILED unless it ended properly or another process has gone on with it."""
+    """Mark the run FAILED unless it ended properly or another process has resumed it."""
     from mlflow import MlflowClient
 
     client = MlflowClient()
@@ -49,27 +49,27 @@ def _mark(run_id: str, owner: str) -> None:
 
 
 def main() -> None:
-    """Watch one run; the store may be busy or away for some seconds."""
+    """Watch one run; marking is retried, since the store may be unavailable for some seconds."""
     run_id, owner, parent = sys.argv[1:]
     if not _left_silently(int(parent)):
         return
     for attempt in range(_TRIES):
         try:
             _mark(run_id, owner)
-        except Exception:  # whatever a store raises; there is nobody to tell
+        except Exception:  # any error of the store; there is no one to report it to
             time.sleep(_PAUSE_S * 2**attempt)
         else:
             return
 
 
 @contextmanager
-def watched(run_id: str, owner: str, store: str) -> Iterator[None]:
-    """Have a run of the store at the URI ``store`` watched as long as the block lasts; costs one sleeping process.
+def watch_run(run_id: str, owner: str, store: str) -> Iterator[None]:
+    """Watch a run of the store at the URI ``store`` during the block, by one sleeping process.
 
-    ``owner`` is the value of the run's :data:`OWNER_TAG` by which the watcher knows that nobody went on with it.
+    ``owner`` is the value of the run's :data:`OWNER_TAG`: if it has changed, another process has resumed the run.
     """
-    # In a session of its own, so that what is sent to the parent's group (Ctrl-C, a closed terminal) leaves it alive;
-    # away from the parent's streams, so that nobody who reads those waits for it.
+    # In a session of its own, so that signals to the parent's group (Ctrl-C, a closed terminal) do not end it; without
+    # the parent's streams, so that readers of those do not wait for it.
     watcher = subprocess.Popen(
         [sys.executable, "-P", __file__, run_id, owner, str(os.getpid())],
         stdin=subprocess.PIPE,

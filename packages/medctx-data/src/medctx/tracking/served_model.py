@@ -1,6 +1,6 @@
-"""How MLflow serves a registered adapter: its base is prepared by name, the adapter put on it, questions answered.
+"""The MLflow model of a registered adapter: loads its base by name, applies the adapter and answers questions.
 
-This file travels with the model as its code; it imports nothing of medctx.
+This file is logged as the model's code and imports nothing of medctx.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ MOST_NEW_TOKENS = 64
 
 
 class Adapter(PythonModel):
-    """Answers each question greedily with the adapted model, loaded at the first question."""
+    """Answers each question greedily with the adapted model, which is loaded at the first question."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Remember where the adapter lies and which base it belongs to."""
+        """Remember the folder of the adapter."""
         self._folder = context.artifacts["adapter"]
         self._loaded: tuple[Any, Any] | None = None
 
@@ -35,7 +35,7 @@ class Adapter(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: list[str], params: dict[str, Any] | None = None
     ) -> list[str]:
-        """One answer per question."""
+        """Return one answer per question."""
         if self._loaded is None:
             self._loaded = self._load()
         tokenizer, model = self._loaded

@@ -20,7 +20,7 @@ from itertools import islice
 from random import Random
 
 from medctx.schemas.records import Book, Dialogue, Turn
-from medctx.text.book import TokenCount, assemble, bind
+from medctx.text.book import TokenCount, assemble_book, make_book
 from medctx_data.long_context.config import WrapConfig
 from medctx_data.long_context.passages import Leaf, distractors_for, exchanges, from_file, leaves
 from medctx_data.long_context.wording import Kind, kind_of, named, quoted, refusal, words_of
@@ -120,11 +120,11 @@ def _wrapped(
     """Wrap a Dialogue; None where its evidence is too long or no distractor is available."""
     config, rng = schedule.config, schedule.rng
     evidence = leaves(dialogue, config.style)
-    if not evidence or bind([leaf.passage for leaf in evidence], count).tokens > config.tokens:
+    if not evidence or make_book([leaf.passage for leaf in evidence], count).tokens > config.tokens:
         return None
     offered = _offered(distractors_for(dialogue, evidence, _shuffled(pool, rng)), config.tokens, count)
     placed = [(schedule.next_depth(), leaf.passage) for leaf in evidence] if kind != "none" else []
-    book = assemble(placed, [leaf.passage for leaf in offered], config.tokens, count)
+    book = assemble_book(placed, [leaf.passage for leaf in offered], config.tokens, count)
     if book is None or not book.passages:
         return None
     used = [leaf for leaf in offered if leaf.passage.id in book.passages]

@@ -73,16 +73,16 @@ def _card(split: HubSplit) -> _Card:
         try:
             info = huggingface_hub.HfApi().dataset_info(split.dataset, revision=split.revision)
         except Exception as error:
-            raise download.hub_trouble(split.place, error) from None
+            raise download.hub_error(split.place, error) from None
         stated = (info.card_data.get("license") if info.card_data else None) or ()
         return _Card(info.sha or "", ", ".join([stated] if isinstance(stated, str) else map(str, stated)))
 
-    return download.patiently(split.place, request)
+    return download.with_retries(split.place, request)
 
 
 def _explained(split: HubSplit, error: Exception) -> Exception:
     """The error that an exception of the library stands for."""
-    known = download.hub_trouble(split.place, error)
+    known = download.hub_error(split.place, error)
     if known is not error or not isinstance(error, ValueError | RuntimeError | LookupError):
         return known
     why = str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__

@@ -14,4 +14,4 @@ Precision = Literal["auto", "stored", "float32"]
 
 def in_float32(precision: Precision) -> bool:
     """Whether a model is computed in float32 here."""
-    return precision == "float32" or (precision == "auto" and processor.slow_at_halves())
+    return precision == "float32" or (precision == "auto" and processor.bfloat16_is_slow())

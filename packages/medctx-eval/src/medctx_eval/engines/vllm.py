@@ -21,7 +21,7 @@ from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.model import rope as positions
 from medctx.process import parent_death as tether
-from medctx.process.cpu import on_cpu
+from medctx.process.cpu import has_no_accelerator
 from medctx.process.progress import say, track
 
 BASE = "base"
@@ -90,7 +90,7 @@ def _environment(config: VllmConfig) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_DO_NOT_TRACK": "1",
     }
-    if on_cpu():
+    if has_no_accelerator():
         cores = sorted(os.sched_getaffinity(0))
         # By default vLLM leaves one core idle; the exam's own client needs next to nothing.
         environment.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
@@ -113,13 +113,13 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
     ]
     if config.max_model_len:
         command += ["--max-model-len", str(config.max_model_len)]
-    if not (config.compile if config.compile is not None else not on_cpu()):
+    if not (config.compile if config.compile is not None else not has_no_accelerator()):
         command.append("--enforce-eager")
     if float32:
         command += ["--dtype", "float32"]
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
-    if not on_cpu():
+    if not has_no_accelerator():
         command += ["--gpu-memory-utilization", str(config.gpu_memory)]
     return [*command, *config.extra_args]
 

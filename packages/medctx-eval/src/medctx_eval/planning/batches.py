@@ -12,7 +12,7 @@ from random import Random
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Axis, Book, ExamItem, Passage, Record
-from medctx.text.book import EMPTY, TokenCount, assemble, bind
+from medctx.text.book import EMPTY, TokenCount, assemble_book, make_book
 from medctx_eval.exams.condition import Condition
 from medctx_eval.exams.exam import Exam
 from medctx_eval.planning.groups import Group, chunks, groups_of, passages
@@ -53,7 +53,7 @@ def _closed(items: Sequence[ExamItem], condition: Condition) -> Iterator[BookBat
 
 def _alone(groups: Sequence[Group], condition: Condition, count: TokenCount) -> Iterator[BookBatch]:
     for group in groups:
-        yield BookBatch(book=bind(group.evidence, count), planned_items=_seats(group, condition))
+        yield BookBatch(book=make_book(group.evidence, count), planned_items=_seats(group, condition))
 
 
 def _distractors(exam: Exam, groups: Sequence[Group], seed: int) -> list[Passage]:
@@ -83,9 +83,9 @@ def _as_long(
                 f"The exam {exam.card.name} has no Passage but the evidence of {group.items[0].id!r}, so nothing can "
                 f"stand in its place under {condition.name}; leave that condition out."
             )
-        book = assemble([], others, bind(group.evidence, count).tokens, count)
+        book = assemble_book([], others, make_book(group.evidence, count).tokens, count)
         if book is None or not book.passages:
-            book = bind(others[:1], count)
+            book = make_book(others[:1], count)
         yield BookBatch(book=book, planned_items=_seats(group, condition))
 
 
@@ -96,7 +96,7 @@ def _open_book(
     assert condition.tokens is not None
     pairs = list(zip(groups, depths, strict=False))
     evidence = [(depth, passage) for group, depth in pairs if group.shown for passage in group.evidence]
-    book = assemble(evidence, _distractors(exam, groups, seed), condition.tokens, count)
+    book = assemble_book(evidence, _distractors(exam, groups, seed), condition.tokens, count)
     planned_items = [
         planned_item
         for group, depth in pairs

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Book, ExamItem
-from medctx.text.continuation import continued, message
+from medctx.text.continuation import continuation_tokens, user_message
 from medctx_eval.planning.option_order import Shown, show
 from medctx_eval.prompting import wording
 
@@ -94,9 +94,9 @@ def _ending(tokenizer: Tokenizer) -> str:
 def ask(tokenizer: Tokenizer, rendered: str, texts: Sequence[str], ending: str = "") -> LikelihoodRequest:
     """Token ids of a rendered prompt and of each answer as it continues it, up to the first token of ``ending``.
 
-    See :func:`medctx.text.continuation.continued`.
+    See :func:`medctx.text.continuation.continuation_tokens`.
     """
-    return LikelihoodRequest(*continued(tokenizer, rendered, texts, ending))
+    return LikelihoodRequest(*continuation_tokens(tokenizer, rendered, texts, ending))
 
 
 def _ask_answers(tokenizer: Tokenizer, content: str, item: ExamItem, joined: Sequence[str]) -> LikelihoodRequest:
@@ -112,7 +112,7 @@ def _texts(item: ExamItem) -> list[str]:
 
 def text_request(tokenizer: Tokenizer, book: Book, item: ExamItem) -> LikelihoodRequest:
     """Ask the question alone; the continuations are the texts of :func:`answers`."""
-    return _ask_answers(tokenizer, message(book, item.question), item, _texts(item))
+    return _ask_answers(tokenizer, user_message(book, item.question), item, _texts(item))
 
 
 def prior_ask(tokenizer: Tokenizer, item: ExamItem) -> LikelihoodRequest:
@@ -131,7 +131,7 @@ def _letters(item: ExamItem, shown: Shown) -> list[str]:
 def letter_ask(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int = 0) -> LikelihoodRequest:
     """Ask with the options listed in an order; the continuations are the letters shown for :func:`answers`."""
     shown = show(item, order)
-    content = message(book, wording.listed(item, shown.options))
+    content = user_message(book, wording.listed(item, shown.options))
     return _ask_answers(tokenizer, content, item, _letters(item, shown))
 
 
@@ -140,7 +140,7 @@ def writing(
 ) -> GenerationRequest:
     """Ask with the options listed in an order and let the model write; ``held`` to the letters of an answer."""
     shown = show(item, order)
-    content = message(book, wording.listed(item, shown.options))
+    content = user_message(book, wording.listed(item, shown.options))
     prompt = tuple(tokenizer.encode(_rendered(tokenizer, content), add_special_tokens=False))
     if not held:
         return GenerationRequest(prompt, content, limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from medctx.process.cpu import on_cpu
+from medctx.process.cpu import has_no_accelerator
 from medctx.schemas.records import Record
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.likelihood import wanted_tokens
@@ -49,7 +49,7 @@ class Estimate(Record):
 
 def adapters_as(items: int) -> Literal["hot", "merged"]:
     """How to serve an adapter for so many items: on a CPU merged weights win once enough is asked."""
-    return "merged" if on_cpu() and items * ADAPTER_COST_S > MERGE_AND_RESTART_S else "hot"
+    return "merged" if has_no_accelerator() and items * ADAPTER_COST_S > MERGE_AND_RESTART_S else "hot"
 
 
 def _requests(asked: LikelihoodRequest | GenerationRequest) -> int:
@@ -91,7 +91,7 @@ def estimate(exam_plan: ExamPlan, request_builder: RequestBuilder, positions: in
         shared = shared_prefix([one.prompt for one in asked]) if asked else 0
         requests += sum(map(_requests, asked)) + (len(asked) > 1)
         unique += shared + sum(_own(one) - shared for one in asked)
-    rate = TOKENS_PER_S["cpu" if on_cpu() else "gpu"]
+    rate = TOKENS_PER_S["cpu" if has_no_accelerator() else "gpu"]
     return Estimate(
         items=len(exam_plan.planned_items),
         questions=questions,

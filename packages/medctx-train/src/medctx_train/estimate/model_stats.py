@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx.model.sizes import Size, of_config
+from medctx.model.sizes import DecoderSize, decoder_size
 from medctx.model.training_memory import Memory, Trained, Training, training_memory
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.data.packing import PackedRow
@@ -35,7 +35,7 @@ class ModelStats:
         rank: Rank of the adapters; 0 under full fine-tuning.
     """
 
-    size: Size | None
+    size: DecoderSize | None
     trained: Trained
     flops: ModelFlops
     stored_bytes: int
@@ -73,7 +73,7 @@ def model_stats(settings: ModelSettings, folder: Path) -> ModelStats:
     base = load_on_meta(folder)
     config = base.config.get_text_config()
     stored = getattr(config, "dtype", None) or getattr(base.config, "dtype", None) or torch.bfloat16
-    size = of_config(config.to_dict())
+    size = decoder_size(config.to_dict())
     if size is not None:
         size = size.model_copy(update={"parameters": sum(weight.numel() for weight in base.parameters())})
     full, rank = settings.method == "full", 0

@@ -18,7 +18,7 @@ bfloat16 (QLoRA, Dettmers et al., arXiv 2305.14314)."""
 
 def uses_bf16_autocast(autocast: Autocast) -> bool:
     """Return True if matrix products are computed in bfloat16, whatever the precision of the weights."""
-    return autocast == "bf16" or (autocast == "auto" and not cpu.slow_at_halves())
+    return autocast == "bf16" or (autocast == "auto" and not cpu.bfloat16_is_slow())
 
 
 def base_precision(method: Method, autocast: Autocast) -> Precision:
@@ -29,5 +29,5 @@ def base_precision(method: Method, autocast: Autocast) -> Precision:
     """
     if method == "qlora":
         return "nf4"
-    float32_throughout = autocast == "auto" and cpu.slow_at_halves()
+    float32_throughout = autocast == "auto" and cpu.bfloat16_is_slow()
     return "fp32" if method == "full" or float32_throughout else "auto"

@@ -17,7 +17,7 @@ from medctx.facts import phenotypes
 from medctx.facts.curriculum import Curriculum, CurriculumConfig, Dossier, build
 from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Book, ExamItem, Passage
-from medctx.text.book import EMPTY, TokenCount, bind
+from medctx.text.book import EMPTY, TokenCount, make_book
 
 EXAM = "phenotypes-probe"
 WORDINGS = {
@@ -78,7 +78,7 @@ def _reading(
     order = rng.choice((1, -1))
     for axis, right in (("reading", gold), ("faithfulness", instead)):
         findings = [right if finding == gold else finding for finding in target.findings]
-        book = bind([_passage(target, findings), _passage(other, other.findings)][::order], count)
+        book = make_book([_passage(target, findings), _passage(other, other.findings)][::order], count)
         yield _probe_item(cast("ProbeAxis", axis), target.id, question, options, right, book, version)
 
 

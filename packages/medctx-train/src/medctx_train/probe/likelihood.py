@@ -1,7 +1,7 @@
 """Log-likelihood per token of the possible answers to questions, under the model that is being trained.
 
-The scoring is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continued`). The tokens that questions
-share (their Book) are processed once.
+The scoring is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continuation_tokens`). The tokens that
+questions share (their Book) are processed once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from medctx.schemas.probe_item import ProbeItem
 from medctx.schemas.records import Turn
-from medctx.text.continuation import continued, message, shared_prefix
+from medctx.text.continuation import continuation_tokens, shared_prefix, user_message
 from medctx.text.tokenizer import render
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class AnswerGroup:
 def _answer_group(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> AnswerGroup:
     encoded = []
     for probe_item in items:
-        turn = Turn(role="user", content=message(probe_item.book, probe_item.item.question))
+        turn = Turn(role="user", content=user_message(probe_item.book, probe_item.item.question))
         prompt_text = render(tokenizer, [turn], ask=True)
-        encoded.append(continued(tokenizer, prompt_text, list(probe_item.item.options.values())))
+        encoded.append(continuation_tokens(tokenizer, prompt_text, list(probe_item.item.options.values())))
     # One token of the shared part stays in the rows, so that every row has a token to predict its first one from.
     shared = max(0, shared_prefix([prompt for prompt, _ in encoded]) - 1)
     rows = [(prompt[shared:] + answer, len(answer)) for prompt, answers in encoded for answer in answers]

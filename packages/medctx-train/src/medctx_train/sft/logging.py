@@ -138,7 +138,7 @@ def open_run_log(
         yield RunLog(None, None, tracking.Run(None, "train"), lambda _: None)
         return
     with (
-        tracking.run("train", f"train {name}", keep=out / MLFLOW_RUN, system_metrics=True) as run,
+        tracking.run("train", f"train {name}", run_file=out / MLFLOW_RUN, system_metrics=True) as run,
         Journal(out / TRAINING_LOG, StepLog) as journal,
         Journal(out / PROBES, ProbeResult) if config.probe.every else nullcontext() as probes,
         track(f"Training {name}", steps, "steps") as advance,
