@@ -20,7 +20,9 @@ from medctx_eval.report.load import parts
 from medctx_eval.report.load.collect import RunSet, collect, collect_in_memory
 from medctx_eval.report.load.exam_contents import items_of
 from medctx_eval.report.model import Report
-from medctx_eval.report.render.browser import BrowserContents, contents, selection, texts
+from medctx_eval.report.render.browser import selection, texts
+from medctx_eval.report.render.browser.contents import contents
+from medctx_eval.report.render.browser.document import BrowserContents
 from tests.support import synthetic_runs
 
 ITEMS = {

@@ -18,7 +18,8 @@ from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.exam_contents import book_outlines, items_of
 from medctx_eval.report.model import Report
-from medctx_eval.report.render import browser, figures, html, markdown
+from medctx_eval.report.render import figures, html, markdown
+from medctx_eval.report.render.browser.contents import contents
 
 HTML, MARKDOWN, FIGURES = "report.html", "report.md", "figures"
 RUN_CONFIG = "config.yaml"
@@ -54,7 +55,7 @@ def publish(
     for name, picture in pictures.items():
         save(picture.figure, out / FIGURES, name)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    shown = browser.contents(run_set, views_of(run_set, report), bases, items, config.browser_items)
+    shown = contents(run_set, views_of(run_set, report), bases, items, config.browser_items)
     write_text(out / MARKDOWN, markdown.page(report, pictures))
     write_text(out / HTML, html.page(report, pictures, decision, shown))
     write_record(out / DECISION_FILE, decision)

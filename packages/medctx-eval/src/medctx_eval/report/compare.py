@@ -11,8 +11,8 @@ from medctx.schemas.statistics import Difference
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.cells import CellPair, cells_of, headline_mode, pairs_of
-from medctx_eval.report.load.collect import collect
+from medctx_eval.report.load.cells import cells_of, headline_mode, pairs_of
+from medctx_eval.report.load.collect import CellPair, collect
 from medctx_eval.report.load.view import ModeView, view_of
 from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.stats.margin import tost

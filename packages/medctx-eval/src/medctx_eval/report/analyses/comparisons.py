@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from medctx.schemas.report import Cell, Comparison, Family
 from medctx.schemas.statistics import Difference
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.cells import CellPair, pairs_of
+from medctx_eval.report.load.cells import pairs_of
+from medctx_eval.report.load.collect import CellPair
 from medctx_eval.report.load.verdict_matrix import MaskArray
 from medctx_eval.report.load.view import ModeView
 from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT

@@ -7,10 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from medctx.errors import MedctxError
 from medctx.schemas.records import Mode
 from medctx.schemas.report import Cell, CellRun, Recipe
-from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.collect import CellPair, RunSet
 from medctx_eval.report.recipe import share_in_name
-
-CellPair = tuple[str, str]
 
 
 def _base_name(run_set: RunSet, configured: str) -> str:

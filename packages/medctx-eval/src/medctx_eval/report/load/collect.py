@@ -16,6 +16,9 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.load.verdict_matrix import EXAMINE_AGAIN, MatrixBuilder, VerdictMatrix
 
+CellPair = tuple[str, str]
+"""Names of two compared cells."""
+
 
 @dataclass(frozen=True)
 class ExaminedRun:

@@ -13,8 +13,7 @@ from medctx.schemas.records import Mode
 from medctx.schemas.report import Cell
 from medctx.schemas.statistics import Accuracy, Difference
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.cells import CellPair
-from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.collect import CellPair, RunSet
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
 from medctx_eval.stats.accuracy import accuracies
 from medctx_eval.stats.paired import differences

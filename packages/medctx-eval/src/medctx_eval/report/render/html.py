@@ -19,7 +19,7 @@ from medctx_eval.engines.usage import total
 from medctx_eval.report.analyses.published import agreement
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
-from medctx_eval.report.render.browser import BrowserContents
+from medctx_eval.report.render.browser.document import BrowserContents
 from medctx_eval.report.render.figures import Picture, heat, style
 from medctx_eval.stats import formatting
 

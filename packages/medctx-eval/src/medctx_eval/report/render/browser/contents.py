@@ -9,37 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medctx.schemas.records import ExamItem, Mode
+from medctx.schemas.records import ExamItem
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.collect import ExaminedRun, RunSet
 from medctx_eval.report.load.exam_contents import books_of
 from medctx_eval.report.load.verdict_matrix import VERDICTS, Question, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
+from medctx_eval.report.render.browser.document import BrowserContents
 from medctx_eval.report.render.browser.selection import Changes, select_items, view_with_orders
 from medctx_eval.report.render.browser.texts import excerpt, replies_of
 
 MAX_BYTES = 5_000_000
 """Size of the document; with figures and tables the page stays well under 10 MB."""
 JsonObject = dict[str, object]
-
-
-@dataclass(frozen=True)
-class BrowserContents:
-    """The item browser of a page.
-
-    Attributes:
-        document: The JSON text, safe inside a script element.
-        shown: Number of items in it.
-        asked: Number of items in the exam.
-        rule: How items were selected, in words.
-        flip_mode: The mode that flips are read from; None if no options changed places.
-    """
-
-    document: str
-    shown: int
-    asked: int
-    rule: str
-    flip_mode: Mode | None
 
 
 @dataclass(frozen=True)
