@@ -1,10 +1,11 @@
-"""Free answers: a table in two languages, and what holds for any answer."""
+"""Free answers: a table in eleven languages, and what holds for any answer."""
 # ruff: noqa: RUF001 - Chinese answers have full-width punctuation
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import time
 import unicodedata
 from collections import Counter
@@ -15,8 +16,10 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opencc import OpenCC
 
-from medctx_eval.extract import extract
+from medctx_eval.extract import Extracted, extract
+from medctx_eval.extract.thoughts import MARKERS, ThoughtMarker
 
 
 def lettered(*texts: str) -> dict[str, str]:
@@ -24,31 +27,9 @@ def lettered(*texts: str) -> dict[str, str]:
 
 
 OPTIONS = {
-    "drugs": lettered("Aspirin", "Heparin", "Warfarin", "Alteplase", "Clopidogrel"),
-    "dx": lettered("Pulmonary embolism", "Pneumonia", "Pneumothorax", "Acute pericarditis"),
-    "organs": lettered("mouth", "salivary glands", "pancreas", "liver"),
-    "germs": lettered(
-        "Streptococcus pneumoniae", "E. coli", "Klebsiella pneumoniae", "Staphylococcus aureus", "Proteus mirabilis"
-    ),
-    "cells": lettered("T cells", "B cells", "NK cells", "Plasma cells"),
-    "nested": lettered("Hypertension", "Pulmonary hypertension", "Portal hypertension", "Hypotension"),
-    "yesno": lettered("yes", "no", "maybe"),
-    "counts": lettered("1", "2", "3", "4"),
-    "both": lettered("Fever", "Cough", "Both A and B", "None of the above"),
-    "blood": lettered("A", "B", "AB", "O"),
-    "nine": lettered(
-        "Iron", "Folate", "Vitamin B12", "Zinc", "Copper", "Selenium", "Iodine", "Vitamin D", "Calcium"
-    ),
-    "cannot": lettered(
-        "Metformin", "Insulin glargine", "Sitagliptin", "Gliclazide", "The question cannot be answered from the text"
-    ),
-    "zh_drugs": lettered("阿司匹林", "肝素", "华法林", "阿替普酶", "氯吡格雷"),
-    "zh_dx": lettered("肺栓塞", "肺炎", "气胸", "急性心包炎"),
-    "zh_tests": lettered("X线检查", "B超检查", "CT检查", "磁共振检查"),
-    "zh_years": lettered("1年", "2年", "3年", "4年"),
-    "zh_all": lettered("发热", "咳嗽", "以上都是", "以上都不是"),
-    "zh_cannot": lettered("二甲双胍", "胰岛素", "格列美脲", "阿卡波糖", "根据文中信息无法回答"),
-}  # fmt: skip
+    name: lettered(*texts)
+    for name, texts in json.loads(Path(__file__).with_name("extract_options.json").read_text(encoding="utf-8")).items()
+}
 
 
 class Case(NamedTuple):
@@ -60,6 +41,7 @@ class Case(NamedTuple):
     letters: str = ""
     outcome: str = "answered"
     rule: str = ""
+    unread: bool = False  # the right value is known, and the rules leave it unparsable
 
 
 CASES = [
@@ -68,19 +50,63 @@ CASES = [
 ]
 
 
+def read(case: Case) -> Extracted:
+    return extract(case.text, OPTIONS[case.options], multiple=case.multiple)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.language}-{case.text[:24]!r}" for case in CASES])
 def test_answers_are_read_as_the_table_says(case: Case) -> None:
-    result = extract(case.text, OPTIONS[case.options], multiple=case.multiple)
-    assert ("".join(result.letters), result.outcome) == (case.letters, case.outcome), (result.rule, case.why)
+    result = read(case)
+    expected = ("", "unparsable") if case.unread else (case.letters, case.outcome)
+    assert ("".join(result.letters), result.outcome) == expected, (result.rule, case.why)
     assert not case.rule or result.rule == case.rule, case.why
 
 
-def test_the_table_covers_both_languages_and_every_outcome() -> None:
+def test_the_table_covers_the_languages_and_every_outcome() -> None:
     seen = Counter((case.language, case.outcome) for case in CASES)
-    assert set(seen) == {(language, outcome) for language in ("en", "zh")
-                         for outcome in ("answered", "abstained", "unparsable")}  # fmt: skip
-    assert min(seen.values()) >= 5
-    assert len({(case.text, case.options, case.multiple) for case in CASES}) == len(CASES) >= 130
+    languages = ("en", "zh", "de", "es", "fr", "pt", "it", "ru", "ja", "ko", "ar")
+    assert set(seen) == {(name, outcome) for name in languages for outcome in ("answered", "abstained", "unparsable")}
+    assert min(seen.values()) >= 3
+    assert min(count for (name, _), count in seen.items() if name in {"en", "zh"}) >= 5
+    assert len({(case.text, case.options, case.multiple) for case in CASES}) == len(CASES) >= 900
+
+
+def test_at_most_one_in_a_hundred_is_left_unread() -> None:
+    assert sum(case.unread for case in CASES) <= len(CASES) // 90
+
+
+@pytest.mark.parametrize("marker", MARKERS, ids=[marker.families for marker in MARKERS])
+def test_every_thought_marker_has_cases_finished_and_cut(marker: ThoughtMarker) -> None:
+    begin, end = (re.compile(pattern, re.MULTILINE) for pattern in (marker.begin, marker.end))
+    texts = {case.text.lower(): case for case in CASES if begin.search(case.text.lower())}
+    assert any(end.search(text) for text in texts), "no finished thought"
+    cut = [case for text, case in texts.items() if case.rule == "unfinished reasoning" and not end.search(text)]
+    assert cut, "no thought that is cut"
+
+
+TO_TRADITIONAL = OpenCC("s2tw")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.language == "zh"], ids=lambda case: case.text[:24])
+def test_traditional_and_simplified_chinese_are_read_alike(case: Case) -> None:
+    options = {letter: TO_TRADITIONAL.convert(text) for letter, text in OPTIONS[case.options].items()}
+    result = extract(TO_TRADITIONAL.convert(case.text), options, multiple=case.multiple)
+    assert result == read(case)
+
+
+@given(st.sampled_from(CASES), st.sampled_from(CASES))
+@settings(max_examples=150, deadline=None)
+def test_a_finished_thought_of_any_text_changes_nothing(case: Case, thought: Case) -> None:
+    """Whatever another case says is no answer once it is thought."""
+    if "think" in thought.text.lower() + case.text.lower() or not case.text.strip():
+        return
+    for begin, end in (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("<|START_THINKING|>", "<|END_THINKING|>")):
+        text = f"{begin}{thought.text}{end}\n{case.text}"
+        if any(re.match(marker.begin, case.text.lower()) and "\\A" in marker.begin for marker in MARKERS):
+            return  # a begin that counts at the head of the answer only
+        assert extract(text, OPTIONS[case.options], multiple=case.multiple) == read(case)
+        cut = extract(f"{begin}{thought.text}", OPTIONS[case.options], multiple=case.multiple)
+        assert cut.outcome == "unparsable"
 
 
 LETTERS = "ABCDE"
@@ -179,7 +205,7 @@ def test_without_an_offered_letter_or_text_nothing_is_answered(text: str, multip
 @settings(max_examples=200, deadline=None)
 def test_any_text_free_of_the_letters_is_unanswered(text: str) -> None:
     plain = unicodedata.normalize("NFKC", text).casefold()
-    result = extract("".join(char for char in plain if char not in "abcde"), DRUGS, multiple=True)
+    result = extract("".join(char for char in plain if char not in "abcdeабсأبجد"), DRUGS, multiple=True)
     assert result.outcome != "answered"
 
 
@@ -243,24 +269,64 @@ def test_a_letter_beside_another_options_text_is_a_conflict(letter: str, other: 
         assert result.letters == ((letter,) if letter == other else ())
 
 
-@pytest.mark.parametrize(
-    "loop",
-    [
-        "A ",
-        "A\n",
-        "A. Aspirin\n",
-        "A/",
-        "Aspirin ",
-        "the answer is ",
-        "most likely ",
-        "答案",
-        "选",
-        "<think>",
-        "if A would be ",
-    ],
-)
-def test_answers_that_loop_are_read_without_delay(loop: str) -> None:
+LOOPS = [
+    "A ",
+    "A\n",
+    "A. Aspirin\n",
+    "A/",
+    "Aspirin ",
+    "the answer is ",
+    "most likely ",
+    "答案",
+    "选",
+    "最可能",
+    "正解は",
+    "정답은 ",
+    "la respuesta correcta es ",
+    "die Antwort ist ",
+    "Если ответ ",
+    "الإجابة ",
+    "<think>",
+    "</think>",
+    "<unused94>thought",
+    "<|channel|>analysis<|message|>",
+    "if A would be ",
+    "not A, ",
+    "A, B, C, D, E\n",
+    "\\boxed{",
+    "{",
+    "(((",
+    "**",
+    "    |",
+    "_",
+    "'",
+    "a",
+    "\n\n",
+    "the text does not ",
+    "best best ",
+    "right ",
+]
+LONG = 200_000
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_time_grows_at_most_with_the_length_of_an_answer(loop: str) -> None:
     started = time.process_time()
-    result = extract(loop * (8000 // len(loop)), DRUGS, multiple=True)
-    assert set(result.letters) <= {"A"}
-    assert time.process_time() - started < 5
+    result = extract(loop * (LONG // len(loop)), DRUGS, multiple=True)
+    assert set(result.letters) <= set("ABCDE")
+    assert time.process_time() - started < 4  # 1.4 s at most on one core; two cores under load
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map(" ".join), st.sampled_from([" ", "\n", ""]))
+@settings(max_examples=12, deadline=None)
+def test_any_repeated_text_is_read_without_delay(piece: str, gap: str) -> None:
+    started = time.process_time()
+    extract((piece + gap) * (LONG // len(piece + gap)), DRUGS, multiple=False)
+    assert time.process_time() - started < 4
+
+
+@pytest.mark.parametrize("answer", ["Answer: B", "The answer is B.", "答案：B"])
+def test_the_ends_of_a_very_long_answer_count(answer: str) -> None:
+    filler = "Nothing is said here at all. " * 3000
+    assert extract(f"{filler}{answer}", DRUGS, multiple=False).letters == ("B",)
+    assert extract(f"B\n\nExplanation: {filler}", DRUGS, multiple=False).letters == ("B",)

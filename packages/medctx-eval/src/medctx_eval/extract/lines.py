@@ -12,18 +12,11 @@ from medctx_eval.extract.markup import PlainText, fold
 from medctx_eval.extract.options import OfferedOptions
 from medctx_eval.extract.reader import AnswerReader, Mention
 
-_LABELLED = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项)\s*)?[\"'(\[]*([A-Z])[\"')\]]*(?:\s*[.:、]|(?<=[)\]]))")
+_LABELLED = re.compile(r"\s*[\"'(\[]*([A-Z])[\"')\]]*(?:\s*[.:、]|(?<=[)\]]))")
 _INLINE = re.compile(r"(?<![A-Za-z0-9])([A-Z])(?:[.):、]|\s?-\s)\s*\S")
-_GAP = re.compile(r"[\s,;|/\"'{}()\[\].。、-]*(?:(?:and|or|和)\s+)?[\"'(\[]*")
-_REJECTED = re.compile(
-    r"[\"')\]}]*[.():,\s-]*(?:this\s+(?:option\s+)?is\s+)?(?:(?:incorrect|wrong|false|no)\b|not\b(?!\s+(?-i:[A-Z])\b)|错|不(?!选))",
-    re.IGNORECASE,
-)
-_VERB = re.compile(
-    r"\s+(?:is|are|was|would|seems?|appears?)\b|\s*(?:选?项)?(?:[是为均都对最]|正确|符合|错|不正确|的说法)",
-    re.IGNORECASE,
-)
-_LEFT_OPEN = re.compile(r"\s*(?:(?:and|or|plus)\b|和|与|及|或|还是)(?!\s*not\b)", re.IGNORECASE)
+_GAP = re.compile(r"[\s,;|/\"'{}()\[\].。、-]*")
+_MARKS = re.compile(r"[\"')\]}]*[.():,\s-]*")
+_BLANKS = re.compile(r"\s*")
 _DELIMITED = re.compile(r"[\"')\]}]*\s*(?:[.:)]|$)|(?<=[)\]])", re.MULTILINE)
 
 
@@ -50,7 +43,7 @@ def without_echo(page: PlainText, options: OfferedOptions, words: Wording) -> tu
         last = runs[-1][-1] if runs else None
         if last and span[0] < last[1]:
             continue
-        if last and last[2] < span[2] and _GAP.fullmatch(page.text, last[1], span[0]):
+        if last and last[2] < span[2] and _is_gap(page.text[last[1] : span[0]], words):
             runs[-1].append(span)
         else:
             runs.append([span])
@@ -61,6 +54,14 @@ def without_echo(page: PlainText, options: OfferedOptions, words: Wording) -> tu
         text = f"{text[: run[0][0]]}\n{text[run[-1][1] :]}"
     text = re.sub(r"\n[\s.。;,]*\n|^[\s.。;,]+", "\n", text).strip() if echoes else text
     return PlainText(text, fold(text)), bool(echoes)
+
+
+def _is_gap(text: str, words: Wording) -> bool:
+    """Return True if only marks and one conjunction stand between two entries of a list."""
+    marks = _GAP.match(text)
+    rest = text[marks.end() if marks else 0 :]
+    conjunction = words.conjunction.match(rest)
+    return not rest[conjunction.end() if conjunction else 0 :].strip(" \n\"'([")
 
 
 def _labelled_texts(page: PlainText, options: OfferedOptions, letter: str) -> list[tuple[int, int, str]]:
@@ -79,7 +80,8 @@ def _letter_lines(reader: AnswerReader) -> list[_LetterLine]:
         whole = bool(
             mention and mention.by != "text" and mention.start < start + len(line) and reader.ends_line(mention)
         )
-        label = _LABELLED.match(text, start)
+        noun = reader.words.option_noun.match(text, start)
+        label = _LABELLED.match(text, noun.end() if noun else start, start + len(line))
         if mention and whole:
             lines.append(_LetterLine(number, mention, whole=True))
         elif label and label[1] in reader.options.letters:
@@ -145,13 +147,25 @@ def _joined(reader: AnswerReader, group: Sequence[_LetterLine]) -> Mention | Non
     return Mention(letters, first.start, last.end, first.by, flaw)
 
 
+def _goes_on(reader: AnswerReader, end: int) -> bool:
+    """Return True if a sentence about the letter, its rejection or another letter follows."""
+    text, words = reader.page.text, reader.words
+    rejected = words.rejected.match(text, _end(_MARKS, text, end))
+    return bool(words.verb.match(text, end) or rejected or words.conjunction.match(text, _end(_BLANKS, text, end)))
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
 def leading_letter(reader: AnswerReader) -> Mention | None:
     """Return the letter that opens the answer and is followed by its text or an explanation."""
     text = reader.page.text
     mention = reader.read(0)
     if not mention or mention.by == "text" or reader.is_denied(mention.start, mention):
         return None
-    if any(pattern.match(text, mention.end) for pattern in (_VERB, _REJECTED, _LEFT_OPEN)):
+    if _goes_on(reader, mention.end):
         return None
     if mention.by == "letter" and not mention.flaw and text.startswith("A:"):  # "Q:" question, "A:" answer
         return None

@@ -6,12 +6,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
+
+from opencc import OpenCC
 
 # Base models often go on with another question, or with another turn of the conversation.
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[INST\]"
     r"|\n\W*(?:user|human|question|q|instruction|problem)\W{0,3}\d*\W{0,3}[:：]"
-    r"|\n\W*(?:用户|问题|题目|下一题|例题)\W{0,3}\d*\W{0,3}[:：]",
+    r"|\n\W*(?:用户|问题|题目|下一题|例题|frage|pregunta|pergunta|domanda|вопрос|质问|질문|문제|السؤال)\W{0,3}\d*\W{0,3}[:：]",
     re.IGNORECASE,
 )
 
@@ -24,11 +27,27 @@ _SAME = str.maketrans(
         **dict.fromkeys("】〕〗", "]"),
         **dict.fromkeys("→⇒➜⟶", ">"),
         **dict.fromkeys("✅✔☑√", "✓"),
+        **dict.fromkeys("؟", "?"),
+        **dict.fromkeys("،", ","),
+        **dict.fromkeys("؛", ";"),
+        **dict.fromkeys("✗✘❌", "✗"),
         "\t": " ",
         "\r": "\n",
         "\u2028": "\n",
     }
 )
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+# Letters of other alphabets that can only mean one Latin letter, by their place or by their look. The Cyrillic letter
+# that looks like B is the third of its alphabet, so it is not among them.
+_LATIN = {"А": "A", "Б": "B", "С": "C", "أ": "A", "ب": "B", "ج": "C", "د": "D"}
+_FOREIGN_LETTER = re.compile(rf"(?<!\w)[{''.join(_LATIN)}](?=[.):,;!\"'\]]|\s*(?:\n|\Z))")
+
+_HEAD = 5_000
+_TAIL = 25_000
+
+_ANSWER_TAG = r"(?:(?:final_)?answer|response|output|solution|conclusion)"
 
 _REWRITES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
@@ -36,8 +55,13 @@ _REWRITES = tuple(
         (r"\\+(?:text\w*|math\w+|mbox|bf|rm|it|operatorname)\s*\{([^{}]*)\}", r"\1"),
         (r"\\*\b(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}", r"\nAnswer: \1\n"),
         (r"\\+[()\[\]]|\$", ""),
-        (r"<(?:final_)?answer>", "\nAnswer: "),
-        (r"</(?:final_)?answer>|<\|[^|<>\n]{1,40}\|>|</?s>|<(?:end_of_turn|eos)>|</?(?:br|p|li|div)\b[^<>\n]*>", "\n"),
+        (rf"<\s*{_ANSWER_TAG}\s*>|\[begin final response\]|<\|(?:begin_of_solution|start_response)\|>", "\nAnswer: "),
+        (
+            rf"<\s*/\s*{_ANSWER_TAG}\s*>|\[end final response\]|<\|[^|<>\n]{{1,40}}\|>"
+            r"|</?s>|<(?:end_of_turn|eos|turn\|)>"
+            r"|</?(?:br|p|li|div|t[rdh])\b[^<>\n]*>",
+            "\n",
+        ),
         (r"</?(?:b|strong|i|em|u|span|mark|code|[uo]l|h\d|font)\b[^<>\n]*>", ""),
         (r"[*`~\\]|(?<![^\W_])_+|_+(?![^\W_])", ""),
         (r"[_|]", " "),
@@ -61,13 +85,42 @@ class PlainText:
 def first_turn(answer: str) -> str:
     """Return the text before the model starts another question or turn; all of it if it does not."""
     text = answer.lstrip()
-    match = _NEXT_TURN.search(text)
+    match = _NEXT_TURN.search(simplify(text))
     return text[: match.start()] if match else text
 
 
 def fold(text: str) -> str:
     """Return the text in lower case without changing its length."""
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def head_and_tail(page: PlainText) -> PlainText:
+    """Return the first 5,000 and the last 25,000 characters of a longer answer.
+
+    Answers of that length are loops. What states an answer stands at one of their ends; the time to read stays bounded.
+    """
+    if len(page.text) <= _HEAD + _TAIL:
+        return page
+    text = f"{page.text[:_HEAD].rsplit(None, 1)[0]}\n{page.text[-_TAIL:].split(None, 1)[-1]}"
+    return PlainText(text, fold(text))
+
+
+@cache
+def _simplified(char: str) -> str:
+    return str(_to_simplified().convert(char))
+
+
+@cache
+def _to_simplified() -> OpenCC:
+    return OpenCC("t2s")  # reads its tables, about 0.2 s
+
+
+def simplify(text: str) -> str:
+    """Replace traditional by simplified Chinese characters, one by one, so that the length stays.
+
+    Japanese is changed too, which does no harm as options and patterns are changed in the same way.
+    """
+    return _HAN.sub(lambda match: _simplified(match[0]), text)
 
 
 def _invisible(char: str) -> bool:
@@ -80,5 +133,5 @@ def to_plain(text: str) -> PlainText:
     text = "".join(char for char in text if char == "\n" or not _invisible(char))
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)
-    text = text.strip()
+    text = _FOREIGN_LETTER.sub(lambda match: _LATIN[match[0]], simplify(text.strip()))
     return PlainText(text, fold(text))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from medctx_eval.extract.languages.language import Wording
 from medctx_eval.extract.markup import PlainText, to_plain
+from medctx_eval.extract.species import SPECIES
 
 _ARTICLE = re.compile(r"(?:the|an?) (?=\w)")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -16,7 +17,9 @@ _WORD = re.compile(r"[a-z]+")
 
 # Where an option's text begins and ends.
 _TEXT_END = re.compile(r"[\"')\]}]*\s*(?:$|\n|[,;:!)\]}。、(]|\.(?!\w)| -)", re.MULTILINE)
-_JOINT = re.compile(r"\s*(?:and|or|和|或|与|及)\s*", re.IGNORECASE)
+_JOINT = re.compile(
+    r"\s*(?:(?:and|or|und|oder|et|ou|y|o|e|и|или)(?=\s)|[和或与及とやか]|または|와|과|또는|أو|و)\s*", re.IGNORECASE
+)
 _INSIDE_WORD = re.compile(r"[a-z0-9°/]\Z|[a-z0-9]['.-]\Z")
 _SIGNED = re.compile(r"[-+<>≤≥±] ?\Z")
 _GOES_ON = re.compile(r"[a-z0-9°²³]|[-./'%][a-z0-9]|%|\+(?!\w)")
@@ -24,8 +27,13 @@ _GOES_ON = re.compile(r"[a-z0-9°²³]|[-./'%][a-z0-9]|%|\+(?!\w)")
 # Where a letter begins and ends.
 _TOKEN = re.compile(r"[A-Za-z]+(?![A-Za-z0-9°²³%])")
 _INSIDE_NAME = re.compile(r"[A-Za-z0-9°/&]\Z|[A-Za-z0-9]['.-]\Z")
+_NAMED_BY_LETTER = re.compile(
+    r"(?:hepatitis|h[eé]patite|vitamin[aes]?|vitamine|groups?|grupo|groupe|gruppe|type|typ|tipo|protein|factor|table|figure|fig\."
+    r"|patients?|influenza|immunoglobulin|complement|lipoprotein|child-pugh|class|grade|stage|гепатит|витамин|维生素|ビタミン|비타민)[\s-]*\Z",
+    re.IGNORECASE,
+)
 _GLUED = re.compile(r"'(?=[A-Za-z])|[-.](?=\d)|-(?=[A-Za-z])|\.[A-Za-z]\.")
-_LETTER_END = re.compile(r"\s*(?:$|[.,;:!?()\[\]}\"'、。✓]|-(?:\s|$))", re.MULTILINE)
+_LETTER_END = re.compile(r"\s*(?:$|[.,;:!?()\[\]}\"'、。✓✗]|-(?:\s|$))", re.MULTILINE)
 _CLOSED = re.compile(r"[\"')\]}]*\s*(?:$|[.,;:!)\]}、。])", re.MULTILINE)
 _MORE_LETTERS = re.compile(r"(?:(?:\s*[/&+]\s*| )[A-Z](?![A-Za-z0-9'-])){1,9}")
 _LINK = re.compile(r"\s*[/&+]")
@@ -33,10 +41,10 @@ _ABBREVIATED = re.compile(r"\. ?([a-z]{4,})")
 _AFTER_ARTICLE = re.compile(
     r"\s+(?:most|best|rather|only|correctly|accurately|so|not(?!\s+(?-i:[A-Z])\b))\b", re.IGNORECASE
 )
+_ALSO_WORDS = frozenset("AEIO")
+"""Letters that are words as well: articles, conjunctions, pronouns."""
+
 _AFTER_PRONOUN = re.compile(r"\s*,|\s+(?!(?:is|and|or)\b)[A-Za-z]")
-_STARTERS = frozenset(
-    "this that these those because since there they when while however unlike although other also with from".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,8 @@ class OfferedOptions:
         token = _TOKEN.match(page.text, at)
         if not token or (not in_list and _INSIDE_NAME.search(page.text[max(0, at - 2) : at])):
             return None
+        if _NAMED_BY_LETTER.search(page.text[max(0, at - 16) : at]):
+            return None
         name, end = token[0], token.end()
         if _GLUED.match(page.text, end) or page.folded.startswith("n/a", at):
             return None
@@ -177,10 +187,8 @@ class OfferedOptions:
         """Return True if what follows a single capital shows that it is a letter, not an article, pronoun or name."""
         text = page.text
         abbreviated = _ABBREVIATED.match(text, end)
-        if abbreviated:  # "E. coli" is not the letter E
-            word = abbreviated[1]
-            sentence = words.follows.match(f" {text[abbreviated.start(1) : abbreviated.start(1) + 20]}")
-            return word in _STARTERS or self.is_told_by(name, word) or bool(sentence)
+        if abbreviated:  # "E. coli" is not the letter E, "B. reduced preload" is the letter B
+            return abbreviated[1] not in SPECIES or self.is_told_by(name, abbreviated[1])
         if name == "I" and _AFTER_PRONOUN.match(text, end):
             return False
         more = _MORE_LETTERS.match(text, end)
@@ -201,5 +209,7 @@ class OfferedOptions:
         beside = self.text_at(page, end + 1)
         if not beside:
             return False
-        # "A heart attack" is not the letter A, unless its option says so.
-        return name in beside.option.letters or name not in {"A", "I"} or text[beside.start].isupper()
+        # "A heart attack" is not the letter A, unless that is its option and all that is said.
+        if name in _ALSO_WORDS and not text[beside.start].isupper():
+            return name in beside.option.letters and ends_phrase(page, beside.end)
+        return True

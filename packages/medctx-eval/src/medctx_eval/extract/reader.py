@@ -24,14 +24,12 @@ _OPENING = re.compile(r"[\s\"'(\[{<:=>✓]*(?:-+>?\s)?[\s\"'(\[{]*")
 _CLOSING = re.compile(r"[\"')\]}]*")
 _LINE_END = re.compile(r"[\"')\]}]*[^\S\n]*[.,;!。]*[\"')\]}]*[^\S\n]*(?:\n|$)")
 _SENTENCE_REST = re.compile(r"(?:[^.!?。\n]|\.(?=\w)){0,400}[.!?。\n]?")
-_LETTER_AFTER = re.compile(
-    r"\s*[(\[]\s*(?:(?:option|choice|选项)\s*)?([A-Z])[)\]]|,?\s*(?:option|choice|选项)\s*([A-Z])(?![A-Za-z])",
-    re.IGNORECASE,
-)
+_BRACKET = re.compile(r"\s*[(\[]\s*")
+_BRACKETED_LETTER = re.compile(r"\s*([A-Z])[)\]]", re.IGNORECASE)
+_COMMA = re.compile(r",?\s*")
+_NAMED_LETTER = re.compile(r"\s*([A-Z])(?!\w)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?](?=\s)|[。\n]")
 _SPACED = re.compile(r" (?=[A-Z](?![A-Za-z]))")
-_VERB = re.compile(r"[^\S\n]+(?:is|was|does|has|can|would|could|may|might)\b|是", re.IGNORECASE)
-_PREDICATE = re.compile(r"\s+(?:is|are|was|because|since|as|would|should)\b|[是为]", re.IGNORECASE)
 _MAX_NAMING_WORDS = 5
 """Words like "the" and "option" that are skipped before an option."""
 
@@ -115,17 +113,26 @@ class AnswerReader:
             mention: The option that it names.
         """
         text = self.page.text
-        before = text[max(0, start - _LOOK_BACK) : start]
-        clause_starts = [match.end() for match in self.words.clause.finditer(before) if match.end() > match.start()]
-        clause = before[clause_starts[-1] if clause_starts else 0 :]
-        if self.words.denied_before.search(clause) or self.words.denied_after.match(text, mention.end):
+        if self.is_denied_before(start) or self.words.denied_after.match(text, mention.end):
             return True
         rest = sentence_rest(text, mention.end)
         if rest.endswith("?"):
             return True
-        sentence = _SENTENCE.split(before)[-1] + rest
-        modal = self.words.modal.search(text[start : mention.end] + rest[:12])
+        sentence = _SENTENCE.split(text[max(0, start - _LOOK_BACK) : start])[-1] + rest
+        modal = self.words.modal.search(self._clause(start) + text[start : mention.end] + rest[:12])
         return bool(modal and self.words.condition.search(sentence))
+
+    def is_denied_before(self, start: int) -> bool:
+        """Return True if the clause that ends at ``start`` denies or doubts what follows."""
+        clause = self._clause(start)
+        boundary = self.words.clause.match(clause)
+        return bool(self.words.denied_before.search(clause[boundary.end() if boundary else 0 :]))
+
+    def _clause(self, start: int) -> str:
+        """Return the clause that ends at ``start``, with the boundary it begins with."""
+        before = self.page.text[max(0, start - _LOOK_BACK) : start]
+        boundaries = [match.start() for match in self.words.clause.finditer(before) if match.end() > match.start()]
+        return before[boundaries[-1] if boundaries else 0 :]
 
     def _item(self, at: int, *, in_list: bool = False) -> Mention | None:
         match = self.options.text_at(self.page, at)
@@ -135,12 +142,22 @@ class AnswerReader:
         return self._letter_item(*letters, at) if letters else None
 
     def _text_item(self, match: OptionMatch) -> Mention:
-        named = _LETTER_AFTER.match(self.page.text, match.end)
-        letter = (named[1] or named[2]).upper() if named else ""
+        named = self._letter_after(match.end)
+        letter = named[1].upper() if named else ""
         if not named or letter not in self.options.letters:
             return Mention(match.option.letters, match.start, match.end, "text")
         flaw: Flaw = "" if letter in match.option.letters else "conflict"
         return Mention((letter,), match.start, named.end(), "both", flaw)
+
+    def _letter_after(self, at: int) -> re.Match[str] | None:
+        """Return the letter that follows an option's text: "(B)", "(option B)", "option B"."""
+        text, option_noun = self.page.text, self.words.option_noun
+        bracket = _BRACKET.match(text, at)
+        start = bracket.end() if bracket else _end(_COMMA.match(text, at), at)
+        noun = option_noun.match(text, start)
+        if bracket:
+            return _BRACKETED_LETTER.match(text, noun.end() if noun else start)
+        return _NAMED_LETTER.match(text, noun.end()) if noun else None
 
     def _letter_item(self, name: str, end: int, at: int) -> Mention:
         letters = tuple(sorted(name))
@@ -163,7 +180,8 @@ class AnswerReader:
             return bool(self.words.refuses.match(self.page.text, at)) and not self.words.refusals.search(text)
         if text.startswith(beside.option.text):
             return False
-        predicate = _PREDICATE.match(self.page.text, beside.end)
+        page = self.page.text
+        predicate = self.words.verb.match(page, beside.end) or self.words.because.match(page, beside.end)
         doubted = predicate and self.words.doubted.search(sentence_rest(self.page.text, beside.end))
         return ends_phrase(self.page, beside.end) or bool(predicate and not doubted)
 
@@ -202,7 +220,7 @@ class AnswerReader:
         at = _end(_OPENING.match(text, at), at)
         naming = self.words.naming.match(text, at)
         following = self._item(at, in_list=True) or (self._item(naming.end(), in_list=True) if naming else None)
-        if not following or (comma and _VERB.match(text, following.end)):
+        if not following or (comma and self.words.verb.match(text, following.end)):
             return None
         if line and not self.ends_line(following):
             return None

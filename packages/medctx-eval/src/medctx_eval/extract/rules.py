@@ -9,13 +9,13 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from medctx.schemas.records import Record
-from medctx_eval.extract.languages import ALL_LANGUAGES
+from medctx_eval.extract.languages import wording_for
 from medctx_eval.extract.lines import leading_letter, line_statements, without_echo
-from medctx_eval.extract.markup import PlainText, first_turn, to_plain
+from medctx_eval.extract.markup import PlainText, first_turn, head_and_tail, to_plain
 from medctx_eval.extract.options import OfferedOptions
 from medctx_eval.extract.reader import AnswerReader, Mention
 from medctx_eval.extract.statements import find_statements
-from medctx_eval.extract.thoughts import outside_reasoning
+from medctx_eval.extract.thoughts import outside_thoughts
 from medctx_eval.extract.unstated import refuses, refusing_option, repeated_option
 
 Rule = Literal[
@@ -92,11 +92,11 @@ def _offered(options: tuple[tuple[str, str], ...], *, multiple: bool) -> Offered
 @lru_cache(maxsize=1024)
 def _extract(text: str, offered: OfferedOptions) -> Extracted:
     """Cached because a model often gives the same answer under several Conditions."""
-    answer, finished = outside_reasoning(text)
+    answer, finished = outside_thoughts(text)
     turn = first_turn(answer)
-    result = _read(to_plain(turn), offered)
+    result = _read(head_and_tail(to_plain(turn)), offered)
     if result.rule in _NO_STATEMENT and turn != answer:
-        result = _read(to_plain(answer), offered)
+        result = _read(head_and_tail(to_plain(answer)), offered)
     if result.rule in _NO_STATEMENT and not finished:
         return _unparsable("unfinished reasoning")
     return result
@@ -115,7 +115,7 @@ def _result(mention: Mention, rule: Rule) -> Extracted:
 def _read(page: PlainText, offered: OfferedOptions) -> Extracted:
     if not any(char.isalnum() for char in page.text):
         return _unparsable("empty")
-    words = ALL_LANGUAGES
+    words = wording_for(page.text)
     page, echoed = without_echo(page, offered, words)
     reader = AnswerReader(page, offered, words)
     statements = find_statements(reader)

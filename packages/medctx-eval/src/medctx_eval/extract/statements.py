@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from medctx_eval.extract.reader import LABEL, AnswerReader, Mention
 
 _CAPITAL = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![a-z0-9])")
-_SENTENCE_END = re.compile(
-    r"[\"')\]}]*\s*(?:$|[.!;。\n]|,\s*(?:because|since|as|not)\b|,?\s*因)", re.IGNORECASE | re.MULTILINE
-)
+_SENTENCE_END = re.compile(r"[\"')\]}]*\s*(?:$|[.!;。\n])", re.MULTILINE)
+_CLOSING = re.compile(r"[\"')\]}]*")
 _COMMA = re.compile(r"\s*[,、;]\s*")
 
 
@@ -38,13 +37,20 @@ def find_statements(reader: AnswerReader) -> Statements:
             if not mention or reader.is_denied(cue.start(), mention):
                 continue
             if pattern is words.conclusions and (
-                "\n" in text[cue.end() : mention.start] or not _SENTENCE_END.match(text, mention.end)
+                "\n" in text[cue.end() : mention.start] or not _ends_statement(reader, mention.end)
             ):
                 continue
             is_answer = pattern is words.cues or mention.by != "text"
             (result.stated if is_answer else result.findings).append(mention)
     _add_assertions(reader, result)
     return result
+
+
+def _ends_statement(reader: AnswerReader, end: int) -> bool:
+    text = reader.page.text
+    closing = _CLOSING.match(text, end)
+    after = closing.end() if closing else end
+    return bool(_SENTENCE_END.match(text, end) or reader.words.statement_end.match(text, after))
 
 
 def _add_assertions(reader: AnswerReader, result: Statements) -> None:

@@ -64,9 +64,10 @@ def _sentence_ends(text: str) -> list[int]:
 
 
 def _opens_line(reader: AnswerReader, match: OptionMatch) -> bool:
-    text = reader.page.text
-    line = text[text.rfind("\n", 0, match.start) + 1 : match.start]
-    return not re.sub(r"[\"'(\[]|^(?:the|an?) ", "", line, flags=re.IGNORECASE).strip()
+    before = reader.page.text[max(0, match.start - _WORD_LOOK_BACK) : match.start]
+    if match.start > _WORD_LOOK_BACK and "\n" not in before:
+        return False
+    return not re.sub(r"[\"'(\[]|^(?:the|an?) ", "", before.rsplit("\n", 1)[-1], flags=re.IGNORECASE).strip()
 
 
 def _is_line(reader: AnswerReader, match: OptionMatch) -> bool:
@@ -74,8 +75,14 @@ def _is_line(reader: AnswerReader, match: OptionMatch) -> bool:
 
 
 def _naming_matches(reader: AnswerReader) -> list[OptionMatch]:
-    """Return the matches that name an option: telling texts anywhere, others if they open a line and end a phrase."""
-    return [match for match in reader.options.texts_in(reader.page) if match.option.telling or _is_line(reader, match)]
+    """Return the matches that name an option: telling texts anywhere, others if they open a line and end a phrase.
+
+    Those directly denied ("not aspirin") do not count beside others.
+    """
+    matches = [
+        match for match in reader.options.texts_in(reader.page) if match.option.telling or _is_line(reader, match)
+    ]
+    return [match for match in matches if not reader.is_denied_before(match.start)] or matches
 
 
 def _repeated(reader: AnswerReader, matches: Sequence[OptionMatch]) -> Mention:
@@ -94,13 +101,19 @@ def _is_doubted(reader: AnswerReader, match: OptionMatch) -> bool:
     text = reader.page.text
     before = _SENTENCE_END.split(text[max(0, match.start - _SENTENCE_LOOK_BACK) : match.start])[-1]
     rest = sentence_rest(text, match.end)
+    contrast = reader.words.statement_end.match(rest)
+    if contrast and reader.words.denied_before.search(contrast[0]):  # "heparin, not aspirin"
+        rest = ""
     return rest.endswith("?") or any(reader.words.doubted.search(part) for part in (before, rest))
 
 
 def _is_stated(reader: AnswerReader, match: OptionMatch, ends: Sequence[int]) -> bool:
-    """Return True if the match stands in the first or last sentence and is not part of a longer name."""
+    """Return True if the match stands in the first or last sentence, with its letter or as a name of its own."""
     text = reader.page.text
     if ends and ends[0] <= match.start < ends[-1]:
         return False
+    mention = reader.read(match.start)
+    if mention and mention.by == "both":
+        return True
     before = text[max(0, match.start - _WORD_LOOK_BACK) : match.start]
     return bool(reader.words.before_mention.search(before) and reader.words.after_mention.match(text, match.end))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from re import Pattern
 from typing import Generic, TypeAlias, TypeVar
 
+from medctx_eval.extract.markup import simplify
+
 Form = TypeVar("Form", str, Pattern[str])
 
 
@@ -14,7 +16,7 @@ Form = TypeVar("Form", str, Pattern[str])
 class Language(Generic[Form]):
     """Patterns over the plain text of an answer (see ``markup``): sources in a language module, compiled for use.
 
-    Case is ignored; ``^`` and ``$`` match at every line.
+    Case is ignored; ``^`` and ``$`` match at every line. Han characters may be written in either script.
 
     Attributes:
         cues: Plain statements that end where the answer begins ("the answer is").
@@ -28,7 +30,13 @@ class Language(Generic[Form]):
         modal: Undoes a statement if the sentence also has a ``condition`` ("would be").
         condition: See ``modal`` ("if").
         naming: May stand between a cue and the answer ("option").
+        option_noun: What a letter may be called before it, to name it ("option").
         follows: May directly follow a letter ("because").
+        verb: Directly follows a letter that is the subject of a sentence ("is").
+        because: Directly follows an answer and opens its reason ("because").
+        rejected: Directly follows a letter and rejects it ("wrong").
+        conjunction: Directly follows a letter whose sentence goes on with another one ("and", "or").
+        statement_end: Directly follows an answer, instead of the end of the sentence (", because").
         joins: Stands between two answers that both hold ("and").
         chooses: Stands between two alternatives ("or").
         before_mention: May precede an option's text that is a phrase of its own.
@@ -51,7 +59,13 @@ class Language(Generic[Form]):
     modal: Form
     condition: Form
     naming: Form
+    option_noun: Form
     follows: Form
+    verb: Form
+    because: Form
+    rejected: Form
+    conjunction: Form
+    statement_end: Form
     joins: Form
     chooses: Form
     before_mention: Form
@@ -71,4 +85,6 @@ def combine(*languages: Language[str]) -> Wording:
     """Compile patterns that match wherever the pattern of one of ``languages`` matches."""
     names = [field.name for field in fields(Language)]
     sources = {name: "|".join(f"(?:{getattr(language, name)})" for language in languages) for name in names}
-    return Language(**{name: re.compile(source, re.IGNORECASE | re.MULTILINE) for name, source in sources.items()})
+    return Language(
+        **{name: re.compile(simplify(source), re.IGNORECASE | re.MULTILINE) for name, source in sources.items()}
+    )
