@@ -71,7 +71,7 @@ def _shared(sequences: Sequence[Sequence[str]]) -> int:
 
 def own_parts(options: Mapping[str, str]) -> dict[str, str]:
     """Each option without the words that all of them begin and end with, if these are many enough to be a sentence."""
-    words = {letter: text.split() for letter, text in options.items()}
+    words = {letter: text.rstrip(".。 ").split() for letter, text in options.items()}
     before = _shared(list(words.values()))
     after = _shared([own[before:][::-1] for own in words.values()])
     if before + after < SHARED_WORDS or len(options) < 2:
@@ -82,7 +82,7 @@ def own_parts(options: Mapping[str, str]) -> dict[str, str]:
 
 def _standing(part: str) -> re.Pattern[str]:
     """The part as words of their own, in any case, without the full stop of its sentence."""
-    bare = part.strip().rstrip(".。")
+    bare = part.strip().rstrip(".。") or part.strip()
     edges = [r"(?<!\w)" if bare[:1].isascii() else "", r"(?!\w)" if bare[-1:].isascii() else ""]
     return re.compile(edges[0] + re.escape(bare) + edges[1], re.IGNORECASE)
 
