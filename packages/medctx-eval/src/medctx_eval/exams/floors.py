@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from medctx.schemas.records import Record
+from medctx.schemas.records import ExamItem, Judged, Record
+from medctx_eval.exams.condition import parse
+from medctx_eval.exams.counterfactual import offer_cannot
 
 SHARED_WORDS = 3
 """Options that share fewer words than this are compared whole: "type 1" and "type 2" diabetes are two diseases."""
@@ -37,6 +39,18 @@ class Asked(NamedTuple):
     gold: tuple[str, ...]
     book: str
     cannot: str = ""
+
+
+def as_asked(judged: Judged, item: ExamItem, book: str) -> Asked:
+    """An item of an exam as it was asked and judged under a Condition, with ``book`` before it.
+
+    Args:
+        judged: Its verdict, which holds what was right under the Condition.
+        item: The item as the exam has it.
+        book: The text of its Book, "" without one.
+    """
+    offered = offer_cannot(item) if parse(judged.condition).kind == "distractor" else item
+    return Asked(judged.exam, judged.condition, offered.options, judged.gold, book, offered.cannot)
 
 
 class Floor(Record):
