@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from opencc import OpenCC
 
 from medctx_eval.extract import Extracted, extract
-from medctx_eval.extract.thoughts import MARKERS, ThoughtMarker
+from medctx_eval.extract.thoughts import MARKERS, ThoughtMarker, opened_thought
 
 
 def lettered(*texts: str) -> dict[str, str]:
@@ -82,6 +82,24 @@ def test_every_thought_marker_has_cases_finished_and_cut(marker: ThoughtMarker) 
     assert any(end.search(text) for text in texts), "no finished thought"
     cut = [case for text, case in texts.items() if case.rule == "unfinished reasoning" and not end.search(text)]
     assert cut, "no thought that is cut"
+
+
+@pytest.mark.parametrize(
+    ("end_of_prompt", "opening", "end"),
+    [
+        ("<|im_start|>assistant\n<think>\n", "<think>\n", "</think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", "", ""),
+        ("[/INST][THINK]", "[THINK]\n", "[/THINK]"),
+        ("<seed:bos>assistant\n<seed:think>", "<seed:think>\n", "</seed:think>"),
+        ("<|start|>assistant", "", ""),
+        ("Do not write <think> tags.<end_of_turn>\n<start_of_turn>model\n", "", ""),
+    ],
+)
+def test_a_thought_that_the_prompt_opens_belongs_to_the_answer(end_of_prompt: str, opening: str, end: str) -> None:
+    assert opened_thought(f"A question. {end_of_prompt}") == opening
+    if opening:
+        assert extract(f"{opening}The answer is A, or", DRUGS, multiple=False).rule == "unfinished reasoning"
+        assert extract(f"{opening}The answer is A.{end}B", DRUGS, multiple=False).letters == ("B",)
 
 
 TO_TRADITIONAL = OpenCC("s2tw")

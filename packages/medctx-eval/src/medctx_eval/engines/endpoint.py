@@ -190,12 +190,14 @@ class EndpointEngine:
         common: Body = {"model": self._model, "max_tokens": writing.limit, "temperature": 0.0, **held}
         if self.abilities.tokens and (not held or self.abilities.held == "structured_outputs"):
             answer = self._send(lane, {**common, "prompt": list(writing.prompt)}, len(writing.prompt), book)
+            opening = writing.opening
         else:
             messages = [{"role": "user", "content": writing.content}]
             answer = lane.client.complete(CHAT, {**common, "messages": messages})
             self._meter.count(answer, len(writing.prompt))
+            opening = ""  # the server renders, and may keep thoughts out of the answer
         choice = answer.choices[0]
-        return Written(choice.written, choice.finish_reason == "length")
+        return Written(opening + choice.written, choice.finish_reason == "length")
 
     def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
         """What the model writes after each prompt, in order."""

@@ -184,7 +184,7 @@ class TransformersEngine:
             if ended or len(written) == writing.limit:
                 cache.crop(prefix)
                 text = self._tokenizer.decode(written, skip_special_tokens=True)
-                return Written(str(text), cut=not ended)
+                return Written(writing.opening + str(text), cut=not ended)
 
     def _stops(self) -> set[int]:
         """Tokens that end an answer."""

@@ -80,9 +80,25 @@ MARKERS = (
     ThoughtMarker("Open WebUI", r"<details\s+type=\"reasoning\"[^<>]*>", r"</details>", ends_alone=False),
 )  # fmt: skip
 
+_LONGEST_BEGIN = 80
+"""No begin of a thought is longer."""
+
 _PATTERNS = tuple(
     (marker, re.compile(marker.begin, re.MULTILINE), re.compile(marker.end, re.MULTILINE)) for marker in MARKERS
 )
+
+
+def opened_thought(prompt: str) -> str:
+    """Return the begin of a thought with which a rendered prompt ends, "" if it ends otherwise.
+
+    What the model writes then goes on with the thought, so this text belongs before it.
+    """
+    tail = prompt[-_LONGEST_BEGIN:].rstrip()
+    for _, begin, _ in _PATTERNS:
+        for match in begin.finditer(fold(tail), 1):
+            if match.end() == len(tail):
+                return f"{tail[match.start() :]}\n"
+    return ""
 
 
 def outside_thoughts(answer: str) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from medctx.errors import MedctxError
 from medctx.schemas.records import Book, ExamItem
 from medctx.text.continuation import continuation_tokens, user_message
+from medctx_eval.extract.thoughts import opened_thought
 from medctx_eval.planning.option_order import Shown, show
 from medctx_eval.prompting import wording
 
@@ -54,12 +55,14 @@ class LikelihoodRequest:
 class GenerationRequest:
     """A prompt to be continued freely: as token ids, and as the message it was rendered from, for servers that render
     by themselves. At most ``limit`` tokens are written, and where ``choices`` are given nothing but one of them.
+    ``opening`` is the begin of a thought with which the prompt ends; it belongs to the text that continues the prompt.
     """
 
     prompt: tuple[int, ...]
     content: str
     limit: int
     choices: tuple[str, ...] = ()
+    opening: str = ""
 
     @property
     def longest(self) -> int:
@@ -141,7 +144,8 @@ def writing(
     """Ask with the options listed in an order and let the model write; ``held`` to the letters of an answer."""
     shown = show(item, order)
     content = user_message(book, wording.listed(item, shown.options))
-    prompt = tuple(tokenizer.encode(_rendered(tokenizer, content), add_special_tokens=False))
+    rendered = _rendered(tokenizer, content)
+    prompt = tuple(tokenizer.encode(rendered, add_special_tokens=False))
     if not held:
-        return GenerationRequest(prompt, content, limit)
+        return GenerationRequest(prompt, content, limit, opening=opened_thought(rendered))
     return GenerationRequest(prompt, content, wording.CHOICE_TOKENS, tuple(_letters(item, shown)))
