@@ -29,10 +29,12 @@ from scipy import special
 
 from bench.support.law_simulate import RATIOS, READING, WRONG, Design, study
 from study.law.evidence.evidence import Evidence
-from study.law.evidence.points import FloatArray, Measured, Place, Run
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, MeasuredRun
 from study.law.model.saturation import saturation
-from study.law.recommend.recommend import Options, recommend
-from study.law.validate.leave_out import METHODS, validate
+from study.law.recommend.recommend import recommend
+from study.law.recommend.records import Options
+from study.law.records import METHODS
+from study.law.validate.leave_out import validate
 
 SEVEN, FIVE, THREE = tuple(RATIOS.values()), (1.0, 0.8, 0.5, 0.2, 0.0), (1.0, 0.5, 0.0)
 DESIGNS = {
@@ -143,7 +145,7 @@ def amount_curve(name: str, places: int, seeds: int, seed: int) -> tuple[str, bo
     scores = special.expit(special.logit(truth) + 0.08 * rng.standard_normal(len(truth)))
     seen = rng.binomial(1000, scores) / 1000
     runs = tuple(
-        Run(f"{amount:g}", Place(0.5, float(amount)), float(one))
+        MeasuredRun(f"{amount:g}", DesignPoint(0.5, float(amount)), float(one))
         for amount, one in zip(np.repeat(amounts, seeds), seen, strict=True)
     )
     found = saturation(Measured("knowledge", runs), MARGIN)

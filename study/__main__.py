@@ -1,5 +1,5 @@
 """``python -m study``."""
 
-from study.cli.main import main
+from study.cli import main
 
 main()

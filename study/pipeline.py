@@ -3,74 +3,60 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from medctx.io.jsonl import write_record, write_text
+from medctx.io import digest
+from medctx.io.jsonl import write_record
 from medctx.process.progress import say
+from medctx.tracking import mlflow_run
 from study.config.cells import Cell
 from study.config.grid import cells as cells_of
 from study.config.sections import section
-from study.config.study import StudyConfig
-from study.forecast.budget import within
-from study.stages import contamination as contamination_reports
-from study.stages import report as reporting
-from study.stages import summary
+from study.config.study import ExecutorConfig, StudyConfig
+from study.forecast.budget import with_budget
+from study.forecast.exam_cost import exam_dry_run
+from study.stages import contamination
 from study.stages.bases import Base, prepare
-from study.stages.exam_runs import examined
-from study.stages.summary import Summary
-from study.stages.tasks import Serving, exams_of, tasks_of
+from study.stages.exam_runs import exam_plans, exam_runs, exams_of
+from study.stages.report import write_report
+from study.stages.results import SUMMARY_FILE, Outcome, StudySummary, cell_results
+from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import track_cells
-from study.tracking.registry import Registered, register
-from study.tracking.study_run import study_run
-from study.workflow.commands import SILENT, call
-from study.workflow.executors.opened import opened
-from study.workflow.graph import Results, Run, carry_out
+from study.tracking.registry import register
+from study.workflow.executors.local import LocalExecutor
+from study.workflow.executors.ray import RayExecutor
+from study.workflow.graph import Results, Setting, run_tasks
+from study.workflow.job import Executor
 from study.workflow.lineage import Lineage
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a study leaves for people. ``table`` and ``report`` are empty where nothing could be examined."""
-
-    folder: Path
-    report: Path
-    table: str
-    registered: list[Registered]
-    summary: Summary
+SECTIONS = {"mix", "train", "exam", "report", "curriculum", "models", "recipes", "arms", "executor"}
 
 
 def _serving(config: StudyConfig, bases: Mapping[str, Base], cells: Sequence[Cell]) -> Serving:
-    """Whether adapters are hot-loaded or merged: as the study says, else as the exam's own estimate advises."""
+    """Whether adapters are hot-loaded or merged: as the study says, else as a dry run of the exam advises."""
     if config.adapters != "auto":
-        return "merged" if config.adapters == "merged" else "hot"
-    base = next((one for one in bases.values() if one.folder is not None), None)
+        return config.adapters
+    base = next((base for base in bases.values() if base.folder is not None), None)
     if base is None or not any(cell.trained for cell in cells):
         return "hot"
-    probe = config.work / "steps" / "estimate.yaml"
     models = [{"name": base.label, "folder": str(base.folder)}]
-    write_text(probe, yaml.safe_dump({**section(config, "exam"), "models": models}, allow_unicode=True))
-    estimate = json.loads(call(["medctx-eval", "run", "--dry-run", "--config", str(probe)], SILENT))
+    result = exam_dry_run(section(config, "exam"), models, "", config.folder)
+    serving: Serving = "merged" if result.labels["adapters"] == "merged" else "hot"
     say(
-        f"The exam: {estimate['items']} items and {estimate['books']} Books per cell, {len(cells)} cells; "
-        f"adapters are {'merged, one server start each' if estimate['adapters'] == 'merged' else 'hot-loaded'}."
+        f"The exam: {result.numbers['items']:.0f} items and {result.numbers['books']:.0f} Books per cell, {len(cells)} "
+        f"cells; adapters are {'merged, one server start each' if serving == 'merged' else 'hot-loaded'}."
     )
-    return "merged" if estimate["adapters"] == "merged" else "hot"
+    return serving
 
 
 @contextmanager
 def only_one(folder: Path, name: str) -> Iterator[None]:
-    """Hold a study: started twice it would write its report twice. Different studies share steps and may run side by
-    side.
-    """
-    # Beside the folder, which goes to the tracker as it is.
+    """Hold a study, which would write its report twice if it ran twice; different studies may run side by side."""
+    # Beside the folder, which is logged to the tracker as a whole.
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,53 +68,63 @@ def only_one(folder: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _say_missing(found: Summary) -> None:
-    missing = found.missing
+@contextmanager
+def _executor(config: ExecutorConfig) -> Iterator[Executor]:
+    executor: Executor = RayExecutor(config) if config.kind == "ray" else LocalExecutor(config)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+@contextmanager
+def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
+    """The MLflow run of a study; a study that is continued continues its run, one with another config has its own."""
+    key = digest.of_text(configs.dump(config))[: digest.SHORT]
+    with mlflow_run.run("study", config.name, run_file=folder / f".mlflow-run-{key}", prefer_file=True) as run:
+        yield run
+
+
+def _say_missing(summary: StudySummary) -> None:
+    missing = summary.missing
     if missing:
-        are = "is" if len(missing) == 1 else "are"
-        say(f"{len(missing)} of {len(found.cells)} cells {are} missing from the report:")
-        for one in missing:
-            say(f"  {one.cell.name}: {one.reason}")
+        verb = "is" if len(missing) == 1 else "are"
+        say(f"{len(missing)} of {len(summary.cells)} cells {verb} missing from the report:")
+        for result in missing:
+            say(f"  {result.cell.name}: {result.reason}")
 
 
 def run(config: StudyConfig) -> Outcome:
-    """Run a study; what is done is not done again."""
-    out = config.work / "studies" / config.name
+    """Run a study; finished steps are not run again."""
+    out = config.folder
     out.mkdir(parents=True, exist_ok=True)
-    config = within(config, keep=True)
+    config = with_budget(config, keep=True)
     cells = cells_of(config)
     with only_one(out, config.name), study_run(config, out) as tracked:
         configs.save(config, out / "study.yaml")
-        tracked.params(
-            config.model_dump(
-                mode="json",
-                exclude={"mix", "train", "exam", "report", "curriculum", "models", "recipes", "arms", "executor"},
-            )
-        )
+        tracked.params(config.model_dump(mode="json", exclude=SECTIONS))
         tracked.tags({"study": config.name})
         lineage = Lineage(tracked.id, config.name)
         bases, lost = prepare(config)
         tasks = tasks_of(config, cells, bases, _serving(config, bases, cells))
-        with opened(config.executor) as executor:
-            carrying = Run(executor, lineage, config.work, config.executor.retries)
-            results = carry_out(tasks, carrying)
-            exams = examined(exams_of(cells, bases), results)
-            why = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
-            found = summary.results_of(cells, results, {name: one.run for name, one in exams.items()}, why)
-            held = (
-                carry_out(contamination_reports.tasks(found, contamination_reports.exam_plans(exams)), carrying)
-                if config.contamination_report
-                else Results()
-            )
-        told = Summary(study=config.name, title=config.title, cells=found, report=out, run_id=tracked.id)
-        write_record(out / summary.FILE, told)
-        _say_missing(told)
+        with _executor(config.executor) as executor:
+            setting = Setting(executor, lineage, config.work, config.executor.retries)
+            results = run_tasks(tasks, setting)
+            exams = exam_runs(exams_of(cells, bases), results)
+            reasons = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
+            rows = cell_results(cells, results, {name: exam.run for name, exam in exams.items()}, reasons)
+            compared = Results()
+            if config.check_contamination:
+                compared = run_tasks(contamination.contamination_tasks(rows, exam_plans(exams)), setting)
+        summary = StudySummary(study=config.name, title=config.title, cells=rows, report=out, run_id=tracked.id)
+        write_record(out / SUMMARY_FILE, summary)
+        _say_missing(summary)
         if not exams:
-            reason = next(iter(results.failed.values()), "its exam names no finished run")
+            reason = next(iter(results.failed.values()), "its exam reports no finished run")
             raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
-        table = reporting.write(config, found, exams, out, contamination_reports.contamination_reports(held))
+        table = write_report(config, rows, exams, out, contamination.contamination_folders(compared))
         digests = {label: base.weights_digest for label, base in bases.items()}
-        registered = register(config, tracked, out, found, exams, lineage, digests)
-        track_cells(lineage, found, out)
+        registered = register(config, tracked, out, rows, exams, lineage, digests)
+        track_cells(lineage, rows, out)
         tracked.artifact(out, "report")
-    return Outcome(out, out / "report.html", table, registered, told)
+    return Outcome(out, table, tuple(registered), summary)

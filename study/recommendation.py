@@ -2,85 +2,104 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from medctx.config import loading as configs
+from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.process.progress import say
-from medctx.tracking import mlflow_run as tracking
-from study.config.cells import general_share
-from study.config.study import StudyConfig
+from medctx.tracking import mlflow_run
+from study.config.grid import cells
+from study.config.study import StudyConfig, general_share
 from study.law.output import publish
-from study.law.recommend.recommend import Options, Recommendation
-from study.law.validate.forecast_check import Check
-from study.pipeline import Outcome, run
-from study.recommendable import require_recommendable
-from study.tracking import study_run as parent
+from study.law.recommend.records import ForecastCheck, Options, Recommendation
+from study.stages.results import Outcome
+
+MIN_COMPOSITIONS = 3
+"""Compositions that a recommendation needs."""
+RunStudy = Callable[[StudyConfig], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """A study with its recommendation; ``check`` is nothing where the composition was measured already."""
+    """A study with its recommendation; ``check`` is None where the composition was measured before."""
 
     outcome: Outcome
     recommendation: Recommendation
-    check: Check | None
+    check: ForecastCheck | None
 
 
-def _known(folder: Path, told: str) -> Recommendation | None:
-    """The recommendation that the same study made before: a forecast is made once."""
+def require_recommendable(config: StudyConfig) -> None:
+    """Refuse a study of too few compositions, or one whose cells would change with one more ratio."""
+    shares = {cell.general_share for cell in cells(config) if cell.trained}
+    if len(shares) < MIN_COMPOSITIONS:
+        raise MedctxError(
+            f"The study {config.name} trains {len(shares)} compositions and a recommendation needs "
+            f"{MIN_COMPOSITIONS}; give more ratios, for example ratios=['1:0','1:1','0:1']."
+        )
+    if config.design == "space-filling":
+        raise MedctxError(
+            "A space-filling design would choose other cells once the recommended ratio is added; take design=grid or "
+            "one-at-a-time, or recommend from the finished study with: python -m study recommend."
+        )
+
+
+def _known(folder: Path, study: str) -> Recommendation | None:
+    """The recommendation that the same study made before: a forecast is made once. ``study``: digest of its config."""
     file = folder / publish.RECOMMENDATION
-    found = read_record(file, Recommendation) if file.is_file() else None
-    return found if found is not None and found.config == told else None
+    known = read_record(file, Recommendation) if file.is_file() else None
+    return known if known is not None and known.config == study else None
 
 
-def _log(outcome: Outcome, found: Recommendation, checked: Check | None) -> None:
-    """Bring the law's files and the forecast's numbers to the study's run, which has ended by now."""
+def _log(outcome: Outcome, recommendation: Recommendation, check: ForecastCheck | None) -> None:
+    """Log the law's files and the forecast's numbers to the study's run, which has ended by now."""
     if not outcome.summary.run_id:
         return
-    before = os.environ.get(parent.RUN)
-    os.environ[parent.RUN] = outcome.summary.run_id
-    try:
-        with tracking.run("recommend", outcome.summary.study) as tracked:
-            tracked.artifact(outcome.folder, "report")
-            tracked.metrics({"share": found.share, "holds": found.holds, "improvement": found.improvement.value})
-            for part in checked.parts if checked else ():
-                tracked.metrics(
-                    {f"{part.part}.predicted": part.predicted.value, f"{part.part}.measured": part.measured.value}
-                )
-            tracked.tags({"recommended": found.ratio})
-    finally:
-        if before is None:
-            os.environ.pop(parent.RUN, None)
-        else:
-            os.environ[parent.RUN] = before
+    with mlflow_run.run("recommend", outcome.summary.study, run_id=outcome.summary.run_id) as tracked:
+        tracked.artifact(outcome.folder, "report")
+        tracked.metrics(
+            {
+                "share": recommendation.share,
+                "holds": recommendation.holds,
+                "improvement": recommendation.improvement.value,
+            }
+        )
+        for part in check.parts if check else ():
+            tracked.metrics(
+                {f"{part.part}.predicted": part.predicted.value, f"{part.part}.measured": part.measured.value}
+            )
+        tracked.tags({"recommended": recommendation.ratio})
 
 
-def run_recommended(config: StudyConfig) -> Recommended:
-    """Run a study, recommend a composition from it, run that with every seed, and hold the forecast against it.
+def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
+    """Run a study, recommend a composition from it, run that with every seed, and compare it with the forecast.
 
-    Killed anywhere, the same call continues: a forecast that was made is not made again from what it foretold.
+    Killed at any moment, the same call continues: a forecast that was made is not made again from what it predicted.
+
+    Args:
+        config: The study.
+        run: Runs a study, such as :func:`study.pipeline.run`.
     """
     require_recommendable(config)
-    folder = config.work / "studies" / config.name
-    told = digest.of_text(configs.dump(config))
-    found, outcome = _known(folder, told), None
-    if found is None:
+    folder = config.folder
+    study = digest.of_text(configs.dump(config))
+    recommendation, outcome = _known(folder, study), None
+    if recommendation is None:
         outcome = run(config)
         evidence = publish.read([folder])
         options = Options(margin=evidence.margin, seeds=len(config.seeds))
-        found = publish.recommend(evidence, options, folder, anew=True, config=told)
-    say(found.sentence)
-    checked = None
+        recommendation = publish.recommend(evidence, options, folder, replace=True, config=study)
+    say(recommendation.sentence)
+    check = None
     # At another amount or by another method it may be a cell that the law was not fitted to; it is not added twice.
-    if general_share(found.ratio) in {general_share(ratio) for ratio in config.ratios}:
-        say(f"The study has the composition {found.ratio} already; law.md tells how well its cells were foretold.")
+    if general_share(recommendation.ratio) in {general_share(ratio) for ratio in config.ratios}:
+        say(f"The study has the composition {recommendation.ratio} already; see law.md for how well its cells fit.")
         outcome = outcome or run(config)
     else:
-        outcome = run(config.model_copy(update={"ratios": (*config.ratios, found.ratio)}))
-        checked = publish.check([folder], folder)
-    _log(outcome, found, checked)
-    return Recommended(outcome, found, checked)
+        outcome = run(config.model_copy(update={"ratios": (*config.ratios, recommendation.ratio)}))
+        check = publish.check([folder], folder)
+    _log(outcome, recommendation, check)
+    return Recommended(outcome, recommendation, check)

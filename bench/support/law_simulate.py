@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from study.law.evidence.item_noise import PairError, Scored, item_noise
-from study.law.evidence.points import FloatArray, ItemNoise, Measured, Place, Run
+from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
+from study.law.evidence.points import DesignPoint, FloatArray, ItemNoise, Measured, MeasuredRun
 
 Shape = Callable[[FloatArray], FloatArray]
 """True accuracy in (0, 1) at general shares."""
@@ -74,11 +74,11 @@ class Design:
     growth: str = "none"
 
     @property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, DesignPoint]:
         """The cells by name."""
         of_all = 1.0 if self.amounts else None
-        found = {f"{share:g}": Place(share, of_all) for share in self.shares}
-        return found | {f"0.5 x {amount:g}": Place(0.5, amount) for amount in self.amounts}
+        found = {f"{share:g}": DesignPoint(share, of_all) for share in self.shares}
+        return found | {f"0.5 x {amount:g}": DesignPoint(0.5, amount) for amount in self.amounts}
 
 
 class Simulated(NamedTuple):
@@ -120,12 +120,14 @@ def error_of(values: FloatArray, clusters: FloatArray) -> float:
     return float(np.sqrt(len(totals) / (len(totals) - 1) * np.square(totals).sum()) / len(values))
 
 
-def _noise(means: Mapping[str, FloatArray], places: Mapping[str, Place], seeds: int, clusters: FloatArray) -> ItemNoise:
+def _noise(
+    means: Mapping[str, FloatArray], places: Mapping[str, DesignPoint], seeds: int, clusters: FloatArray
+) -> ItemNoise:
     """What a report's paired errors tell of the chance in the items; ``means``: verdicts by cell, the base's among
     them.
     """
     cells = {
-        name: Scored(float(value.mean()), seeds, None if name == BASE else places[name].share)
+        name: CellAccuracy(float(value.mean()), seeds, None if name == BASE else places[name].share)
         for name, value in means.items()
     }
     pairs = [
@@ -151,7 +153,7 @@ def study(
     seen, new = by_cell[:, : design.seeds], by_cell[:, design.seeds :]
     means = {name: own.mean(axis=0) for name, own in zip(places, seen, strict=True)} | {BASE: right[-1]}
     runs = tuple(
-        Run(name, place, float(one.mean()), seed)
+        MeasuredRun(name, place, float(one.mean()), seed)
         for (name, place), own in zip(places.items(), seen, strict=True)
         for seed, one in enumerate(own)
     )

@@ -1,23 +1,29 @@
-"""The cells of a study: one trained or untrained model each, by where it stands on every axis."""
+"""The cells of a study: one trained or untrained model each, with its value on every axis."""
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 from pydantic import Field
 
 from medctx.schemas.records import Record
+from study.config.study import general_share
 
 BASE_CELL = "base"
 
 
 class Cell(Record):
-    """One model of a study. ``name`` is its own; ``group`` is what was trained, the same for all of its seeds.
+    """One model of a study.
 
-    ``base``: the label of the model it starts from. An untouched model has no ``ratio`` and nothing behind it.
-    ``ratio``: general : medical. ``amount``: asked training data in the unit of the mix (tokens or examples), gone
-    through ``epochs`` times. ``method``: how it is trained. ``wrap``: the share of its Dialogues that are given a Book,
-    in [0, 1]; nothing where the mix says it. ``repair``: what is done to the trained model afterwards.
+    Attributes:
+        name: Unique in the study.
+        group: Name without the seed: cells of one group are repetitions.
+        base: Label of the model it starts from.
+        ratio: general:medical; "" for an untouched model.
+        amount: Requested training data in the unit of the mix (tokens or examples).
+        epochs: Passes over the training data.
+        seed: Training seed; None for an untouched model.
+        method: How it is trained; "": as the study's ``train`` says.
+        wrap: Fraction of its Dialogues with a Book, in [0, 1]; None: as the study's ``mix`` says.
+        repair: Name of the arm that is applied to the trained model; "" for none.
     """
 
     name: str = Field(min_length=1)
@@ -33,18 +39,18 @@ class Cell(Record):
 
     @property
     def trained(self) -> bool:
-        """Whether anything was done to the base."""
+        """Whether the base was changed."""
         return bool(self.ratio)
 
     @property
     def general_share(self) -> float | None:
-        """The asked general part of its training data in [0, 1]; nothing for an untouched model."""
+        """The requested general fraction of its training data in [0, 1]; None for an untouched model."""
         return general_share(self.ratio) if self.ratio else None
 
     @property
     def axes(self) -> dict[str, str]:
-        """Where it stands, in words, axis by axis; what does not apply is left out."""
-        told = {
+        """Its values on the axes as text; axes that do not apply are left out."""
+        values = {
             "base": self.base,
             "ratio": self.ratio,
             "amount": str(self.amount) if self.amount else "",
@@ -54,22 +60,7 @@ class Cell(Record):
             "wrap": "" if self.wrap is None else f"{self.wrap:g}",
             "repair": self.repair,
         }
-        return {axis: value for axis, value in told.items() if value}
-
-
-def general_share(ratio: str) -> float:
-    """The general part of ``general:medical`` in [0, 1]. Raises ValueError where it is no ratio."""
-    general, found, medical = ratio.partition(":")
-    try:
-        parts = Fraction(general), Fraction(medical)
-    except (ValueError, ZeroDivisionError):
-        found = ""
-        parts = Fraction(0), Fraction(0)
-    if not found or min(parts) < 0:
-        raise ValueError(f"the ratio {ratio!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
-    if not sum(parts):
-        raise ValueError(f"the ratio {ratio!r} sums to nothing; at least one side must be above 0")
-    return float(parts[0] / sum(parts))
+        return {axis: value for axis, value in values.items() if value}
 
 
 def short(amount: int) -> str:

@@ -1,6 +1,6 @@
-"""Which points of a grid are run: all of them, one axis at a time, or a subset that fills the space.
+"""Which points of a grid are run: all of them, one axis at a time, or a space-filling subset.
 
-Pure functions of the axes; nothing here knows what an axis means but its scale.
+Pure functions of the axes.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from study.config.cells import general_share
+from study.config.study import general_share
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Design = Literal["grid", "one-at-a-time", "space-filling"]
 Value: TypeAlias = str | int | float | None
 Axes: TypeAlias = Mapping[str, Sequence[Value]]
 Point: TypeAlias = dict[str, Value]
@@ -26,7 +25,7 @@ SCRAMBLES = 16
 
 
 def grid(axes: Axes) -> list[Point]:
-    """Every point, the last axis turning fastest."""
+    """Every point; the last axis varies fastest."""
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
@@ -36,7 +35,7 @@ def one_at_a_time(axes: Axes, center: Mapping[str, Value]) -> list[Point]:
 
 
 def _scale(axis: str, value: Value, rank: int) -> float:
-    """A value on the scale its axis is spaced by: shares as they are, amounts in factors, names by their rank."""
+    """A value on the scale of its axis: shares as they are, amounts by their logarithm, names by their rank."""
     if axis == "ratio" and isinstance(value, str):
         return general_share(value)
     if axis == "amount" and isinstance(value, int) and value > 0:
@@ -45,7 +44,7 @@ def _scale(axis: str, value: Value, rank: int) -> float:
 
 
 def coordinates(axes: Axes) -> NDArray[np.float64]:
-    """(points of the grid, axes): where each point lies in the unit cube; an axis of one value lies in its middle."""
+    """The points of the grid in the unit cube, shape (points, axes); an axis of one value is 0.5."""
     import numpy as np
 
     columns = []
@@ -56,24 +55,25 @@ def coordinates(axes: Axes) -> NDArray[np.float64]:
     return np.array(list(product(*columns)))
 
 
-def _snapped(wanted: NDArray[np.float64], places: NDArray[np.float64]) -> list[int]:
-    """For every wanted point the nearest place that is not taken yet."""
+def _snapped(targets: NDArray[np.float64], places: NDArray[np.float64]) -> list[int]:
+    """The index of the nearest place that is not taken yet, for every target."""
     import numpy as np
 
     free = np.ones(len(places), dtype=np.bool_)
-    found = []
-    for point in wanted:
+    taken = []
+    for point in targets:
         distances = np.where(free, ((places - point) ** 2).sum(axis=1), np.inf)
-        found.append(int(distances.argmin()))
-        free[found[-1]] = False
-    return found
+        taken.append(int(distances.argmin()))
+        free[taken[-1]] = False
+    return taken
 
 
 def space_filling(axes: Axes, count: int) -> list[Point]:
-    """``count`` points of the grid, in its order: of several scrambled Sobol sequences (Owen 1998, as
-    :class:`scipy.stats.qmc.Sobol` draws them) put onto the grid, the one whose two nearest points lie farthest apart.
+    """``count`` points of the grid, in its order.
 
-    The same axes and count always give the same points.
+    Of :data:`SCRAMBLES` scrambled Sobol sequences (Owen 1998, drawn by :class:`scipy.stats.qmc.Sobol`), each moved to
+    the nearest points of the grid, the one is taken whose two nearest points are farthest apart. The same axes and
+    count always give the same points.
     """
     from scipy.spatial.distance import pdist
     from scipy.stats import qmc

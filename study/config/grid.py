@@ -12,15 +12,15 @@ from study.config.study import StudyConfig
 
 
 def axes_of(config: StudyConfig) -> Axes:
-    """Every axis but seeds and repairs, which each point is crossed with. An axis nothing is asked of has one value."""
+    """Every axis but seeds and repairs, which each point is crossed with; an axis that is not set is None."""
     trainable = [label for label in config.labels if not config.model(label).urls]
-    unsaid: tuple[Value, ...] = (None,)
+    unset: tuple[Value, ...] = (None,)
     return {
         "base": trainable,
         "ratio": config.ratios,
         "amount": config.amounts or (config.tokens,),
-        "method": config.methods or unsaid,
-        "wrap": config.wraps or unsaid,
+        "method": config.methods or unset,
+        "wrap": config.wraps or unset,
     }
 
 
@@ -48,8 +48,9 @@ def points(config: StudyConfig) -> list[Point]:
 
 
 def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> Cell:
-    """A cell called by what distinguishes it in this study, its ratio always. One at a time, the amount that all other
-    cells have is not said.
+    """A cell, named by its ratio and the axes that vary in this study.
+
+    In a one-at-a-time design the amount of the center is left out of the name.
     """
     amount, wrap = cast("int", point["amount"]), point["wrap"]
     usual = config.center.get("amount") if config.design == "one-at-a-time" else None
@@ -78,14 +79,13 @@ def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, rep
 
 
 def _equal_tokens(config: StudyConfig, point: Point) -> int:
-    """How often the data of a point is gone through to be as many tokens as the largest amount."""
+    """Epochs over the data of a point that make as many tokens as the largest amount."""
     return round(max(config.amounts or (1,)) / cast("int", point["amount"])) if config.equal_tokens else 1
 
 
 def untouched(config: StudyConfig) -> list[Cell]:
-    """The bases as they are."""
-    alone = len(config.labels) == 1
-    names = {label: BASE_CELL if alone else label for label in config.labels}
+    """The cells of the untouched bases."""
+    names = {label: BASE_CELL if len(config.labels) == 1 else label for label in config.labels}
     return [Cell(name=name, group=name, base=label) for label, name in names.items()]
 
 
@@ -100,17 +100,18 @@ def _trained(config: StudyConfig) -> Iterator[Cell]:
 
 def cells(config: StudyConfig) -> list[Cell]:
     """Every cell of a study, in the order they are shown."""
-    found = [*untouched(config), *_trained(config)]
-    names = [cell.name for cell in found]
+    every = [*untouched(config), *_trained(config)]
+    names = [cell.name for cell in every]
     twice = next((name for name in names if names.count(name) > 1), "")
     if twice:
         raise MedctxError(
             f"Two cells of the study {config.name} are called {twice!r}; rename one of its models or arms."
         )
-    return found
+    return every
 
 
 def source_of(cell: Cell, cells: Sequence[Cell]) -> Cell:
     """The trained cell that a repaired one is made from."""
-    wanted = cell.model_copy(update={"repair": "", "name": "", "group": ""})
-    return next(one for one in cells if one.trained and one.model_copy(update={"name": "", "group": ""}) == wanted)
+    unnamed = {"name": "", "group": ""}
+    source = cell.model_copy(update={"repair": "", **unnamed})
+    return next(other for other in cells if other.trained and other.model_copy(update=unnamed) == source)

@@ -1,124 +1,140 @@
-"""What a study is told: one YAML file in ``studies/``."""
+"""The config of a study: one YAML file in ``studies/``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from medctx.config import loading as configs
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
-from study.config.cells import general_share
-from study.config.design import Design
 
-__all__ = ["ExecutorConfig", "ModelConfig", "StudyConfig"]
+STUDIES = Path(__file__).parents[2] / "studies"
+OVERLAYS = STUDIES / "with"
 
-Section = dict[str, JsonValue]
-"""Keys handed on to a console command, which checks them; the study itself does not read them."""
+Design = Literal["grid", "one-at-a-time", "space-filling"]
+Section: TypeAlias = dict[str, JsonValue]
+"""Keys that are handed to a console command, whose own config validates them."""
+
+
+def general_share(ratio: str) -> float:
+    """The general fraction of ``general:medical`` in [0, 1]. Raises ValueError for anything else."""
+    general, separator, medical = ratio.partition(":")
+    try:
+        parts = Fraction(general), Fraction(medical)
+    except (ValueError, ZeroDivisionError):
+        separator = ""
+        parts = Fraction(0), Fraction(0)
+    if not separator or min(parts) < 0:
+        raise ValueError(f"the ratio {ratio!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
+    if not sum(parts):
+        raise ValueError(f"the ratio {ratio!r} sums to nothing; at least one side must be above 0")
+    return float(parts[0] / sum(parts))
 
 
 class ModelConfig(Config):
-    """A model that cells start from, known by its label.
+    """A model that cells start from, referred to by its label.
 
-    ``id``: a hub id, a folder or an embedded name; the label where empty. ``confirmed``: whether the id was seen on the
-    hub. The sizes are for plans made without the model at hand: ``parameters`` in all, ``hidden`` width, ``layers``,
-    ``intermediate`` width, ``heads``, ``kv_heads``, ``vocabulary`` and ``positions``. ``urls``: the
-    addresses of a server that has it under the name ``id``; it is then examined and never trained. The server's key is
-    read from the environment variable ``key_variable``. ``tokenizer``: of a model behind a server.
+    The sizes are for forecasts of models whose config file is not on this machine.
     """
 
-    id: str = ""
-    confirmed: bool = True
-    note: str = ""
-    parameters: int | None = Field(None, ge=1)
-    hidden: int | None = Field(None, ge=1)
-    layers: int | None = Field(None, ge=1)
-    intermediate: int | None = Field(None, ge=1)
-    heads: int | None = Field(None, ge=1)
-    kv_heads: int | None = Field(None, ge=1)
-    vocabulary: int | None = Field(None, ge=1)
-    positions: int | None = Field(None, ge=1)
-    urls: tuple[str, ...] = ()
-    key_variable: str = "OPENAI_API_KEY"
-    tokenizer: str = "bytes"
+    id: str = Field("", description="Hub ID, folder or embedded name; empty: the label.")
+    confirmed: bool = Field(True, description="Whether the ID was seen on the hub.")
+    note: str = Field("", description="Shown by --dry-run.")
+    parameters: int | None = Field(None, ge=1, description="Number of parameters.")
+    hidden: int | None = Field(None, ge=1, description="Width of the residual stream.")
+    layers: int | None = Field(None, ge=1, description="Number of decoder layers.")
+    intermediate: int | None = Field(None, ge=1, description="Width of the MLPs.")
+    heads: int | None = Field(None, ge=1, description="Number of attention heads.")
+    kv_heads: int | None = Field(None, ge=1, description="Number of key/value heads; null: as many as heads.")
+    vocabulary: int | None = Field(None, ge=1, description="Number of tokens in the vocabulary.")
+    positions: int | None = Field(None, ge=1, description="Context length in tokens.")
+    urls: tuple[str, ...] = Field(
+        (), description="Addresses of a server that has the model under the name id: it is examined, never trained."
+    )
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the server's API key.")
+    tokenizer: str = Field("bytes", description="Tokenizer of a model behind a server: folder, hub ID or 'bytes'.")
 
 
 class ExecutorConfig(Config):
-    """Who runs the steps, and how many at a time.
+    """Where the steps run, and how many at a time.
 
-    ``local``: at most ``workers`` steps on this machine at a time, as far as their estimated memory fits into
-    ``memory_gib`` (nothing: what is free). ``ray``: on the cluster at ``address`` (nothing: one started on this
-    machine); a training or exam step takes ``gpus`` and ``cpus`` there. Work folder and caches must be on storage that
-    every machine of the cluster sees at the same path. ``retries``: how often a step whose process was killed is
-    called again; it continues where it was.
+    ``local`` runs them on this machine; ``ray`` on a Ray cluster, whose machines must see the work folder and the
+    caches at the same paths.
     """
 
-    kind: Literal["local", "ray"] = "local"
-    workers: int = Field(1, ge=1)
-    memory_gib: float | None = Field(None, gt=0)
-    address: str = ""
-    cpus: float = Field(1, ge=0)
-    gpus: float = Field(0, ge=0)
-    retries: int = Field(2, ge=0)
+    kind: Literal["local", "ray"] = Field("local", description="This machine, or a Ray cluster.")
+    workers: int = Field(1, ge=1, description="Steps that run at a time.")
+    memory_gib: float | None = Field(
+        None, gt=0, description="Memory that steps running at a time may need together (local); null: what is free."
+    )
+    address: str = Field("", description="Address of the Ray cluster; empty: one is started on this machine.")
+    cpus: float = Field(1, ge=0, description="CPUs of a training or exam step (ray).")
+    gpus: float = Field(0, ge=0, description="GPUs of a training or exam step (ray).")
+    retries: int = Field(2, ge=0, description="How often a step whose process was killed is restarted; it resumes.")
 
 
 class StudyConfig(Config):
-    """A grid of cells and the exam they all sit.
+    """A grid of cells and the exam that all of them are given.
 
-    The axes: ``bases`` (labels in ``models``, or models as they are; nothing: ``base``), ``ratios`` (general : medical;
-    none: the untouched models are examined and nothing is trained), ``amounts`` of training data in the unit of the mix
-    (nothing: ``tokens``), ``methods`` (names in ``recipes``, or the trainer's own; nothing: as ``train`` says),
-    ``wraps`` (shares of Dialogues given a Book; nothing: as ``mix`` says), ``repairs`` (names in ``arms``; every
-    trained cell is repaired by each) and ``seeds``. Every untouched base is always a cell.
-
-    ``design``: ``grid``; ``one-at-a-time`` around ``center`` (nothing: the first value of each axis); or
-    ``space-filling``, ``cells`` of the grid. Every cell is trained with every seed. ``hours``: what all training
-    together may take, instead of ``tokens``. ``equal_tokens``: every amount below the largest is trained a second time,
-    its data gone through until it is as many tokens as the largest. ``stand_in``: a model that takes the place of every
-    base, to try a study at a small size.
-
-    ``curriculum``: which embedded facts are taught and which are only read, the same for Dialogues and exam. ``mix``,
-    ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``, ``medctx-train sft``, ``medctx-eval run`` and
-    ``medctx-eval report``. ``registered_model``: the name adapters are registered under, nothing to register none.
-    ``contamination_report``: whether every mix is held against every exam. ``twice``: whether untouched models are
-    examined a second
-    time, which is the noise floor of the report (not behind a server, where a model has one name). ``work``: the folder
-    of finished steps, shared by all studies.
+    The axes are ``bases``, ``ratios``, ``amounts``, ``methods``, ``wraps``, ``repairs`` and ``seeds``. The untouched
+    bases are always cells. ``mix``, ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``,
+    ``medctx-train sft``, ``medctx-eval run`` and ``medctx-eval report``.
     """
 
-    name: str = Field(min_length=1)
-    title: str = ""
-    base: str = "smollm2-135m-instruct"
-    bases: tuple[str, ...] = ()
-    models: dict[str, ModelConfig] = Field(default_factory=dict)
-    stand_in: str = ""
-    ratios: tuple[str, ...] = ("1:0", "1:1", "0:1")
-    amounts: tuple[int, ...] = ()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
-    tokens: int = Field(40_000, ge=1)
-    hours: float | None = Field(None, gt=0)
-    equal_tokens: bool = False
-    methods: tuple[str, ...] = ()
-    recipes: dict[str, Section] = Field(default_factory=dict)
-    wraps: tuple[float, ...] = ()
-    repairs: tuple[str, ...] = ()
-    arms: dict[str, Section] = Field(default_factory=dict)
-    design: Design = "grid"
-    center: dict[str, str | int | float] = Field(default_factory=dict)
-    cells: int | None = Field(None, ge=1)
-    curriculum: CurriculumConfig = CurriculumConfig()
-    adapters: str = Field("auto", pattern="^(auto|hot|merged)$")
-    data: Path | None = None
-    mix: Section = Field(default_factory=dict)
-    train: Section = Field(default_factory=dict)
-    exam: Section = Field(default_factory=dict)
-    report: Section = Field(default_factory=dict)
-    contamination_report: bool = True
-    twice: bool = False
-    registered_model: str = ""
-    executor: ExecutorConfig = ExecutorConfig()
-    work: Path = Path("work")
+    name: str = Field(min_length=1, description="Name of the study, of its folder and of its MLflow run.")
+    title: str = Field("", description="Title of the report.")
+    base: str = Field("smollm2-135m-instruct", description="The only base, where bases is empty.")
+    bases: tuple[str, ...] = Field((), description="Labels in models, or models by ID, folder or embedded name.")
+    models: dict[str, ModelConfig] = Field(default_factory=dict, description="What is known of the bases, by label.")
+    stand_in: str = Field("", description="A model that replaces every base, to try a study at a small size.")
+    ratios: tuple[str, ...] = Field(
+        ("1:0", "1:1", "0:1"), description="general:medical; empty: nothing is trained, the bases are examined."
+    )
+    amounts: tuple[int, ...] = Field(
+        (), description="Amounts of training data in the unit of the mix; empty: the value of tokens."
+    )
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="Seeds that every cell is trained with.")
+    tokens: int = Field(40_000, ge=1, description="Training data per cell, in the unit of the mix.")
+    hours: float | None = Field(None, gt=0, description="Time for all training together; replaces tokens.")
+    equal_tokens: bool = Field(
+        False, description="Also train every smaller amount in as many epochs as make it the largest."
+    )
+    methods: tuple[str, ...] = Field((), description="Names in recipes, or methods of the trainer; empty: as in train.")
+    recipes: dict[str, Section] = Field(
+        default_factory=dict, description="Keys of medctx-train sft by method, merged into train."
+    )
+    wraps: tuple[float, ...] = Field((), description="Fractions of Dialogues with a Book; empty: as in mix.")
+    repairs: tuple[str, ...] = Field((), description="Names in arms; every trained cell is repaired by each.")
+    arms: dict[str, Section] = Field(default_factory=dict, description="Configs of medctx-train repair, by name.")
+    design: Design = Field("grid", description="Which points of the grid are cells.")
+    center: dict[str, str | int | float] = Field(
+        default_factory=dict, description="Point of a one-at-a-time design, by axis; default: first values."
+    )
+    cells: int | None = Field(None, ge=1, description="Number of points of a space-filling design.")
+    curriculum: CurriculumConfig = Field(
+        CurriculumConfig(), description="Split of the embedded facts, the same in Dialogues and exam."
+    )
+    adapters: Literal["auto", "hot", "merged"] = Field(
+        "auto",
+        description="Whether the exam serves adapters on their base or merged; auto: as the exam's size advises.",
+    )
+    data: Path | None = Field(None, description="Replaces ${data} in the sections below.")
+    mix: Section = Field(default_factory=dict, description="Config of medctx-data mix.")
+    train: Section = Field(default_factory=dict, description="Config of medctx-train sft.")
+    exam: Section = Field(default_factory=dict, description="Config of medctx-eval run.")
+    report: Section = Field(default_factory=dict, description="Config of medctx-eval report.")
+    check_contamination: bool = Field(True, description="Compare every mix with every exam.")
+    repeat_base_exam: bool = Field(
+        False, description="Examine the untouched local bases twice, which measures the noise floor."
+    )
+    registered_model: str = Field("", description="MLflow name the adapters are registered under; empty: none.")
+    executor: ExecutorConfig = Field(ExecutorConfig(), description="Where the steps run.")
+    work: Path = Field(Path("work"), description="Folder of finished steps, shared by all studies.")
 
     @field_validator("bases", "ratios", "amounts", "seeds", "methods", "wraps", "repairs")
     @classmethod
@@ -150,7 +166,7 @@ class StudyConfig(Config):
         return self
 
     def model(self, label: str) -> ModelConfig:
-        """The model of a label; the stand-in, where there is one, keeps nothing of it but the label."""
+        """The model of a label; of the stand-in, where there is one, nothing is known but its ID."""
         if self.stand_in:
             return ModelConfig(id=self.stand_in)
         known = self.models.get(label, ModelConfig())
@@ -160,3 +176,20 @@ class StudyConfig(Config):
     def labels(self) -> tuple[str, ...]:
         """The labels of the bases."""
         return self.bases or (self.base,)
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's own files lie: its report, its summary, its law."""
+        return self.work / "studies" / self.name
+
+
+def load_study(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> StudyConfig:
+    """Load a study by name (``studies/NAME.yaml``) or path.
+
+    Args:
+        name: Name or path of the study's file.
+        overlays: Names (``studies/with/NAME.yaml``) or paths of files that are merged into it, one after the other.
+        overrides: ``key=value`` pairs, applied last.
+    """
+    files = [configs.find(overlay, [OVERLAYS]) for overlay in overlays]
+    return configs.load(StudyConfig, configs.find(name, [STUDIES]), overrides, files)

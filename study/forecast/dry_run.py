@@ -1,49 +1,45 @@
-"""What a study would do, in words: models, cells, tokens, memory, hours, and which steps are done already. Nothing is
-fetched and nothing is run but the exams' own cards.
-"""
+"""What a study would do, as text: models, cells, tokens, memory, hours and finished steps. Nothing is trained."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from medctx.errors import MedctxError
 from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import GIB
 from study.config.cells import Cell, short
 from study.config.grid import cells as cells_of
 from study.config.sections import section
-from study.config.study import Section, StudyConfig
-from study.forecast import cost
-from study.forecast.budget import within
-from study.forecast.cost import CellCost
-from study.forecast.exam_cost import ExamCost, exam_cost, exam_memory, exams
-from study.forecast.sizes import BYTES_FLOAT32, answering_flop, size_of
-from study.workflow.commands import SILENT, call
+from study.config.study import StudyConfig
+from study.forecast import training_cost as training
+from study.forecast.budget import with_budget
+from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run, exam_flop, exam_memory, exam_sections
+from study.forecast.model_sizes import size_of
+from study.forecast.training_cost import CellCost
 
 UNKNOWN = "?"
-_ITEMS = re.compile(r"^items: (\d+)$", re.MULTILINE)
-_GPU = f"on one {cost.GPU_NAME}"
 WIDTH = 118
-MOST_NAMES = 40
+MAX_NAMES = 40
 INDENT = " " * 12
-CPU_HOURS_SHOWN = 72
+MAX_CPU_HOURS = 72
+BYTES_FLOAT32 = 4
 
 
-def _items(told: Section) -> dict[str, int]:
-    """How many items each exam without a limit of its own has, by its card; 0 for those that are built from files."""
-    found: dict[str, int] = {}
-    for exam in exams(told):
-        if not exam.get("limit"):
-            name = str(exam.get("exam"))
-            card = _ITEMS.search(call(["medctx-eval", "exams", "show", name], SILENT))
-            found[name] = int(card[1]) if card else 0
-    return found
+@dataclass(frozen=True)
+class DryRun:
+    """The plan as text, and what would stop the study as sentences."""
+
+    text: str
+    problems: tuple[str, ...] = ()
 
 
 def _hours(value: float) -> str:
@@ -52,24 +48,28 @@ def _hours(value: float) -> str:
     return f"{value:,.0f} h" if value >= 10 else f"{value:.1f} h" if value >= 1 else f"{value * 60:.0f} min"
 
 
-def _round(tokens: int) -> str:
+def _rounded(tokens: int) -> str:
     """15,250,011 as ``15.3 million``."""
     return f"{tokens / 1e6:,.1f} million" if tokens >= 1e6 else f"{tokens:,}"
 
 
-def _gib(value: float) -> str:
+def _bytes(value: float) -> str:
     return f"{value / GIB:,.1f} GiB" if value >= GIB else f"{value / 2**20:,.0f} MiB"
 
 
-def _billions(parameters: int) -> str:
-    return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
+def _parameters(count: int) -> str:
+    return f"{count / 1e9:.2f} B" if count >= 1e8 else f"{count / 1e6:.1f} M"
 
 
-def _models(config: StudyConfig, sizes: dict[str, DecoderSize | None]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title="models", title_justify="left", show_edge=False, pad_edge=False)
-    for name in ("label", "id", "parameters", "exam's memory", "notes"):
-        numbers = name in {"parameters", "exam's memory"}
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+def _table(title: str, columns: Sequence[str], left: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    return table
+
+
+def _models(config: StudyConfig, sizes: Mapping[str, DecoderSize | None]) -> Table:
+    table = _table("models", ("label", "id", "parameters", "exam's memory", "notes"), ("label", "id", "notes"))
     for label in config.labels:
         model, size = config.model(label), sizes[label]
         notes = [
@@ -77,125 +77,124 @@ def _models(config: StudyConfig, sizes: dict[str, DecoderSize | None]) -> Table:
             f"behind {', '.join(model.urls)}, key in {model.key_variable}" if model.urls else "",
             model.note,
         ]
-        known = _billions(size.parameters) if size else "elsewhere" if model.urls else UNKNOWN
-        needed = exam_memory(config, label)
-        memory = _gib(needed) if needed else "" if model.urls else UNKNOWN
-        table.add_row(label, model.id, known, memory, "; ".join(note for note in notes if note))
+        parameters = _parameters(size.parameters) if size else "elsewhere" if model.urls else UNKNOWN
+        memory = _bytes(exam_memory(config, label)) if size else "" if model.urls else UNKNOWN
+        table.add_row(label, model.id, parameters, memory, "; ".join(note for note in notes if note))
     return table
 
 
-def _training(config: StudyConfig, costs: Sequence[CellCost], sizes: dict[str, DecoderSize | None]) -> Table:
-    """One line for each base: cells of the same base differ little but in their tokens."""
-    table = Table(box=SIMPLE_HEAD, title="training", title_justify="left", show_edge=False, pad_edge=False)
-    for name in ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", _GPU, "disk"):
-        table.add_column(name, justify="left" if name == "base" else "right")
-    for label in dict.fromkeys(one.base for one in costs):
-        own = [one for one in costs if one.base == label]
-        tokens = sorted({one.tokens for one in own})
+def _training(costs: Sequence[CellCost], sizes: Mapping[str, DecoderSize | None]) -> Table:
+    """One line per base: cells of the same base differ little but in their tokens."""
+    hours = f"on one {training.GPU_NAME}"
+    columns = ("base", "cells", "tokens each", "tokens in all", "trained parameters", "memory", hours, "disk")
+    table = _table("training", columns, ("base",))
+    for label in dict.fromkeys(cost.base for cost in costs):
+        group = [cost for cost in costs if cost.base == label]
+        tokens = sorted({cost.tokens for cost in group})
         each = f"{short(tokens[0])} to {short(tokens[-1])}" if len(tokens) > 1 else f"{tokens[0]:,}"
-        flop = sum(one.flop for one in own)
+        known = sizes[label] is not None
         table.add_row(
             label,
-            str(len(own)),
+            str(len(group)),
             each,
-            f"{sum(one.tokens for one in own):,}",
-            _billions(max(one.trained for one in own)) if sizes[label] else UNKNOWN,
-            _gib(max(one.memory for one in own)) if sizes[label] else UNKNOWN,
-            _hours(cost.hours(flop, cost.gpu_flops())) if sizes[label] else UNKNOWN,
-            _gib(sum(one.trained for one in own) * BYTES_FLOAT32) if sizes[label] else UNKNOWN,
+            f"{sum(cost.tokens for cost in group):,}",
+            _parameters(max(cost.trained for cost in group)) if known else UNKNOWN,
+            _bytes(max(cost.memory for cost in group)) if known else UNKNOWN,
+            _hours(training.gpu_hours(sum(cost.flop for cost in group))) if known else UNKNOWN,
+            _bytes(sum(cost.trained for cost in group) * BYTES_FLOAT32) if known else UNKNOWN,
         )
     return table
 
 
-def _exam_lines(config: StudyConfig, told: Section, asked: ExamCost) -> Iterator[str]:
-    for exam in exams(told):
+def _exam_lines(config: StudyConfig, cost: ExamCost | None) -> Iterator[str]:
+    for exam in exam_sections(section(config, "exam")):
         conditions = exam.get("conditions")
         names = ", ".join(map(str, conditions)) if isinstance(conditions, list) else "closed"
         yield f"exam        {exam.get('exam')}: {names}"
-    if asked.items:
-        yield f"            {asked.items:,} questions and about {_round(asked.tokens)} tokens to compute for each cell"
-    if config.twice:
-        yield "            untouched models are examined twice, which shows the noise of the exam itself"
-    servers = sum(bool(config.model(label).urls) for label in config.labels)
-    if asked.items and servers:
+    if cost is not None:
         yield (
-            f"            to each of {servers} servers about {_round(asked.sent)} tokens are sent, and up to "
-            f"{_round(asked.written)} are written: that is what they charge for"
+            f"            {cost.items:,} items, {cost.questions:,} questions on {cost.books:,} Books and about "
+            f"{_rounded(cost.tokens)} tokens to compute for each model"
         )
+    if config.repeat_base_exam:
+        yield "            the untouched models are examined twice, which measures the noise floor"
 
 
-def _cell_names(config: StudyConfig, found: Sequence[Cell]) -> str:
-    """What is compared, seeds together, folded under each other."""
-    names = list(dict.fromkeys(cell.group for cell in found))
-    if len(names) > MOST_NAMES:
-        names = [*names[: MOST_NAMES - 1], f"... {names[-1]}"]
-    told = ", ".join(names)
-    if len(config.seeds) > 1 and any(cell.trained for cell in found):
-        told += f"; each trained with seeds {', '.join(map(str, config.seeds))}"
-    return fill(told, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+def _cell_names(config: StudyConfig, every: Sequence[Cell]) -> str:
+    """What is compared, seeds together, wrapped."""
+    names = list(dict.fromkeys(cell.group for cell in every))
+    if len(names) > MAX_NAMES:
+        names = [*names[: MAX_NAMES - 1], f"... {names[-1]}"]
+    text = ", ".join(names)
+    if len(config.seeds) > 1 and any(cell.trained for cell in every):
+        text += f"; each trained with seeds {', '.join(map(str, config.seeds))}"
+    return fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
-def _total(training: float, reading: float, known: bool) -> str:
+def _total(training_flop: float, exam_flops: float, known: bool) -> str:
     """Hours of so much arithmetic. ``known``: whether it is all there is."""
-    flop = training + reading
+    flop = training_flop + exam_flops
     if not flop:
         return "nothing is computed here" if known else "not known: the models' sizes are not"
-    gpu, cpu = cost.hours(flop, cost.gpu_flops()), cost.hours(flop, cost.CPU_FLOPS)
-    at_least = "" if known else "at least "
-    told = f"{at_least}{_hours(gpu)} of one {cost.GPU_NAME} at {cost.GPU_UTILISATION:.0%} of its peak"
-    if training and reading and gpu >= 1:
-        parts = [_hours(cost.hours(part, cost.gpu_flops())) for part in (training, reading)]
-        told += f" ({parts[0]} of training, {parts[1]} of exams)"
-    if cpu <= CPU_HOURS_SHOWN:
-        told += f"; {_hours(cpu)} of computing on two cores"
-    return told
+    gpu, cpu = training.gpu_hours(flop), training.cpu_hours(flop)
+    text = "" if known else "at least "
+    text += f"{_hours(gpu)} of one {training.GPU_NAME} at {training.GPU_UTILISATION:.0%} of its peak"
+    if training_flop and exam_flops and gpu >= 1:
+        parts = [_hours(training.gpu_hours(part)) for part in (training_flop, exam_flops)]
+        text += f" ({parts[0]} of training, {parts[1]} of exams)"
+    if cpu <= MAX_CPU_HOURS:
+        text += f"; {_hours(cpu)} on two cores"
+    return text
 
 
-def describe(config: StudyConfig) -> str:
-    """Text for a person."""
-    config = within(config, keep=False)
+def _exam(config: StudyConfig) -> tuple[ExamCost | None, tuple[str, ...]]:
+    """The cost of the exam for one model, or why it could not be built."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            result = exam_dry_run(section(config, "exam"), [{"name": "model"}], "bytes", Path(scratch))
+        except MedctxError as error:
+            return None, (f"exam: {error}",)
+    return exam_cost(result), ()
+
+
+def dry_run(config: StudyConfig) -> DryRun:
+    """Plan a study and open its exam."""
+    config = with_budget(config, keep=False)
     every = cells_of(config)
     trained = [cell for cell in every if cell.trained and not cell.repair]
     sizes = {label: size_of(config.model(label)) for label in config.labels}
-    costs = [
-        cost.cell_cost(config, cell, size)
-        if (size := sizes[cell.base]) is not None
-        else CellCost(name=cell.name, base=cell.base, tokens=cost.tokens_of(config, cell), trained=0, memory=0, flop=0)
-        for cell in trained
-    ]
-    told = section(config, "exam")
-    asked = exam_cost(told, _items(told))
-    computed = asked.tokens + asked.written
-    reading = sum(
-        answering_flop(size, computed) * (2 if config.twice and not cell.trained else 1)
+    costs = [training.cell_cost(config, cell) for cell in trained]
+    exam, problems = _exam(config)
+    exam_flops = sum(
+        exam_flop(size, exam.tokens) * (2 if config.repeat_base_exam and not cell.trained else 1)
         for cell in every
-        if (size := sizes[cell.base]) is not None
+        if exam is not None and (size := sizes[cell.base]) is not None
     )
     local = [label for label in config.labels if not config.model(label).urls]
     output = StringIO()
     console = Console(file=output, width=WIDTH, highlight=False)
 
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
+    def line(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
 
-    say(f"study       {config.name}: {config.title}")
+    line(f"study       {config.name}: {config.title}")
     if config.stand_in:
-        say(f"stand-in    {config.stand_in} takes the place of every model: its numbers mean nothing for them")
+        line(f"stand-in    {config.stand_in} replaces every model: its numbers say nothing about them")
     repaired = sum(bool(cell.repair) for cell in every)
-    say(
+    line(
         f"cells       {len(every)}: {len(every) - len(trained) - repaired} untouched, {len(trained)} trained"
         + (f", {repaired} repaired" if repaired else "")
         + (f" ({config.design} design)" if config.design != "grid" else "")
     )
-    say(_cell_names(config, every))
+    line(_cell_names(config, every))
     if config.hours is not None:
-        say(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
-    for line in _exam_lines(config, told, asked):
-        say(line)
+        line(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
+    for text in _exam_lines(config, exam):
+        line(text)
     console.print(_models(config, sizes))
     if costs:
-        console.print(_training(config, costs, sizes))
-    say(f"total       {_total(sum(one.flop for one in costs), reading, all(sizes[name] for name in local))}")
+        console.print(_training(costs, sizes))
+    line(f"total       {_total(sum(cost.flop for cost in costs), exam_flops, all(sizes[label] for label in local))}")
     done = sorted(folder.name for folder in (config.work / "steps").glob("*-*")) if config.work.is_dir() else []
-    say(f"work        {config.work} ({len(done)} step folders; finished steps are not done again)")
-    return output.getvalue().rstrip()
+    line(f"work        {config.work} ({len(done)} step folders; finished steps are not run again)")
+    return DryRun(output.getvalue().rstrip(), problems)

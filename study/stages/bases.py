@@ -1,4 +1,4 @@
-"""The models that cells start from, made ready before anything is planned on them."""
+"""The models that cells start from, prepared before anything is planned on them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx.io import digest
-from medctx.io.jsonl import read_record, write_record
 from medctx.process.progress import say
 from medctx.schemas.records import Record
 from study.config.study import StudyConfig
-from study.workflow import manifests
-from study.workflow.commands import SILENT, call
+from study.workflow.commands import call
 
 
 class Base(Record):
-    """A base model at hand: its folder and the digest of its weights. A model behind a server has neither."""
+    """A base model on this machine: its folder and the digest of its weights. A model behind a server has neither."""
 
     label: str
     id: str
@@ -24,60 +21,44 @@ class Base(Record):
     weights_digest: str = ""
 
 
-class _Known(Record):
-    """The digest of a folder's weights, as long as its files are these (name, bytes, time of change in ns)."""
-
-    files: tuple[tuple[str, int, int], ...]
-    weights_digest: str
-
-
-def _weights_digest(folder: Path, work: Path) -> str:
-    """Digest of a model's weights, computed once: reading tens of gigabytes takes minutes."""
-    if (folder / manifests.BASE).is_file():
-        return manifests.read(folder / manifests.BASE, manifests.BaseFile).weights_digest
-    stats = [(file, file.stat()) for file in sorted(folder.rglob("*.safetensors"))]
-    files = tuple((file.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
-    card = work / "bases" / f"{digest.of_text(str(folder.resolve()))[: digest.SHORT]}.json"
-    if card.is_file():
-        known = read_record(card, _Known)
-        if known.files == files:
-            return known.weights_digest
-    found = digest.of_weights(folder)
-    write_record(card, _Known(files=files, weights_digest=found))
-    return found
-
-
-def _prepared(label: str, name: str, work: Path) -> Base:
-    folder = Path(call(["medctx-train", "base", name], SILENT).strip().splitlines()[-1])
-    return Base(label=label, id=name, folder=folder, weights_digest=_weights_digest(folder, work))
+def _prepared(label: str, name: str) -> Base:
+    (model,) = call(["medctx-train", "base", name]).of_kind("model")
+    return Base(label=label, id=name, folder=model.path, weights_digest=model.digest)
 
 
 def prepare(config: StudyConfig) -> tuple[dict[str, Base], dict[str, str]]:
-    """The bases at hand by label, and why others are not. Raises MedctxError where there is none at all."""
-    found: dict[str, Base] = {}
+    """Prepare the bases of a study.
+
+    Returns:
+        The bases by label, and by label why others are missing.
+
+    Raises:
+        MedctxError: Where none could be prepared.
+    """
+    bases: dict[str, Base] = {}
     failed: dict[str, str] = {}
-    ready: dict[str, Base] = {}
+    prepared: dict[str, Base] = {}
     for label in config.labels:
         model = config.model(label)
         if model.urls:
-            found[label] = Base(label=label, id=model.id)
+            bases[label] = Base(label=label, id=model.id)
             continue
         try:
-            if model.id not in ready:
-                ready[model.id] = _prepared(label, model.id, config.work)
+            if model.id not in prepared:
+                prepared[model.id] = _prepared(label, model.id)
         except MedctxError as error:
-            say(f"The base {label} ({model.id}) is not to be had; the study goes on without it.")
+            say(f"The base {label} ({model.id}) could not be prepared; the study continues without it.")
             failed[label] = str(error)
             continue
-        found[label] = ready[model.id].model_copy(update={"label": label})
-    if not found:
-        raise MedctxError(f"No base of the study {config.name} is to be had: {next(iter(failed.values()))}")
-    return found, failed
+        bases[label] = prepared[model.id].model_copy(update={"label": label})
+    if not bases:
+        raise MedctxError(f"No base of the study {config.name} could be prepared: {next(iter(failed.values()))}")
+    return bases, failed
 
 
-def groups(bases: Iterable[Base]) -> list[list[Base]]:
+def engine_groups(bases: Iterable[Base]) -> list[list[Base]]:
     """Bases that one engine serves: those of the same weights together, each model behind a server by itself."""
-    found: dict[str, list[Base]] = {}
+    groups: dict[str, list[Base]] = {}
     for base in bases:
-        found.setdefault(base.weights_digest or f"server {base.label}", []).append(base)
-    return list(found.values())
+        groups.setdefault(base.weights_digest or f"server {base.label}", []).append(base)
+    return list(groups.values())

@@ -8,86 +8,95 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from medctx.config.loading import deep_merge
 from medctx.errors import MedctxError
+from medctx.schemas.records import Record
+from medctx.schemas.sft import WeightsKind
 from study.config.cells import Cell
-from study.config.sections import file_digests, laid_over, section
+from study.config.sections import file_digests, recipe, section
 from study.config.study import Section, StudyConfig
 from study.stages.bases import Base
-from study.workflow import manifests
-from study.workflow.graph import Done
-from study.workflow.manifests import Weights
-from study.workflow.steps import Step
+from study.workflow.steps import Done, Step
 
 AGAIN = " again"
 """Ends the name of a model that is examined a second time."""
 
 
+class Weights(Record):
+    """What a cell answers with: an ``adapter`` on its base, or a whole ``model``."""
+
+    kind: WeightsKind
+    folder: Path
+    digest: str
+
+
+def weights_of(done: Done) -> Weights:
+    """The weights that a training, repair or merge step made."""
+    output = next(output for output in done.result.outputs if output.kind in {"adapter", "model"})
+    kind: WeightsKind = "adapter" if output.kind == "adapter" else "model"
+    return Weights(kind=kind, folder=done.folder / output.path, digest=output.digest)
+
+
+def mix_digest(done: Done) -> str:
+    """The digest of the Dialogues that a mix step made."""
+    return done.result.of_kind("mix")[0].digest
+
+
 def _folder(base: Base) -> Path:
     if base.folder is None:
-        raise MedctxError(f"The model {base.label} is behind a server, so nothing can be trained on it.")
+        raise MedctxError(f"The model {base.label} is behind a server, so it cannot be trained.")
     return base.folder
 
 
 def mix_step(config: StudyConfig, cell: Cell, base: Base) -> Step:
     """``medctx-data mix`` of one cell."""
-    asked = section(config, "mix")
-    unit = "examples" if asked.get("by") == "examples" else "tokens"
+    mix = section(config, "mix")
+    unit = "examples" if mix.get("by") == "examples" else "tokens"
     content: Section = {
-        **asked,
+        **mix,
         "ratio": cell.ratio,
         unit: cell.amount,
         "seed": cell.seed,
         "tokenizer": str(_folder(base)),
     }
     if cell.wrap is not None:
-        content = laid_over(content, {"wrap": {"share": cell.wrap}})
+        content = deep_merge(content, {"wrap": {"share": cell.wrap}})
     return Step(
         kind="mix",
         label=cell.name,
         command=("medctx-data", "mix"),
         config=content,
-        inputs=(base.weights_digest, *file_digests(asked)),
-        manifest=manifests.MIX,
+        inputs=(base.weights_digest, *file_digests(mix)),
         ignored=("tokenizer",),
     )
 
 
-def recipe(config: StudyConfig, method: str) -> Section:
-    """What the trainer is told for a method: the study's settings with its recipe laid over, or by its own name."""
-    asked = section(config, "train")
-    if not method:
-        return asked
-    return laid_over(asked, config.recipes.get(method, {"method": method}))
-
-
-def train_step(config: StudyConfig, cell: Cell, base: Base, mix: Path) -> Step:
+def train_step(config: StudyConfig, cell: Cell, base: Base, mix: Done) -> Step:
     """``medctx-train sft`` of one cell on its mix."""
     content: Section = {
         **recipe(config, cell.method),
         "base": base.id,
-        "mix": str(mix),
+        "mix": str(mix.folder),
         "seed": cell.seed,
         "name": cell.name,
     }
     if cell.epochs > 1:
         epochs = content.get("epochs", 1)
         content["epochs"] = cell.epochs * (epochs if isinstance(epochs, int) else 1)
-    mixed = manifests.read(mix / manifests.MIX, manifests.MixFile)
     return Step(
         kind="train",
         label=cell.name,
         command=("medctx-train", "sft"),
         config=content,
-        inputs=(mixed.digest, base.weights_digest),
-        manifest=manifests.TRAIN,
+        inputs=(mix_digest(mix), base.weights_digest),
         ignored=("base", "mix", "name"),
         heavy=True,
     )
 
 
-def onward(step: Step, settings: Section) -> Step:
-    """A training step with further settings: it goes on from where a cell ended."""
-    return replace(step, config=laid_over(step.config, settings))
+def with_settings(step: Step, settings: Section) -> Step:
+    """A step with further keys merged into its config."""
+    return replace(step, config=deep_merge(step.config, settings))
 
 
 def merge_step(cell: Cell, base: Base, weights: Weights) -> Step:
@@ -98,16 +107,15 @@ def merge_step(cell: Cell, base: Base, weights: Weights) -> Step:
         command=("medctx-train", "merge"),
         config={"base": base.id, "adapter": str(weights.folder)},
         inputs=(weights.digest, base.weights_digest),
-        manifest=manifests.MERGED,
         ignored=("base", "adapter"),
     )
 
 
-def examined(cell: Cell, base: Base, weights: Weights | None, merged: Path | None) -> dict[str, JsonValue]:
+def exam_model(cell: Cell, base: Base, weights: Weights | None, merged: Path | None) -> dict[str, JsonValue]:
     """One entry of an exam's ``models``: an untouched model, an adapter on its base, or weights of its own."""
     common: dict[str, JsonValue] = {"name": cell.name, "cell": cell.group}
     if base.folder is None:
-        return {**common, "name": base.id, "cell": cell.group}
+        return {**common, "name": base.id}
     if weights is None:
         return {**common, "folder": str(base.folder), "weights_digest": base.weights_digest}
     common["training_seed"] = cell.seed
@@ -119,21 +127,22 @@ def examined(cell: Cell, base: Base, weights: Weights | None, merged: Path | Non
     return {**tuned, "folder": str(base.folder), "adapter": str(weights.folder)}
 
 
-def again(model: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def repeated(model: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """The same entry for a second examination of the model, under a name of its own."""
     return {**model, "name": f"{model['name']}{AGAIN}"}
 
 
 def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mapping[str, JsonValue]]) -> Step:
-    """``medctx-eval run`` of all cells of one base: its folder is shared by every study that asks the same exam of the
-    same base, and the command itself skips models it has examined.
+    """``medctx-eval run`` of all cells of one base.
+
+    Its folder is shared by every study that asks the same exam of the same base; the command itself skips models it has
+    examined.
     """
-    asked = section(config, "exam")
+    exam = section(config, "exam")
     base = bases[0]
     if base.folder is None:
         model = config.model(base.label)
-        asked = {
-            **asked,
+        exam |= {
             "engine": "endpoint",
             "urls": list(model.urls),
             "api_key_variable": model.key_variable,
@@ -144,14 +153,9 @@ def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mappi
         kind="exam",
         label=", ".join(one.label for one in bases) if config.bases else "all cells",
         command=("medctx-eval", "run"),
-        config={**asked, "models": [dict(model) for model in models]},
-        inputs=(base.weights_digest or base.id, *file_digests(asked)),
-        manifest="",
+        config={**exam, "models": [dict(model) for model in models]},
+        inputs=(base.weights_digest or base.id, *file_digests(exam)),
         ignored=("models", "urls", "api_key_variable"),
+        reused=False,
         heavy=True,
     )
-
-
-def weights_of(done: Done) -> Weights:
-    """What a finished training or repair step made."""
-    return manifests.weights_of(done.folder)

@@ -1,21 +1,41 @@
-"""Which run folder holds which cell's exam, and whose MLflow run it is logged in."""
+"""The exams of a study: which cells each is for, and which run folder holds which cell's."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.stages.tasks import Exam
+from medctx.schemas.contamination import ITEMS
+from medctx.schemas.result import CommandResult
+from study.config.cells import Cell
+from study.stages.bases import Base, engine_groups
 from study.workflow.graph import Results
-
-MANIFEST = "exam.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """One cell's exam: its run folder, the folder of the step it belongs to, and that of the paper it was asked."""
+class Exam:
+    """One exam step: the bases that share an engine, and their cells."""
+
+    name: str
+    bases: tuple[Base, ...]
+    cells: tuple[Cell, ...]
+
+
+def exams_of(cells: Sequence[Cell], bases: Mapping[str, Base]) -> list[Exam]:
+    """One exam for all cells of the same base weights; cells of missing bases are in none."""
+    groups = engine_groups(bases.values())
+    exams = []
+    for group in groups:
+        labels = [base.label for base in group]
+        name = "exam" if len(groups) == 1 else f"exam {', '.join(labels)}"
+        exams.append(Exam(name, tuple(group), tuple(cell for cell in cells if cell.base in labels)))
+    return exams
+
+
+@dataclass(frozen=True, slots=True)
+class ExamRun:
+    """One cell's exam: its run folder, the folder of its step, and the folder with the items it was asked."""
 
     run: Path
     step: Path
@@ -28,15 +48,22 @@ def _cell_of(exam: Exam, model: str) -> str:
     return served.get(model, model)
 
 
-def examined(exams: Iterable[Exam], results: Results) -> dict[str, Examined]:
-    """Finished exams by cell. An exam that failed for some of its models names those it finished all the same."""
-    found: dict[str, Examined] = {}
+def _runs(exam: Exam, folder: Path, result: CommandResult) -> Iterable[tuple[str, ExamRun]]:
+    plan = next((folder / output.path for output in result.of_kind("exam-plan")), None)
+    for output in result.of_kind("exam-run"):
+        yield _cell_of(exam, output.name), ExamRun(folder / output.path, folder, plan)
+
+
+def exam_runs(exams: Iterable[Exam], results: Results) -> dict[str, ExamRun]:
+    """Finished exams by cell. An exam that failed for some of its models reports those it finished all the same."""
+    runs: dict[str, ExamRun] = {}
     for exam in exams:
-        output = results.outputs.get(exam.name, "")
-        for line in output.splitlines():
-            run = Path(line.strip())
-            if (run / MANIFEST).is_file():
-                told = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
-                exam_plan = run.parent / str(told["exam_plan"]) if told.get("exam_plan") else None
-                found[_cell_of(exam, str(told["model"]))] = Examined(run, run.parent, exam_plan)
-    return found
+        if exam.name in results.reported:
+            runs |= dict(_runs(exam, results.folders[exam.name], results.reported[exam.name]))
+    return runs
+
+
+def exam_plans(runs: Mapping[str, ExamRun]) -> list[Path]:
+    """The folders with the items that were asked, each once."""
+    plans = (run.exam_plan for run in runs.values())
+    return list(dict.fromkeys(plan for plan in plans if plan is not None and (plan / ITEMS).is_file()))

@@ -1,9 +1,9 @@
-"""Repaired cells: what is done to a trained cell afterwards, as ``arms`` of the study say it.
+"""Repaired cells: what ``arms`` of the study do to a trained cell.
 
-An arm is what ``medctx-train repair`` is told; one that names no adapter mends that of the trained cell. In its texts
+An arm is a config of ``medctx-train repair``; one that names no adapter repairs that of the trained cell. In its texts
 ``${cell}`` stands for the weights of the trained cell, ``${base}`` for the base model, and ``${RATIO}`` for the weights
-of the cell that differs from it in that ratio alone. The arm ``retune`` is the study's own: the trained cell, merged,
-is fine-tuned further on ``amount`` in ``ratio``.
+of the cell that differs from it in that ratio alone. The arm ``retune`` is the study's own: the trained cell is merged
+and fine-tuned further on ``amount`` in ``ratio``.
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
-from study.config.cells import Cell, general_share
+from study.config.cells import Cell
 from study.config.grid import source_of
-from study.config.study import Section, StudyConfig
+from study.config.study import Section, StudyConfig, general_share
 from study.stages.bases import Base
-from study.workflow import manifests
-from study.workflow.manifests import Weights
+from study.stages.cell_steps import Weights
 from study.workflow.steps import Step
 
 RETUNE = "retune"
 _SUBJECTS = frozenset({"adapter", "adapters", "tuned"})
-_PLACE = re.compile(r"\$\{([^}]+)\}")
+_REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 
 def arm(config: StudyConfig, cell: Cell) -> Section:
-    """What is done to make a repaired cell."""
+    """The arm that makes a repaired cell."""
     return config.arms[cell.repair]
 
 
@@ -38,9 +37,9 @@ def is_retuned(config: StudyConfig, cell: Cell) -> bool:
 
 
 def retuning(config: StudyConfig, cell: Cell) -> Cell:
-    """The mix a retuned cell goes on with, as a cell: its ratio and amount are the arm's."""
-    told = arm(config, cell)
-    ratio, amount = str(told.get("ratio", "1:0")), told.get("amount", cell.amount)
+    """The mix a retuned cell is trained further on, as a cell: its ratio and amount are the arm's."""
+    settings = arm(config, cell)
+    ratio, amount = str(settings.get("ratio", "1:0")), settings.get("amount", cell.amount)
     general_share(ratio)
     if not isinstance(amount, int) or amount < 1:
         raise MedctxError(f"The key arms.{cell.repair}.amount is {amount!r}, which is no amount; give a whole number.")
@@ -48,62 +47,67 @@ def retuning(config: StudyConfig, cell: Cell) -> Cell:
 
 
 def retuning_settings(config: StudyConfig, cell: Cell) -> Section:
-    """What the trainer is told beside the study's own settings when it goes on."""
+    """Keys of the further training that differ from the study's own."""
     return {key: value for key, value in arm(config, cell).items() if key not in {"arm", "ratio", "amount"}}
 
 
 def _texts(value: JsonValue) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    for one in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
-        yield from _texts(one)
+    for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+        yield from _texts(item)
 
 
 def sources(config: StudyConfig, cell: Cell, cells: Sequence[Cell]) -> dict[str, Cell]:
-    """The trained cells an arm names, by what it calls them; its own trained cell always."""
+    """The trained cells an arm names, by their reference in the arm; its own trained cell always."""
     own = source_of(cell, cells)
-    found = {"cell": own}
+    named = {"cell": own}
     for text in _texts(dict(arm(config, cell))):
-        for name in _PLACE.findall(text):
-            if name in {"cell", "base"} or name in found:
+        for name in _REFERENCE.findall(text):
+            if name in {"cell", "base"} or name in named:
                 continue
-            twin = [one for one in cells if one.trained and one.ratio == name and _differs_in_ratio_alone(one, own)]
-            if not twin:
+            twins = [
+                other
+                for other in cells
+                if other.trained and other.ratio == name and _differs_in_ratio_alone(other, own)
+            ]
+            if not twins:
                 raise MedctxError(
                     f"The arm {cell.repair} names ${{{name}}}, and there is no cell of that ratio beside {own.name}; "
                     "name ratios of this study, cell or base."
                 )
-            found[name] = twin[0]
-    return found
+            named[name] = twins[0]
+    return named
 
 
-def _differs_in_ratio_alone(one: Cell, own: Cell) -> bool:
+def _differs_in_ratio_alone(other: Cell, own: Cell) -> bool:
     same = ("base", "amount", "epochs", "seed", "method", "wrap", "repair")
-    return all(getattr(one, axis) == getattr(own, axis) for axis in same)
+    return all(getattr(other, axis) == getattr(own, axis) for axis in same)
 
 
 def _filled(value: JsonValue, places: Mapping[str, str]) -> JsonValue:
     if isinstance(value, str):
-        return _PLACE.sub(lambda found: places[found[1]], value)
+        return _REFERENCE.sub(lambda match: places[match[1]], value)
     if isinstance(value, list):
-        return [_filled(one, places) for one in value]
+        return [_filled(item, places) for item in value]
     if isinstance(value, dict):
-        return {key: _filled(one, places) for key, one in value.items()}
+        return {key: _filled(item, places) for key, item in value.items()}
     return value
 
 
-def _written(asked: Section, weights: Weights) -> Section:
-    """An arm with what goes without saying: it starts from the base, and mends the weights of the trained cell."""
-    own: Section = {} if _SUBJECTS & asked.keys() else {weights.kind.replace("model", "tuned"): "${cell}"}
-    return {"base": "${base}", **own, **asked}
+def _with_defaults(settings: Section, weights: Weights) -> Section:
+    """An arm with its defaults: it starts from the base and repairs the weights of the trained cell."""
+    subject: Section = {} if _SUBJECTS & settings.keys() else {weights.kind.replace("model", "tuned"): "${cell}"}
+    return {"base": "${base}", **subject, **settings}
 
 
 def repair_step(config: StudyConfig, cell: Cell, base: Base, weights: Mapping[str, Weights]) -> Step:
-    """``medctx-train repair`` of one cell; ``weights`` by the names :func:`sources` gives. The key holds the arm as it
-    is written and the digests of what its names stand for.
+    """``medctx-train repair`` of one cell; ``weights`` by the names of :func:`sources`.
+
+    The step's key holds the arm as it is written and the digests of what its references stand for.
     """
-    written = _written(arm(config, cell), weights["cell"])
-    places = {"base": base.id, **{name: str(one.folder) for name, one in weights.items()}}
+    written = _with_defaults(arm(config, cell), weights["cell"])
+    places = {"base": base.id, **{name: str(named.folder) for name, named in weights.items()}}
     filled = {key: _filled(value, places) for key, value in written.items()}
     moved = tuple(key for key, value in written.items() if filled[key] != value)
     unchanged: Section = {key: value for key, value in filled.items() if key not in moved}
@@ -115,9 +119,8 @@ def repair_step(config: StudyConfig, cell: Cell, base: Base, weights: Mapping[st
         inputs=(
             base.weights_digest,
             *(f"{key}={written[key]}" for key in moved),
-            *(f"{name}={one.digest}" for name, one in weights.items()),
+            *(f"{name}={named.digest}" for name, named in weights.items()),
         ),
-        manifest=manifests.REPAIR,
         ignored=moved,
         heavy=True,
     )

@@ -1,4 +1,4 @@
-"""The report of a study: ``medctx-eval report`` on the exams of its cells, told what each cell was trained on."""
+"""The report of a study: ``medctx-eval report`` on the exams of its cells, with what each cell was trained on."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from pathlib import Path
 import yaml
 from pydantic import JsonValue
 
+from medctx.config.loading import deep_merge
 from medctx.io.jsonl import write_text
+from medctx.schemas.sft import TRAINING_LOG
 from study.config.cells import Cell
 from study.config.grid import untouched
-from study.config.sections import laid_over, section
+from study.config.sections import section
 from study.config.study import Section, StudyConfig
 from study.stages.cell_steps import AGAIN
-from study.stages.exam_runs import Examined
-from study.stages.summary import CellResult
-from study.workflow import manifests
-from study.workflow.commands import SILENT, call
-
-WIDTH = {"COLUMNS": "150"}
+from study.stages.exam_runs import ExamRun
+from study.stages.results import CellResult
+from study.workflow.commands import call
 
 
 def _by_group(cells: Sequence[CellResult]) -> dict[str, list[CellResult]]:
     """Trained and examined cells, seeds together."""
-    found: dict[str, list[CellResult]] = {}
-    for one in cells:
-        if one.cell.trained and one.exam is not None:
-            found.setdefault(one.cell.group, []).append(one)
-    return found
+    groups: dict[str, list[CellResult]] = {}
+    for result in cells:
+        if result.cell.trained and result.exam is not None:
+            groups.setdefault(result.cell.group, []).append(result)
+    return groups
 
 
-def _method(one: CellResult) -> str:
-    """How its weights were changed, beside its data: everything in which cells of one ratio and amount may differ."""
-    cell = one.cell
+def _method(cell: Cell) -> str:
+    """How its weights were changed: everything in which cells of one ratio and amount may differ."""
     words = [
         cell.method,
         f"{cell.epochs} times" if cell.epochs > 1 else "",
@@ -43,49 +41,50 @@ def _method(one: CellResult) -> str:
     return ", ".join(word for word in words if word)
 
 
-def _recipe(own: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
-    """How the cell of these seeds was made: asked share, trained tokens (their mean), the cell it started from."""
-    first = own[0]
-    tokens = [one.tokens for one in own if one.tokens]
+def _recipe(seeds: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
+    """How a cell was made: requested share, trained tokens (mean over its seeds), the cell it started from."""
+    first = seeds[0]
+    tokens = [result.tokens for result in seeds if result.tokens]
     amount: JsonValue = round(sum(tokens) / len(tokens)) if tokens else None
-    return {"general_share": first.cell.general_share, "amount": amount, "base": base, "method": _method(first)}
+    return {"general_share": first.cell.general_share, "amount": amount, "base": base, "method": _method(first.cell)}
 
 
-def settings(config: StudyConfig, cells: Sequence[CellResult], contamination_reports: Sequence[Path] = ()) -> Section:
-    """What the report is told: the study's own keys are laid over what follows from its cells."""
+def report_config(config: StudyConfig, cells: Sequence[CellResult], contamination: Sequence[Path] = ()) -> Section:
+    """The config of the report: what follows from the cells, with the study's own keys merged into it."""
     names = {cell.base: cell.group for cell in untouched(config) if _has(cells, cell)}
-    told: Section = {
+    keys: Section = {
         "title": config.title or config.name,
         "training": {
-            one.cell.name: str(one.trained / manifests.LOG)
-            for one in cells
-            if one.trained is not None and one.exam is not None and one.tokens
+            result.cell.name: str(result.trained / TRAINING_LOG)
+            for result in cells
+            if result.trained is not None and result.exam is not None and result.tokens
         },
-        "cells": {group: _recipe(own, names.get(own[0].cell.base, "")) for group, own in _by_group(cells).items()},
+        "cells": {
+            group: _recipe(seeds, names.get(seeds[0].cell.base, "")) for group, seeds in _by_group(cells).items()
+        },
     }
-    if contamination_reports:
-        told["contamination"] = [str(contamination_report) for contamination_report in contamination_reports]
+    if contamination:
+        keys["contamination"] = [str(folder) for folder in contamination]
     if names:
-        told["base"] = next(iter(names.values()))
-    return laid_over(told, section(config, "report"))
+        keys["base"] = next(iter(names.values()))
+    return deep_merge(keys, section(config, "report"))
 
 
 def _has(cells: Sequence[CellResult], cell: Cell) -> bool:
-    return any(one.cell.name == cell.name and one.exam is not None for one in cells)
+    return any(result.cell.name == cell.name and result.exam is not None for result in cells)
 
 
-def write(
+def write_report(
     config: StudyConfig,
     cells: Sequence[CellResult],
-    exams: Mapping[str, Examined],
+    exams: Mapping[str, ExamRun],
     out: Path,
-    contamination_reports: Sequence[Path] = (),
+    contamination: Sequence[Path] = (),
 ) -> str:
-    """Make the report in ``out``; returns its table."""
+    """Make the report in ``out``; returns its table as text."""
     file = out / "report.yaml"
-    write_text(
-        file, yaml.safe_dump(settings(config, cells, contamination_reports), sort_keys=False, allow_unicode=True)
-    )
-    names = [name for one in cells for name in (one.cell.name, one.cell.name + AGAIN)]
+    write_text(file, yaml.safe_dump(report_config(config, cells, contamination), sort_keys=False, allow_unicode=True))
+    names = [name for result in cells for name in (result.cell.name, result.cell.name + AGAIN)]
     runs = [str(exams[name].run) for name in names if name in exams]
-    return call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)], {**SILENT, **WIDTH})
+    result = call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)])
+    return result.text.rstrip("\n")

@@ -1,4 +1,4 @@
-"""Running the packages' console commands: found beside this interpreter, errors passed on as their own sentence."""
+"""Calling the packages' console commands: found beside this interpreter, their outcome read from ``--json``."""
 
 from __future__ import annotations
 
@@ -6,50 +6,62 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from medctx.errors import MedctxError
-from medctx.process import parent_death as tether
-
-SILENT = {"MEDCTX_TRACKING": "off"}
-
-
-class StepError(MedctxError):
-    """A command failed; its own message is on stderr already."""
+from medctx.process import parent_death
+from medctx.schemas.result import CommandResult
+from medctx.tracking.mlflow_run import UNTRACKED
 
 
 def find(command: str) -> str:
-    """The console command of this environment, else of the PATH."""
+    """The path of a console command: beside this interpreter, else on PATH."""
     beside = Path(sys.executable).parent / command
-    found = str(beside) if beside.is_file() else shutil.which(command)
-    if not found:
+    path = str(beside) if beside.is_file() else shutil.which(command)
+    if not path:
         raise MedctxError(
             f"The command {command} is not installed; run: make install (or pip install ./packages/{command})."
         )
-    return found
+    return path
 
 
 def tethered(arguments: Sequence[str]) -> list[str]:
-    """The command line of a command that ends when this process is gone: a killed study must not leave one behind that
-    writes beside the next.
+    """The command line of a command that ends when this process is gone.
+
+    A killed study must not leave a command behind that writes beside the next study.
     """
-    return [sys.executable, tether.__file__, find(arguments[0]), *arguments[1:]]
+    return [sys.executable, parent_death.__file__, find(arguments[0]), *arguments[1:]]
 
 
-def call(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command to its end with stderr passed through; returns its stdout."""
+def parse_result(stdout: str) -> CommandResult | None:
+    """The result a command printed with ``--json``; None where it ended before it could print one."""
+    try:
+        return CommandResult.model_validate_json(stdout)
+    except ValidationError:
+        return None
+
+
+def call(arguments: Sequence[str]) -> CommandResult:
+    """Run a command that logs nothing to its end; its stderr is passed through.
+
+    Raises:
+        MedctxError: With the command's own sentence where it failed.
+    """
     finished = subprocess.run(
-        tethered(arguments),
+        tethered([*arguments, "--json"]),
         stdout=subprocess.PIPE,
         text=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**os.environ, **UNTRACKED},
         check=False,
     )
-    if finished.returncode != 0:
-        raise StepError(
-            f"'{' '.join(arguments[:2])}' ended with exit code {finished.returncode}; see its message above. "
-            "What is done is kept: the same command continues."
-        )
-    return finished.stdout
+    result = parse_result(finished.stdout)
+    if finished.returncode == 0 and result is not None:
+        return result
+    raise MedctxError(
+        (result.message if result else "")
+        or f"'{' '.join(arguments[:2])}' ended with exit code {finished.returncode}; see its message above."
+    )

@@ -1,4 +1,4 @@
-"""Tasks that wait for each other: whatever can run is run, and a failure stops only what needs it."""
+"""Tasks that depend on each other: whatever can run is run, and a failure stops only what needs it."""
 
 from __future__ import annotations
 
@@ -11,50 +11,43 @@ import yaml
 
 from medctx.errors import MedctxError
 from medctx.process.progress import say
-from study.workflow.executors.protocol import Executor
-from study.workflow.job import Ended, Job
+from medctx.schemas.result import CommandResult
+from study.workflow.job import Executor, Job, JobEnd
 from study.workflow.lineage import Lineage
-from study.workflow.steps import Step
+from study.workflow.steps import Done, Step
 
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A finished step and where its output lies."""
-
-    step: Step
-    folder: Path
-
-
-Folders = Mapping[str, Done]
+DoneTasks = Mapping[str, Done]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A step that is known once those it ``needs`` are done, or what is done already where there is nothing to do.
-    ``lenient``: it makes do with those of its needs that succeeded, and runs when all have ended.
+    """A step that can be made once the tasks it ``needs`` are done, or a Done where nothing is to do.
+
+    ``lenient``: it runs when all tasks it needs have ended, with those that succeeded.
     """
 
     name: str
-    make: Callable[[Folders], Step | Done]
+    make: Callable[[DoneTasks], Step | Done]
     needs: tuple[str, ...] = ()
     lenient: bool = False
 
 
 @dataclass(slots=True)
 class Results:
-    """What came of every task, by name: done, or the reason why not; and what its command printed either way."""
+    """The outcome of every task by name: done or the reason why not; what its command reported, and in which folder."""
 
     done: dict[str, Done] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, CommandResult] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
 
     def ended(self, name: str) -> bool:
-        """Whether a task has come to its end."""
+        """Whether a task has ended."""
         return name in self.done or name in self.failed
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Setting:
     """What tasks are run with."""
 
     executor: Executor
@@ -68,30 +61,29 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-class _Carrying:
-    """One way through the tasks of a study."""
+class _Scheduler:
+    """Runs the tasks of a study in the order their needs allow."""
 
-    def __init__(self, tasks: Iterable[Task], run: Run) -> None:
+    def __init__(self, tasks: Iterable[Task], setting: Setting) -> None:
         self._waiting = {task.name: task for task in tasks}
         self._total = len(self._waiting)
-        self._run = run
-        self._running: dict[Future[Ended], list[tuple[Task, Step]]] = {}
+        self._setting = setting
+        self._running: dict[Future[JobEnd], list[tuple[Task, Step]]] = {}
         self._lost: dict[str, str] = {}
         self.results = Results()
 
     def _say(self, name: str, word: str) -> None:
-        ended = len(self.results.done) + len(self.results.failed)
-        say(f"[{ended}/{self._total}] {name}: {word}")
+        count = len(self.results.done) + len(self.results.failed)
+        say(f"[{count}/{self._total}] {name}: {word}")
 
     def _fail(self, name: str, reason: str) -> None:
         self.results.failed[name] = reason
         self._say(name, f"FAILED: {reason}")
 
-    def _finish(self, task: Task, step: Step, ended: Ended) -> None:
-        folder = step.folder(self._run.work)
-        before = ended.before or not ended.attempts
-        self.results.done[task.name] = Done(step, folder)
-        self._say(task.name, f"done before ({folder})" if before else f"done in {_clock(ended.seconds)}")
+    def _finish(self, task: Task, step: Step, end: JobEnd) -> None:
+        folder = step.folder(self._setting.work)
+        self.results.done[task.name] = Done(step, folder, end.result or CommandResult())
+        self._say(task.name, f"done before ({folder})" if end.before else f"done in {_clock(end.seconds)}")
 
     def _start(self, task: Task) -> None:
         try:
@@ -102,14 +94,15 @@ class _Carrying:
         if isinstance(step, Done):
             self.results.done[task.name] = step
             return
-        if step.done(self._run.work):
-            self._finish(task, step, Ended(before=True))
+        finished = step.finished(self._setting.work)
+        if finished is not None:
+            self._finish(task, step, JobEnd(before=True, result=finished))
             return
         if step.key in self._lost:
-            # Another cell's step came to nothing, and this is the same one.
+            # Another cell's step failed, and this is the same one.
             self._fail(task.name, self._lost[step.key])
             return
-        folder = step.folder(self._run.work)
+        folder = step.folder(self._setting.work)
         for future, same in self._running.items():
             # Cells that share a step, such as one mix trained by two methods, wait for it together.
             if same[0][1] == step:
@@ -120,14 +113,14 @@ class _Carrying:
             command=step.command,
             folder=folder,
             config=yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True),
-            manifest=step.manifest,
-            environment=self._run.lineage.begin(step.kind, step.label, folder),
-            logged=not self._run.executor.alone,
-            retries=self._run.retries,
+            reused=step.reused,
+            child=self._setting.lineage.child(step.kind, step.label, folder),
+            logged=not self._setting.executor.alone,
+            retries=self._setting.retries,
             memory=step.memory,
             heavy=step.heavy,
         )
-        self._running[self._run.executor.submit(job)] = [(task, step)]
+        self._running[self._setting.executor.submit(job)] = [(task, step)]
 
     def _start_ready(self) -> None:
         for task in list(self._waiting.values()):
@@ -144,18 +137,19 @@ class _Carrying:
         for future in finished:
             same = self._running.pop(future)
             try:
-                ended = future.result()
+                end = future.result()
             except Exception as error:  # whatever happened to the worker is the failure of this step alone
-                told = str(error).splitlines()[0] if str(error) else type(error).__name__
-                ended = Ended(code=-1, reason=f"its worker was lost ({told}); the same command goes on with it")
+                message = str(error).splitlines()[0] if str(error) else type(error).__name__
+                end = JobEnd(code=-1, reason=f"its worker was lost ({message}); the same command resumes it")
             for task, step in same:
-                self.results.outputs[task.name] = ended.output
-                if ended.code == 0:
-                    self._finish(task, step, ended)
+                if end.result is not None:
+                    self.results.reported[task.name] = end.result
+                    self.results.folders[task.name] = step.folder(self._setting.work)
+                if end.code == 0:
+                    self._finish(task, step, end)
                 else:
-                    self._lost[step.key] = ended.reason
-                    self._run.lineage.failed(step.folder(self._run.work))
-                    self._fail(task.name, ended.reason)
+                    self._lost[step.key] = end.reason
+                    self._fail(task.name, end.reason)
 
     def to_the_end(self) -> Results:
         """Start what is ready, wait for something to end, again and again."""
@@ -169,13 +163,13 @@ class _Carrying:
                     lost = next(iter(self._waiting.values()))
                     raise AssertionError(f"{lost.name} needs {lost.needs}, which no task makes")
         except BaseException:
-            self._run.executor.stop()
+            self._setting.executor.stop()
             for same in self._running.values():
-                self._run.lineage.interrupted(same[0][1].folder(self._run.work))
+                self._setting.lineage.interrupted(same[0][1].folder(self._setting.work))
             raise
         return self.results
 
 
-def carry_out(tasks: Iterable[Task], run: Run) -> Results:
-    """Run tasks until each is done or failed; interrupted, everything that runs is stopped first."""
-    return _Carrying(tasks, run).to_the_end()
+def run_tasks(tasks: Iterable[Task], setting: Setting) -> Results:
+    """Run tasks until each is done or failed. When interrupted, everything that runs is stopped first."""
+    return _Scheduler(tasks, setting).to_the_end()

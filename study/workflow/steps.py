@@ -1,4 +1,4 @@
-"""Steps: a console command with declared inputs and one output folder, keyed by digest, done once and for all."""
+"""Steps: one call of a console command with declared inputs and one output folder, keyed by digest, done once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,33 @@ from pydantic import JsonValue
 
 from medctx import __version__
 from medctx.io import digest
+from medctx.io.jsonl import read_record
+from medctx.schemas.result import RESULT_FILE, CommandResult
 
 CONFIG = "step.yaml"
 
 
+def finished_result(folder: Path) -> CommandResult | None:
+    """The result of a finished step; None where the step is not finished."""
+    file = folder / RESULT_FILE
+    result = read_record(file, CommandResult) if file.is_file() else None
+    return result if result is not None and result.status == "finished" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``kind`` and ``label`` are for people; ``command`` is called with ``--config`` and ``--out``; ``config`` is what
-    it reads; ``inputs`` are digests of contents that the config names only by path; ``manifest`` is the file whose
-    presence says that the step is done (nothing: it is called every time and finds out itself). ``memory`` is what it
-    is thought to need at most, in bytes; ``heavy`` steps compute with the model: they take the GPU where there is one.
+    """One step of a study.
+
+    Attributes:
+        kind: ``mix``, ``train``, ``exam`` ...: the first word of its folder.
+        label: What it is made for, shown to people.
+        command: Called with ``--config`` and ``--out``.
+        config: The command's config.
+        inputs: Digests of contents that the config names by path only.
+        ignored: Keys of the config that are paths; ``inputs`` stand for them in the key.
+        reused: Whether a finished step is not called again; a command that decides itself is called every time.
+        memory: Estimated peak memory in bytes.
+        heavy: Whether it computes with the model, on the GPU where there is one.
     """
 
     kind: str
@@ -26,24 +43,30 @@ class Step:
     command: tuple[str, ...]
     config: dict[str, JsonValue]
     inputs: tuple[str, ...]
-    manifest: str
     ignored: tuple[str, ...] = ()
+    reused: bool = True
     memory: int = 0
     heavy: bool = False
 
     @property
     def key(self) -> str:
-        """Digest of everything that determines the output, the version of medctx too.
-
-        Paths in ``ignored`` keys are stood for by ``inputs``.
-        """
+        """Digest of everything that determines the output, the version of medctx too."""
         content = {key: value for key, value in self.config.items() if key not in self.ignored}
         return digest.of_value([__version__, self.kind, list(self.command), content, list(self.inputs)])
 
     def folder(self, work: Path) -> Path:
-        """Where the step's output lies."""
+        """The folder of its output."""
         return work / "steps" / f"{self.kind}-{self.key[: digest.SHORT]}"
 
-    def done(self, work: Path) -> bool:
-        """Whether it need not be run."""
-        return bool(self.manifest) and (self.folder(work) / self.manifest).is_file()
+    def finished(self, work: Path) -> CommandResult | None:
+        """Its result where it need not be called again."""
+        return finished_result(self.folder(work)) if self.reused else None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished step: the folder of its output and what its command reported."""
+
+    step: Step
+    folder: Path
+    result: CommandResult

@@ -12,9 +12,9 @@ from scipy import special
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.support.law_simulate import RATIOS, READING, Design, Exam, Shape, error_of, study, verdicts
-from study.config.cells import general_share
+from study.config.study import general_share
 from study.law.evidence.evidence import Evidence
-from study.law.evidence.points import FloatArray, Measured, Place, Run
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, MeasuredRun
 
 SEVEN = tuple(RATIOS.values())
 
@@ -37,9 +37,9 @@ def evidence(
     return Evidence(name="made", measured=tuple(parts), intervals={}, base="base", seeds=seeds)
 
 
-def points(scores: Mapping[Place, float], **options: object) -> Measured:
+def points(scores: Mapping[DesignPoint, float], **options: object) -> Measured:
     """One run at every place."""
-    runs = tuple(Run(f"cell {number}", place, score) for number, (place, score) in enumerate(scores.items()))
+    runs = tuple(MeasuredRun(f"cell {number}", place, score) for number, (place, score) in enumerate(scores.items()))
     return Measured("reading", runs, **options)  # type: ignore[arg-type]
 
 
@@ -49,14 +49,30 @@ def _score(cell: str, part: str, values: FloatArray) -> dict[str, object]:
     accuracy = {"n": n, "clusters": n // 4, "value": float(values.mean()), "low": float(low), "high": float(high)}
     return {
         "cell": cell, "part": part, "mode": "text", "n": values.size, "accuracy": accuracy,
-        "seeds": values.mean(axis=1).tolist(), "validity": 1.0,
+        "verdicts": {"correct": round(float(values.sum())), "wrong": values.size - round(float(values.sum()))},
+        "seeds": values.mean(axis=1).tolist(), "validity": 1.0, "upper": float(values.mean()),
     }  # fmt: skip
 
 
 def _comparison(cell: str, other: str, part: str, difference: FloatArray, clusters: FloatArray) -> dict[str, object]:
     value, error = float(difference.mean()), error_of(difference, clusters)
-    found = {"value": value, "low": value - 2 * error, "high": value + 2 * error, "error": error, "n": len(difference)}
-    return {"cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": found}
+    low, high = max(-1.0, value - 2 * error), min(1.0, value + 2 * error)
+    found = {
+        "n": len(difference), "clusters": len(clusters), "value": value, "low": low, "high": high, "error": error,
+        "bootstrap": [low, high], "only_first": 0, "only_second": 0, "p": 1, "p_mcnemar": 1, "p_swap": 1,
+        "detectable": 1,
+    }  # fmt: skip
+    return {
+        "cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": found,
+        "word": "ties with", "dropped": 0, "p_holm": 1, "p_mcnemar_holm": 1,
+    }  # fmt: skip
+
+
+def _manifest(name: str, seed: int | None) -> dict[str, object]:
+    return {
+        "model": name, "training_seed": seed, "weights_digest": "", "engine": "transformers", "mode": "text",
+        "exams": [], "conditions": [], "n": 0,
+    }  # fmt: skip
 
 
 def write(
@@ -90,7 +106,7 @@ def write(
                     "base": "" if name == "base" else "base", "method": "",
                 },
                 "runs": [
-                    {"name": f"{name} {seed}", "manifest": {"training_seed": None if name == "base" else seed}}
+                    {"name": f"{name} {seed}", "manifest": _manifest(name, None if name == "base" else seed)}
                     for seed in range(1 if name == "base" else seeds)
                 ],
             }

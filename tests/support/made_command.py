@@ -11,10 +11,14 @@ from pathlib import Path
 from study.workflow.steps import Step
 
 NAME = "medctx-made"
-MANIFEST = "made.json"
 _COMMAND = """#!{python}
-import os, pathlib, signal, sys, time
+import json, os, pathlib, signal, sys, time
 import yaml
+def end(status, message=""):
+    text = json.dumps({{"status": status, "message": message}})
+    if status == "finished":
+        (out / "result.json").write_text(text)
+    print(text)
 told = yaml.safe_load(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 with open(told["log"], "a") as log:
@@ -25,7 +29,7 @@ if tries < told.get("dies", 0):
     os.kill(os.getpid(), signal.SIGKILL)
 time.sleep(told.get("seconds", 0))
 if told.get("fails"):
-    pathlib.Path(os.environ["MEDCTX_ERROR_FILE"]).write_text("The step was told to fail.\\n")
+    end("error", "The step was told to fail.")
     sys.exit(2)
 counted = out / "counted"
 for number in range(int(counted.read_text()) if counted.exists() else 0, told.get("counts", 0)):
@@ -33,8 +37,7 @@ for number in range(int(counted.read_text()) if counted.exists() else 0, told.ge
         steps.write(f"{{number}} {{os.getpid()}}\\n")
     counted.write_text(str(number + 1))
     time.sleep(0.1)
-print("made by", told["name"])
-(out / "made.json").write_text("{{}}")
+end("finished")
 """
 
 
@@ -53,6 +56,5 @@ def step(log: Path, name: str, **told: object) -> Step:
         command=(NAME,),
         config={"name": name, "log": str(log), **told},  # type: ignore[arg-type]
         inputs=(),
-        manifest=MANIFEST,
         ignored=("log",),
     )

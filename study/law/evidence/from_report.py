@@ -12,18 +12,24 @@ from statsmodels.stats.proportion import proportion_confint
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.schemas.report import Accuracy, Cell, ReportCore
+from study.config.study import StudyConfig
 from study.law.evidence import files
 from study.law.evidence.evidence import PARTS, Evidence, Interval
-from study.law.evidence.files import AccuracyPart, CellPart, ReportFile, StudyFile
-from study.law.evidence.item_noise import PairError, Scored, item_noise
+from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
 from study.law.evidence.names import size_in
-from study.law.evidence.points import ItemNoise, Measured, Place, Run
+from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 
 ALIKE = 1.25
 """Amounts whose ratio is at most this are one amount: mixes end a few tokens short of what was asked."""
 
 
-def _inflation(accuracy: AccuracyPart) -> float:
+def share_of(cell: Cell) -> float:
+    """The general share of a trained cell; 0 where none is known."""
+    return cell.recipe.general_share or 0.0
+
+
+def _inflation(accuracy: Accuracy) -> float:
     """Variance over the binomial one, from the width of a Wilson interval.
 
     The untouched model's interval holds no training seeds; what its effective number of items falls short of their
@@ -43,13 +49,13 @@ def _inflation(accuracy: AccuracyPart) -> float:
     return max(1.0, accuracy.n / float(np.exp(optimize.brentq(excess, low, high))))
 
 
-def _noise(report: ReportFile, part: str, trained: Sequence[CellPart]) -> ItemNoise:
+def _noise(report: ReportCore, part: str, trained: Sequence[Cell]) -> ItemNoise:
     """Chance in the items of one part, from all pairs of cells."""
     base = report.score(report.base, part)
     if base is None:
         return ItemNoise()
     cells = {
-        cell.name: Scored(found.accuracy.value, len(cell.runs), None if cell.base else cell.share)
+        cell.name: CellAccuracy(found.accuracy.value, len(cell.runs), None if cell.base else share_of(cell))
         for cell in report.cells
         if (cell.base or cell in trained) and (found := report.score(cell.name, part))
     }
@@ -72,7 +78,7 @@ def _snapped(amounts: Sequence[float | None]) -> dict[float, float]:
     return {amount: float(round(np.median(group))) for group in groups for amount in group}
 
 
-def _one_arm(report: ReportFile) -> tuple[list[CellPart], list[str]]:
+def _one_arm(report: ReportCore) -> tuple[list[Cell], list[str]]:
     """The trained cells of the method that most were trained with, and what was left out."""
     trained = [cell for cell in report.cells if not cell.base and cell.recipe.general_share is not None]
     methods = Counter(cell.recipe.method for cell in trained)
@@ -85,15 +91,19 @@ def _one_arm(report: ReportFile) -> tuple[list[CellPart], list[str]]:
     ] if left else []
 
 
-def _size_of(base: str, report: ReportFile, study: StudyFile) -> float | None:
+def _size_of(base: str, report: ReportCore, study: StudyConfig | None) -> float | None:
     """The parameters of an untouched cell: as the study says, else as its name does."""
-    label = study.base if base not in study.models and len(report.bases) == 1 and study.base else base
-    model = study.models.get(label)
+    label, models = base, study.models if study else {}
+    if study and base not in models and len(report.bases) == 1:
+        label = study.base
+    model = models.get(label)
     return float(model.parameters) if model and model.parameters else size_in(label)
 
 
-def _places(report: ReportFile, study: StudyFile, trained: Sequence[CellPart], path: Path) -> dict[str, Place]:
-    """Where the trained cells stand."""
+def _points(
+    report: ReportCore, study: StudyConfig | None, trained: Sequence[Cell], path: Path
+) -> dict[str, DesignPoint]:
+    """The design points of the trained cells."""
     bases = {cell.recipe.base or report.base for cell in trained}
     sizes = {base: _size_of(base, report, study) for base in sorted(bases)}
     unknown = [base for base, size in sizes.items() if size is None]
@@ -102,11 +112,11 @@ def _places(report: ReportFile, study: StudyFile, trained: Sequence[CellPart], p
             f"The size of the base {unknown[0]!r} of {path} is not known; give models.{unknown[0]}.parameters in the "
             "study."
         )
-    amounts = {cell.name: cell.recipe.amount or study.tokens for cell in trained}
+    amounts = {cell.name: cell.recipe.amount or (study.tokens if study else None) for cell in trained}
     snapped = _snapped(list(amounts.values()))
     return {
-        cell.name: Place(
-            cell.share,
+        cell.name: DesignPoint(
+            share_of(cell),
             snapped[float(amount)] if (amount := amounts[cell.name]) else None,
             sizes[cell.recipe.base or report.base],
         )
@@ -115,12 +125,12 @@ def _places(report: ReportFile, study: StudyFile, trained: Sequence[CellPart], p
 
 
 def _measured(
-    report: ReportFile, part: str, trained: Sequence[CellPart], places: Mapping[str, Place]
+    report: ReportCore, part: str, trained: Sequence[Cell], places: Mapping[str, DesignPoint]
 ) -> Measured | None:
     scores = [(cell, score) for cell in trained if (score := report.score(cell.name, part))]
     base = report.score(report.base, part)
     runs = tuple(
-        Run(cell.name, places[cell.name], accuracy, run.manifest.training_seed or 0)
+        MeasuredRun(cell.name, places[cell.name], accuracy, run.manifest.training_seed or 0)
         for cell, score in scores
         for run, accuracy in zip(cell.runs, score.seeds or (score.accuracy.value,) * len(cell.runs), strict=True)
     )
@@ -137,12 +147,12 @@ def read(path: Path) -> Evidence:
             f"{path} has no trained cell of known composition; name cells general:medical (9:1) or say how they were "
             "made with the key cells of medctx-eval report."
         )
-    places = _places(report, study, trained, path)
+    places = _points(report, study, trained, path)
     measured = tuple(one for part in PARTS if (one := _measured(report, part, trained, places)))
     if not measured:
         raise MedctxError(f"{path} examined neither knowledge nor reading; a law needs one of them.")
     return Evidence(
-        name=study.name or report.title,
+        name=study.name if study else report.title,
         measured=measured,
         intervals={
             (score.part, score.cell): Interval(score.accuracy.value, score.accuracy.low, score.accuracy.high)

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import describe
-from study.config.cells import general_share
+from study.config.study import general_share
 from study.law.evidence.evidence import PARTS, Evidence
 from study.law.evidence.names import size_name
-from study.law.evidence.points import ItemNoise, Measured, Place, Run
+from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 
 BASE = "base"
 
@@ -75,7 +75,7 @@ def _rows(path: Path) -> list[_Row]:
 def _measured(part: str, rows: Sequence[_Row]) -> Measured | None:
     scored = [(row, score) for row in rows if (score := row.score(part)) is not None]
     runs = tuple(
-        Run(row.cell, Place(general_share(row.ratio), row.amount, row.size), score, row.seed)
+        MeasuredRun(row.cell, DesignPoint(general_share(row.ratio), row.amount, row.size), score, row.seed)
         for row, score in scored
         if row.ratio != BASE
     )

@@ -22,7 +22,7 @@ GUESS_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class CellAccuracy:
     """A cell's accuracy, the mean over ``runs``; ``share`` is nothing for the untouched model."""
 
     accuracy: float
@@ -39,7 +39,9 @@ class PairError:
     error: float
 
 
-def item_noise(items: int, inflation: float, cells: Mapping[str, Scored], pairs: Sequence[PairError]) -> ItemNoise:
+def item_noise(
+    items: int, inflation: float, cells: Mapping[str, CellAccuracy], pairs: Sequence[PairError]
+) -> ItemNoise:
     """The noise model of ``items`` from the paired errors of ``cells``.
 
     ``inflation``: variance of a single accuracy over the binomial one. With q = p (1 - p) / items the variance of the

@@ -31,3 +31,8 @@ def size_name(parameters: float) -> str:
 def number(value: float) -> str:
     """Three digits that count, and thousands apart."""
     return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def signed_points(value: float) -> str:
+    """A difference of accuracies in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")

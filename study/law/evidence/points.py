@@ -21,7 +21,7 @@ NEAR = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DesignPoint:
     """Where a cell stands: general ``share`` in [0, 1], ``amount`` in trained tokens (or whatever the study counts),
     ``size`` in parameters; nothing where it is not known.
     """
@@ -32,11 +32,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """One trained and examined model: ``accuracy`` in [0, 1]; ``cell`` is shared by repetitions of one place."""
 
     cell: str
-    place: Place
+    place: DesignPoint
     accuracy: float
     seed: int = 0
 
@@ -95,7 +95,7 @@ class Measured:
     """The runs of one part (``knowledge``, ``reading``) and, where it was examined, the untouched model."""
 
     part: str
-    runs: tuple[Run, ...]
+    runs: tuple[MeasuredRun, ...]
     base: float | None = None
     noise: ItemNoise = field(default_factory=ItemNoise)
 
@@ -124,7 +124,7 @@ class Measured:
         """Names of the cells, once each, in order."""
         return tuple(dict.fromkeys(run.cell for run in self.runs))
 
-    def place_of(self, cell: str) -> Place:
+    def point_of(self, cell: str) -> DesignPoint:
         """Where a cell stands."""
         return next(run.place for run in self.runs if run.cell == cell)
 
@@ -132,7 +132,7 @@ class Measured:
         """A cell's accuracy, the mean over its runs."""
         return float(np.mean([run.accuracy for run in self.runs if run.cell == cell]))
 
-    def only(self, kept: Callable[[Run], bool]) -> Measured:
+    def only(self, kept: Callable[[MeasuredRun], bool]) -> Measured:
         """Those runs that are ``kept``."""
         return replace(self, runs=tuple(run for run in self.runs if kept(run)))
 

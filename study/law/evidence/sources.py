@@ -11,13 +11,13 @@ from study.law.evidence import files
 from study.law.evidence import from_report as of_report
 from study.law.evidence import from_table as of_table
 from study.law.evidence.evidence import PARTS, Evidence
-from study.law.evidence.points import Measured, Run
+from study.law.evidence.points import Measured, MeasuredRun
 
 
 def _joined(parts: Sequence[Measured]) -> Measured:
     """The runs of several studies as those of one; cells of the same name stay apart."""
     runs = [
-        Run(f"{run.cell} ({number})" if len(parts) > 1 else run.cell, run.place, run.accuracy, run.seed)
+        MeasuredRun(f"{run.cell} ({number})" if len(parts) > 1 else run.cell, run.place, run.accuracy, run.seed)
         for number, one in enumerate(parts, start=1)
         for run in one.runs
     ]

@@ -16,35 +16,21 @@ curve. AICc ranks the curves (Hurvich and Tsai 1989, Biometrika 76:297-307).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special, stats
 
-from medctx.schemas.records import Record
 from study.law.evidence.points import FloatArray, Measured, inside
+from study.law.records import CurveName, FittedCurve
 
-Curve = Literal["constant", "rising", "exponential", "change-point"]
-CURVES: dict[Curve, int] = {"constant": 1, "rising": 2, "exponential": 3, "change-point": 3}
+CURVES: dict[CurveName, int] = {"constant": 1, "rising": 2, "exponential": 3, "change-point": 3}
 """Parameters of each curve."""
 LEVEL = 0.95
 GRID = 200
 
 
-class Fitted(Record):
-    """One curve: the residual sum of squares in logits, and how far its AICc is above the best curve's (nothing
-    where there are too few runs to say). ``at``: the amounts of the picture and ``accuracies`` there, in [0, 1].
-    """
-
-    curve: Curve
-    parameters: int
-    squares: float
-    behind: float | None
-    at: tuple[float, ...]
-    accuracies: tuple[float, ...]
-
-
-def _columns(curve: Curve, amounts: FloatArray, bend: float) -> FloatArray:
+def _columns(curve: CurveName, amounts: FloatArray, bend: float) -> FloatArray:
     """Regressors (R, 1 or 2) of a curve with its scale or change-point given."""
     ones = np.ones_like(amounts)
     if curve == "constant":
@@ -61,7 +47,7 @@ def _squares(columns: FloatArray, values: FloatArray) -> tuple[float, FloatArray
     return float(np.square(values - columns @ coefficients).sum()), np.asarray(coefficients, dtype=np.float64)
 
 
-def _bends(curve: Curve, amounts: FloatArray) -> FloatArray:
+def _bends(curve: CurveName, amounts: FloatArray) -> FloatArray:
     """Candidates for the scale, or for the change-point: between the second amount and the last, where it is level
     after.
     """
@@ -71,7 +57,7 @@ def _bends(curve: Curve, amounts: FloatArray) -> FloatArray:
     return np.geomspace(places[0] * 1.001, places[-1], GRID)
 
 
-class Best(NamedTuple):
+class BestFit(NamedTuple):
     """A curve at its least squares: the bend and coefficients there, and the squares at every candidate bend."""
 
     squares: float
@@ -80,13 +66,13 @@ class Best(NamedTuple):
     profile: FloatArray
 
 
-def best(curve: Curve, amounts: FloatArray, values: FloatArray) -> Best:
+def best(curve: CurveName, amounts: FloatArray, values: FloatArray) -> BestFit:
     """Fit a curve to logit accuracies ``values`` (R,) at ``amounts`` (R,)."""
     bends = _bends(curve, amounts) if CURVES[curve] == 3 else np.array([1.0])
     found = [_squares(_columns(curve, amounts, float(bend)), values) for bend in bends]
     profile = np.array([squares for squares, _ in found])
     best = int(profile.argmin())
-    return Best(float(profile[best]), float(bends[best]), found[best][1], profile)
+    return BestFit(float(profile[best]), float(bends[best]), found[best][1], profile)
 
 
 def _aicc(squares: float, runs: int, parameters: int) -> float | None:
@@ -97,17 +83,17 @@ def _aicc(squares: float, runs: int, parameters: int) -> float | None:
     return float(runs * np.log(max(squares, 1e-12) / runs) + 2 * parameters * runs / (runs - parameters - 1))
 
 
-class Pure(NamedTuple):
+class PureError(NamedTuple):
     """Squares in logits and degrees of freedom between runs that repeat the same cell."""
 
     squares: float = 0.0
     df: int = 0
 
 
-NO_RUNS = Pure()
+NO_RUNS = PureError()
 
 
-def pure_error(measured: Measured) -> Pure:
+def pure_error(measured: Measured) -> PureError:
     """What the repeated cells of a study say of the difference between runs."""
     values, cells = logits(measured), [run.place for run in measured.runs]
     squares, df = 0.0, 0
@@ -115,7 +101,7 @@ def pure_error(measured: Measured) -> Pure:
         own = values[[one == place for one in cells]]
         squares += float(np.square(own - own.mean()).sum())
         df += len(own) - 1
-    return Pure(squares, df)
+    return PureError(squares, df)
 
 
 def logits(measured: Measured) -> FloatArray:
@@ -123,7 +109,7 @@ def logits(measured: Measured) -> FloatArray:
     return np.asarray(special.logit(inside(measured.accuracies, measured.noise.items)))
 
 
-def p_of(larger: float, smaller: float, more: int, df: int, elsewhere: Pure) -> float | None:
+def p_of(larger: float, smaller: float, more: int, df: int, elsewhere: PureError) -> float | None:
     """P of the F test that ``more`` parameters buy nothing: squares without and with them, ``df`` left with them."""
     if df + elsewhere.df < 1:
         return None
@@ -131,7 +117,9 @@ def p_of(larger: float, smaller: float, more: int, df: int, elsewhere: Pure) -> 
     return float(stats.f.sf(max(0.0, larger - smaller) / more / variance, more, df + elsewhere.df))
 
 
-def change_interval(amounts: FloatArray, profile: FloatArray, elsewhere: Pure) -> tuple[float | None, float | None]:
+def change_interval(
+    amounts: FloatArray, profile: FloatArray, elsewhere: PureError
+) -> tuple[float | None, float | None]:
     """Ends of the change-point's interval; nothing where it goes on beyond the amounts measured."""
     df = len(amounts) - CURVES["change-point"] + elsewhere.df
     if df < 1:
@@ -143,7 +131,9 @@ def change_interval(amounts: FloatArray, profile: FloatArray, elsewhere: Pure) -
     return None if first == 0 else float(bends[first]), None if last == GRID - 1 else float(bends[last])
 
 
-def effect_of(amounts: FloatArray, values: FloatArray, elsewhere: Pure) -> tuple[float, float | None, float | None]:
+def effect_of(
+    amounts: FloatArray, values: FloatArray, elsewhere: PureError
+) -> tuple[float, float | None, float | None]:
     """The gain of the rising curve over all amounts, in accuracy at its middle, and its interval."""
     columns = _columns("rising", amounts, 1.0)
     squares, coefficients = _squares(columns, values)
@@ -162,13 +152,13 @@ def effect_of(amounts: FloatArray, values: FloatArray, elsewhere: Pure) -> tuple
     )
 
 
-def drawn(amounts: FloatArray, best: Mapping[Curve, Best]) -> tuple[Fitted, ...]:
+def drawn(amounts: FloatArray, best: Mapping[CurveName, BestFit]) -> tuple[FittedCurve, ...]:
     """The fitted curves as they are drawn, ranked by AICc."""
     at = np.geomspace(amounts.min(), amounts.max(), 60)
     ranks = {curve: _aicc(found.squares, len(amounts), CURVES[curve]) for curve, found in best.items()}
     least = min((rank for rank in ranks.values() if rank is not None), default=0.0)
     return tuple(
-        Fitted(
+        FittedCurve(
             curve=curve,
             parameters=CURVES[curve],
             squares=found.squares,

@@ -18,8 +18,8 @@ import numpy as np
 from scipy import special, stats
 from scipy.stats import qmc
 
-from study.law.evidence.points import FloatArray, Measured, Place, inside
-from study.law.model.form import LEVEL_SD, Form
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, inside
+from study.law.model.form import LEVEL_SD, LawForm
 
 RUN_SD, MISFIT_SD, SIZE_SD = 0.15, 0.2, 0.15
 """Scales of the priors of the standard deviations, in logits, of runs (0.1 is 2.5 points at 50 %) and of the truth
@@ -55,7 +55,7 @@ class Draws:
         )
 
 
-def _draws(form: Form, normal: FloatArray) -> Draws:
+def _draws(form: LawForm, normal: FloatArray) -> Draws:
     """The parameters at standard normal deviates (H, dimensions)."""
 
     def half_t(deviates: FloatArray, scale: float) -> FloatArray:
@@ -76,11 +76,11 @@ def _sobol(count: int, dimensions: int, seed: int) -> FloatArray:
 class _Given:
     """The covariance structure of the measured runs, the base last where there is one."""
 
-    form: Form
+    form: LawForm
     measured: Measured
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[DesignPoint]:
         return [run.place for run in self.measured.runs]
 
     def responses(self) -> FloatArray:
@@ -99,7 +99,7 @@ class _Given:
         deviations = noise.deviations(special.expit(self.responses()))
         return np.asarray(np.outer(deviations, deviations) * correlation)
 
-    def signal(self, draws: Draws, first: Sequence[Place], second: Sequence[Place]) -> FloatArray:
+    def signal(self, draws: Draws, first: Sequence[DesignPoint], second: Sequence[DesignPoint]) -> FloatArray:
         """(H, A, B) prior covariance of the law between tuned places."""
         variances = np.square([deviation for _, deviation in self.form.terms])
         left, right = self.form.columns(draws.bends, first), self.form.columns(draws.bends, second)
@@ -191,7 +191,7 @@ class Law:
     """A fitted law of one part."""
 
     measured: Measured
-    form: Form
+    form: LawForm
     draws: Draws
     weights: FloatArray
 
@@ -207,7 +207,7 @@ class Law:
         scaled = np.linalg.solve(factor, np.broadcast_to(responses[:, None], (len(whole), len(responses), 1)))
         return np.einsum("hnm,hn->hm", half, scaled[..., 0]), half
 
-    def _cross(self, places: Sequence[Place], *, base: bool) -> FloatArray:
+    def _cross(self, places: Sequence[DesignPoint], *, base: bool) -> FloatArray:
         """(H, N, M) covariance of the responses with the law at ``places``, and then with the base's own level."""
         signal = self._given.signal(self.draws, self._given.places, places)
         if self.measured.base is None:
@@ -217,7 +217,7 @@ class Law:
             signal[:, -1, -1] = LEVEL_SD**2
         return signal
 
-    def truth(self, places: Sequence[Place]) -> Mixture:
+    def truth(self, places: Sequence[DesignPoint]) -> Mixture:
         """The law itself at ``places``: what runs there would score on average over items and seeds."""
         means, half = self._gain(self._cross(places, base=False))
         prior = np.diagonal(self._given.signal(self.draws, places, places), axis1=1, axis2=2)
@@ -236,7 +236,7 @@ class Law:
         left = variances - np.square(half).sum(axis=1)
         return Mixture(means, np.sqrt(np.maximum(left, 1e-10)), self.weights)
 
-    def run(self, place: Place, seeds: int = 1) -> Mixture:
+    def run(self, place: DesignPoint, seeds: int = 1) -> Mixture:
         """What the mean of ``seeds`` new runs at one place would score on the same exam."""
         cross = self._cross([place], base=False)
         noise = self.measured.noise
@@ -253,7 +253,7 @@ class Law:
         variances = prior + items + np.square(self.draws.run_sd) / seeds - np.square(half[..., 0]).sum(axis=1)
         return Mixture(means, np.sqrt(np.maximum(variances, 1e-10))[:, None], self.weights)
 
-    def paths(self, places: Sequence[Place], count: int, seed: int = 0) -> FloatArray:
+    def paths(self, places: Sequence[DesignPoint], count: int, seed: int = 0) -> FloatArray:
         """Joint draws (count, M) of the law's accuracies at ``places``; where there is a base, its own comes last.
 
         Draws from the prior are moved to what was measured, which is cheaper than factoring the posterior of every
@@ -296,7 +296,7 @@ def _root(covariance: FloatArray) -> FloatArray:
 
 def fit(measured: Measured, seed: int = 0) -> Law:
     """Fit the law of one part to its measured runs."""
-    form = Form.of(measured)
+    form = LawForm.of(measured)
     given = _Given(form, measured)
     draws, weights = _sampled(given, given.responses(), seed)
     return Law(measured, form, draws, weights)

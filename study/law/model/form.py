@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from study.law.evidence.points import FloatArray, Measured, Place, alike
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, alike
 
 LEVEL_SD = 2.0
 TILT_SD = 0.5
@@ -56,7 +56,7 @@ def _crossed(shares: FloatArray, other: FloatArray) -> bool:
 
 
 @dataclass(frozen=True)
-class Form:
+class LawForm:
     """Which terms the measured cells can speak of, and the references they are written from.
 
     ``amount`` is the reference amount, ``sizes`` the natural logarithms of the smallest and largest size.
@@ -72,7 +72,7 @@ class Form:
     sizes: tuple[float, float]
 
     @classmethod
-    def of(cls, measured: Measured) -> Form:
+    def of(cls, measured: Measured) -> LawForm:
         """The form for the cells that were measured."""
         shares, amounts, sizes = measured.shares, measured.amounts, measured.sizes
         values, counts = np.unique(amounts, return_counts=True)
@@ -124,7 +124,7 @@ class Form:
             found.append(("size tilt", TILT_SD))
         return tuple(found)
 
-    def columns(self, bends: dict[str, FloatArray], places: Sequence[Place]) -> FloatArray:
+    def columns(self, bends: dict[str, FloatArray], places: Sequence[DesignPoint]) -> FloatArray:
         """What the linear coefficients are multiplied by, shape (H, R, terms), for H values of the bends."""
         shares = np.array([place.share for place in places])
         amounts = np.array([place.amount or 1.0 for place in places])
@@ -145,7 +145,7 @@ class Form:
             found += [larger, larger * (shares - 0.5)] if self.size_tilts else [larger]
         return np.stack(found, axis=-1)
 
-    def alike(self, first: Sequence[Place], second: Sequence[Place]) -> FloatArray:
+    def alike(self, first: Sequence[DesignPoint], second: Sequence[DesignPoint]) -> FloatArray:
         """How much two places have in common, (A, B) in (0, 1]: Gaussian in composition and amount (one length is a
         factor of four), and half as much between models of different size as between those of one.
         """
@@ -155,7 +155,7 @@ class Form:
         found = alike(*shares) * np.exp(-0.5 * np.square(apart))
         return np.asarray(found * (0.5 + 0.5 * self.same_size(first, second)))
 
-    def same_size(self, first: Sequence[Place], second: Sequence[Place]) -> FloatArray:
+    def same_size(self, first: Sequence[DesignPoint], second: Sequence[DesignPoint]) -> FloatArray:
         """(A, B): 1 where two places have one base model, 0 elsewhere."""
         sizes = [np.array([place.size or 1.0 for place in places]) for places in (first, second)]
         return np.asarray(sizes[0][:, None] == sizes[1][None, :], dtype=np.float64)

@@ -7,20 +7,15 @@ rising curve, saturation is claimed only where the interval ends before it.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
-from pydantic import Field
 
-from medctx.schemas.records import Record
 from study.law.evidence.names import number, ratio_of
 from study.law.evidence.points import Measured
 from study.law.model.amount_curves import (
     CURVES,
     LEVEL,
     NO_RUNS,
-    Fitted,
-    Pure,
+    PureError,
     best,
     change_interval,
     drawn,
@@ -29,41 +24,10 @@ from study.law.model.amount_curves import (
     p_of,
     pure_error,
 )
-
-Word = Literal["saturates", "still rising", "falls", "level", "cannot tell"]
-
-
-class Saturation(Record):
-    """The amount curve of one part at one composition; ``amounts`` and ``accuracies`` of its runs.
-
-    ``df`` and ``run_sd``: what is known of the standard deviation between runs, in logits, with all amounts free.
-    ``p_amount``: F test of all amounts being equal; ``p_rising``: of no slope in ln D. ``effect``: what the rising
-    curve gains from the least amount to the most, in accuracy, with its 95 % t interval. ``change``: the most likely
-    change-point in the unit of the amount, with its 95 % interval; an end that is nothing lies outside what was
-    measured. What cannot be told from so few runs is nothing.
-    """
-
-    part: str
-    share: float
-    size: float | None
-    amounts: tuple[float, ...]
-    accuracies: tuple[float, ...]
-    df: int = Field(ge=0)
-    run_sd: float | None
-    p_amount: float | None
-    p_rising: float | None
-    effect: float
-    effect_low: float | None
-    effect_high: float | None
-    curves: tuple[Fitted, ...]
-    change: float
-    change_low: float | None
-    change_high: float | None
-    word: Word
-    sentence: str
+from study.law.records import Saturation, SaturationWord
 
 
-def saturation(measured: Measured, margin: float, elsewhere: Pure = NO_RUNS) -> Saturation:
+def saturation(measured: Measured, margin: float, elsewhere: PureError = NO_RUNS) -> Saturation:
     """The curve over the amounts of ``measured``, runs of one composition and size and three amounts or more.
 
     ``margin``: the difference in accuracy that counts as none; ``elsewhere``: pure error of other cells.
@@ -73,7 +37,7 @@ def saturation(measured: Measured, margin: float, elsewhere: Pure = NO_RUNS) -> 
     level, turn = curves["constant"].squares, curves["change-point"]
     places, runs = len(np.unique(amounts)), len(amounts)
     free = pure_error(measured)
-    known = Pure(free.squares + elsewhere.squares, free.df + elsewhere.df)
+    known = PureError(free.squares + elsewhere.squares, free.df + elsewhere.df)
     if known.df:
         p_amount = p_of(level, free.squares, places - 1, free.df, elsewhere)
     else:
@@ -105,7 +69,7 @@ def saturation(measured: Measured, margin: float, elsewhere: Pure = NO_RUNS) -> 
     return found.model_copy(update={"sentence": _sentence(found, margin)})
 
 
-def _word(found: Saturation, slope: float, margin: float) -> Word:
+def _word(found: Saturation, slope: float, margin: float) -> SaturationWord:
     """What the numbers allow to say. ``slope``: of the change-point curve before it is level."""
     low, high = found.effect_low, found.effect_high
     if found.p_amount is None or found.p_rising is None or low is None or high is None:
@@ -155,6 +119,6 @@ def saturations(measured: Measured, margin: float) -> tuple[Saturation, ...]:
         own = measured.only(lambda run, share=share, size=size: (run.place.share, run.place.size) == (share, size))  # type: ignore[misc]
         if len(np.unique(own.amounts)) > 2:
             inner = pure_error(own)
-            elsewhere = Pure(max(0.0, whole.squares - inner.squares), whole.df - inner.df)
+            elsewhere = PureError(max(0.0, whole.squares - inner.squares), whole.df - inner.df)
             found.append(saturation(own, margin, elsewhere))
     return tuple(found)

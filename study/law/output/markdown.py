@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.law.output import tables
-from study.law.output.record import LawRecord
-from study.law.recommend.recommend import Recommendation
-from study.law.validate.forecast_check import Check
+from study.law.recommend.records import ForecastCheck, Recommendation
+from study.law.records import LawRecord
 
 _FORM = (
     "Logit accuracies follow Ye et al. (arXiv 2403.16952), c + k exp(t s) in the general share s, and in the "
@@ -31,7 +30,10 @@ def _noise(found: LawRecord) -> list[str]:
 
 
 def page(
-    law: LawRecord, pictures: Sequence[str], recommendation: Recommendation | None = None, checked: Check | None = None
+    law: LawRecord,
+    pictures: Sequence[str],
+    recommendation: Recommendation | None = None,
+    checked: ForecastCheck | None = None,
 ) -> str:
     """The whole page; ``pictures`` are names of files beside it."""
     lines = [f"# The mixing law of {law.study}", ""]

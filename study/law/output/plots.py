@@ -12,27 +12,25 @@ from matplotlib.figure import Figure
 from medctx import plotting as figures
 from study.law.evidence.evidence import Interval
 from study.law.evidence.names import number, ratio_of, size_name
-from study.law.model.saturation import Saturation
-from study.law.output.record import Curve, LawPart, LawRecord
-from study.law.recommend.recommend import Recommendation
-from study.law.validate.forecast_check import Check
+from study.law.recommend.records import ForecastCheck, Recommendation
+from study.law.records import LawCurve, LawPart, LawRecord, Saturation
 
 Intervals = Mapping[tuple[str, str], Interval]
 LINES = ("-", "--", "-.", ":")
 OF_PART = {"knowledge": (figures.BLUE, "o"), "reading": (figures.VERMILLION, "s")}
 
 
-def _label(curve: Curve) -> str:
+def _label(curve: LawCurve) -> str:
     told = [size_name(curve.size) if curve.size else "", number(curve.amount) if curve.amount else ""]
     return ", ".join(word for word in told if word)
 
 
-def _band(axes: Axes, curve: Curve, colour: str, line: str, label: str) -> None:
+def _band(axes: Axes, curve: LawCurve, colour: str, line: str, label: str) -> None:
     axes.fill_between(curve.at, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
     axes.plot(curve.at, curve.value, color=colour, linestyle=line, linewidth=1.6, label=label)
 
 
-def _points(axes: Axes, part: LawPart, curve: Curve, intervals: Intervals, colour: str, marker: str) -> None:
+def _points(axes: Axes, part: LawPart, curve: LawCurve, intervals: Intervals, colour: str, marker: str) -> None:
     """The cells of a curve with their reported intervals; where there are several runs, each as a dash."""
     own = [
         one
@@ -94,7 +92,7 @@ def _beside(axes: Axes, level: float, text: str, colour: str, at: Literal["botto
     axes.text(1.01, level, text, transform=axes.get_yaxis_transform(), color=colour, fontsize=8, va=at)
 
 
-def _finish(axes: Axes, part: LawPart, over: str, curves: Sequence[Curve]) -> None:
+def _finish(axes: Axes, part: LawPart, over: str, curves: Sequence[LawCurve]) -> None:
     if part.base is not None:
         axes.axhline(part.base, color=figures.FAINT, linewidth=1, linestyle=":")
         _beside(axes, part.base, "base", figures.INK, "center")
@@ -151,7 +149,7 @@ def saturations(found: LawRecord) -> Iterator[tuple[str, Figure]]:
 
 
 def recommendation(
-    found: Recommendation, points: Sequence[LawPart], intervals: Intervals, checked: Check | None = None
+    found: Recommendation, points: Sequence[LawPart], intervals: Intervals, checked: ForecastCheck | None = None
 ) -> Figure:
     """Both laws at the recommended amount with the recommended share, above the probability that reading is kept."""
     with figures.look():
@@ -161,7 +159,7 @@ def recommendation(
         for drawn in found.curves:
             part = next(one for one in points if one.part == drawn.part)
             colour, marker = OF_PART[part.part]
-            curve = Curve(
+            curve = LawCurve(
                 over="ratio",
                 amount=found.amount,
                 size=found.size,

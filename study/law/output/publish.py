@@ -11,19 +11,23 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+import medctx
 from medctx import plotting as figures
 from medctx.errors import MedctxError
 from medctx.io.jsonl import RecordT, read_record, write_record, write_text
+from medctx.process.progress import say
 from study.law.evidence import files, sources
 from study.law.evidence.evidence import Evidence
+from study.law.model.describe import law_part
+from study.law.model.saturation import saturations
 from study.law.output import markdown, tables
 from study.law.output import plots as picture
-from study.law.output.record import LawRecord, law_of
-from study.law.output.sheet import Sheet
+from study.law.output.tables import TextTable
 from study.law.recommend import recommend as recommending
-from study.law.recommend.recommend import Options, Recommendation
+from study.law.recommend.records import ForecastCheck, Options, Recommendation
+from study.law.records import LawPart, LawRecord, Saturation, Validation
 from study.law.validate import forecast_check as checks
-from study.law.validate.forecast_check import Check
+from study.law.validate.leave_out import groupings, validate
 
 LAW, PAGE, RECOMMENDATION, CHECK = "law.json", "law.md", "recommendation.json", "recommendation_check.json"
 CELL = "recommended_cell.yaml"
@@ -41,6 +45,29 @@ class FittedLaw:
     record: LawRecord
 
 
+def law_of(evidence: Evidence, margin: float, seed: int = 0) -> LawRecord:
+    """Fit, validate and test for saturation, part by part; ``margin``: the difference that counts as none."""
+    parts: list[LawPart] = []
+    validations: list[Validation] = []
+    saturated: list[Saturation] = []
+    for measured in evidence.measured:
+        say(f"Fitting the law of {measured.part} to {len(measured.runs)} runs of {len(measured.cells)} cells.")
+        parts.append(law_part(measured, seed))
+        validations += [
+            validation for left_out in groupings(measured) if (validation := validate(measured, left_out)) is not None
+        ]
+        saturated += saturations(measured, margin)
+    return LawRecord(
+        medctx=medctx.__version__,
+        study=evidence.name,
+        sources=dict(evidence.sources),
+        parts=tuple(parts),
+        validations=tuple(validations),
+        saturations=tuple(saturated),
+        notes=evidence.notes,
+    )
+
+
 def folder_of(paths: Sequence[Path], out: Path | None) -> Path:
     """Where a recommendation is kept: as told, else beside the one report it is made from."""
     if out is not None:
@@ -50,7 +77,7 @@ def folder_of(paths: Sequence[Path], out: Path | None) -> Path:
     return files.report_path(paths[0]).parent
 
 
-def _print(sheets: Sequence[Sheet], sentences: Sequence[str]) -> None:
+def _print(sheets: Sequence[TextTable], sentences: Sequence[str]) -> None:
     console = Console(width=None if Console().is_terminal else WIDTH)
     for sheet in sheets:
         console.print(Text(sheet.title, style="bold"))
@@ -78,7 +105,7 @@ def _if_there(path: Path, kind: type[RecordT]) -> RecordT | None:
 def _write_page(record: LawRecord, out: Path) -> None:
     """The page of everything that is in a folder."""
     names = [PICTURE, "law", *(name for name, _ in picture.saturations(record))]
-    found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, Check)
+    found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, ForecastCheck)
     there = [f"{name}.png" for name in names if (out / f"{name}.png").is_file()]
     write_text(out / PAGE, markdown.page(record, there, found, checked))
 
@@ -102,7 +129,7 @@ def _frozen(out: Path, evidence: Evidence, options: Options) -> Recommendation |
         return found
     raise MedctxError(
         f"{path} was made from other data or with other options, and a forecast is only worth something while it "
-        "stands; hold it against the study with --check, give another folder with --out, or replace it with --anew."
+        "stands; hold it against the study with --check, give another folder with --out, or replace it with --replace."
     )
 
 
@@ -119,13 +146,13 @@ def _cell_yaml(found: Recommendation) -> str:
 
 
 def recommend(
-    evidence: Evidence, options: Options, out: Path, *, anew: bool = False, config: str = ""
+    evidence: Evidence, options: Options, out: Path, *, replace: bool = False, config: str = ""
 ) -> Recommendation:
     """Recommend from the evidence and freeze it in ``out``; made before from the same data, it is read.
 
     ``config``: the digest of the study it is made for.
     """
-    frozen = None if anew else _frozen(out, evidence, options)
+    frozen = None if replace else _frozen(out, evidence, options)
     if frozen is not None:
         return frozen
     found = recommending.recommend(evidence, options).model_copy(update={"config": config})
@@ -143,7 +170,7 @@ def show_recommendation(found: Recommendation) -> None:
     _print(list(tables.of_recommendation(found)), [found.sentence, *found.notes])
 
 
-def check(paths: Sequence[Path], out: Path) -> Check:
+def check(paths: Sequence[Path], out: Path) -> ForecastCheck:
     """Hold the recommendation in ``out`` against the report that has its cell by now; page and picture show both."""
     path = out / RECOMMENDATION
     if not path.is_file():
@@ -160,6 +187,6 @@ def check(paths: Sequence[Path], out: Path) -> Check:
     return checked
 
 
-def show_check(found: Check) -> None:
+def show_check(found: ForecastCheck) -> None:
     """The table and the sentence, on stdout."""
     _print([tables.of_check(found)], [found.sentence])

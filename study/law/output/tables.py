@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from study.law.evidence.names import number, size_name
-from study.law.model.saturation import Saturation
-from study.law.output.record import LawPart, LawRecord, Parameter
-from study.law.output.sheet import Sheet
-from study.law.recommend.recommend import Estimate, Recommendation, points
-from study.law.validate.forecast_check import Check
-from study.law.validate.leave_out import METHODS, Validation
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from study.law.evidence.names import number, signed_points, size_name
+from study.law.recommend.records import Estimate, ForecastCheck, Recommendation
+from study.law.records import METHODS, LawPart, LawRecord, Parameter, Saturation, Validation
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of texts: the first column to the left, the others to the right."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def rich(self) -> Table:
+        """For the terminal, without the title: rich folds titles to the width of their table."""
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column, name in enumerate(self.header):
+            table.add_column(name, justify="right" if column else "left", no_wrap=True)
+        for row in self.rows:
+            # Rich reads plain strings as markup; Text is taken as it is.
+            table.add_row(*map(Text, row))
+        return table
+
+    def markdown(self) -> str:
+        """As a pipe table under its title."""
+
+        def line(cells: tuple[str, ...]) -> str:
+            return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+        rule = ("---", *("---:" for _ in self.header[1:]))
+        return "\n".join([f"**{self.title}**", "", line(self.header), line(rule), *map(line, self.rows)])
+
 
 METHOD_NAMES = {"law": "law", "process": "Gaussian process", "straight": "straight line", "nearest": "nearest cell"}
 
@@ -27,7 +57,7 @@ def accuracy(found: Estimate) -> str:
 
 def difference(found: Estimate) -> str:
     """``+4.5 [-1.0, +9.9]``, in points."""
-    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]"
+    return f"{signed_points(found.value)} [{signed_points(found.low)}, {signed_points(found.high)}]"
 
 
 def _parameter(one: Parameter) -> str:
@@ -42,7 +72,7 @@ def _parameter(one: Parameter) -> str:
 _UNITS = {"accuracy": " %", "points": ", points", "logits": ", logits", "bend": ""}
 
 
-def parameters(parts: Sequence[LawPart]) -> Sheet:
+def parameters(parts: Sequence[LawPart]) -> TextTable:
     """The law's parameters, a column per part."""
     names = dict.fromkeys((one.name, one.unit) for part in parts for one in part.parameters)
     rows = []
@@ -50,10 +80,10 @@ def parameters(parts: Sequence[LawPart]) -> Sheet:
         found = [next((one for one in part.parameters if one.name == name), None) for part in parts]
         rows.append((name + _UNITS[unit], *("" if one is None else _parameter(one) for one in found)))
     rows.append(("runs", *(str(len(part.points)) for part in parts)))
-    return Sheet("The law, with 95 % intervals", ("parameter", *(part.part for part in parts)), tuple(rows))
+    return TextTable("The law, with 95 % intervals", ("parameter", *(part.part for part in parts)), tuple(rows))
 
 
-def held_out(found: Validation) -> Sheet:
+def held_out(found: Validation) -> TextTable:
     """What was measured where the law was not shown, and what each method said; the last row is their mean error."""
     rows = [
         (
@@ -77,14 +107,14 @@ def held_out(found: Validation) -> Sheet:
         f"the law's 95 % intervals (rate {found.covered / found.runs:.0%}, exact interval {found.coverage[0]:.0%} to "
         f"{found.coverage[1]:.0%})"
     )
-    return Sheet(title, header, (*rows, errors, *([between] if between else [])))
+    return TextTable(title, header, (*rows, errors, *([between] if between else [])))
 
 
 def _p(value: float | None) -> str:
     return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def amounts(found: Sequence[Saturation]) -> Sheet:
+def amounts(found: Sequence[Saturation]) -> TextTable:
     """One line per amount curve."""
     rows = tuple(
         (
@@ -93,7 +123,7 @@ def amounts(found: Sequence[Saturation]) -> Sheet:
             _p(one.p_amount),
             difference(Estimate(value=one.effect, low=one.effect_low, high=one.effect_high))
             if one.effect_low is not None and one.effect_high is not None
-            else points(one.effect),
+            else signed_points(one.effect),
             f"{number(one.change)} [{'...' if one.change_low is None else number(one.change_low)}, "
             f"{'...' if one.change_high is None else number(one.change_high)}]",
             one.word,
@@ -101,10 +131,10 @@ def amounts(found: Sequence[Saturation]) -> Sheet:
         for one in found
     )
     header = ("curve", "runs", "p (amount)", "rise over the range", "change-point [95 %]", "verdict")
-    return Sheet("Amount", header, rows)
+    return TextTable("Amount", header, rows)
 
 
-def of_law(found: LawRecord) -> Iterator[Sheet]:
+def of_law(found: LawRecord) -> Iterator[TextTable]:
     """Every table of a law."""
     yield parameters(found.parts)
     yield from map(held_out, found.validations)
@@ -112,7 +142,7 @@ def of_law(found: LawRecord) -> Iterator[Sheet]:
         yield amounts(found.saturations)
 
 
-def of_recommendation(found: Recommendation) -> Iterator[Sheet]:
+def of_recommendation(found: Recommendation) -> Iterator[TextTable]:
     """The forecast, and what to run next."""
     rows = tuple(
         (
@@ -126,16 +156,16 @@ def of_recommendation(found: Recommendation) -> Iterator[Sheet]:
         for one in found.forecasts
     )
     header = ("part", "expected %", "to base", "will measure %", "to base", "exam proves it")
-    yield Sheet(f"Forecast for {found.ratio}, 95 % intervals", header, rows)
+    yield TextTable(f"Forecast for {found.ratio}, 95 % intervals", header, rows)
     if found.next_cells:
-        yield Sheet(
+        yield TextTable(
             "Worth running next (expected improvement over the best measured cell, with those above it)",
             ("ratio", "general %", "improvement, points"),
             tuple((one.ratio, f"{100 * one.share:g}", f"{100 * one.improvement:.2f}") for one in found.next_cells),
         )
 
 
-def of_check(found: Check) -> Sheet:
+def of_check(found: ForecastCheck) -> TextTable:
     """Prediction beside measurement."""
     rows = tuple(
         (
@@ -150,4 +180,4 @@ def of_check(found: Check) -> Sheet:
         for one in found.parts
     )
     header = ("part", "predicted %", "runs %", "measured %", "inside", "predicted to base", "measured to base")
-    return Sheet(f"Prediction beside measurement: {found.cell}", header, rows)
+    return TextTable(f"Prediction beside measurement: {found.cell}", header, rows)

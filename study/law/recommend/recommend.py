@@ -1,112 +1,160 @@
-"""The recommended composition: the most useful one that keeps reading, as far as the laws can tell."""
+"""The recommended composition: the most useful one that keeps reading, as far as the laws can tell.
+
+Every question about it is answered from joint draws of both laws over compositions.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
 from scipy import special, stats
 
 import medctx
-from medctx.schemas.records import Record
-from study.law.evidence.evidence import Evidence
-from study.law.evidence.names import ratio_of
-from study.law.evidence.points import FloatArray, inside
-from study.law.model.fit import Law, Mixture
-from study.law.recommend.curves import Curves, Laws, curves_of, laws_of
-from study.law.recommend.defaults import CONFIDENCE, UTILITY
-from study.law.recommend.next_cells import NextCell, next_cells
+from medctx.errors import MedctxError
+from study.law.evidence.evidence import PARTS, Evidence
+from study.law.evidence.names import ratio_of, signed_points
+from study.law.evidence.points import BoolArray, DesignPoint, FloatArray, Measured, inside
+from study.law.model.fit import Law, Mixture, fit
+from study.law.model.form import LawForm
+from study.law.recommend.records import (
+    UTILITY,
+    Estimate,
+    Forecast,
+    NextCell,
+    Options,
+    PredictedCurve,
+    Recommendation,
+    RecommendationWord,
+)
 from study.law.recommend.utility import Utility
 
-Word = Literal["recommended", "not sure", "none", "cannot tell"]
+DRAWS = 4000
+STEP = 0.01
+"""Compositions are looked at in steps of one hundredth of the data."""
 
 
-class Estimate(Record):
-    """A value with its 95 % interval."""
+@dataclass(frozen=True)
+class Laws:
+    """The laws of the parts that were examined, with the base of the study, at one amount and size."""
 
-    value: float
-    low: float
-    high: float
-
-
-class Options(Record):
-    """What was asked: ``utility`` to maximise; ``margin``: the loss of reading that counts as none, in [0, 1]
-    (nothing: no constraint); ``confidence``: how probable it must be that reading is kept; ``amount`` of training
-    data; ``seeds``: runs that the composition will be trained; ``batch``: how many next cells.
-    """
-
-    utility: str = UTILITY
-    margin: float | None = Field(0.05, gt=0, lt=1)
-    confidence: float = Field(CONFIDENCE, gt=0, lt=1)
-    amount: float | None = Field(None, gt=0)
-    seeds: int = Field(1, ge=1)
-    batch: int = Field(3, ge=0, le=20)
-
-
-class Forecast(Record):
-    """One part at the recommended composition, in accuracy.
-
-    ``truth``: the law there; ``gain``: less the base's own truth; ``measurement``: what the mean of the seeds will
-    score on the same exam; ``difference``: that less the base's measured score. ``proves``: the probability that the
-    exam's own interval will then show what is claimed: a gain of knowledge, or a loss of reading within the margin.
-    """
-
-    part: str
-    truth: Estimate
-    gain: Estimate
-    measurement: Estimate
-    difference: Estimate
-    proves: float
-
-
-class Drawn(Record):
-    """One part over the compositions looked at: what models score on average, with 95 % intervals, in [0, 1]."""
-
-    part: str
-    value: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-
-class Recommendation(Record):
-    """A frozen forecast, written before its composition is trained.
-
-    ``word``: ``not sure`` where the optimum may be nearly anywhere; ``none`` where no composition keeps reading.
-    ``share``: general, in [0, 1], and as ``ratio`` general:medical. ``optimum``: where the truly best composition
-    lies, 95 % interval over draws of the laws; in ``nowhere`` of them none keeps reading. ``holds``: the probability
-    that the recommended one does. ``improvement`` of utility over the untouched model. ``best_cell`` is the measured
-    composition that would be chosen, and ``over_best`` what the recommended one is expected to have over it.
-    ``repeats``: the cell that has this composition already, "" where it is a new one. ``curves`` and ``keeps`` (the
-    probability that reading is kept) at ``shares`` are what the picture shows; ``config``: the digest of the study that
-    it was made for.
-    """
-
-    medctx: str
-    study: str
-    sources: dict[str, str]
-    options: Options
-    word: Word
-    share: float
-    ratio: str
+    by_part: Mapping[str, Law]
     amount: float | None
     size: float | None
-    optimum: Estimate
-    nowhere: float
-    holds: float
-    utility: Estimate
-    improvement: Estimate
-    best_cell: str
-    over_best: Estimate
-    repeats: str
-    forecasts: tuple[Forecast, ...]
-    next_cells: tuple[NextCell, ...]
-    shares: tuple[float, ...]
-    curves: tuple[Drawn, ...]
-    keeps: tuple[float, ...]
-    sentence: str
-    notes: tuple[str, ...] = ()
-    config: str = ""
+    base: Mapping[str, float]
+
+    def place(self, share: float) -> DesignPoint:
+        """A composition at this amount and size."""
+        return DesignPoint(share, self.amount, self.size)
+
+
+def _amount(measured: Measured, wanted: float | None) -> float | None:
+    """The amount to recommend for: as wanted, inside what was measured, else that of most cells."""
+    known = [run.place.amount for run in measured.runs if run.place.amount]
+    if not known:
+        if wanted is not None:
+            raise MedctxError("No cell says how much it was trained on, so --amount means nothing; leave it out.")
+        return None
+    if wanted is not None and not min(known) <= wanted <= max(known):
+        raise MedctxError(
+            f"The amount {wanted:,.0f} lies outside {min(known):,.0f} to {max(known):,.0f}, which were trained; "
+            "the law does not reach there."
+        )
+    return wanted if wanted is not None else LawForm.of(measured).amount
+
+
+def laws_of(evidence: Evidence, needed: frozenset[str], amount: float | None, seed: int = 0) -> Laws:
+    """Fit a law to each part; raises MedctxError where a part is missing that is ``needed``, or has no base."""
+    for part in PARTS:
+        found = evidence.part(part)
+        if part in needed and (found is None or found.base is None):
+            raise MedctxError(
+                f"{evidence.name} did not examine {part} of "
+                f"{'the untouched model' if found is not None else 'any cell'}; a recommendation needs it."
+            )
+        if part in needed and found is not None and len({run.place.share for run in found.runs}) < 3:
+            raise MedctxError(
+                f"{evidence.name} has fewer than three compositions with {part}; a recommendation needs three or more."
+            )
+    used = [one for one in evidence.measured if one.part in needed]
+    chosen = _amount(used[0], amount)
+    return Laws(
+        by_part={one.part: fit(one, seed) for one in used},
+        amount=chosen,
+        size=evidence.base_size if len(set(used[0].sizes)) > 1 else used[0].runs[0].place.size,
+        base={one.part: float(one.base or 0.0) for one in used},
+    )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """D joint draws at S shares: ``values`` by name, each (D, S) in [0, 1], ``utility`` (D, S)."""
+
+    shares: FloatArray
+    values: Mapping[str, FloatArray]
+    utility: FloatArray
+    margin: float | None
+
+    @property
+    def keeps(self) -> BoolArray:
+        """(D, S) whether reading is above that of the base less the margin; always where there is no margin."""
+        if self.margin is None:
+            return np.ones(self.utility.shape, dtype=np.bool_)
+        return np.asarray(self.values["reading"] - self.values["base_reading"] > -self.margin)
+
+    def at(self, share: float) -> int:
+        """The place of a share among the shares."""
+        return int(np.abs(self.shares - share).argmin())
+
+
+def curves_of(laws: Laws, utility: Utility, margin: float | None, draws: int = DRAWS, seed: int = 0) -> Curves:
+    """Draw the laws together over all compositions between the measured ones: outside they are not known.
+
+    Knowledge and reading are asked by different items; that a run may be lucky in both is not counted.
+    """
+    measured = [one.measured for one in laws.by_part.values()]
+    shares = np.unique(np.concatenate([one.shares for one in measured]))
+    inner = np.arange(round(1 / STEP) + 1) * STEP
+    # Measured shares that are not hundredths belong to it, too.
+    every = np.unique(np.round(np.concatenate([shares, inner[(inner >= shares.min()) & (inner <= shares.max())]]), 10))
+    places = [laws.place(float(share)) for share in every]
+    values: dict[str, FloatArray] = {}
+    for number, (part, law) in enumerate(laws.by_part.items()):
+        paths = law.paths(places, draws, seed + number)
+        values[part] = paths[:, :-1]
+        values[f"base_{part}"] = np.broadcast_to(paths[:, -1:], values[part].shape)
+    return Curves(every, values, utility(values), margin)
+
+
+def next_cells(curves: Curves, measured: FloatArray, count: int) -> tuple[NextCell, ...]:
+    """The ``count`` compositions whose trial is expected to improve most on the ``measured`` shares.
+
+    Expected improvement under a constraint (Gardner et al. 2014, ICML) with incumbents that are themselves uncertain
+    (Letham et al. 2019, Bayesian Analysis 14:495-519): in every joint draw the best measured cell that keeps reading
+    is the incumbent, and what a candidate that keeps it has more is its improvement. Where no measured cell keeps it
+    in a draw, the least utility of the draw stands in, so that any that does is an improvement. A batch is chosen
+    one by one, each with those before it taken as run.
+    """
+    old = np.isclose(curves.shares[:, None], measured[None, :], atol=1e-6).any(axis=1)
+    value = np.where(curves.keeps, curves.utility, -np.inf)
+    incumbent = value[:, old].max(axis=1)
+    incumbent = np.where(np.isfinite(incumbent), incumbent, curves.utility.min(axis=1))
+    free = np.logical_not(old)
+    found: list[NextCell] = []
+    before = 0.0
+    best = incumbent
+    while len(found) < count and free.any():
+        gains = np.maximum(value - best[:, None], 0).mean(axis=0)
+        chosen = int(np.where(free, gains, -1).argmax())
+        if gains[chosen] <= 0:
+            break
+        before += float(gains[chosen])
+        best = np.maximum(best, value[:, chosen])
+        free[chosen] = False
+        share = float(curves.shares[chosen])
+        found.append(NextCell(ratio=ratio_of(share), share=share, improvement=before))
+    return tuple(found)
 
 
 def estimate(draws: FloatArray) -> Estimate:
@@ -188,7 +236,7 @@ WIDE = 0.5
 
 def _word(
     sure: bool, improvement: Estimate, optimum: Estimate, nowhere: float, reach: float, confidence: float
-) -> Word:
+) -> RecommendationWord:
     """``reach``: how far the measured compositions lie apart."""
     if not sure:
         return "none" if nowhere >= confidence else "cannot tell"
@@ -197,14 +245,9 @@ def _word(
     return "not sure" if optimum.high - optimum.low > WIDE * reach else "recommended"
 
 
-def points(value: float) -> str:
-    """A difference of accuracies in points, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _sentence(found: Recommendation) -> str:
     options, improvement = found.options, found.improvement
-    gain = f"{points(improvement.value)} [{points(improvement.low)}, {points(improvement.high)}]"
+    gain = f"{signed_points(improvement.value)} [{signed_points(improvement.low)}, {signed_points(improvement.high)}]"
     what = "knowledge" if options.utility == UTILITY else f"the utility {options.utility}"
     kept = (
         f", with a probability of {found.holds:.0%} that reading stays within {100 * options.margin:g} points of base"
@@ -227,10 +270,10 @@ def _sentence(found: Recommendation) -> str:
     return f"The data cannot tell whether any composition is better than the base: {told}; {where} (95 %)."
 
 
-def _drawn(curves: Curves, part: str) -> Drawn:
+def _drawn(curves: Curves, part: str) -> PredictedCurve:
     values = curves.values[part]
     low, high = np.quantile(values, [0.025, 0.975], axis=0)
-    return Drawn(
+    return PredictedCurve(
         part=part, value=tuple(values.mean(axis=0).tolist()), low=tuple(low.tolist()), high=tuple(high.tolist())
     )
 

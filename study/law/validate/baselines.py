@@ -13,12 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from study.law.evidence.points import FloatArray, Measured, Place, angle, inside
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, angle, inside
 
 DECADE = np.log(10)
 
 
-def _coordinates(places: Sequence[Place]) -> FloatArray:
+def _coordinates(places: Sequence[DesignPoint]) -> FloatArray:
     """(N, 3): general share, amount and size; a decade of amount or size is as far as from no to all general data."""
     return np.array(
         [(one.share, np.log(one.amount or 1.0) / DECADE, np.log(one.size or 1.0) / DECADE) for one in places]
@@ -28,10 +28,10 @@ def _coordinates(places: Sequence[Place]) -> FloatArray:
 def _cells(measured: Measured) -> tuple[FloatArray, FloatArray]:
     """Coordinates (C, 3) and accuracies (C,) of the cells, each the mean of its runs."""
     cells = measured.cells
-    return _coordinates([measured.place_of(cell) for cell in cells]), np.array([measured.score_of(c) for c in cells])
+    return _coordinates([measured.point_of(cell) for cell in cells]), np.array([measured.score_of(c) for c in cells])
 
 
-class Line(NamedTuple):
+class AxisLine(NamedTuple):
     """Cells on one axis through a place, on which nothing else differs: ``at`` (L,) in ascending order with their
     accuracies, and the place's ``own`` coordinate.
     """
@@ -41,7 +41,7 @@ class Line(NamedTuple):
     own: float
 
 
-def _line(measured: Measured, place: Place) -> Line | None:
+def _line(measured: Measured, place: DesignPoint) -> AxisLine | None:
     """The first axis that has two cells or more: composition, then amount, then size (these logarithmic)."""
     cells, scores = _cells(measured)
     own = _coordinates([place])[0]
@@ -51,11 +51,11 @@ def _line(measured: Measured, place: Place) -> Line | None:
         at = np.unique(cells[same, axis])
         if len(at) > 1:
             values = [scores[same & (cells[:, axis] == one)].mean() for one in at]
-            return Line(at, np.array(values), float(own[axis]))
+            return AxisLine(at, np.array(values), float(own[axis]))
     return None
 
 
-def nearest(measured: Measured, place: Place) -> float:
+def nearest(measured: Measured, place: DesignPoint) -> float:
     """The accuracy of the nearest cell of the line through a place (of equally near ones their mean), else of all
     cells.
     """
@@ -68,7 +68,7 @@ def nearest(measured: Measured, place: Place) -> float:
     return float(scores[np.isclose(apart, apart.min())].mean())
 
 
-def straight(measured: Measured, place: Place) -> float:
+def straight(measured: Measured, place: DesignPoint) -> float:
     """Between (outside: through) the two nearest cells of the line through a place; where there is none, the
     nearest.
     """
@@ -87,13 +87,13 @@ class Process:
     regressor: GaussianProcessRegressor
     features: FloatArray
 
-    def run(self, places: Sequence[Place], probability: float) -> FloatArray:
+    def run(self, places: Sequence[DesignPoint], probability: float) -> FloatArray:
         """(M,) accuracies in [0, 1] below which a new run lies with a probability."""
         mean, deviation = self.regressor.predict(_scaled(places)[:, self.features.astype(np.int64)], return_std=True)
         return np.asarray(special.expit(mean + stats.norm.ppf(probability) * deviation))
 
 
-def _scaled(places: Sequence[Place]) -> FloatArray:
+def _scaled(places: Sequence[DesignPoint]) -> FloatArray:
     found = _coordinates(places)
     found[:, 0] = angle(found[:, 0])
     return found

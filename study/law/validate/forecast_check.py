@@ -6,45 +6,18 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.schemas.records import Record
-from study.config.cells import general_share
+from medctx.schemas.report import Cell, ReportCore
+from study.config.study import general_share
 from study.law.evidence import files
-from study.law.evidence.files import CellPart, ReportFile
-from study.law.recommend.recommend import Estimate, Forecast, Recommendation
+from study.law.evidence.from_report import share_of
+from study.law.recommend.records import CheckedPart, Estimate, Forecast, ForecastCheck, Recommendation
 
 
-class CheckedPart(Record):
-    """One part: the forecast of the mean over as many seeds, the runs that came of it, and the report's own
-    intervals; in accuracy. ``inside``: whether the mean of the runs lies in the predicted interval.
-    """
-
-    part: str
-    predicted: Estimate
-    predicted_difference: Estimate
-    runs: tuple[float, ...]
-    measured: Estimate
-    measured_difference: Estimate | None
-    inside: bool
-
-
-class Check(Record):
-    """Prediction beside measurement. ``kept``: whether the measured interval lies above the margin (nothing: no
-    margin or no reading); ``gained``: whether that of knowledge lies above 0.
-    """
-
-    cell: str
-    sources: dict[str, str]
-    parts: tuple[CheckedPart, ...]
-    kept: bool | None
-    gained: bool | None
-    sentence: str
-
-
-def _cell(report: ReportFile, found: Recommendation, path: Path) -> CellPart:
+def _cell(report: ReportCore, found: Recommendation, path: Path) -> Cell:
     """The trained cell of the recommended composition."""
     wanted = general_share(found.ratio)
     trained = [cell for cell in report.cells if not cell.base and cell.recipe.general_share is not None]
-    alike = [cell for cell in trained if abs(cell.share - wanted) < 1e-6]
+    alike = [cell for cell in trained if abs(share_of(cell) - wanted) < 1e-6]
     if not alike:
         raise MedctxError(
             f"{path} has no cell {found.ratio}; run it as a cell of the study first (its YAML stands beside the "
@@ -54,7 +27,7 @@ def _cell(report: ReportFile, found: Recommendation, path: Path) -> CellPart:
     return min(alike, key=lambda cell: abs((cell.recipe.amount or 0) - (found.amount or 0)))
 
 
-def _part(report: ReportFile, cell: CellPart, forecast: Forecast) -> CheckedPart | None:
+def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | None:
     score = report.score(cell.name, forecast.part)
     if score is None:
         return None
@@ -94,7 +67,7 @@ def _sentence(found: Recommendation, parts: tuple[CheckedPart, ...], kept: bool 
     return f"{found.ratio}: {told}.{''.join(shown)}"
 
 
-def check(found: Recommendation, report_path: Path) -> Check:
+def check(found: Recommendation, report_path: Path) -> ForecastCheck:
     """Hold a recommendation against a report that has its composition as a cell.
 
     Raises MedctxError where it has not, or where the cell was measured before the recommendation was made.
@@ -112,7 +85,7 @@ def check(found: Recommendation, report_path: Path) -> Check:
     margin = found.options.margin
     kept = reading.low > -margin if reading is not None and margin is not None else None
     gained = knowledge.low > 0 if knowledge is not None else None
-    return Check(
+    return ForecastCheck(
         cell=cell.name,
         sources={str(report_path): digest.of_file(report_path)},
         parts=parts,

@@ -3,101 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from scipy import special, stats
 from statsmodels.stats.proportion import proportion_confint
 
-from medctx.schemas.records import Record
-from study.law.evidence.points import Measured, Place, Run
+from study.law.evidence.points import DesignPoint, Measured, MeasuredRun
 from study.law.model.fit import fit
-from study.law.validate import baselines as rivals
+from study.law.records import BASELINES, METHODS, Advantage, HeldOut, LeftOut, Validation
+from study.law.validate import baselines
 
-By = Literal["cell", "ratio", "amount", "size"]
-KEYS: Mapping[By, Callable[[Run], object]] = {
+KEYS: Mapping[LeftOut, Callable[[MeasuredRun], object]] = {
     "cell": lambda run: run.cell,
     "ratio": lambda run: run.place.share,
     "amount": lambda run: run.place.amount,
     "size": lambda run: run.place.size,
 }
-RIVALS = ("straight", "nearest")
-METHODS = ("law", "process", *RIVALS)
 
 
-class HeldOut(Record):
-    """One cell that the law was not shown; accuracies in [0, 1].
-
-    ``measured``: its runs; ``low`` and ``high``: the law's 95 % prediction interval of one new run on the same exam, in
-    which ``inside`` of them lie; ``predictions`` by method. ``between``: whether it lies between others on the axis
-    that was left out, so that nothing extrapolates.
-    """
-
-    cell: str
-    share: float
-    amount: float | None
-    size: float | None
-    measured: tuple[float, ...] = Field(min_length=1)
-    low: float
-    high: float
-    process_low: float
-    process_high: float
-    predictions: dict[str, float]
-    between: bool
-
-    @property
-    def score(self) -> float:
-        """The mean of its runs."""
-        return float(np.mean(self.measured))
-
-    @property
-    def inside(self) -> int:
-        """Runs in the law's interval."""
-        return sum(self.low <= one <= self.high for one in self.measured)
-
-    @property
-    def inside_process(self) -> int:
-        """Runs in the Gaussian process's interval."""
-        return sum(self.process_low <= one <= self.process_high for one in self.measured)
-
-    def error(self, method: str) -> float:
-        """Prediction minus measurement, in [-1, 1]."""
-        return self.predictions[method] - self.score
-
-
-class Advantage(Record):
-    """How much larger the mean absolute error of a rival is than the law's, in accuracy; ``low`` and ``high``: the
-    95 % t interval over left-out groups, nothing from fewer than three.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-class Validation(Record):
-    """One part, with every cell, ratio, amount or size left out in turn.
-
-    ``covered`` of ``runs`` measured runs lie in the law's 95 % prediction intervals; ``coverage`` is the exact 95 %
-    interval of that rate (it takes runs for independent). ``errors``: mean absolute error by method, in accuracy;
-    ``errors_between`` of cells that lie between others. ``advantages`` by rival.
-    """
-
-    part: str
-    by: By
-    held_out: tuple[HeldOut, ...] = Field(min_length=1)
-    covered: int
-    runs: int
-    coverage: tuple[float, float]
-    covered_process: int
-    errors: dict[str, float]
-    errors_between: dict[str, float]
-    advantages: dict[str, Advantage]
-    sentence: str
-
-
-def _groups(measured: Measured, by: By) -> Iterator[tuple[Measured, list[Run]]]:
+def _groups(measured: Measured, by: LeftOut) -> Iterator[tuple[Measured, list[MeasuredRun]]]:
     key = KEYS[by]
     for value in dict.fromkeys(key(run) for run in measured.runs):
         left = [run for run in measured.runs if key(run) == value]
@@ -106,15 +30,15 @@ def _groups(measured: Measured, by: By) -> Iterator[tuple[Measured, list[Run]]]:
             yield kept, left
 
 
-def _coordinate(place: Place, by: By) -> float:
+def _coordinate(place: DesignPoint, by: LeftOut) -> float:
     if by == "amount":
         return place.amount or 0.0
     return (place.size or 0.0) if by == "size" else place.share
 
 
-def _between(kept: Measured, place: Place, by: By) -> bool:
+def _between(kept: Measured, place: DesignPoint, by: LeftOut) -> bool:
     """Whether cells stand on both sides of a place on the axis that was left out (of a cell: on one that varies)."""
-    axes: tuple[By, ...] = ("ratio", "amount", "size") if by == "cell" else (by,)
+    axes: tuple[LeftOut, ...] = ("ratio", "amount", "size") if by == "cell" else (by,)
     for axis in axes:
         values = [_coordinate(run.place, axis) for run in kept.runs]
         if min(values) < max(values) and not min(values) <= _coordinate(place, axis) <= max(values):
@@ -122,8 +46,8 @@ def _between(kept: Measured, place: Place, by: By) -> bool:
     return True
 
 
-def _predicted(kept: Measured, left: Sequence[Run], by: By) -> Iterator[HeldOut]:
-    law, process = fit(kept), rivals.process(kept)
+def _predicted(kept: Measured, left: Sequence[MeasuredRun], by: LeftOut) -> Iterator[HeldOut]:
+    law, process = fit(kept), baselines.process(kept)
     for cell in dict.fromkeys(run.cell for run in left):
         runs = [run for run in left if run.cell == cell]
         place = runs[0].place
@@ -143,8 +67,8 @@ def _predicted(kept: Measured, left: Sequence[Run], by: By) -> Iterator[HeldOut]
             predictions={
                 "law": float(special.expit(found.mean[0])),
                 "process": middle,
-                "straight": rivals.straight(kept, place),
-                "nearest": rivals.nearest(kept, place),
+                "straight": baselines.straight(kept, place),
+                "nearest": baselines.nearest(kept, place),
             },
             between=_between(kept, place, by),
         )
@@ -154,8 +78,8 @@ def _errors(cells: Sequence[HeldOut]) -> dict[str, float]:
     return {method: float(np.mean([abs(one.error(method)) for one in cells])) for method in METHODS}
 
 
-def _advantage(groups: Sequence[Sequence[HeldOut]], rival: str) -> Advantage:
-    gains = np.array([np.mean([abs(one.error(rival)) - abs(one.error("law")) for one in group]) for group in groups])
+def _advantage(groups: Sequence[Sequence[HeldOut]], baseline: str) -> Advantage:
+    gains = np.array([np.mean([abs(one.error(baseline)) - abs(one.error("law")) for one in group]) for group in groups])
     value = float(gains.mean())
     if len(gains) < 3:
         return Advantage(value=value)
@@ -166,22 +90,24 @@ def _advantage(groups: Sequence[Sequence[HeldOut]], rival: str) -> Advantage:
 NAMES = {"straight": "a straight line between cells", "nearest": "the nearest cell"}
 
 
-def _sentence(part: str, by: By, errors: Mapping[str, float], advantages: Mapping[str, Advantage], cells: int) -> str:
+def _sentence(
+    part: str, by: LeftOut, errors: Mapping[str, float], advantages: Mapping[str, Advantage], cells: int
+) -> str:
     """Against the stronger rival: what beats the weaker one alone is no use."""
-    rival = min(RIVALS, key=lambda name: errors[name])
-    found = advantages[rival]
+    baseline = min(BASELINES, key=lambda name: errors[name])
+    found = advantages[baseline]
     told = (
         f"Leaving out one {by} at a time ({part}, {cells} predictions), the law errs by {100 * errors['law']:.1f} "
-        f"points on average, {NAMES[rival]} by {100 * errors[rival]:.1f}"
+        f"points on average, {NAMES[baseline]} by {100 * errors[baseline]:.1f}"
     )
     if found.low is None or found.high is None:
         return f"{told}; too few to say which predicts better."
     if found.low > 0:
         return f"{told}: the law predicts better."
-    return f"{told}: {NAMES[rival]} predicts better." if found.high < 0 else f"{told}: no sure difference."
+    return f"{told}: {NAMES[baseline]} predicts better." if found.high < 0 else f"{told}: no sure difference."
 
 
-def validate(measured: Measured, by: By) -> Validation | None:
+def validate(measured: Measured, by: LeftOut) -> Validation | None:
     """Leave out every cell, ratio, amount or size in turn; nothing where there are fewer than three of them."""
     groups = [list(_predicted(kept, left, by)) for kept, left in _groups(measured, by)]
     if len(groups) < 3:
@@ -191,7 +117,7 @@ def validate(measured: Measured, by: By) -> Validation | None:
     low, high = proportion_confint(covered, runs, method="beta")
     between = [one for one in cells if one.between]
     errors = _errors(cells)
-    advantages = {rival: _advantage(groups, rival) for rival in RIVALS}
+    advantages = {baseline: _advantage(groups, baseline) for baseline in BASELINES}
     return Validation(
         part=measured.part,
         by=by,
@@ -207,13 +133,13 @@ def validate(measured: Measured, by: By) -> Validation | None:
     )
 
 
-def groupings(measured: Measured) -> tuple[By, ...]:
+def groupings(measured: Measured) -> tuple[LeftOut, ...]:
     """By what to leave out: cells always; of an axis that is crossed with another, whole values too.
 
     An axis that only some cells vary on is none: without its value that the others share, nothing is left to learn
     from.
     """
-    found: list[By] = ["cell"]
+    found: list[LeftOut] = ["cell"]
     for axis in ("ratio", "amount", "size"):
         cells: dict[object, set[str]] = {}
         for run in measured.runs:

@@ -9,7 +9,7 @@ from threading import Condition, Lock
 
 from medctx.process.progress import say
 from study.config.study import ExecutorConfig
-from study.workflow.job import Ended, Job, run
+from study.workflow.job import Job, JobEnd, run
 
 GIB = 2**30
 KEPT_FREE = 0.1
@@ -17,36 +17,36 @@ KEPT_FREE = 0.1
 
 
 def free_bytes() -> int:
-    """Memory that can be had without swapping: MemAvailable of Linux, elsewhere free pages."""
+    """Memory that can be allocated without swapping: MemAvailable of Linux, elsewhere free pages."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
-            found = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-        return found * 1024
+            kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        return kibibytes * 1024
     except (OSError, StopIteration):
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 class Room:
-    """Bytes to share out. What is larger than all of it is let in alone."""
+    """Memory in bytes that jobs share. A job that is larger than all of it runs alone."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self._used, self._inside, self._changed = 0, 0, Condition()
 
-    def enter(self, wanted: int, label: str) -> None:
+    def enter(self, size: int, label: str) -> None:
         """Wait until there is room."""
         with self._changed:
-            if wanted > self.total:
-                say(f"{label}: thought to need {wanted / GIB:.1f} GiB of {self.total / GIB:.1f}; it runs alone.")
-            while self._inside and self._used + wanted > self.total:
+            if size > self.total:
+                say(f"{label}: needs about {size / GIB:.1f} GiB of {self.total / GIB:.1f}; it runs alone.")
+            while self._inside and self._used + size > self.total:
                 self._changed.wait()
-            self._used += wanted
+            self._used += size
             self._inside += 1
 
-    def leave(self, wanted: int) -> None:
-        """Give the room back."""
+    def leave(self, size: int) -> None:
+        """Free the memory of a job that has ended."""
         with self._changed:
-            self._used -= wanted
+            self._used -= size
             self._inside -= 1
             self._changed.notify_all()
 
@@ -56,8 +56,8 @@ class LocalExecutor:
 
     def __init__(self, config: ExecutorConfig) -> None:
         self._workers = config.workers
-        given = config.memory_gib
-        self.room = Room(int(given * GIB) if given else int(free_bytes() * (1 - KEPT_FREE)))
+        limit = config.memory_gib
+        self.room = Room(int(limit * GIB) if limit else int(free_bytes() * (1 - KEPT_FREE)))
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="job")
         self._lock = Lock()
         self._running: set[subprocess.Popen[str]] = set()
@@ -70,18 +70,18 @@ class LocalExecutor:
 
     def _started(self, process: subprocess.Popen[str]) -> None:
         with self._lock:
-            self._running = {one for one in self._running if one.poll() is None} | {process}
+            self._running = {running for running in self._running if running.poll() is None} | {process}
             if self._stopped:
                 process.terminate()
 
-    def _run(self, job: Job) -> Ended:
+    def _run(self, job: Job) -> JobEnd:
         self.room.enter(job.memory, job.label)
         try:
             return run(job, self._started)
         finally:
             self.room.leave(job.memory)
 
-    def submit(self, job: Job) -> Future[Ended]:
+    def submit(self, job: Job) -> Future[JobEnd]:
         """Queue a job."""
         if not self.alone:
             threads = str(max(1, (os.cpu_count() or 1) // self._workers))
@@ -89,7 +89,7 @@ class LocalExecutor:
         return self._pool.submit(self._run, job)
 
     def stop(self) -> None:
-        """Terminate what runs and forget what waits."""
+        """Terminate the running jobs and drop the waiting ones."""
         with self._lock:
             self._stopped = True
             for process in self._running:
@@ -97,5 +97,5 @@ class LocalExecutor:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Wait for the running jobs."""
         self._pool.shutdown()

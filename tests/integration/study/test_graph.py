@@ -14,9 +14,10 @@ import pytest
 
 from study.config.study import ExecutorConfig
 from study.workflow.executors.local import GIB, LocalExecutor, Room
-from study.workflow.graph import Done, Folders, Results, Run, Task, carry_out
-from study.workflow.job import ATTEMPTS, Ended, Job, run
+from study.workflow.graph import DoneTasks, Results, Setting, Task, run_tasks
+from study.workflow.job import ATTEMPTS, Job, JobEnd, run
 from study.workflow.lineage import Lineage
+from study.workflow.steps import Done
 from tests.support.made_command import install, step
 
 
@@ -36,7 +37,7 @@ def carried(tmp_path: Path, tasks: list[Task], **executor: object) -> Results:
     config = ExecutorConfig.model_validate(executor)
     local = LocalExecutor(config)
     try:
-        return carry_out(tasks, Run(local, Lineage("", "test"), tmp_path / "work", config.retries))
+        return run_tasks(tasks, Setting(local, Lineage("", "test"), tmp_path / "work", config.retries))
     finally:
         local.close()
 
@@ -93,7 +94,7 @@ def test_a_failure_stops_only_what_needs_it_and_keeps_its_own_sentence(command: 
 
 
 def test_a_task_can_find_that_there_is_nothing_to_do(command: Path, tmp_path: Path) -> None:
-    def nothing(done: Folders) -> Done:
+    def nothing(done: DoneTasks) -> Done:
         return done["one"]
 
     found = carried(tmp_path, [task(command, "one"), Task("same", nothing, ("one",))])
@@ -121,10 +122,8 @@ def test_two_processes_that_want_one_step_wait_for_each_other(command: Path, tmp
         command=made.command,
         folder=made.folder(tmp_path),
         config=json.dumps(made.config),
-        manifest=made.manifest,
-        environment={},
     )
-    found: list[Ended] = []
+    found: list[JobEnd] = []
     threads = [threading.Thread(target=lambda: found.append(run(job))) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -174,7 +173,7 @@ class _Interrupted:
     def __init__(self) -> None:
         self.stopped = False
 
-    def submit(self, job: Job) -> Future[Ended]:
+    def submit(self, job: Job) -> Future[JobEnd]:
         raise KeyboardInterrupt
 
     def stop(self) -> None:
@@ -187,7 +186,7 @@ class _Interrupted:
 def test_an_interrupted_study_stops_what_runs(command: Path, tmp_path: Path) -> None:
     executor = _Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        carry_out([task(command, "one")], Run(executor, Lineage("", "test"), tmp_path))
+        run_tasks([task(command, "one")], Setting(executor, Lineage("", "test"), tmp_path))
     assert executor.stopped
 
 
@@ -206,8 +205,6 @@ def test_stopping_ends_running_commands_and_calls_none_again(command: Path, tmp_
         command=made.command,
         folder=made.folder(tmp_path),
         config=json.dumps(made.config),
-        manifest=made.manifest,
-        environment={},
         retries=3,
     )
     future = local.submit(job)

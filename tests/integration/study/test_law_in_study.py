@@ -11,11 +11,9 @@ import pytest
 from medctx.errors import MedctxError
 from study import recommendation as recommended
 from study.config.study import StudyConfig
-from study.law.recommend.recommend import Recommendation
-from study.law.validate.forecast_check import Check
-from study.pipeline import Outcome
+from study.law.recommend.records import ForecastCheck, Recommendation
 from study.recommendation import run_recommended
-from study.stages.summary import Summary
+from study.stages.results import Outcome, StudySummary
 from tests.support.law_studies import write
 
 FEW = ("1:0", "1:1", "1:4", "0:1")
@@ -33,7 +31,7 @@ class Runs:
             raise KeyboardInterrupt
         self.asked.append(config.ratios)
         folder = write(config.work / "studies" / config.name, config.ratios, len(config.seeds))
-        return Outcome(folder, folder / "report.html", "", [], Summary(study=config.name, title="", cells=()))
+        return Outcome(folder, "", (), StudySummary(study=config.name, title="", cells=()))
 
 
 @pytest.fixture
@@ -41,16 +39,9 @@ def config(tmp_path: Path) -> StudyConfig:
     return StudyConfig(name="made", ratios=FEW, seeds=(0, 1), work=tmp_path)
 
 
-def use(runs: Runs, patch: pytest.MonkeyPatch) -> Runs:
-    patch.setattr(recommended, "run", runs)
-    return runs
-
-
-def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(
-    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = use(Runs(), monkeypatch)
-    found = run_recommended(config)
+def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(config: StudyConfig) -> None:
+    runs = Runs()
+    found = run_recommended(config, runs)
     ratio = found.recommendation.ratio
     assert ratio not in FEW
     assert runs.asked == [FEW, (*FEW, ratio)]
@@ -58,32 +49,28 @@ def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(
     assert found.check is not None and found.check.cell == ratio
     folder = found.outcome.folder
     assert Recommendation.model_validate_json((folder / "recommendation.json").read_text()) == found.recommendation
-    assert Check.model_validate_json((folder / "recommendation_check.json").read_text()) == found.check
+    assert ForecastCheck.model_validate_json((folder / "recommendation_check.json").read_text()) == found.check
     page = (folder / "law.md").read_text()
     assert found.check.sentence in page and found.recommendation.sentence in page
     assert "![recommendation.png](recommendation.png)" in page
 
 
-def test_a_killed_study_goes_on_with_the_forecast_it_made(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(Runs(dies_after=1), monkeypatch)
+def test_a_killed_study_goes_on_with_the_forecast_it_made(config: StudyConfig) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_recommended(config)
+        run_recommended(config, Runs(dies_after=1))
     file = config.work / "studies" / "made" / "recommendation.json"
     before = file.read_bytes()
-    runs = use(Runs(), monkeypatch)
-    found = run_recommended(config)
+    runs = Runs()
+    found = run_recommended(config, runs)
     assert file.read_bytes() == before
     assert runs.asked == [(*FEW, found.recommendation.ratio)]
-    assert run_recommended(config).check == found.check
+    assert run_recommended(config, runs).check == found.check
 
 
-def test_another_study_of_the_same_name_makes_its_own_forecast(
-    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use(Runs(), monkeypatch)
-    first = run_recommended(config).recommendation
-    runs = use(Runs(), monkeypatch)
-    again = run_recommended(config.model_copy(update={"ratios": FEW[1:]})).recommendation
+def test_another_study_of_the_same_name_makes_its_own_forecast(config: StudyConfig) -> None:
+    first = run_recommended(config, Runs()).recommendation
+    runs = Runs()
+    again = run_recommended(config.model_copy(update={"ratios": FEW[1:]}), runs).recommendation
     assert runs.asked[0] == FEW[1:]
     assert again.config != first.config
 
@@ -98,8 +85,8 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
         return real(*given, **options).model_copy(update={"ratio": "2:8", "repeats": ""})
 
     monkeypatch.setattr(recommended.publish, "recommend", recommend)
-    runs = use(Runs(), monkeypatch)
-    assert run_recommended(config).check is None
+    runs = Runs()
+    assert run_recommended(config, runs).check is None
     assert runs.asked == [FEW]
 
 
@@ -113,9 +100,9 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
     ],
 )
 def test_what_cannot_be_recommended_from_is_said_before_anything_runs(
-    keys: dict[str, object], sentence: str, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+    keys: dict[str, object], sentence: str, config: StudyConfig
 ) -> None:
-    runs = use(Runs(), monkeypatch)
+    runs = Runs()
     with pytest.raises(MedctxError, match=sentence):
-        run_recommended(config.model_copy(update=keys))
+        run_recommended(config.model_copy(update=keys), runs)
     assert runs.asked == []

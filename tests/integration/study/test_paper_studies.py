@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from study.config.grid import cells
-from study.config.load import load
+from study.config.study import load_study
 from tests.support import made_zh
 from tests.support.paths import REAL_DATA, ROOT
 
@@ -44,7 +44,7 @@ def study(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProce
 def test_every_paper_study_is_planned_without_a_network(name: str, tmp_path: Path) -> None:
     found = study(tmp_path, name, "--dry-run")
     assert found.returncode == 0, found.stderr
-    config = load(name)
+    config = load_study(name)
     assert f"cells       {len(cells(config))}:" in found.stdout
     assert all(config.model(label).id in found.stdout for label in config.labels)
     assert not (tmp_path / "work").exists()
@@ -52,7 +52,7 @@ def test_every_paper_study_is_planned_without_a_network(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_published_values_are_of_cells_the_study_has(name: str) -> None:
-    config = load(name)
+    config = load_study(name)
     published = config.report["published"]
     assert isinstance(published, dict) and isinstance(published["values"], dict)
     assert set(published["values"]) <= {cell.group for cell in cells(config)}

@@ -17,7 +17,7 @@ import pytest
 from medctx.errors import MedctxError
 from study.config.study import ExecutorConfig
 from study.workflow.executors.ray import STARTS, RayExecutor, start
-from study.workflow.graph import Results, Run, Task, carry_out
+from study.workflow.graph import Results, Setting, Task, run_tasks
 from study.workflow.job import ATTEMPTS
 from study.workflow.lineage import Lineage
 from study.workflow.steps import Step
@@ -62,7 +62,7 @@ def kill_worker_when_counted(folder: Path, least: int, killed: list[int]) -> Non
 
 def carried(ray: RayExecutor, work: Path, *steps: Step) -> Results:
     tasks = [Task(step.label, lambda done, step=step: step) for step in steps]  # type: ignore[misc]
-    return carry_out(tasks, Run(ray, Lineage("", "test"), work))
+    return run_tasks(tasks, Setting(ray, Lineage("", "test"), work))
 
 
 def carried_while_killing(ray: RayExecutor, work: Path, victim: Step, *others: Step) -> tuple[Results, int]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from study.workflow import manifests
+from medctx.schemas.mix import MIX_FILE
+from medctx.schemas.sft import SFT_FILE, TRAINING_LOG
 from study.workflow.job import ATTEMPTS
 from tests.support.paths import ROOT
 
@@ -22,7 +23,7 @@ for needed in ("ray", "torch", "peft", "medctx_train", "medctx_eval", "medctx_da
 
 pytestmark = pytest.mark.slow
 
-FINISHED = (manifests.MIX, manifests.TRAIN, "contamination.json")
+FINISHED = (MIX_FILE, SFT_FILE, "contamination.json")
 
 
 def run(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +44,7 @@ def kill_a_trainer(work: Path, killed: list[Path]) -> None:
     """SIGKILL the Ray worker of the first training step that has made a step."""
     end = time.monotonic() + 300
     while time.monotonic() < end:
-        for journal in (work / "steps").glob(f"train-*/{manifests.LOG}"):
+        for journal in (work / "steps").glob(f"train-*/{TRAINING_LOG}"):
             if journal.read_text():
                 os.kill(int(str(attempts(journal.parent)[-1]["worker"])), signal.SIGKILL)
                 killed.append(journal.parent)
@@ -75,12 +76,12 @@ def test_a_study_outlives_a_killed_worker(retries: int, tmp_path: Path) -> None:
     assert sorted(status.values()) == ["done", "done", "failed"], "the others went on"
     assert "1 of 3 cells is missing from the report" in first.stderr
     assert "its worker was lost" in first.stderr
-    assert not (folder / manifests.TRAIN).exists()
+    assert not (folder / SFT_FILE).exists()
     before = finished(work)
     again = run(tmp_path, "executor.retries=0")
     assert again.returncode == 0, again.stderr[-3000:]
     after = finished(work)
     assert {path: after[path] for path in before} == before, "done cells are not done again"
-    assert (folder / manifests.TRAIN).is_file()
-    steps = [json.loads(line)["step"] for line in (folder / manifests.LOG).read_text().splitlines()]
+    assert (folder / SFT_FILE).is_file()
+    steps = [json.loads(line)["step"] for line in (folder / TRAINING_LOG).read_text().splitlines()]
     assert steps == list(range(len(steps))), "it went on from its last step"

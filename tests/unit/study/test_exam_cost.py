@@ -1,48 +1,40 @@
-"""What an exam is said to take before it is run."""
+"""What an exam is forecast to take before it is run."""
 
 from __future__ import annotations
 
 import pytest
 
-from study.config.study import Section
-from study.forecast.exam_cost import EVIDENCE_TOKENS, QUESTION_TOKENS, ExamCost, exam_cost, longest
+from medctx.schemas.result import CommandResult
+from study.config.study import StudyConfig
+from study.forecast.exam_cost import QUESTION_TOKENS, exam_cost, exam_memory
 
-ITEMS = {"cmb-open": 700}
+SIZES = {"parameters": 1_000, "hidden": 8, "layers": 2, "intermediate": 16, "vocabulary": 32, "positions": 4096}
 
 
-def told(*conditions: str, **keys: object) -> Section:
-    exam = {"exam": "cmb-open", "conditions": list(conditions), "depths": 7, "limits": keys.pop("limits", {})}
-    return {"mode": "letter", "modes": ["letter"], "exams": [exam], **keys}  # type: ignore[dict-item]
+def config(*conditions: str, **model: object) -> StudyConfig:
+    exam = {"exams": [{"exam": "cmb-open", "conditions": list(conditions)}]}
+    return StudyConfig.model_validate({"name": "made", "base": "m", "models": {"m": {**SIZES, **model}}, "exam": exam})
+
+
+def test_the_cost_is_what_the_dry_run_of_the_exam_counts() -> None:
+    numbers = {"items": 700.0, "questions": 1400.0, "books": 100.0, "unique_tokens": 9e4}
+    cost = exam_cost(CommandResult(numbers=numbers))
+    assert (cost.items, cost.questions, cost.books, cost.tokens) == (700, 1400, 100, 90_000)
 
 
 @pytest.mark.parametrize(
-    ("section", "tokens", "sent"),
+    ("conditions", "tokens"),
     [
-        (told("closed"), 700 * QUESTION_TOKENS, 700 * QUESTION_TOKENS),
-        (told("gold"), 700 * (EVIDENCE_TOKENS + QUESTION_TOKENS), 700 * (EVIDENCE_TOKENS + QUESTION_TOKENS)),
-        # Seven depths share a Book: it is computed once for seven questions, and sent to a server with each.
-        (told("open:1024"), 100 * 1024 + 700 * QUESTION_TOKENS, 700 * (1024 + QUESTION_TOKENS)),
-        (told("open:1024:0.5", orders=2), 100 * 1024 + 1400 * QUESTION_TOKENS, 1400 * (1024 + QUESTION_TOKENS)),
-        (told("closed", limits={"closed": 21}), 21 * QUESTION_TOKENS, 21 * QUESTION_TOKENS),
-        # The headline's mode is asked once, whether it stands among the modes or not.
-        (told("closed", modes=[]), 700 * QUESTION_TOKENS, 700 * QUESTION_TOKENS),
-        (told("closed", modes=["letter", "choice"]), 1400 * QUESTION_TOKENS, 1400 * QUESTION_TOKENS),
+        (("closed",), QUESTION_TOKENS),
+        (("closed", "open:4096", "distractor:8192"), 8192 + QUESTION_TOKENS),
+        (("open:1024:0.5",), 1024 + QUESTION_TOKENS),
     ],
 )
-def test_tokens_of_an_exam(section: Section, tokens: int, sent: int) -> None:
-    found = exam_cost(section, ITEMS)
-    assert (found.tokens, found.sent, found.written) == (tokens, sent, 0)
+def test_memory_grows_with_the_longest_book(conditions: tuple[str, ...], tokens: int) -> None:
+    keys_and_values = 2 * 2 * 8 * 2
+    empty = exam_memory(config(), "m") - keys_and_values * QUESTION_TOKENS
+    assert exam_memory(config(*conditions), "m") - empty == keys_and_values * tokens
 
 
-def test_only_answers_in_words_are_written() -> None:
-    found = exam_cost(told("closed", modes=["letter", "generate"], answer_tokens=64, orders=2), ITEMS)
-    assert found.written == 700 * 2 * 64
-
-
-def test_an_exam_of_unknown_size_costs_nothing_that_is_known() -> None:
-    assert exam_cost(told("closed"), {}) == ExamCost()
-
-
-def test_the_longest_book_leaves_room_for_its_question() -> None:
-    assert longest(told("closed", "open:4096", "distractor:8192")) > 8192
-    assert longest(told("closed")) < 1024
+def test_a_model_elsewhere_needs_no_memory_here() -> None:
+    assert exam_memory(config("closed", urls=["http://localhost:1"]), "m") == 0

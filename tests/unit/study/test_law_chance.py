@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.support.law_simulate import READING, Design, Exam, study
-from study.law.evidence.item_noise import PairError, Scored, item_noise
-from study.law.evidence.points import ItemNoise, Measured, Place, Run, alike, angle
+from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
+from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun, alike, angle
 from study.law.model.fit import _Given
-from study.law.model.form import Form
+from study.law.model.form import LawForm
 from tests.support.law_studies import SEVEN
 
 
@@ -34,7 +34,7 @@ def test_runs_that_take_to_items_in_no_way_of_their_own_are_equally_alike() -> N
 
 
 def test_few_pairs_leave_the_guess_standing() -> None:
-    cells = {"base": Scored(0.5, 1, None), "1:1": Scored(0.5, 1, 0.5)}
+    cells = {"base": CellAccuracy(0.5, 1, None), "1:1": CellAccuracy(0.5, 1, 0.5)}
     found = item_noise(100, 1.0, cells, [PairError("1:1", "base", 0.05)])
     assert found.near == pytest.approx(0.65)
     assert found.base == pytest.approx(0.5)  # 0.05 squared is half of what two independent runs would have
@@ -52,9 +52,9 @@ def test_errors_by_items_always_have_a_covariance(
     shares: list[float], inflation: float, first: float, second: float, base: float
 ) -> None:
     own = ItemNoise(items=100, inflation=inflation, near=max(first, second), far=min(first, second), base=base)
-    runs = tuple(Run(str(number), Place(share), 0.5) for number, share in enumerate(shares))
+    runs = tuple(MeasuredRun(str(number), DesignPoint(share), 0.5) for number, share in enumerate(shares))
     measured = Measured("reading", runs, 0.5, own)
-    found = _Given(Form.of(measured), measured).items()
+    found = _Given(LawForm.of(measured), measured).items()
     assert np.linalg.eigvalsh(found).min() > -1e-9
     assert np.diag(found) == pytest.approx(inflation / 25)
 

@@ -13,11 +13,10 @@ from medctx.io.jsonl import write_record
 from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import collect
-from study.cli.main import main
+from study.cli import main
 from study.law.evidence import files, sources
-from study.law.output.record import LawRecord
-from study.law.recommend.recommend import Recommendation
-from study.law.validate.forecast_check import Check
+from study.law.recommend.records import ForecastCheck, Recommendation
+from study.law.records import LawRecord
 from tests.support import synthetic_runs
 from tests.support.law_studies import write
 
@@ -97,7 +96,7 @@ def test_cells_of_two_bases_stand_at_two_sizes(made: Path, tmp_path: Path) -> No
     (tmp_path / "study.yaml").write_text("name: two\nmodels: {base: {parameters: 135000000}}\n")
     knowledge = sources.read([path]).part("knowledge")
     assert knowledge is not None
-    assert [knowledge.place_of(cell).size for cell in FEW] == [1.5e9, 135e6, 135e6, 135e6]
+    assert [knowledge.point_of(cell).size for cell in FEW] == [1.5e9, 135e6, 135e6, 135e6]
 
 
 def test_the_law_alone_writes_nothing(made: Path) -> None:
@@ -130,7 +129,7 @@ def test_a_recommendation_is_frozen_and_then_held_against_its_cell(tmp_path: Pat
     checked = study("recommend", folder, "--check")
     assert checked.exit_code == 0, checked.output
     assert (folder / "recommendation.json").read_bytes() == before
-    check = Check.model_validate_json((folder / "recommendation_check.json").read_text())
+    check = ForecastCheck.model_validate_json((folder / "recommendation_check.json").read_text())
     assert check.cell == found.ratio
     scores = json.loads((folder / "report.json").read_text())["scores"]
     for part in check.parts:
@@ -196,4 +195,4 @@ def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str, ...], sentenc
 def test_a_broken_report_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text('{"title": "x"}')
     result = study("law", tmp_path)
-    assert result.exit_code == 2 and "is not what its name says" in result.output
+    assert result.exit_code == 2 and "report.json is no ReportCore" in result.output

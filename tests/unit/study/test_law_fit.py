@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy import special
 
 from bench.support.law_simulate import READING, Design, study
-from study.law.evidence.points import ItemNoise, Measured, Place, Run
+from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 from study.law.model.fit import Law, fit
-from study.law.model.form import Form, bent
-from study.law.validate.leave_out import HeldOut, validate
+from study.law.model.form import LawForm, bent
+from study.law.records import HeldOut
+from study.law.validate.leave_out import validate
 from tests.support.law_studies import SEVEN
 
 bends = st.floats(-60, 60)
@@ -50,10 +51,10 @@ def test_no_bend_is_a_straight_line() -> None:
 
 @pytest.mark.parametrize("exponent", [-1.0, -0.2, 0.5, 2.2])
 def test_the_amount_term_is_a_power_law_measured_from_the_reference(exponent: float) -> None:
-    cells = [Place(0.5, amount) for amount in (1e4, 2e4, 2e4, 8e4)]
-    form = Form.of(Measured("knowledge", tuple(Run(str(at), place, 0.5) for at, place in enumerate(cells))))
+    cells = [DesignPoint(0.5, amount) for amount in (1e4, 2e4, 2e4, 8e4)]
+    form = LawForm.of(Measured("knowledge", tuple(MeasuredRun(str(at), place, 0.5) for at, place in enumerate(cells))))
     bends = {"amount bend": np.array([exponent * np.log(8)])}
-    more = form.columns(bends, [Place(0.5, amount) for amount in (1e4, 2e4, 4e4, 8e4, 3.2e5)])[0, :, 1]
+    more = form.columns(bends, [DesignPoint(0.5, amount) for amount in (1e4, 2e4, 4e4, 8e4, 3.2e5)])[0, :, 1]
     power = np.array([1.0, 2.0, 4.0, 8.0, 32.0]) ** exponent
     assert more[1] == pytest.approx(0)
     assert more == pytest.approx((power - power[1]) / (power[3] - power[0]))
@@ -62,39 +63,39 @@ def test_the_amount_term_is_a_power_law_measured_from_the_reference(exponent: fl
 def test_amounts_that_gain_speed_do_not_bend_the_composition() -> None:
     """Three amounts at 1:1 whose gain grows by the amount squared, beside a straight law of the share in logits."""
     shares = (1.0, 0.8, 0.5, 0.2, 0.0)
-    cells = [(Place(share, 1.0), 0.5 - share) for share in shares]
-    cells += [(Place(0.5, 0.5), -0.3), (Place(0.5, 2.0), 1.2)]
-    runs = tuple(Run(str(n), place, float(special.expit(logit))) for n, (place, logit) in enumerate(cells))
+    cells = [(DesignPoint(share, 1.0), 0.5 - share) for share in shares]
+    cells += [(DesignPoint(0.5, 0.5), -0.3), (DesignPoint(0.5, 2.0), 1.2)]
+    runs = tuple(MeasuredRun(str(n), place, float(special.expit(logit))) for n, (place, logit) in enumerate(cells))
     law = fit(Measured("knowledge", runs, None, ItemNoise(items=4000)))
-    expected = special.expit(law.truth([Place(share, 1.0) for share in shares]).mean)
+    expected = special.expit(law.truth([DesignPoint(share, 1.0) for share in shares]).mean)
     assert expected == pytest.approx([special.expit(0.5 - share) for share in shares], abs=0.012)
 
 
 @pytest.mark.parametrize(
     ("places", "terms"),
     [
-        ([Place(0), Place(0.5), Place(1)], ["medical only", "general only"]),
-        ([Place(0, 1e4), Place(0, 2e4)], ["level", "amount"]),
-        ([Place(0, 2e4), Place(1, 2e4), Place(1, 1e4)], ["medical only", "general only", "amount"]),
+        ([DesignPoint(0), DesignPoint(0.5), DesignPoint(1)], ["medical only", "general only"]),
+        ([DesignPoint(0, 1e4), DesignPoint(0, 2e4)], ["level", "amount"]),
+        ([DesignPoint(0, 2e4), DesignPoint(1, 2e4), DesignPoint(1, 1e4)], ["medical only", "general only", "amount"]),
         (
-            [Place(0, 2e4), Place(1, 2e4), Place(1, 1e4), Place(0, 1e4)],
+            [DesignPoint(0, 2e4), DesignPoint(1, 2e4), DesignPoint(1, 1e4), DesignPoint(0, 1e4)],
             ["medical only", "general only", "amount", "amount tilt"],
         ),
         (
-            [Place(s, None, size) for s in (0, 1) for size in (1e9, 7e9)],
+            [DesignPoint(s, None, size) for s in (0, 1) for size in (1e9, 7e9)],
             ["medical only", "general only", "size", "size tilt"],
         ),
     ],
 )
-def test_the_form_has_the_terms_that_the_cells_can_speak_of(places: Sequence[Place], terms: list[str]) -> None:
-    runs = tuple(Run(str(number), place, 0.5) for number, place in enumerate(places))
-    assert [name for name, _ in Form.of(Measured("reading", runs)).terms] == terms
+def test_the_form_has_the_terms_that_the_cells_can_speak_of(places: Sequence[DesignPoint], terms: list[str]) -> None:
+    runs = tuple(MeasuredRun(str(number), place, 0.5) for number, place in enumerate(places))
+    assert [name for name, _ in LawForm.of(Measured("reading", runs)).terms] == terms
 
 
 def test_the_fit_comes_close_to_a_truth_that_has_its_form() -> None:
     law = fit(measured(design=Design(SEVEN, 3, 0.02)))
     at = np.linspace(0, 1, 11)
-    found = special.expit(law.truth([Place(float(one)) for one in at]).mean)
+    found = special.expit(law.truth([DesignPoint(float(one)) for one in at]).mean)
     assert np.abs(found - READING["law"](at)).max() < 0.06
 
 
@@ -104,7 +105,7 @@ def law() -> Law:
 
 
 def test_joint_draws_have_the_quantiles_of_the_formula(law: Law) -> None:
-    places = [Place(share) for share in (0.0, 0.05, 0.5, 1.0)]
+    places = [DesignPoint(share) for share in (0.0, 0.05, 0.5, 1.0)]
     drawn, found = law.paths(places, 6000), law.truth(places)
     assert drawn.shape == (6000, 5)  # the base comes last
     for probability in (0.025, 0.5, 0.975):
@@ -114,11 +115,11 @@ def test_joint_draws_have_the_quantiles_of_the_formula(law: Law) -> None:
 def test_the_same_data_give_the_same_law(law: Law) -> None:
     again = fit(measured())
     assert np.array_equal(again.weights, law.weights)
-    assert np.array_equal(again.paths([Place(0.3)], 10), law.paths([Place(0.3)], 10))
+    assert np.array_equal(again.paths([DesignPoint(0.3)], 10), law.paths([DesignPoint(0.3)], 10))
 
 
 def _width(law: Law, share: float, seeds: int | None = None) -> float:
-    found = law.truth([Place(share)]) if seeds is None else law.run(Place(share), seeds)
+    found = law.truth([DesignPoint(share)]) if seeds is None else law.run(DesignPoint(share), seeds)
     return float((found.quantile(0.975) - found.quantile(0.025))[0])
 
 
@@ -132,14 +133,14 @@ def test_between_cells_the_law_knows_more_than_outside_them() -> None:
 
 
 def test_the_difference_to_the_base_is_surer_than_if_both_had_answered_other_items(law: Law) -> None:
-    drawn = law.paths([Place(0.5)], 6000)
+    drawn = law.paths([DesignPoint(0.5)], 6000)
     apart = np.hypot(drawn[:, 0].std(), drawn[:, 1].std())
     assert (drawn[:, 0] - drawn[:, 1]).std() < 0.9 * apart
 
 
 def test_a_truth_around_the_form_widens_the_intervals() -> None:
-    wavy = tuple(Run(f"{s}", Place(s), 0.6 + 0.1 * (-1) ** n) for n, s in enumerate(SEVEN))
-    smooth = tuple(Run(f"{s}", Place(s), 0.55 + 0.1 * s) for s in SEVEN)
+    wavy = tuple(MeasuredRun(f"{s}", DesignPoint(s), 0.6 + 0.1 * (-1) ** n) for n, s in enumerate(SEVEN))
+    smooth = tuple(MeasuredRun(f"{s}", DesignPoint(s), 0.55 + 0.1 * s) for s in SEVEN)
     noise = ItemNoise(items=2000)
     widths = [_width(fit(Measured("reading", runs, None, noise)), 0.35) for runs in (wavy, smooth)]
     assert widths[0] > 2 * widths[1]
@@ -148,9 +149,9 @@ def test_a_truth_around_the_form_widens_the_intervals() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6))
 def test_any_scores_give_a_law_inside_0_and_1(scores: list[tuple[float, float]]) -> None:
-    runs = tuple(Run(str(number), Place(share), score) for number, (share, score) in enumerate(scores))
+    runs = tuple(MeasuredRun(str(number), DesignPoint(share), score) for number, (share, score) in enumerate(scores))
     found = fit(Measured("reading", runs, 0.5, ItemNoise(items=50, near=0.6, far=0.5, base=0.4)))
-    mixture = found.run(Place(0.5))
+    mixture = found.run(DesignPoint(0.5))
     low, high = mixture.quantile(0.025)[0], mixture.quantile(0.975)[0]
     assert 0 <= low <= special.expit(mixture.mean[0]) <= high <= 1
 

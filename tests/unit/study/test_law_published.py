@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.law.evidence.points import ItemNoise, Measured, Place, Run
-from study.law.validate.leave_out import Validation, groupings, validate
+from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
+from study.law.records import Validation
+from study.law.validate.leave_out import groupings, validate
 
 SIZES = (1.8e9, 4e9, 7e9, 14e9)
 TABLE = {
@@ -21,7 +22,7 @@ TABLE = {
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     runs = tuple(
-        Run(f"{share} {size:g}", Place(share, None, size), score / 100)
+        MeasuredRun(f"{share} {size:g}", DesignPoint(share, None, size), score / 100)
         for share, scores in TABLE.items()
         for size, score in zip(SIZES, scores, strict=True)
     )

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from study.law.evidence.evidence import Evidence
 from study.law.evidence.points import FloatArray
-from study.law.recommend.curves import Curves
-from study.law.recommend.next_cells import next_cells
-from study.law.recommend.recommend import Options, Recommendation, choose, recommend
+from study.law.recommend.recommend import Curves, choose, next_cells, recommend
+from study.law.recommend.records import Options, Recommendation
 from study.law.recommend.utility import NAMES, Utility
 from tests.support.law_studies import evidence
 

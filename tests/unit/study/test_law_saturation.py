@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from study.law.evidence.points import FloatArray, Measured, Place, Run
-from study.law.model.amount_curves import Pure
+from study.law.evidence.points import DesignPoint, FloatArray, Measured, MeasuredRun
+from study.law.model.amount_curves import PureError
 from study.law.model.saturation import saturation, saturations
 
 PUBLISHED = {10: 57.60, 20: 55.08, 50: 53.64, 70: 54.83, 80: 51.71, 90: 53.41, 100: 58.71, 200: 56.12}
@@ -22,7 +22,10 @@ def curve(
     amounts = np.repeat(1e4 * 2.0 ** np.arange(places), seeds)
     rng = np.random.default_rng(luck)
     scores = special.expit(special.logit(truth(amounts)) + sd * rng.standard_normal(len(amounts)))
-    runs = [Run(f"{a:g}", Place(0.5, float(a)), float(score)) for a, score in zip(amounts, scores, strict=True)]
+    runs = [
+        MeasuredRun(f"{a:g}", DesignPoint(0.5, float(a)), float(score))
+        for a, score in zip(amounts, scores, strict=True)
+    ]
     return Measured("knowledge", tuple(runs))
 
 
@@ -54,7 +57,7 @@ def test_the_interval_holds_the_true_change_point(luck: int) -> None:
 
 
 def test_the_published_curve_cannot_tell() -> None:
-    runs = tuple(Run(f"{k}k", Place(0, k * 1000.0), score / 100) for k, score in PUBLISHED.items())
+    runs = tuple(MeasuredRun(f"{k}k", DesignPoint(0, k * 1000.0), score / 100) for k, score in PUBLISHED.items())
     found = saturation(Measured("reading", runs), 0.05)
     assert found.word == "cannot tell"
     assert "the data cannot tell whether it saturates" in found.sentence
@@ -72,14 +75,14 @@ def test_as_many_parameters_as_runs_cannot_tell() -> None:
 
 def test_what_repeated_cells_tell_of_runs_elsewhere_counts() -> None:
     own = curve(until(2e4), places=3, seeds=1, sd=0.001)
-    quiet = saturation(own, 0.05, Pure(squares=10 * 0.001**2, df=10))
-    loud = saturation(own, 0.05, Pure(squares=10 * 0.5**2, df=10))
+    quiet = saturation(own, 0.05, PureError(squares=10 * 0.001**2, df=10))
+    loud = saturation(own, 0.05, PureError(squares=10 * 0.5**2, df=10))
     assert (quiet.word, loud.word) == ("saturates", "cannot tell")
 
 
 def test_every_composition_with_three_amounts_or_more_has_a_curve() -> None:
     line = curve(until(4e4), places=3).runs
-    other = tuple(Run("0:1", Place(0, 4e4), 0.5, seed) for seed in range(3))
+    other = tuple(MeasuredRun("0:1", DesignPoint(0, 4e4), 0.5, seed) for seed in range(3))
     found = saturations(Measured("knowledge", (*line, *other)), 0.05)
     assert [one.share for one in found] == [0.5]
     assert found[0].df == 6 + 2

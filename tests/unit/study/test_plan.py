@@ -5,15 +5,17 @@ from pathlib import Path
 import pytest
 
 from medctx.config import loading as configs
+from medctx.config.loading import deep_merge
 from medctx.errors import MedctxError
+from medctx.io.jsonl import write_record
+from medctx.schemas.result import RESULT_FILE, CommandResult, Output
 from study.config.cells import Cell
 from study.config.grid import cells
-from study.config.load import STUDIES
-from study.config.sections import laid_over, section
-from study.config.study import StudyConfig
-from study.stages import cell_steps as plan
+from study.config.sections import section
+from study.config.study import STUDIES, StudyConfig
+from study.stages import cell_steps as steps
 from study.stages.bases import Base
-from study.workflow.steps import Step
+from study.workflow.steps import Done, Step
 
 
 def quick(*overrides: str) -> StudyConfig:
@@ -28,10 +30,9 @@ def base(folder: Path, digest: str = "b") -> Base:
     return Base(label="base", id="some/model", folder=folder, weights_digest=digest)
 
 
-def mix_folder(folder: Path, digest: str = "m") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mix.json").write_text(f'{{"digest": "{digest}", "tokens": 1, "dialogues": 1, "domains": []}}')
-    return folder
+def mixed_in(folder: Path, digest: str = "m") -> Done:
+    step = Step(kind="mix", label="", command=("medctx-data", "mix"), config={}, inputs=())
+    return Done(step, folder, CommandResult(outputs=(Output(kind="mix", path=Path(), digest=digest),)))
 
 
 @pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
@@ -52,14 +53,14 @@ def test_every_section_is_understood_by_its_command(tmp_path: Path) -> None:
         eval_config.RunConfig.model_validate(section(config, "exam"))
         report.ReportConfig.model_validate(section(config, "report"))
         for cell in [cell for cell in cells(config) if cell.trained][:1]:
-            mix_config.MixConfig.model_validate(plan.mix_step(config, cell, base(tmp_path)).config)
-            mixed = mix_folder(tmp_path / "mix")
-            train_config.SftConfig.model_validate(plan.train_step(config, cell, base(tmp_path), mixed).config)
+            mix_config.MixConfig.model_validate(steps.mix_step(config, cell, base(tmp_path)).config)
+            mixed = mixed_in(tmp_path / "mix")
+            train_config.SftConfig.model_validate(steps.train_step(config, cell, base(tmp_path), mixed).config)
 
 
 def key(config: StudyConfig, folder: Path, *, mix_digest: str = "m", base_digest: str = "b") -> str:
-    mixed = mix_folder(folder / f"mix-{mix_digest}", mix_digest)
-    return plan.train_step(config, first(config), base(folder, base_digest), mixed).key
+    mixed = mixed_in(folder / f"mix-{mix_digest}", mix_digest)
+    return steps.train_step(config, first(config), base(folder, base_digest), mixed).key
 
 
 def test_a_step_is_named_by_contents_not_by_places(tmp_path: Path) -> None:
@@ -71,12 +72,13 @@ def test_a_step_is_named_by_contents_not_by_places(tmp_path: Path) -> None:
     assert key(config, tmp_path) == key(quick("report.margin=0.1"), tmp_path)
 
 
-def test_a_step_is_done_when_its_manifest_is_there(tmp_path: Path) -> None:
-    step = Step(kind="k", label="l", command=("c",), config={}, inputs=(), manifest="m.json")
-    assert not step.done(tmp_path)
-    step.folder(tmp_path).mkdir(parents=True)
-    (step.folder(tmp_path) / "m.json").touch()
-    assert step.done(tmp_path)
+@pytest.mark.parametrize("status", ["finished", "unfinished", "error"])
+def test_a_step_is_done_when_it_reported_so(status: str, tmp_path: Path) -> None:
+    step = Step(kind="k", label="l", command=("c",), config={}, inputs=())
+    assert step.finished(tmp_path) is None
+    result = CommandResult.model_validate({"status": status})
+    write_record(step.folder(tmp_path) / RESULT_FILE, result)
+    assert step.finished(tmp_path) == (result if status == "finished" else None)
 
 
 def test_changed_source_files_make_another_step(tmp_path: Path) -> None:
@@ -85,15 +87,15 @@ def test_changed_source_files_make_another_step(tmp_path: Path) -> None:
     keys = []
     for content in ("one", "three"):
         file.write_text(content)
-        keys.append(plan.mix_step(config, first(config), base(tmp_path)).key)
+        keys.append(steps.mix_step(config, first(config), base(tmp_path)).key)
     assert keys[0] != keys[1]
 
 
 def test_a_method_lays_its_recipe_over_the_settings_of_all(tmp_path: Path) -> None:
     config = quick("methods=[lora,wide,full]", "recipes={wide: {lora: {rank: 64}}}")
-    mixed = mix_folder(tmp_path / "mix")
+    mixed = mixed_in(tmp_path / "mix")
     told = {
-        cell.method: plan.train_step(config, cell, base(tmp_path), mixed).config
+        cell.method: steps.train_step(config, cell, base(tmp_path), mixed).config
         for cell in cells(config)
         if cell.ratio == "1:1"
     }
@@ -104,18 +106,18 @@ def test_a_method_lays_its_recipe_over_the_settings_of_all(tmp_path: Path) -> No
 
 def test_laying_over_leaves_what_is_below_alone() -> None:
     below = {"a": {"b": 1, "c": 2}, "d": 3}
-    assert laid_over(below, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
+    assert deep_merge(below, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
     assert below == {"a": {"b": 1, "c": 2}, "d": 3}
 
 
 def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base(tmp_path: Path) -> None:
     cell = first(quick())
-    own = plan.Weights(kind="model", folder=tmp_path / "model", digest="w")
-    adapter = plan.Weights(kind="adapter", folder=tmp_path / "adapter", digest="a")
+    own = steps.Weights(kind="model", folder=tmp_path / "model", digest="w")
+    adapter = steps.Weights(kind="adapter", folder=tmp_path / "adapter", digest="a")
     on = base(tmp_path / "base")
-    whole = plan.examined(cell, on, own, None)
-    hot = plan.examined(cell, on, adapter, None)
-    merged = plan.examined(cell, on, adapter, tmp_path / "merged")
+    whole = steps.exam_model(cell, on, own, None)
+    hot = steps.exam_model(cell, on, adapter, None)
+    merged = steps.exam_model(cell, on, adapter, tmp_path / "merged")
     assert (whole["folder"], whole["weights_digest"]) == (str(own.folder), "w")
     assert (hot["folder"], hot["adapter"], hot["adapter_digest"]) == (str(on.folder), str(adapter.folder), "a")
     assert (merged["folder"], merged["weights_digest"]) == (str(tmp_path / "merged"), "b")

@@ -10,12 +10,11 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from study.config.cells import Cell
 from study.config.grid import cells
-from study.config.load import STUDIES
-from study.config.study import StudyConfig
+from study.config.study import STUDIES, StudyConfig
 from study.stages import repairs
 from study.stages.bases import Base
+from study.stages.cell_steps import Weights
 from study.stages.tasks import tasks_of
-from study.workflow.manifests import Weights
 from study.workflow.steps import Step
 
 BASE = Base(label="smollm2-135m-instruct", id="some/model", folder=Path("/models/some"), weights_digest="b")

@@ -51,6 +51,7 @@ class Config(BaseModel):
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+ValueT = TypeVar("ValueT")
 
 
 def find(name: str, folders: Sequence[Path]) -> Path:
@@ -125,18 +126,37 @@ def _pairs(override: str) -> list[str]:
     return [pair for pair in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", override.strip()) if pair]
 
 
-def _tree(path: Path | None, overrides: Sequence[str]) -> tuple[dict[str, object], str]:
-    """The keys of ``path`` with the overrides applied, and what errors call their place."""
-    tree: object = {}
-    place = "the overrides"
-    if path is not None:
-        place = str(path)
-        try:
-            tree = parse_yaml(path.read_text(encoding="utf-8"), place) or {}
-        except OSError as error:
-            raise MedctxError(f"The config {path} cannot be read ({error.strerror}); give a readable file.") from None
-    if not isinstance(tree, dict):
-        raise MedctxError(f"{place} holds a {type(tree).__name__}, not keys with values.")
+def deep_merge(below: Mapping[str, ValueT], above: Mapping[str, ValueT]) -> dict[str, ValueT]:
+    """Return ``below`` with the keys of ``above``, sections within sections too; a key that is null above is removed."""
+    merged = {key: value for key, value in below.items() if above.get(key, value) is not None}
+    for key, value in above.items():
+        if value is None:
+            continue
+        under = merged.get(key)
+        both = isinstance(under, dict) and isinstance(value, dict)
+        merged[key] = cast("ValueT", deep_merge(under, value)) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _keys(path: Path) -> dict[str, object]:
+    try:
+        keys = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
+    except OSError as error:
+        raise MedctxError(f"The config {path} cannot be read ({error.strerror}); give a readable file.") from None
+    if not isinstance(keys, dict):
+        raise MedctxError(f"{path} holds a {type(keys).__name__}, not keys with values.")
+    return keys
+
+
+def _tree(
+    path: Path | None, overrides: Sequence[str], overlays: Sequence[Path] = ()
+) -> tuple[dict[str, object], str]:
+    """The keys of the files with the overrides applied, and what errors call their place."""
+    files = [*([path] if path else []), *overlays]
+    tree: dict[str, object] = {}
+    for file in files:
+        tree = deep_merge(tree, _keys(file))
+    place = " with ".join(map(str, files)) or "the overrides"
     for override in overrides:
         for pair in _pairs(override):
             _apply(tree, pair)
@@ -150,13 +170,15 @@ def _validated(kind: type[ConfigT], tree: dict[str, object], place: str) -> Conf
         raise explain(error, kind, place) from None
 
 
-def load(kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
-    """Read ``path`` (nothing: the defaults of ``kind``), apply ``key=value`` overrides, validate.
+def load(
+    kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = (), overlays: Sequence[Path] = ()
+) -> ConfigT:
+    """Read ``path`` (None: the defaults of ``kind``), merge ``overlays`` into it, apply ``key=value`` overrides, validate.
 
     An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
     reaches every key.
     """
-    tree, place = _tree(path, overrides)
+    tree, place = _tree(path, overrides, overlays)
     return _validated(kind, tree, place)
 
 

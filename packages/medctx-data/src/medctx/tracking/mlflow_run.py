@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "sqlite:///mlflow.db"
 MAX_PARAM_CHARS = 500
+UNTRACKED = {"MEDCTX_TRACKING": "off"}
+"""Environment of a command that logs nothing."""
 CONTINUED_TAG = "medctx.continued_in"
 """Tag on a run that was superseded by resuming an earlier one. Value: the resumed run's ID."""
 
@@ -169,16 +171,18 @@ def run(
     name: str,
     *,
     experiment: str = "medctx",
+    run_id: str = "",
     run_file: Path | None = None,
     prefer_file: bool = False,
     system_metrics: bool = False,
 ) -> Iterator[Run]:
-    """Join the run named by ``MLFLOW_RUN_ID``, or the one whose ID ``run_file`` holds, or start one.
+    """Join ``run_id``, the run named by ``MLFLOW_RUN_ID``, or the one whose ID ``run_file`` holds, or start one.
 
     Args:
         prefix: Prefix of all parameters and metrics, the name of the step.
         name: Name of a new run.
         experiment: Experiment of a new run, unless the environment names one.
+        run_id: ID of the run to join.
         run_file: File that keeps the run's ID, so that the next call continues the same run.
         prefer_file: Whether the run of ``run_file`` precedes ``MLFLOW_RUN_ID``, whose run then only gets a tag that
             names the other (``mlflow run`` makes a new run for every start of a study).
@@ -192,7 +196,7 @@ def run(
         yield Run(None, prefix)
         return
     mlflow = client()
-    inherited, kept = os.environ.get("MLFLOW_RUN_ID", ""), _kept_run(mlflow, run_file)
+    inherited, kept = run_id or os.environ.get("MLFLOW_RUN_ID", ""), _kept_run(mlflow, run_file)
     if inherited and kept and inherited != kept and prefer_file:
         mlflow.MlflowClient().set_tag(inherited, CONTINUED_TAG, kept)
         inherited = ""

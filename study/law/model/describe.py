@@ -1,94 +1,21 @@
-"""The law as it is kept: parameters, curves, validation and saturation, all in one record."""
+"""A fitted law as a record: its parameters with intervals, and its curves over composition and amount."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 from scipy import special
 
-import medctx
-from medctx.process.progress import say
-from medctx.schemas.records import Record
-from study.law.evidence.evidence import Evidence
-from study.law.evidence.points import FloatArray, ItemNoise, Measured, Place
+from study.law.evidence.points import DesignPoint, FloatArray, Measured
 from study.law.model.fit import Law, fit
-from study.law.model.saturation import Saturation, saturations
-from study.law.validate.leave_out import Validation, groupings, validate
+from study.law.records import LawCurve, LawPart, Parameter, RunPoint, Unit
 
 SHARES = 101
 AMOUNTS = 61
 EFFECT_DRAWS = 2000
 LEVELS = (0.025, 0.5, 0.975)
 LEVEL_TERMS = ("medical only", "general only", "level")
-Unit = Literal["accuracy", "points", "logits", "bend"]
-
-
-class Parameter(Record):
-    """A parameter of the law with its 95 % interval; ``unit`` is ``accuracy`` (0 to 1), ``logits``, or that of
-    amounts.
-    """
-
-    name: str
-    unit: str
-    value: float
-    low: float
-    high: float
-
-
-class Curve(Record):
-    """The law along one axis: ``at`` general shares in [0, 1] (``over`` ratio) or amounts, and what models score
-    there on average, with 95 % intervals, in [0, 1].
-    """
-
-    over: str
-    amount: float | None
-    size: float | None
-    share: float | None
-    at: tuple[float, ...]
-    value: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-
-class Point(Record):
-    """One measured run, in [0, 1]."""
-
-    cell: str
-    share: float
-    amount: float | None
-    size: float | None
-    seed: int
-    accuracy: float
-
-
-class LawPart(Record):
-    """The law of one part of the exam."""
-
-    part: str
-    base: float | None
-    noise: ItemNoise
-    points: tuple[Point, ...]
-    parameters: tuple[Parameter, ...]
-    curves: tuple[Curve, ...]
-
-
-class LawRecord(Record):
-    """Everything ``python -m study law`` finds. ``sources``: digests of the files it was fitted to."""
-
-    medctx: str
-    study: str
-    sources: dict[str, str]
-    parts: tuple[LawPart, ...]
-    validations: tuple[Validation, ...]
-    saturations: tuple[Saturation, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What it comes to."""
-        return (*(one.sentence for one in self.validations), *(one.sentence for one in self.saturations))
 
 
 def _quantiles(values: FloatArray, weights: FloatArray) -> tuple[float, float, float]:
@@ -107,9 +34,9 @@ def _effects(law: Law) -> Iterator[Parameter]:
     amount = form.amount if law.measured.runs[0].place.amount else None
     pairs = {}
     if form.amount_varies:
-        pairs["from least to most data"] = [Place(middle, one, size) for one in form.amounts]
+        pairs["from least to most data"] = [DesignPoint(middle, one, size) for one in form.amounts]
     if form.size_varies:
-        pairs["from smallest to largest"] = [Place(middle, amount, float(np.exp(one))) for one in form.sizes]
+        pairs["from smallest to largest"] = [DesignPoint(middle, amount, float(np.exp(one))) for one in form.sizes]
     for name, places in pairs.items():
         paths = law.paths(places, EFFECT_DRAWS)
         low, high = np.quantile(paths[:, 1] - paths[:, 0], [0.025, 0.975])
@@ -134,10 +61,10 @@ def _parameters(law: Law) -> Iterator[Parameter]:
         yield Parameter(name=name, unit=unit, value=value, low=bottom, high=top)
 
 
-def _curve(law: Law, over: str, at: FloatArray, places: list[Place]) -> Curve:
+def _curve(law: Law, over: str, at: FloatArray, places: list[DesignPoint]) -> LawCurve:
     found = law.truth(places)
     low, high = found.quantile(0.025), found.quantile(0.975)
-    return Curve(
+    return LawCurve(
         over=over,
         amount=places[0].amount if over == "ratio" else None,
         size=places[0].size,
@@ -149,25 +76,26 @@ def _curve(law: Law, over: str, at: FloatArray, places: list[Place]) -> Curve:
     )
 
 
-def _curves(law: Law) -> Iterator[Curve]:
+def _curves(law: Law) -> Iterator[LawCurve]:
     """Over the composition for every amount and size with two of them or more, and over the amount likewise."""
     places = [run.place for run in law.measured.runs]
     for amount, size in dict.fromkeys((one.amount, one.size) for one in places):
         shares = {one.share for one in places if (one.amount, one.size) == (amount, size)}
         if len(shares) > 1:
             at = np.linspace(min(shares), max(shares), SHARES)
-            yield _curve(law, "ratio", at, [Place(float(share), amount, size) for share in at])
+            yield _curve(law, "ratio", at, [DesignPoint(float(share), amount, size) for share in at])
     for share, size in dict.fromkeys((one.share, one.size) for one in places):
         amounts = {one.amount for one in places if (one.share, one.size) == (share, size) and one.amount}
         if len(amounts) > 1:
             at = np.geomspace(min(amounts), max(amounts), AMOUNTS)
-            yield _curve(law, "amount", at, [Place(share, float(amount), size) for amount in at])
+            yield _curve(law, "amount", at, [DesignPoint(share, float(amount), size) for amount in at])
 
 
-def _part(measured: Measured, seed: int) -> LawPart:
+def law_part(measured: Measured, seed: int) -> LawPart:
+    """Fit the law of one part and describe it."""
     law = fit(measured, seed)
     points = (
-        Point(
+        RunPoint(
             cell=run.cell,
             share=run.place.share,
             amount=run.place.amount,
@@ -184,27 +112,4 @@ def _part(measured: Measured, seed: int) -> LawPart:
         points=tuple(points),
         parameters=tuple(_parameters(law)),
         curves=tuple(_curves(law)),
-    )
-
-
-def law_of(evidence: Evidence, margin: float, seed: int = 0) -> LawRecord:
-    """Fit, validate and look for saturation, part by part. ``margin``: the difference in accuracy that counts as
-    none.
-    """
-    parts: list[LawPart] = []
-    validations: list[Validation] = []
-    found: list[Saturation] = []
-    for measured in evidence.measured:
-        say(f"Fitting the law of {measured.part} to {len(measured.runs)} runs of {len(measured.cells)} cells.")
-        parts.append(_part(measured, seed))
-        validations += [one for by in groupings(measured) if (one := validate(measured, by)) is not None]
-        found += saturations(measured, margin)
-    return LawRecord(
-        medctx=medctx.__version__,
-        study=evidence.name,
-        sources=dict(evidence.sources),
-        parts=tuple(parts),
-        validations=tuple(validations),
-        saturations=tuple(found),
-        notes=evidence.notes,
     )

@@ -1,0 +1,206 @@
+"""The command line of a study: ``python -m study``.
+
+The libraries that fit a law take seconds to import, so only the commands that fit one import them.
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from medctx.config import loading as configs
+from medctx.config.cli import config_command, one_sentence
+from medctx.errors import MedctxError
+from medctx.process.progress import say
+from medctx.tracking import mlflow_run
+from study.config.grid import cells
+from study.config.study import STUDIES, StudyConfig, load_study
+from study.forecast.dry_run import dry_run as plan
+from study.law.recommend.records import CONFIDENCE, UTILITY
+from study.pipeline import run
+from study.stages.results import Outcome
+
+INCOMPLETE = 1
+"""Exit code of a study that has a report, but not of all its cells, and of a dry run that found problems."""
+TERMINATED = 128 + signal.SIGTERM
+
+
+@click.group()
+def main() -> None:
+    """Whole studies: mixtures, fine-tuning, exam, report and registry."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: the study ends as if it was interrupted, and leaves no MLflow run RUNNING."""
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _show(outcome: Outcome) -> None:
+    click.echo(outcome.table)
+    click.echo(f"report      {(outcome.folder / 'report.html').resolve()}")
+    if outcome.summary.run_id:
+        mlflow = mlflow_run.client()
+        uri = mlflow.get_tracking_uri()
+        click.echo(f"MLflow run  {outcome.summary.run_id} in {uri} (look: mlflow ui --backend-store-uri {uri})")
+    for version in outcome.registered:
+        aliases = "".join(f" @{alias}" for alias in version.aliases)
+        click.echo(f"registered  {version.model} version {version.version}: cell {version.cell}{aliases}")
+
+
+@main.command("run")
+@click.argument("name")
+@click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
+@click.option("--dry-run", is_flag=True, help="Show cells, costs and what is done already; train nothing.")
+@click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
+@one_sentence
+def run_study(
+    name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
+) -> None:
+    """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
+    config = load_study(name, overlays, overrides)
+    if recommending:
+        from study.recommendation import require_recommendable
+
+        require_recommendable(config)
+    if dry_run:
+        planned = plan(config)
+        click.echo(planned.text)
+        if recommending:
+            click.echo("then        the recommended composition, trained with every seed and examined as a cell")
+        for problem in planned.problems:
+            click.echo(f"error: {problem}", err=True)
+        raise SystemExit(INCOMPLETE if planned.problems else 0)
+    trained = [cell for cell in cells(config) if cell.trained]
+    say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        outcome = _run(config, recommending)
+    except Terminated:
+        raise SystemExit(TERMINATED) from None
+    if outcome.summary.missing:
+        raise SystemExit(INCOMPLETE)
+
+
+def _run(config: StudyConfig, recommending: bool) -> Outcome:
+    if not recommending:
+        outcome = run(config)
+        _show(outcome)
+        return outcome
+    from study.law.output import publish
+    from study.recommendation import run_recommended
+
+    recommended = run_recommended(config, run)
+    _show(recommended.outcome)
+    publish.show_recommendation(recommended.recommendation)
+    if recommended.check is not None:
+        publish.show_check(recommended.check)
+    return recommended.outcome
+
+
+@main.command("list")
+def list_studies() -> None:
+    """Name the studies that come with the project."""
+    for file in sorted(STUDIES.glob("*.yaml")):
+        click.echo(f"{file.stem:12} {configs.load(StudyConfig, file).title}")
+
+
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for law.json, law.md and pictures."
+)
+POSITIVE_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="STUDY...")
+
+
+@main.command("law")
+@PATHS
+@OUT
+@click.option("--margin", type=POSITIVE_SHARE, help="Difference that counts as none [report's].")
+@one_sentence
+def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None:
+    """Fit the mixing law to finished studies, and report how well it predicts cells that were left out.
+
+    STUDY is the folder of a finished study (work/studies/NAME), a report.json, or a .csv table with the columns
+    ratio, amount, size, seed, items, knowledge, reading (the last two in per cent; ratio "base" for the untouched
+    model). Several are taken together. Nothing is written without --out.
+    """
+    from study.law.output import publish
+
+    fitted = publish.law(paths, margin)
+    publish.show_law(fitted.record)
+    if out is not None:
+        publish.write_law(fitted, out)
+        say(f"Written: {out / publish.LAW}, {out / publish.PAGE} and pictures.")
+
+
+@main.command("recommend")
+@PATHS
+@OUT
+@click.option("--utility", default=UTILITY, show_default=True, help="Maximised, such as 0.5*knowledge + 0.5*reading.")
+@click.option("--margin", type=POSITIVE_SHARE, help="Loss of reading that counts as none [the report's].")
+@click.option("--no-margin", is_flag=True, help="Reading is not constrained.")
+@click.option(
+    "--confidence",
+    type=POSITIVE_SHARE,
+    default=CONFIDENCE,
+    show_default=True,
+    help="How probable it must be that reading is kept.",
+)
+@click.option("--amount", type=click.FloatRange(0, min_open=True), help="Of training data [that of most cells].")
+@click.option("--seeds", type=click.IntRange(1), help="Runs the composition will be trained [as the study's cells].")
+@click.option("--next", "batch", type=click.IntRange(0, 20), default=3, show_default=True, help="Cells to run next.")
+@click.option("--replace", is_flag=True, help="Replace a recommendation that was made from other data.")
+@click.option(
+    "--check",
+    "checking",
+    is_flag=True,
+    help="Compare the forecast with the study, which has run it since.",
+)
+@one_sentence
+def recommend(
+    paths: tuple[Path, ...],
+    out: Path | None,
+    utility: str,
+    margin: float | None,
+    no_margin: bool,
+    confidence: float,
+    amount: float | None,
+    seeds: int | None,
+    batch: int,
+    replace: bool,
+    checking: bool,
+) -> None:
+    """Recommend a composition: the one that knows most and still reads as well as the untouched model.
+
+    Writes a frozen recommendation.json, a picture and a study YAML that runs the composition beside the report (or into
+    --out). After that run, --check sets prediction beside measurement.
+    """
+    from study.law.output import publish
+    from study.law.recommend.records import Options
+
+    if margin is not None and no_margin:
+        raise MedctxError("--margin and --no-margin exclude each other; give one of them.")
+    folder = publish.folder_of(paths, out)
+    if checking:
+        publish.show_check(publish.check(paths, folder))
+        return
+    evidence = publish.read(paths)
+    options = Options(
+        utility=utility,
+        margin=None if no_margin else margin or evidence.margin,
+        confidence=confidence,
+        amount=amount,
+        seeds=seeds or evidence.seeds,
+        batch=batch,
+    )
+    publish.show_recommendation(publish.recommend(evidence, options, folder, replace=replace))
+    say(f"Written: {folder / publish.RECOMMENDATION}, {folder / publish.CELL} and a picture.")
+
+
+main.add_command(config_command({"study": lambda: StudyConfig}))

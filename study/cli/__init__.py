@@ -1,1 +1,0 @@
-"""The study's command line."""

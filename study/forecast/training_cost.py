@@ -1,0 +1,103 @@
+"""Tokens, memory and arithmetic of training a study's cells, from model sizes before anything is at hand.
+
+``medctx-train estimate`` measures more exactly, and needs the mix and the base; see DECISIONS.md.
+"""
+
+from __future__ import annotations
+
+from medctx.model.sizes import DecoderSize
+from medctx.model.training_memory import Training, linear_layers, training_memory
+from medctx.schemas.records import Record
+from study.config.cells import Cell
+from study.config.sections import recipe, section
+from study.config.study import Section, StudyConfig
+from study.forecast.model_sizes import size_of
+
+GPU_NAME, GPU_FLOPS, GPU_UTILISATION = "A100", 312e12, 0.35
+"""The GPU that hours are stated for: its bfloat16 peak and the fraction of it that training is assumed to reach."""
+CPU_FLOPS = 1.5e11
+"""FLOP/s of two cores: 270 tokens/s of SmolLM2-135M with LoRA (DECISIONS.md)."""
+TOKENS_PER_EXAMPLE = 250
+
+
+class CellCost(Record):
+    """One trained cell: ``tokens`` seen, ``trained`` parameters, ``memory`` in bytes, ``flop`` of arithmetic."""
+
+    name: str
+    base: str
+    tokens: int
+    trained: int = 0
+    memory: int = 0
+    flop: float = 0.0
+
+
+def gpu_hours(flop: float) -> float:
+    """Hours on the GPU that hours are stated for."""
+    return flop / (GPU_FLOPS * GPU_UTILISATION) / 3600
+
+
+def cpu_hours(flop: float) -> float:
+    """Hours on two cores."""
+    return flop / CPU_FLOPS / 3600
+
+
+def _number(keys: Section, key: str, default: int) -> int:
+    value = keys.get(key)
+    return value if isinstance(value, int) else default
+
+
+def tokens_of(config: StudyConfig, cell: Cell) -> int:
+    """Trained tokens of a cell; an example is assumed to have :data:`TOKENS_PER_EXAMPLE`."""
+    by_examples = section(config, "mix").get("by") == "examples"
+    epochs = _number(recipe(config, cell.method), "epochs", 1)
+    return cell.amount * cell.epochs * epochs * (TOKENS_PER_EXAMPLE if by_examples else 1)
+
+
+def training_of(config: StudyConfig, method: str, size: DecoderSize) -> Training:
+    """How a method trains a model, as far as memory and arithmetic follow from it; defaults are the trainer's."""
+    keys = recipe(config, method)
+    lora = keys.get("lora")
+    lora = lora if isinstance(lora, dict) else {}
+    kind = keys.get("method", "lora")
+    rank = 0 if kind == "full" else _number(lora, "rank", 16)
+    row_tokens = _number(keys, "row_tokens", 512)
+    return Training(
+        trained=linear_layers(size, rank, every=lora.get("targets", "all-linear") == "all-linear"),
+        rank=rank,
+        quantised=kind == "qlora",
+        dora=bool(lora.get("use_dora", False)),
+        dropout=bool(lora.get("dropout", 0)),
+        recomputed=bool(keys.get("gradient_checkpointing", False)),
+        row_tokens=row_tokens,
+        loss_tokens=row_tokens,
+    )
+
+
+def flop_per_token(size: DecoderSize, training: Training) -> float:
+    """2 FLOP per parameter forward, as much backward for the activations and for each trained parameter.
+
+    Kaplan et al. 2020, arXiv 2001.08361, section 2.1.
+    """
+    share = training.trained.parameters / size.parameters
+    return (4 + 2 * share + (2 if training.recomputed else 0)) * size.parameters
+
+
+def cell_cost(config: StudyConfig, cell: Cell) -> CellCost:
+    """What training one cell takes; only tokens where the model's sizes are not known."""
+    tokens, size = tokens_of(config, cell), size_of(config.model(cell.base))
+    if size is None:
+        return CellCost(name=cell.name, base=cell.base, tokens=tokens)
+    training = training_of(config, cell.method, size)
+    return CellCost(
+        name=cell.name,
+        base=cell.base,
+        tokens=tokens,
+        trained=training.trained.parameters,
+        memory=training_memory(size, training).total,
+        flop=flop_per_token(size, training) * tokens,
+    )
+
+
+def training_memory_of(config: StudyConfig, cell: Cell) -> int:
+    """Peak memory of training a cell in bytes; 0 where the model's sizes are not known."""
+    return cell_cost(config, cell).memory
