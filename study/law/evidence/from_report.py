@@ -12,7 +12,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.schemas.report import Accuracy, Cell, ReportCore
+from medctx.schemas.report import Cell, ReportCore
+from medctx.schemas.statistics import Accuracy
 from study.config.study import StudyConfig
 from study.law.evidence import files
 from study.law.evidence.evidence import PARTS, Evidence, Interval

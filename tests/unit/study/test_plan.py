@@ -46,7 +46,7 @@ def test_every_section_is_understood_by_its_command(tmp_path: Path) -> None:
     """The study hands sections on unread; the commands' own configs must know every key."""
     mix_config = pytest.importorskip("medctx_data.mixture.config")
     eval_config = pytest.importorskip("medctx_eval.run.config")
-    report = pytest.importorskip("medctx_eval.report")
+    report = pytest.importorskip("medctx_eval.report.config")
     train_config = pytest.importorskip("medctx_train.config")
     for file in STUDIES.glob("*.yaml"):
         config = configs.load(StudyConfig, file)

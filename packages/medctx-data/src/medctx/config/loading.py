@@ -127,7 +127,7 @@ def _pairs(override: str) -> list[str]:
 
 
 def deep_merge(below: Mapping[str, ValueT], above: Mapping[str, ValueT]) -> dict[str, ValueT]:
-    """Return ``below`` with the keys of ``above``, sections within sections too; a key that is null above is removed."""
+    """Return ``below`` with the keys of ``above``, nested sections too; a key that is null in ``above`` is removed."""
     merged = {key: value for key, value in below.items() if above.get(key, value) is not None}
     for key, value in above.items():
         if value is None:
@@ -148,9 +148,7 @@ def _keys(path: Path) -> dict[str, object]:
     return keys
 
 
-def _tree(
-    path: Path | None, overrides: Sequence[str], overlays: Sequence[Path] = ()
-) -> tuple[dict[str, object], str]:
+def _tree(path: Path | None, overrides: Sequence[str], overlays: Sequence[Path] = ()) -> tuple[dict[str, object], str]:
     """The keys of the files with the overrides applied, and what errors call their place."""
     files = [*([path] if path else []), *overlays]
     tree: dict[str, object] = {}
@@ -173,7 +171,7 @@ def _validated(kind: type[ConfigT], tree: dict[str, object], place: str) -> Conf
 def load(
     kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = (), overlays: Sequence[Path] = ()
 ) -> ConfigT:
-    """Read ``path`` (None: the defaults of ``kind``), merge ``overlays`` into it, apply ``key=value`` overrides, validate.
+    """Read ``path`` (None: the defaults), merge ``overlays`` into it, apply ``key=value`` overrides, validate.
 
     An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
     reaches every key.
