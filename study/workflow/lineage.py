@@ -13,7 +13,7 @@ from medctx.process.progress import say
 from medctx.schemas.records import Record
 from medctx.tracking import mlflow_run
 from medctx.tracking.mlflow_run import UNTRACKED
-from medctx.tracking.run_reaper import OWNER_TAG, watched
+from medctx.tracking.run_reaper import OWNER_TAG, watch_run
 
 
 class ChildRun(Record):
@@ -92,7 +92,7 @@ def child_run(child: ChildRun | None) -> Iterator[ChildStatus]:
         yield ChildStatus(UNTRACKED)
         return
     handle = ChildStatus({"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": child.store})
-    with watched(run_id, owner, child.store):
+    with watch_run(run_id, owner, child.store):
         try:
             yield handle
         finally:
