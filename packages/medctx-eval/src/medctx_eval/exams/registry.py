@@ -14,6 +14,7 @@ from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams import schema
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
+from medctx_eval.exams.halves import keep_half
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map
@@ -114,8 +115,10 @@ def listed(name: str) -> Listed:
 
 
 def build(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
-    """The exam a config names, its first ``limit`` items where it says so."""
+    """The exam a config names, of its half the first ``limit`` items where it says so."""
     exam = listed(config.exam).build(config, split, seed)
+    if config.half != "all":
+        exam = keep_half(exam, config.half)
     if config.limit is not None:
         exam = exam.model_copy(update={"items": exam.items[: config.limit]})
     return exam

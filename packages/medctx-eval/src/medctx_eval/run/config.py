@@ -25,6 +25,7 @@ class ExamConfig(Config):
     ``depths`` (or how many even ones) are dealt over Conditions that name none; ``limits`` caps the items of a
     Condition by its name, ``limit`` those of the exam. ``items`` and ``passages`` are the files of exams that are read
     from disk; ``path`` is a file or folder read instead of the published one, whose ``revision`` may be asked for.
+    ``half``: only the clusters that select cells, or only those that measure again what was selected.
     ``offer_cannot`` adds an option that the question cannot be answered to every item that lacks one (under
     ``distractor`` it is always there). ``needle`` and ``records`` are the sizes of the exams of these
     names, ``facts`` the form of phenotypes-facts.
@@ -39,6 +40,7 @@ class ExamConfig(Config):
     path: Path | None = None
     revision: str = ""
     limit: int | None = Field(None, ge=1)
+    half: Literal["all", "selection", "confirmation"] = "all"
     offer_cannot: bool = False
     needle: NeedleConfig = NeedleConfig()
     records: RecordsConfig = RecordsConfig()
