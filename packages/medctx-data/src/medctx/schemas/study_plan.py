@@ -1,0 +1,194 @@
+"""The registered plan of a study, ``plan.json``: written before the first training, held against every report.
+
+A plan says what will be compared, on which items, with which weights, margin and error rates, and what is expected. Its
+digest names it: a report made under another margin, other weights or another family is not the one registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from medctx.io import digest
+from medctx.schemas.exam_run import ExamCard
+from medctx.schemas.records import Record
+
+PLAN_FILE = "plan.json"
+
+PlanAxis = Literal["knowledge", "reading"]
+
+
+class WeightedPart(Record):
+    """One Condition of one exam, and its weight in the estimand of an axis.
+
+    Attributes:
+        exam: Name of the exam.
+        condition: Name of the Condition, without a depth.
+        weight: Share of the part; the weights of an axis add up to 1.
+        items: Items asked.
+        clusters: Clusters they come from.
+    """
+
+    exam: str
+    condition: str
+    weight: float = Field(gt=0, le=1)
+    items: int = Field(ge=1)
+    clusters: int = Field(ge=1)
+
+    @property
+    def name(self) -> str:
+        """Exam and Condition."""
+        return f"{self.exam} {self.condition}"
+
+
+class Estimand(Record):
+    """What one number of an axis is: the weighted mean over its parts.
+
+    ``measure``: ``accuracy``, or accuracy on taught items less that on untaught ones.
+    """
+
+    axis: PlanAxis
+    measure: Literal["accuracy", "taught-minus-untaught"]
+    parts: tuple[WeightedPart, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _weights_add_up(self) -> Estimand:
+        total = sum(part.weight for part in self.parts)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the weights of {self.axis} add up to {total:g}, not to 1")
+        return self
+
+
+def equal_weights(axis: PlanAxis, parts: Sequence[tuple[str, str, int, int]]) -> Estimand:
+    """The estimand of an accuracy in which Conditions count alike, however many items each has.
+
+    Args:
+        axis: What the parts measure.
+        parts: Exam, Condition, number of items and of clusters of each.
+    """
+    return Estimand(
+        axis=axis,
+        measure="accuracy",
+        parts=tuple(
+            WeightedPart(exam=exam, condition=condition, weight=1 / len(parts), items=items, clusters=clusters)
+            for exam, condition, items, clusters in parts
+        ),
+    )
+
+
+class Contrast(Record):
+    """One cell less another on an axis, in accuracy points as a share of 1."""
+
+    cell: str
+    against: str
+    axis: PlanAxis
+
+    @property
+    def name(self) -> str:
+        """As it is written in a headline."""
+        return f"{self.cell} against {self.against} on {self.axis}"
+
+
+class Family(Record):
+    """The comparisons that are decided together. ``error_rate``: of any false claim among them."""
+
+    contrasts: tuple[Contrast, ...] = Field(min_length=1)
+    error_rate: float = Field(0.05, gt=0, lt=1)
+    correction: Literal["holm"] = "holm"
+
+
+class Power(Record):
+    """How small a difference the study sees on the primary contrast.
+
+    Attributes:
+        difference: The difference that the study is sized by.
+        power: Probability that it is found.
+        detectable: The difference that is found with probability ``target``.
+        target: That probability.
+        item_sd: Assumed standard deviation of an item's paired difference.
+        icc: Assumed correlation of paired differences within a cluster.
+        seed_sd: Assumed standard deviation that training seeds add to a cell's accuracy.
+    """
+
+    difference: float
+    power: float = Field(ge=0, le=1)
+    detectable: float = Field(ge=0)
+    target: float = Field(0.8, gt=0, lt=1)
+    item_sd: float = Field(gt=0)
+    icc: float = Field(ge=0, le=1)
+    seed_sd: float = Field(ge=0)
+
+
+class Prediction(Record):
+    """What is expected of the primary contrast, written down before anything is trained."""
+
+    low: float
+    expected: float
+    high: float
+    reason: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Prediction:
+        if not self.low <= self.expected <= self.high:
+            raise ValueError(f"the prediction {self.expected:g} does not lie between {self.low:g} and {self.high:g}")
+        return self
+
+
+class StudyPlan(Record):
+    """What a study will do and conclude from, before it does.
+
+    Attributes:
+        study: Name of the study.
+        cells: Cells that are trained or examined, the untouched base among them.
+        axes: Values of each axis of the grid, as they are written in the study.
+        training_seeds: Seeds each cell is trained with.
+        estimands: One for each axis.
+        margin: Loss of reading that counts as none, as a share of 1.
+        primary: The contrast the study is sized by and judged by first.
+        family: All contrasts that are decided.
+        selection: Exams whose items select cells, with their digests.
+        confirmation: Exams whose items measure again what was selected.
+        power: Power of the primary contrast.
+        prediction: What is expected of it.
+        trained_tokens: Tokens each cell is trained on.
+        medctx: Version the plan was made with.
+    """
+
+    study: str
+    cells: tuple[str, ...] = Field(min_length=1)
+    axes: dict[str, tuple[str, ...]]
+    training_seeds: tuple[int, ...] = Field(min_length=1)
+    estimands: tuple[Estimand, ...] = Field(min_length=1)
+    margin: float = Field(gt=0, lt=1)
+    primary: Contrast
+    family: Family
+    selection: tuple[ExamCard, ...]
+    confirmation: tuple[ExamCard, ...] = ()
+    power: Power
+    prediction: Prediction
+    trained_tokens: int = Field(ge=1)
+    medctx: str
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StudyPlan:
+        axes = [estimand.axis for estimand in self.estimands]
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"the plan has two estimands of one axis: {', '.join(axes)}")
+        for contrast in (self.primary, *self.family.contrasts):
+            unknown = [cell for cell in (contrast.cell, contrast.against) if cell not in self.cells]
+            if unknown:
+                raise ValueError(
+                    f"the contrast {contrast.name!r} is about {unknown[0]!r}, which is no cell of the plan"
+                )
+            if contrast.axis not in axes:
+                raise ValueError(f"the contrast {contrast.name!r} is about an axis without an estimand")
+        if self.primary not in self.family.contrasts:
+            raise ValueError(f"the primary contrast {self.primary.name!r} is not in the family")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Names the plan: any change of it changes the digest."""
+        return digest.of_record(self)

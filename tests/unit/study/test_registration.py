@@ -1,0 +1,149 @@
+"""The registered plan: it fits together, is not overwritten, says its power, and is held against what was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from medctx.errors import MedctxError
+from medctx.schemas.study_plan import (
+    PLAN_FILE,
+    Contrast,
+    Estimand,
+    Family,
+    Prediction,
+    StudyPlan,
+    WeightedPart,
+    equal_weights,
+)
+from study.registration import (
+    detectable,
+    deviations,
+    headline,
+    planned_power,
+    power_of,
+    register,
+    standard_error,
+)
+
+READING = equal_weights("reading", [("records", f"open:{length}", 96, 24) for length in (256, 1024, 4096)])
+PRIMARY = Contrast(cell="0:1", against="base", axis="reading")
+FAMILY = Family(contrasts=(PRIMARY, Contrast(cell="1:1", against="base", axis="reading")))
+ASSUMED = {"item_sd": 0.6, "icc": 0.1, "seed_sd": 0.02}
+
+
+def plan(**changes: object) -> StudyPlan:
+    values: dict[str, object] = {
+        "study": "quick",
+        "cells": ("base", "0:1", "1:1"),
+        "axes": {"ratio": ("0:1", "1:1")},
+        "training_seeds": (0, 1),
+        "estimands": (READING,),
+        "margin": 0.05,
+        "primary": PRIMARY,
+        "family": FAMILY,
+        "selection": (),
+        "power": planned_power(READING, 0.1, FAMILY, seeds=2, **ASSUMED),
+        "prediction": Prediction(low=-0.2, expected=-0.1, high=0, reason="the audit's look"),
+        "trained_tokens": 40_000,
+        "medctx": "0",
+    }
+    return StudyPlan.model_validate(values | changes)
+
+
+def test_lengths_weigh_the_same_however_many_items_they_have() -> None:
+    estimand = equal_weights("reading", [("records", "open:256", 96, 24), ("records", "open:4096", 12, 3)])
+    assert [part.weight for part in estimand.parts] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"cells": ("base", "0:1")}, "'1:1', which is no cell"),
+        ({"primary": Contrast(cell="1:1", against="0:1", axis="reading")}, "not in the family"),
+        ({"estimands": (READING, READING)}, "two estimands of one axis"),
+        ({"prediction": {"low": 0, "expected": -0.1, "high": 0, "reason": "x"}}, "does not lie between"),
+        ({"margin": 0}, "greater than 0"),
+    ],
+)
+def test_a_plan_that_does_not_fit_together_is_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        plan(**changes)
+
+
+def test_weights_must_add_up() -> None:
+    part = WeightedPart(exam="records", condition="gold", weight=0.4, items=4, clusters=1)
+    with pytest.raises(ValidationError, match=r"add up to 0\.4"):
+        Estimand(axis="reading", measure="accuracy", parts=(part,))
+
+
+def test_the_same_plan_is_registered_once_and_another_one_refused(tmp_path: Path) -> None:
+    path = register(plan(), tmp_path)
+    before = path.read_bytes()
+    assert register(plan(), tmp_path).read_bytes() == before
+    assert StudyPlan.model_validate_json(before).digest == plan().digest
+    with pytest.raises(MedctxError, match="differs from it in training_seeds, margin"):
+        register(plan(margin=0.03, training_seeds=(0,)), tmp_path)
+    assert (tmp_path / PLAN_FILE).read_bytes() == before
+
+
+def test_any_change_changes_the_digest() -> None:
+    changed = [plan(margin=0.04), plan(training_seeds=(0, 2)), plan(trained_tokens=1), plan(study="trial")]
+    assert len({one.digest for one in (plan(), *changed)}) == 5
+
+
+def test_a_report_as_registered_says_so_and_others_say_what_differs() -> None:
+    registered = plan()
+    same = list(deviations(registered, margin=0.05, estimands=[READING], family=FAMILY))
+    assert same == []
+    assert headline(registered, same).startswith("as registered (plan ")
+    by_rows = equal_weights("reading", [("records", "open:256", 96, 24)])
+    smaller = Family(contrasts=(PRIMARY,), error_rate=0.1)
+    found = list(deviations(registered, margin=0.03, estimands=[by_rows], family=smaller))
+    assert found == [
+        "margin 3 instead of 5 points",
+        "other parts or weights of an axis",
+        "another family (1 comparisons left out, 0 added)",
+        "error rate 0.1 (holm) instead of 0.05 (holm)",
+    ]
+    assert headline(registered, found).startswith("not as registered (plan ")
+
+
+def test_the_error_is_that_of_simulated_studies() -> None:
+    """Items with a shared cluster effect, lengths of different sizes weighted alike, two seeds of a trained cell."""
+    estimand = equal_weights("reading", [("records", "open:256", 96, 24), ("records", "open:4096", 24, 6)])
+    item_sd, icc, seed_sd, seeds = 0.6, 0.2, 0.03, 2
+    rng = np.random.default_rng(0)
+    draws = 4_000
+    total = np.zeros(draws)
+    for part in estimand.parts:
+        shared = rng.normal(0, item_sd * np.sqrt(icc), (draws, part.clusters, 1))
+        own = rng.normal(0, item_sd * np.sqrt(1 - icc), (draws, part.clusters, part.items // part.clusters))
+        total += part.weight * (shared + own).mean(axis=(1, 2))
+    total += rng.normal(0, seed_sd, (draws, seeds)).mean(axis=1)
+    expected = standard_error(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds)
+    assert total.std() == pytest.approx(expected, rel=0.04)
+    # The power is how often these differences leave a two-sided band.
+    shifted = np.abs(total + 0.15) > 1.96 * expected
+    assert shifted.mean() == pytest.approx(power_of(0.15, expected), abs=0.025)
+
+
+@given(error=st.floats(0.005, 0.2), target=st.floats(0.5, 0.95))
+def test_what_is_detectable_is_found_with_the_target_power(error: float, target: float) -> None:
+    assert power_of(detectable(error, target), error) == pytest.approx(target, abs=0.002)
+
+
+@given(st.integers(1, 8), st.integers(1, 8))
+def test_more_seeds_never_lose_power(first: int, second: int) -> None:
+    fewer, more = sorted((first, second))
+    powers = [planned_power(READING, 0.1, FAMILY, seeds=seeds, **ASSUMED).power for seeds in (fewer, more)]
+    assert powers[0] <= powers[1]
+
+
+def test_ten_points_are_seen_with_96_items_a_length_and_two_seeds() -> None:
+    assert planned_power(READING, 0.1, FAMILY, seeds=2, **ASSUMED).power >= 0.55
