@@ -81,6 +81,11 @@ def planned_power(
     )
 
 
+def short_digest(plan: StudyPlan) -> str:
+    """What a plan is called: any change of it changes its digest."""
+    return digest.of_record(plan)[: digest.SHORT]
+
+
 def register(plan: StudyPlan, folder: Path) -> Path:
     """Write ``plan.json`` if the folder has none, and return its path.
 
@@ -90,10 +95,10 @@ def register(plan: StudyPlan, folder: Path) -> Path:
     path = folder / PLAN_FILE
     if path.is_file():
         before = read_record(path, StudyPlan)
-        if before.digest != plan.digest:
+        if digest.of_record(before) != digest.of_record(plan):
             changed = ", ".join(_changed(before, plan))
             raise MedctxError(
-                f"{path} holds the plan {before.digest[: digest.SHORT]}, and this study differs from it in {changed}; "
+                f"{path} holds the plan {short_digest(before)}, and this study differs from it in {changed}; "
                 "restore the study's settings, or give another output folder to register another plan."
             )
         return path
@@ -131,5 +136,5 @@ def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand],
 
 def headline(plan: StudyPlan, found: Sequence[str]) -> str:
     """What the headline of a report says about its plan."""
-    name = plan.digest[: digest.SHORT]
+    name = short_digest(plan)
     return f"{AS_REGISTERED} (plan {name})" if not found else f"not {AS_REGISTERED} (plan {name}): {'; '.join(found)}"

@@ -1,7 +1,8 @@
 """The registered plan of a study, ``plan.json``: written before the first training, held against every report.
 
 A plan says what will be compared, on which items, with which weights, margin and error rates, and what is expected. Its
-digest names it: a report made under another margin, other weights or another family is not the one registered.
+digest (:func:`medctx.io.digest.of_record`) names it: a report made under another margin, other weights or another
+family is not the one registered.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from medctx.io import digest
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Record
 
@@ -187,8 +187,3 @@ class StudyPlan(Record):
         if self.primary not in self.family.contrasts:
             raise ValueError(f"the primary contrast {self.primary.name!r} is not in the family")
         return self
-
-    @property
-    def digest(self) -> str:
-        """Names the plan: any change of it changes the digest."""
-        return digest.of_record(self)
