@@ -82,20 +82,23 @@ browser:
 	  echo "no Chromium: the browser tests are skipped"
 
 unit: install ## The tests of single functions and modules, under two minutes; ARGS="-k mix" goes to pytest
-	python -m pytest -q tests/unit $(ARGS)
+	python -m pytest -q -n 2 tests/unit $(ARGS)
 
-test: install browser ## The tests that take seconds (.ci/run calls this); ARGS="-k mix" goes to pytest
+define LINT
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+endef
+
+test: install browser ## Format, lint, types, layers, then all default tests (.ci/run calls this); ARGS="-k mix" goes to pytest
+	$(LINT)
 	python -m pytest -q $(ARGS)
 
 slow: install ## The tests that take minutes: real installations, real vLLM
 	python -m pytest -q -m slow $(ARGS)
 
-check: install ## Format, lint, types, layers, tests
-	ruff format --check .
-	ruff check .
-	mypy
-	lint-imports
-	python -m pytest -q
+check: test ## The same, as CI calls it
 
 format: install ## Put the code into the one format and mend what ruff can mend
 	ruff format .

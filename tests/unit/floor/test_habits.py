@@ -1,0 +1,42 @@
+"""One version everywhere; hooks, CI and `make check` run the same checks."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import yaml
+
+from tests.support.paths import ROOT
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_packages_citation_and_changelog_are_of_one_version() -> None:
+    versions = {
+        tomllib.loads(text(f"packages/medctx-{name}/pyproject.toml"))["project"]["version"]
+        for name in ("data", "train", "eval")
+    }
+    assert versions == {str(yaml.safe_load(text("CITATION.cff"))["version"])}
+    assert f"## [{versions.pop()}]" in text("CHANGELOG.md")
+
+
+def test_ci_runs_what_the_makefile_runs() -> None:
+    (job,) = yaml.safe_load(text(".github/workflows/ci.yml"))["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make check"]
+    assert text(".ci/run").rstrip().endswith("exec make test")
+
+
+def test_hooks_run_the_checks_of_make_check_with_the_tools_of_the_environment() -> None:
+    (local,) = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert local["repo"] == "local"
+    hooks = [hook["entry"].split()[:2] for hook in local["hooks"]]
+    recipe = re.search(r"^define LINT\n(.*?)^endef", text("Makefile"), flags=re.M | re.S)
+    assert recipe
+    checks = [line.split() for line in recipe[1].splitlines() if line.strip()]
+    assert len(checks) == 4
+    for check, hook in zip(checks, hooks, strict=True):
+        assert check[: min(2, len(hook))][0] == hook[0]
+        assert check[1:2] in (hook[1:2], [])
