@@ -17,9 +17,10 @@ from random import Random
 from medctx.io.jsonl import write_text
 from medctx_eval.artifacts import run_folder
 from medctx_eval.engines.vllm import VllmConfig
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.generated.needle import NeedleConfig, generate
 from medctx_eval.run import examine as examination
-from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig
 
 QUESTIONS = 20
 """On each Book."""

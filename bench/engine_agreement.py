@@ -23,12 +23,12 @@ from medctx.schemas.records import Book
 from medctx.text import tokenizer
 from medctx.text.book import make_book
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.machine import Precision, in_float32
-from medctx_eval.engines.protocol import Engine, Failure
+from medctx_eval.engines.protocol import Engine, RequestFailure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer
 from medctx_eval.exams.generated import phenotypes
-from medctx_eval.prompting.prompt import LikelihoodRequest, letter_ask
+from medctx_eval.prompting.prompt import LikelihoodRequest, letter_request
+from medctx_eval.run.config import Precision, in_float32
 
 MOST_NATS, LEAST_AGREEMENT = 0.05, 0.98
 CLOSE_NATS = 0.05
@@ -51,7 +51,7 @@ def exam_plan(model: Path, count: int) -> ExamPlan:
         make_book([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))
         for item in items
     ]
-    return ExamPlan([letter_ask(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
+    return ExamPlan([letter_request(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
 
 
 def letters(engine: Engine, asked: ExamPlan) -> Letters:
@@ -59,9 +59,12 @@ def letters(engine: Engine, asked: ExamPlan) -> Letters:
     begun, found = time.monotonic(), []
     for ask, book in zip(*asked, strict=True):
         (one,) = engine.score([ask], book)
-        assert not isinstance(one, Failure), one
+        assert not isinstance(one, RequestFailure), one
         found.append([sum(tokens) for tokens in one])
-    print(f"  ({type(engine).__name__}: logits fine: {engine.fine}; {time.monotonic() - begun:.0f} s)", file=sys.stderr)
+    print(
+        f"  ({type(engine).__name__}: logits fine: {engine.float32_logits}; {time.monotonic() - begun:.0f} s)",
+        file=sys.stderr,
+    )
     return found
 
 

@@ -26,8 +26,9 @@ from medctx.schemas.records import ExamItem, Judged, Record, Reply, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.exams import floors
 from medctx_eval.exams.condition import parse
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
-from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig
 from medctx_eval.stats.accuracy import accuracies
 
 LENGTHS = ("open:256", "open:1024", "open:4096")

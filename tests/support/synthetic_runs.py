@@ -13,7 +13,7 @@ from medctx.schemas.contamination import OVERLAPS, SUMMARY, CheckedExam, Contami
 from medctx.schemas.exam_run import Cost, ExamCard, ExamManifest
 from medctx.schemas.records import AnswerScore, Axis, Book, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.planning.option_order import show
+from medctx_eval.prompting.option_order import show
 
 LETTERS = "ABCD"
 CANNOT = "E"
@@ -91,7 +91,7 @@ def _item(name: str, cluster: str, number: int, tags: dict[str, str]) -> ExamIte
     )
 
 
-def planned_items(facts: int = 60, dossiers: int = 30) -> Iterator[PlannedItem]:
+def entries(facts: int = 60, dossiers: int = 30) -> Iterator[PlannedItem]:
     """Two closed items per fact (half the facts again are untaught), the first also with its page, with an altered
     page and without it; and four items per dossier under gold and at one depth of either length.
     """
@@ -115,33 +115,33 @@ def _luck(*names: object) -> float:
     return Random("/".join(map(str, names))).uniform(-0.12, 0.12)
 
 
-def _answer(name: str, planned_item: PlannedItem, mode: Mode, order: int) -> tuple[Verdict, tuple[str, ...]]:
+def _answer(name: str, entry: PlannedItem, mode: Mode, order: int) -> tuple[Verdict, tuple[str, ...]]:
     """Items of a cluster share half of their luck, and so do models on an item."""
     able = ABILITY[name.partition("-")[0]]
     # Most answers do not care about the order of the options.
-    turn = order if Random(f"{name}-{planned_item.item.id}-{order}").random() < 0.2 else 0
-    rng = Random(f"{name}-{planned_item.item.id}-{planned_item.condition}-{mode}-{turn}")
-    shared = _luck(planned_item.item.cluster) + _luck(planned_item.item.id, planned_item.condition)
+    turn = order if Random(f"{name}-{entry.item.id}-{order}").random() < 0.2 else 0
+    rng = Random(f"{name}-{entry.item.id}-{entry.condition}-{mode}-{turn}")
+    shared = _luck(entry.item.cluster) + _luck(entry.item.id, entry.condition)
     shift = {"text": 0.0, "letter": -0.04}.get(mode, -0.08)
-    longer = -0.08 if planned_item.condition.startswith("open:400") else 0.0
+    longer = -0.08 if entry.condition.startswith("open:400") else 0.0
     chance = {
-        "knowledge": able.knows if planned_item.taught else 0.26,
+        "knowledge": able.knows if entry.taught else 0.26,
         "reading": able.reads + longer,
         "faithfulness": able.reads - 0.05,
         "abstention": able.abstains,
-    }[AXES[planned_item.kind]]
+    }[AXES[entry.kind]]
     if rng.random() < chance + shared + shift:
-        return Verdict.CORRECT, planned_item.gold
+        return Verdict.CORRECT, entry.gold
     drawn = rng.random()
     if mode == "generate" and drawn < 0.06:
         return (Verdict.UNPARSABLE if drawn < 0.04 else Verdict.TRUNCATED), ()
-    if drawn < 0.08 and planned_item.kind != "distractor":
+    if drawn < 0.08 and entry.kind != "distractor":
         return Verdict.ABSTAINED, ()
-    if planned_item.kind == "counterfactual" and rng.random() < able.trusts_memory / (1 - able.reads):
-        return Verdict.WRONG, planned_item.item.gold
-    others = [letter for letter in LETTERS if (letter,) != planned_item.gold]
+    if entry.kind == "counterfactual" and rng.random() < able.trusts_memory / (1 - able.reads):
+        return Verdict.WRONG, entry.item.gold
+    others = [letter for letter in LETTERS if (letter,) != entry.gold]
     # In letter mode the models lean to the option shown first.
-    first = show(planned_item.item, order).own["A"]
+    first = show(entry.item, order).item_letters["A"]
     lean = mode == "letter" and rng.random() < 0.45 and first in others
     return Verdict.WRONG, (first if lean else rng.choice(others),)
 
@@ -149,9 +149,9 @@ def _answer(name: str, planned_item: PlannedItem, mode: Mode, order: int) -> tup
 def _asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
     modes: tuple[tuple[Mode, int], ...] = (("text", 1), ("letter", 4), ("generate", 1))
     for mode, turns in modes:
-        for planned_item in planned_items(facts, dossiers):
+        for entry in entries(facts, dossiers):
             for order in range(turns):
-                yield mode, order, planned_item
+                yield mode, order, entry
 
 
 def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
@@ -159,34 +159,34 @@ def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
 
     ``name``: a cell, and its seed behind a hyphen where it has several.
     """
-    for mode, order, planned_item in _asked(facts, dossiers):
-        verdict, chosen = _answer(name, planned_item, mode, order)
+    for mode, order, entry in _asked(facts, dossiers):
+        verdict, chosen = _answer(name, entry, mode, order)
         yield Judged(
-            item=planned_item.item.id,
+            item=entry.item.id,
             exam="synthetic",
-            condition=planned_item.condition,
-            axis=AXES[planned_item.kind],
-            cluster=planned_item.item.cluster,
+            condition=entry.condition,
+            axis=AXES[entry.kind],
+            cluster=entry.item.cluster,
             mode=mode,
             order=order,
             verdict=verdict,
             chosen=chosen,
-            gold=planned_item.gold,
-            memory=planned_item.item.gold if planned_item.kind == "counterfactual" else (),
-            book=planned_item.book,
-            tags=dict(planned_item.item.tags),
+            gold=entry.gold,
+            memory=entry.item.gold if entry.kind == "counterfactual" else (),
+            book=entry.book,
+            tags=dict(entry.item.tags),
         )
 
 
-def _reply(name: str, mode: Mode, order: int, planned_item: PlannedItem, said: str) -> Reply:
-    verdict, chosen = _answer(name, planned_item, mode, order)
+def _reply(name: str, mode: Mode, order: int, entry: PlannedItem, said: str) -> Reply:
+    verdict, chosen = _answer(name, entry, mode, order)
     common = {
-        "item": planned_item.item.id,
-        "condition": planned_item.condition,
-        "book": planned_item.book,
+        "item": entry.item.id,
+        "condition": entry.condition,
+        "book": entry.book,
         "order": order,
     }
-    key = of_text(f"{name}-{planned_item.item.id}-{planned_item.condition}-{mode}-{order}")[:16]
+    key = of_text(f"{name}-{entry.item.id}-{entry.condition}-{mode}-{order}")[:16]
     if mode == "generate":
         empty = {Verdict.UNPARSABLE: "It depends on the patient.", Verdict.TRUNCATED: "Let us first consider"}
         text = empty.get(verdict, f"The answer is {chosen[0]}." if chosen else "I cannot tell.")
@@ -239,22 +239,20 @@ def manifest(name: str, items: int) -> ExamManifest:
 
 def write_paper(root: Path, facts: int = 60, dossiers: int = 30, question: str = "") -> None:
     """Items and Books as an exam leaves them beside its runs; ``question`` stands in for every question and Book."""
-    every = list(planned_items(facts, dossiers))
-    items = {planned_item.item.id: planned_item.item for planned_item in every}
+    every = list(entries(facts, dossiers))
+    items = {entry.item.id: entry.item for entry in every}
     if question:
         items = {name: item.model_copy(update={"question": question}) for name, item in items.items()}
     books: dict[str, Book] = {}
-    for planned_item in every:
-        if planned_item.book:
+    for entry in every:
+        if entry.book:
             told = (
-                f"The finding of {planned_item.item.cluster} is {planned_item.item.options[planned_item.gold[0]]}."
-                if planned_item.gold[0] != CANNOT
+                f"The finding of {entry.item.cluster} is {entry.item.options[entry.gold[0]]}."
+                if entry.gold[0] != CANNOT
                 else ""
             )
-            filler = "Nothing of note was recorded on this day. " * (8 if planned_item.kind == "open" else 1)
-            books[planned_item.book] = Book(
-                id=planned_item.book, text=question or f"{filler}{told} {filler}", tokens=200
-            )
+            filler = "Nothing of note was recorded on this day. " * (8 if entry.kind == "open" else 1)
+            books[entry.book] = Book(id=entry.book, text=question or f"{filler}{told} {filler}", tokens=200)
     write_records(root / EXAM_PLAN / run_folder.ITEMS, items.values())
     write_records(root / EXAM_PLAN / run_folder.BOOKS, books.values())
 

@@ -19,8 +19,9 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import Reader, reader
 from medctx_eval.engines.client import BusyError, Client, _seconds
 from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
-from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig
 
 ITEMS = 8
 KEY = "a-secret-key"
@@ -125,7 +126,7 @@ def examined(server: Chat, mode: Mode, out: Path) -> tuple[list[Judged], dict[st
 def test_a_chat_server_is_examined_in_every_mode_it_can_do(mode: Mode, tmp_path: Path) -> None:
     with chat(lists=True, holds=True) as server:
         judged, found = examined(server, mode, tmp_path)
-    assert found == {"letter": "letters among the 2 likeliest", "choice": "json_schema", "logits": "not told"}
+    assert found == {"letter": "letters among the 2 likeliest", "choice": "json_schema", "logits": "unknown"}
     assert len(judged) == 3 * ITEMS
     assert {one.verdict for one in judged} == {Verdict.CORRECT}
 

@@ -6,15 +6,10 @@ from collections import Counter
 
 import pytest
 
-from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.demo.rule_models import reader
-from medctx_eval.demo.run import DemoConfig, run_config
-from medctx_eval.demo.server import serve
-from medctx_eval.exams import registry
+from medctx_eval.demo.run import DemoConfig, serve_models
 from medctx_eval.run import examine as examination
-from medctx_eval.run.config import ExamConfig
 
 ITEMS = 24
 ORDERS = 2
@@ -24,11 +19,8 @@ Judgements = dict[str, list[Judged]]
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Judgements:
-    exam = registry.build(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
-    several = reader(exam)
-    with pytest.MonkeyPatch.context() as patch, serve(several) as server:
+    with pytest.MonkeyPatch.context() as patch, serve_models(CONFIG) as config:
         patch.setenv("MEDCTX_TRACKING", "off")
-        config = run_config(CONFIG, server.url, tuple(several.rule_models))
         folders = examination.run(config, tmp_path_factory.mktemp("demo"))
     return {run_folder.read(folder).manifest.model: list(run_folder.read(folder).judged) for folder in folders}
 

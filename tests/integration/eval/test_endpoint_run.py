@@ -17,8 +17,9 @@ from medctx.text import tokenizer
 from medctx_eval.artifacts import run_folder
 from medctx_eval.engines import client
 from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
-from medctx_eval.run.config import ExamConfig, ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig
 from tests.support.exam_files import write_exam
 from tests.support.loopback import Loopback, Rule, serve
 

@@ -21,7 +21,7 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import Reader, reader
 from medctx_eval.demo.server import DemoServer, serve
 from medctx_eval.exams import registry
-from medctx_eval.run.config import ExamConfig
+from medctx_eval.exams.config import ExamConfig
 
 ITEMS = 40
 KILLS = 10

@@ -17,15 +17,14 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
 from medctx.text.book import make_book
-from medctx_eval.engines.agreement import agree
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.protocol import Failure, Scores, Written
+from medctx_eval.engines.protocol import Generated, LikelihoodRequest, RequestFailure, TokenLogprobs
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompting.prompt import LikelihoodRequest, letter_ask, text_request, writing
+from medctx_eval.prompting.prompt import generation_request, letter_request, text_request
 from medctx_eval.prompting.tokenizers import ByteTokenizer
 from medctx_eval.run import canary
-from medctx_eval.run.config import ModelConfig
+from medctx_eval.run.session import tokenizers_agree
 from tests.support.made_exam import made_exam
 
 pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")
@@ -75,13 +74,13 @@ def asks(strong: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(strong)
     exam = made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
-    return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_ask)]
+    return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_request)]
 
 
-def means(scores: Iterable[Scores | Failure]) -> list[list[float]]:
+def means(scores: Iterable[TokenLogprobs | RequestFailure]) -> list[list[float]]:
     found = list(scores)
-    assert not any(isinstance(one, Failure) for one in found), found
-    return [[statistics.mean(tokens) for tokens in one] for one in found if not isinstance(one, Failure)]
+    assert not any(isinstance(one, RequestFailure) for one in found), found
+    return [[statistics.mean(tokens) for tokens in one] for one in found if not isinstance(one, RequestFailure)]
 
 
 def gap(first: list[list[float]], second: list[list[float]]) -> float:
@@ -111,19 +110,19 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:
-        assert engine.abilities.held == "structured_outputs"
+        assert engine.abilities.choice_by == "structured_outputs"
         assert engine.forms == {"text", "prior", "letter", "generate", "choice"}
-        assert agree(engine.client, BASE, tokens)
-        assert agree(engine.client, BASE, ByteTokenizer()) is False
-        held = [writing(tokens, book, item, 1, 8, held=True) for item in exam.items[:4]]
-        free = [writing(tokens, book, item, 0, 8) for item in exam.items[:4]]
-        found, freely = list(engine.write(held, book)), list(engine.write(free, book))
+        assert tokenizers_agree(engine.client, BASE, tokens)
+        assert tokenizers_agree(engine.client, BASE, ByteTokenizer()) is False
+        held = [generation_request(tokens, book, item, 1, 8, constrained=True) for item in exam.items[:4]]
+        free = [generation_request(tokens, book, item, 0, 8) for item in exam.items[:4]]
+        found, freely = list(engine.generate(held, book)), list(engine.generate(free, book))
     finally:
         engine.close()
     for draft, given in zip(held, found, strict=True):
-        assert isinstance(given, Written)
+        assert isinstance(given, Generated)
         assert given.text in draft.choices
-    reference = list(TransformersEngine.load(strong).write(free, book))
+    reference = list(TransformersEngine.load(strong).generate(free, book))
     same = [one == other for one, other in zip(freely, reference, strict=True)]
     assert sum(same) >= 2, (freely, reference)
 
@@ -135,14 +134,13 @@ def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
     tokens = tokenizer.load(strong)
     tuned = EndpointEngine([server.url], "tuned", block_size=CONFIG.block_size)
     base = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
-    model = ModelConfig(name="tuned", folder=strong, adapter=adapter)
     try:
-        proof = canary.prove(model, tuned, base, tokens)
-        assert proof.holds
+        proof = canary.check_adapter(strong, adapter, tuned, base, tokens)
+        assert proof.passed
         assert proof.served > canary.ACTS
         found = means(tuned.score(asks, BOOK))
         with pytest.raises(MedctxError, match="does not act in the server"):
-            canary.prove(model, base, base, tokens)
+            canary.check_adapter(strong, adapter, base, base, tokens)
     finally:
         tuned.close()
         base.close()

@@ -22,7 +22,13 @@ from medctx.text.book import make_book
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, letter_ask, text_request, writing
+from medctx_eval.prompting.prompt import (
+    GenerationRequest,
+    LikelihoodRequest,
+    generation_request,
+    letter_request,
+    text_request,
+)
 from medctx_train.cli import main
 from tests.support.made_adapters import make
 from tests.support.made_exam import made_exam
@@ -47,7 +53,7 @@ class Answers:
         scores = list(engine.score(asks, BOOK))
         assert all(isinstance(one, tuple | list) for one in scores), scores
         self.values = [statistics.mean(tokens) for one in scores for tokens in one]  # type: ignore[union-attr]
-        self.texts = list(engine.write(drafts, BOOK))
+        self.texts = list(engine.generate(drafts, BOOK))
 
     def gap(self, other: Answers) -> float:
         """Largest difference in nats."""
@@ -78,8 +84,8 @@ def test_a_merged_model_answers_as_the_hot_loaded_adapter(strong: Path, tmp_path
     assert done.exit_code == 0, done.output
     tokens, exam = tokenizer.load(strong), made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
-    asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_request, letter_ask)]
-    drafts = [writing(tokens, book, item, 0, 8) for item in exam.items[:6]]
+    asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_request, letter_request)]
+    drafts = [generation_request(tokens, book, item, 0, 8) for item in exam.items[:6]]
     loaded = Answers(TransformersEngine.load(merged), asks, drafts)
     plain = Answers(TransformersEngine.load(strong), asks, drafts)
     assert loaded.gap(plain) > 10 * NATS, "the adapter must change something"

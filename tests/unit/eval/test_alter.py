@@ -8,7 +8,7 @@ from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.counterfactual import alter
 from medctx_eval.exams.exam import Exam, seal
-from medctx_eval.planning.groups import groups_of, unalterable
+from medctx_eval.planning.groups import count_unalterable, groups_for
 
 CARD = ExamCard(name="e", source="made here", licence="CC0", citation="none")
 
@@ -52,5 +52,5 @@ def test_items_left_out_are_counted() -> None:
     able = exam("Aspirin helps.", {"A": "Aspirin", "B": "Heparin"})
     other = able.items[0].model_copy(update={"id": "j", "options": {"A": "Insulin", "B": "Heparin"}})
     both = seal(able.card, [*able.items, other], list(able.passages))
-    assert unalterable(both) == 1
-    assert [item.id for group in groups_of(both, "counterfactual", None) for item in group.items] == ["i"]
+    assert count_unalterable(both) == 1
+    assert [item.id for group in groups_for(both, "counterfactual", None) for item in group.items] == ["i"]

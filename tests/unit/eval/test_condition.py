@@ -4,7 +4,7 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx_eval.exams.condition import parse
-from medctx_eval.run.config import ExamConfig
+from medctx_eval.exams.config import ExamConfig
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
+from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import read_rows
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.published import cmb, cmb_open
-from medctx_eval.run.config import ExamConfig
 from tests.support.paths import REAL_DATA
 from tests.support.publisher import published
 
@@ -49,7 +51,7 @@ def _folder(tmp_path: Path, questions: list[Row], answers: list[Row]) -> Path:
 
 
 def _build(path: Path, seed: int = 0) -> Exam:
-    return cmb_open.build(ExamConfig(exam="cmb-open", path=path), seed)
+    return registry.build(ExamConfig(exam="cmb-open", path=path), CurriculumConfig(), seed)
 
 
 def _many(tmp_path: Path, count: int, subjects: int = 3) -> Exam:
@@ -164,7 +166,7 @@ def test_an_altered_statement_says_another_option_and_gives_its_letter(tmp_path:
     ]
     answers = [_answer(1, "A"), _answer(2, "AB"), _answer(3, "AB"), _answer(4, "A")]
     exam = _build(_folder(tmp_path, questions, answers))
-    altered = exam.alteration
+    altered = exam.alteration_of
     assert set(altered) == {"cmb-open/1", "cmb-open/2", "cmb-open/3"}  # nothing else can be said of the fourth
     for item in exam.items:
         if item.id in altered:
@@ -206,11 +208,11 @@ def test_it_is_fetched_at_one_commit_which_the_card_names(tmp_path: Path, monkey
     }
     with published(tmp_path, monkeypatch) as server:
         commit = server.commit(cmb_open.REPO, first)
-        exam = cmb_open.build(ExamConfig(exam="cmb-open"), 0)
+        exam = registry.build(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0)
         assert (exam.card.revision, exam.card.items, exam.card.dropped) == (commit, 1, {cmb.NO_GOLD: 1})
         server.commit(cmb_open.REPO, {name: body([_question(3, "肺是") | {"answer": "B"}]) for name in first})
-        assert cmb_open.build(ExamConfig(exam="cmb-open"), 0) == exam
-        asked = cmb_open.build(ExamConfig(exam="cmb-open", revision=commit), 0)
+        assert registry.build(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0) == exam
+        asked = registry.build(ExamConfig(exam="cmb-open", revision=commit), CurriculumConfig(), 0)
         assert (asked.card.revision, asked.items) == (commit, exam.items)
 
 
@@ -225,8 +227,8 @@ def test_one_file_that_holds_the_answers_itself_is_read(tmp_path: Path) -> None:
     [
         ({}, "holds no CMB-test-choice-question-merge.json"),
         ({cmb.QUESTIONS: "[]"}, "holds no CMB-test-choice-answer.json"),
-        ({cmb.QUESTIONS: "[]", cmb.ANSWERS: "[]"}, "holds no question"),
-        ({cmb.QUESTIONS: "{}", cmb.ANSWERS: "[]"}, "is no list of questions"),
+        ({cmb.QUESTIONS: "[]", cmb.ANSWERS: "[]"}, "holds no usable question"),
+        ({cmb.QUESTIONS: "{}", cmb.ANSWERS: "[]"}, "is not a list of questions"),
         ({cmb.QUESTIONS: "[\n{]", cmb.ANSWERS: "[]"}, ":2 is not JSON"),
     ],
 )
@@ -240,7 +242,7 @@ def test_what_is_wrong_with_the_files_is_one_sentence(tmp_path: Path, files: dic
 
 def test_two_questions_of_one_id_are_an_error(tmp_path: Path) -> None:
     folder = _folder(tmp_path, [_question(1, "心是"), _question(1, "肝是")], [_answer(1, "A")])
-    with pytest.raises(MedctxError, match="no id of its own"):
+    with pytest.raises(MedctxError, match="no unique id"):
         _build(folder)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from medctx.errors import MedctxError
+from medctx.facts.curriculum import CurriculumConfig
 from medctx.fetch.pinned import Remote
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.published import longhealth
 from medctx_eval.exams.published.longhealth_file import GOLD_UNCLEAR
-from medctx_eval.run.config import ExamConfig
 from tests.support.publisher import published
 
 TASKS = ("longhealth-1", "longhealth-2", "longhealth-3")
@@ -46,7 +48,7 @@ def _benchmark() -> dict[str, Any]:
 def _build(tmp_path: Path, task: str, seed: int = 0, benchmark: object = None) -> Exam:
     path = tmp_path / "benchmark.json"
     path.write_text(json.dumps(_benchmark() if benchmark is None else benchmark), encoding="utf-8")
-    return longhealth.build(ExamConfig(exam=task, path=path), seed)
+    return registry.build(ExamConfig(exam=task, path=path), CurriculumConfig(), seed)
 
 
 def test_the_tasks_ask_the_same_items_by_the_same_ids_in_the_same_order(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_it_is_fetched_at_the_revision_asked(tmp_path: Path, monkeypatch: pytest
     with published(tmp_path, monkeypatch) as server:
         server.plain["/v5/data.json"] = json.dumps(_benchmark()).encode()
         monkeypatch.setattr(longhealth, "FILE", Remote(url=server.url + "/{revision}/data.json"))
-        exam = longhealth.build(ExamConfig(exam="longhealth-1", revision="v5"), 0)
+        exam = registry.build(ExamConfig(exam="longhealth-1", revision="v5"), CurriculumConfig(), 0)
     assert (exam.card.revision, exam.card.items) == ("v5", 6)
     assert exam.card.licence == "Apache-2.0"
 

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from medctx.facts.curriculum import CurriculumConfig
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.generated import needle, prose
 from medctx_eval.exams.generated.needle import NeedleConfig, generate
-from medctx_eval.run.config import ExamConfig
 
 CODE = re.compile(r"\d+")
 KEY = re.compile(r"The access code of the (.+?) is (\d+)\.")
@@ -28,7 +30,7 @@ def _sizes(**sizes: int) -> NeedleConfig:
 
 @pytest.fixture(scope="module")
 def exam() -> Exam:
-    return needle.build(ExamConfig(exam="needle"), 0)
+    return registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 0)
 
 
 def test_it_is_a_generated_general_exam(exam: Exam) -> None:
@@ -95,9 +97,9 @@ def test_a_key_stands_at_every_place_of_its_passage_but_the_first(exam: Exam) ->
 
 
 def test_an_altered_passage_differs_in_the_code_alone_and_tells_a_wrong_option(exam: Exam) -> None:
-    assert set(exam.alteration) == {item.id for item in exam.items}
+    assert set(exam.alteration_of) == {item.id for item in exam.items}
     for item in exam.items:
-        altered = exam.alteration[item.id]
+        altered = exam.alteration_of[item.id]
         assert altered.gold != item.gold
         (passage,) = altered.passages
         assert CODE.findall(passage.text) == [item.options[altered.gold[0]]]
@@ -112,8 +114,8 @@ def test_right_letters_are_spread(exam: Exam) -> None:
 
 
 def test_the_same_seed_gives_the_same_exam_and_another_seed_other_codes(exam: Exam) -> None:
-    assert needle.build(ExamConfig(exam="needle"), 0) == exam
-    other = needle.build(ExamConfig(exam="needle"), 1)
+    assert registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 0) == exam
+    other = registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 1)
     assert not {code for _, code in _told(other).values()} & {code for _, code in _told(exam).values()}
 
 
@@ -159,15 +161,15 @@ def test_most_keys_the_words_allow_are_made() -> None:
     most = len(needle.ADJECTIVES) * len(needle.NOUNS)
     exam = generate(_sizes(keys=most, items=4, filler=0), 0)
     assert len({name for name, _ in _told(exam).values()}) == most
-    with pytest.raises(ValidationError, match="more than the"):
+    with pytest.raises(ValidationError, match="exceeds the"):
         _sizes(keys=most + 4)
 
 
 @pytest.mark.parametrize(
     ("sizes", "told"),
     [
-        ({"keys": 8, "items": 9}, "items 9 are more than keys 8"),
-        ({"keys": 10, "items": 4}, "no whole number of families of 4"),
+        ({"keys": 8, "items": 9}, "items 9 exceeds keys 8"),
+        ({"keys": 10, "items": 4}, "not a multiple of the family size 4"),
         ({"keys": 9000, "items": 4, "digits": 4}, "too few"),
         ({"digits": 3}, "greater than or equal to 4"),
     ],

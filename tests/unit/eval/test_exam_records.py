@@ -44,15 +44,15 @@ def planned(exam: Exam, *conditions: str, limits: dict[str, int] | None = None, 
 
 def rows(batch: BookBatch) -> list[tuple[PlannedItem, str]]:
     assert batch.book is not None
-    return [(planned_item, batch.book.text) for planned_item in batch.planned_items]
+    return [(entry, batch.book.text) for entry in batch.items]
 
 
 def by_sheet(found: Sequence[BookBatch]) -> dict[tuple[str, str], list[tuple[PlannedItem, str]]]:
     groups: dict[tuple[str, str], list[tuple[PlannedItem, str]]] = defaultdict(list)
     for batch in found:
-        for planned_item, book in rows(batch):
-            kind = f"{planned_item.condition.kind}:{planned_item.condition.tokens}"
-            groups[kind, planned_item.item.cluster].append((planned_item, book))
+        for entry, book in rows(batch):
+            kind = f"{entry.condition.kind}:{entry.condition.tokens}"
+            groups[kind, entry.item.cluster].append((entry, book))
     return groups
 
 
@@ -78,8 +78,8 @@ def test_a_reader_without_the_question_is_right_once_on_every_sheet(seed: int, r
     """In every Condition and whatever its rule, gold included: exactly a quarter."""
     for asked in by_sheet(planned(built(seed % 7), *CONDITIONS, seed=seed)).values():
         right = 0
-        for planned_item, book in asked:
-            item = planned_item.item
+        for entry, book in asked:
+            item = entry.item
             choice = QUESTION_BLIND[reader](book, own_parts(item))
             right += item.gold == (sorted(item.options)[choice],)
         assert (right, len(asked)) == (1, 4)
@@ -95,8 +95,8 @@ def test_a_reader_without_the_book_is_at_chance(seed: int) -> None:
     for asked in by_sheet(planned(exam, "gold", "counterfactual")).values():
         # Options of a sheet share their values, so liking values is right once on every sheet.
         right = 0
-        for planned_item, _ in asked:
-            item = planned_item.item
+        for entry, _ in asked:
+            item = entry.item
             letters = sorted(item.options)
             scores = [liking[int(re.findall(r"\d+", item.options[letter])[-1])] for letter in letters]
             right += item.gold == (letters[scores.index(max(scores))],)
@@ -118,8 +118,8 @@ def test_the_floors_are_a_quarter_in_every_condition(seed: int) -> None:
 
 def test_all_options_stand_in_the_silent_book_and_none_is_right() -> None:
     for batch in planned(built(), "distractor", "distractor:300"):
-        for planned_item, book in rows(batch):
-            item = planned_item.item
+        for entry, book in rows(batch):
+            item = entry.item
             asked = Asked("records", "distractor", item.options, item.gold, book, item.cannot)
             assert floors.stated(asked) == tuple("ABCD")
             assert item.gold == (item.cannot,) == ("E",)
@@ -128,8 +128,8 @@ def test_all_options_stand_in_the_silent_book_and_none_is_right() -> None:
 
 def test_in_a_book_the_right_sentence_stands_once_and_no_wrong_one_does() -> None:
     for batch in planned(built(), *CONDITIONS):
-        for planned_item, book in rows(batch):
-            item = planned_item.item
+        for entry, book in rows(batch):
+            item = entry.item
             counts = {letter: book.count(text) for letter, text in item.options.items()}
             assert counts == {letter: int(letter in item.gold) for letter in item.options}
 
@@ -137,7 +137,7 @@ def test_in_a_book_the_right_sentence_stands_once_and_no_wrong_one_does() -> Non
 def test_versions_of_a_page_hold_the_same_sentences_but_for_names_and_values() -> None:
     exam = built()
     for item in exam.items:
-        (altered,), (silent,) = exam.alteration[item.id].passages, exam.omission[item.id].passages
+        (altered,), (silent,) = exam.alteration_of[item.id].passages, exam.omission_of[item.id].passages
         page = exam.by_id[item.evidence[0]]
         assert Counter(re.findall(r"\d+", altered.text)) == Counter(re.findall(r"\d+", page.text))
         assert re.sub(r"\d+", "", altered.text) == re.sub(r"\d+", "", page.text)
@@ -149,14 +149,14 @@ def test_all_of_a_sheet_share_one_book_under_every_condition() -> None:
     for asked in by_sheet(planned(built(), *CONDITIONS, "distractor")).values():
         assert len(asked) == 4
         assert len({book for _, book in asked}) == 1
-        assert len({planned_item.item.options["A"][-12:] for planned_item, _ in asked}) == 1
+        assert len({entry.item.options["A"][-12:] for entry, _ in asked}) == 1
 
 
 def test_lengths_are_exact() -> None:
     exam = records.generate(RecordsConfig(), 0)
     for batch in planned(exam, "open:256", "open:1024", "open:4096", limits={"open:4096": 96}):
         assert batch.book is not None
-        length = batch.planned_items[0].condition.tokens
+        length = batch.items[0].condition.tokens
         assert length is not None
         assert length - 4 <= batch.book.tokens == words(batch.book.text) <= length
 
@@ -166,12 +166,12 @@ def test_depths_are_balanced_and_the_sheet_lies_there() -> None:
     depths: Counter[tuple[str, float | None]] = Counter()
     for batch in planned(exam, "open:1024", "open:4096"):
         assert batch.book is not None
-        for planned_item in batch.planned_items:
-            depth = planned_item.condition.depth
+        for entry in batch.items:
+            depth = entry.condition.depth
             assert depth is not None
-            place = batch.book.text.index(exam.by_id[planned_item.item.evidence[0]].text) / len(batch.book.text)
+            place = batch.book.text.index(exam.by_id[entry.item.evidence[0]].text) / len(batch.book.text)
             assert abs(place - depth) < 0.17
-            depths[f"open:{planned_item.condition.tokens}", depth] += 1
+            depths[f"open:{entry.condition.tokens}", depth] += 1
     assert set(depths.values()) == {96}
 
 
@@ -180,8 +180,8 @@ def test_there_are_sixty_clusters_and_lengths_share_none() -> None:
     conditions = ("open:256", "open:1024", "open:4096")
     clusters: dict[str, set[str]] = defaultdict(set)
     for batch in planned(exam, *conditions, limits=dict.fromkeys(conditions, 96)):
-        for planned_item in batch.planned_items:
-            clusters[f"open:{planned_item.condition.tokens}"].add(planned_item.item.cluster)
+        for entry in batch.items:
+            clusters[f"open:{entry.condition.tokens}"].add(entry.item.cluster)
     assert [len(clusters[name]) for name in conditions] == [24, 24, 24]
     assert len(set().union(*clusters.values())) == 72 >= 60
 
@@ -198,7 +198,7 @@ def test_names_and_values_are_never_repeated_within_what_must_be_told_apart(
         assert set(Counter(golds).values()) == {sheets}
     for item in exam.items:
         assert len({len(text) for text in item.options.values()}) == 1
-        assert exam.alteration[item.id].gold != item.gold
+        assert exam.alteration_of[item.id].gold != item.gold
 
 
 def test_values_lie_in_the_range_of_their_analyte() -> None:

@@ -44,8 +44,8 @@ def test_a_good_file_is_summed_up(tmp_path: Path) -> None:
         "multiple      1 items may have several right options",
         "evidence      10 items with, 1 without",
         "altered       1 items with a counterfactual",
-        "passages      9, of which 1 are nobody's evidence",
-        "repeated      1 items ask the same",
+        "passages      9, of which 1 are no item's evidence",
+        "repeated      1 items repeat an earlier one",
         "ignored       columns note",
         "No problems.",
     ):
@@ -70,12 +70,12 @@ def test_every_problem_is_told_with_its_line(tmp_path: Path) -> None:
         f"{file}:2 is not JSON",
         f"{file}:3 (item 'q2') has the answer E, but its options are A, B, C; correct the letter.",
         f"{file}:4 (item 'q3') has no question; write one or remove the row.",
-        f"{file}:4 (item 'q3') has an empty option B; give its text or leave it out.",
-        f"{file}:5 (item 'other') asks what line 1 asks but has the answer B, not A; correct one of them.",
-        f"{file}:6 (item 'q0') has the id of a row before it",
-        f"{file}:7 (item 'q6') names the book_id 'r6', which {books} does not hold; add it.",
-        f"{books}:2 names the passage 'r0' again",
-        f"{books}:3 is no passage",
+        f"{file}:4 (item 'q3') has an empty option B; give its text or remove it.",
+        f"{file}:5 (item 'other') asks the question of line 1 but has the answer B, not A; correct one of them.",
+        f"{file}:6 (item 'q0') has the id of an earlier row",
+        f"{file}:7 (item 'q6') names the book_id 'r6', which {books} does not contain; add it.",
+        f"{books}:2 repeats the book_id 'r0'",
+        f"{books}:3 is not a passage",
         "9 problems.",
     ):
         assert problem in done.output
@@ -138,7 +138,7 @@ def test_real_files_are_read_whole_and_what_is_dropped_counted(
     exam: str, file: str, items: int, dropped: dict[str, int]
 ) -> None:
     from medctx.facts.curriculum import CurriculumConfig
-    from medctx_eval.run.config import ExamConfig
+    from medctx_eval.exams.config import ExamConfig
 
     path = REAL_DATA / f"{file}.jsonl.gz"
     if not path.is_file():

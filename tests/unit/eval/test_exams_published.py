@@ -16,11 +16,11 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.fetch.pinned import Remote
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.published import cmexam, medqa, mirage, mmlu, pubmedqa
 from medctx_eval.exams.readers import column_map
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.run.config import ExamConfig
 from tests.support.hub_stand_in import Hub
 from tests.support.publisher import published
 
@@ -122,7 +122,7 @@ def test_medmcqa_does_not_guess_how_its_options_are_counted(tmp_path: Path) -> N
     path = tmp_path / "dev.json"
     for numbers in ((1, 2, 3), (0, 4)):
         path.write_bytes(lines([{"id": str(n), "question": "?", "opa": "x", "opb": "y", "cop": n} for n in numbers]))
-        with pytest.raises(MedctxError, match="does not tell whether its column cop counts from 0 or from 1"):
+        with pytest.raises(MedctxError, match="does not show whether its column cop counts from 0 or from 1"):
             built("medmcqa", path)
 
 
@@ -185,7 +185,7 @@ def test_pubmedqa_is_its_test_split_with_the_abstracts(stand_in: Hub, tmp_path: 
         "ori_pqal.json": json.dumps(questions).encode(),
         "test_ground_truth.json": json.dumps({"0": "yes", "1": "no", "2": "maybe", "4": "yes"}).encode(),
     }
-    exam = column_map.build(ExamConfig(exam="pubmedqa"), at(stand_in, pubmedqa.SOURCE, files))
+    exam = column_map.build(at(stand_in, pubmedqa.SOURCE, files))
     assert {name: item.gold for name, item in by_id(exam).items()} == {
         "pubmedqa/0": ("A",),
         "pubmedqa/1": ("B",),
@@ -212,7 +212,7 @@ def test_cmexam_reads_its_options_line_by_line(stand_in: Hub) -> None:
         {"Question": "问六", "Options": "甲\n乙", "Answer": "A"},
     ]
     source = at(stand_in, cmexam.SOURCE, {"test_with_annotations.csv": table(rows)})
-    exam = column_map.build(ExamConfig(exam="cmexam"), source)
+    exam = column_map.build(source)
     first, second = by_id(exam)["cmexam/0"], by_id(exam)["cmexam/1"]
     assert (first.options, first.gold, first.multiple) == ({"A": "甲", "B": "乙", "C": "丙"}, ("B",), False)
     assert (first.language, first.tags) == ("zh", {"subject": "口腔医学"})
@@ -233,7 +233,7 @@ def test_mirage_keeps_its_sets_apart(stand_in: Hub, tmp_path: Path) -> None:
         "mmlu": {"anatomy-0": yes_no},
     }
     body = json.dumps(sets).encode()
-    exam = column_map.build(ExamConfig(exam="mirage"), at(stand_in, mirage.SOURCE, {"benchmark.json": body}))
+    exam = column_map.build(at(stand_in, mirage.SOURCE, {"benchmark.json": body}))
     assert {name: item.tags["set"] for name, item in by_id(exam).items()} == {
         "mirage/medqa/0000": "medqa",
         "mirage/bioasq/5be": "bioasq",
@@ -261,7 +261,7 @@ def test_a_file_in_the_row_schema_stands_in_for_the_published_one(exam: str, tmp
 def test_a_file_without_a_usable_question_says_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "test.jsonl"
     path.write_bytes(lines([question(1, answer_idx="E"), question(2, answer_idx=None)]))
-    with pytest.raises(MedctxError, match=r"no question of medqa to ask \(1 gold not among the options, 1 no gold\)"):
+    with pytest.raises(MedctxError, match=r"no usable question of medqa \(1 gold not among the options, 1 no gold\)"):
         built("medqa", path)
     with pytest.raises(MedctxError, match="does not exist; correct path="):
         built("medqa", tmp_path / "nowhere.jsonl")

@@ -12,19 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
+from medctx.facts.curriculum import CurriculumConfig
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import own as files
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import Entry, EntryReader, without_repeats
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import LETTERS, letters_of, problems_of
-from medctx_eval.run.config import ExamConfig
+from medctx_eval.exams.schema import LETTERS, ExamRow, letters_of, problems_of
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
-GOOD: Row = {"id": "q1", "question": "Which colour?", "options": OPTIONS, "answer": "B"}
+GOOD: ExamRow = {"id": "q1", "question": "Which colour?", "options": OPTIONS, "answer": "B"}
 
 
-def written(folder: Path, rows: list[Row], name: str = "items.jsonl") -> Path:
+def written(folder: Path, rows: list[ExamRow], name: str = "items.jsonl") -> Path:
     path = folder / name
     text = "".join(json.dumps(row) + "\n" for row in rows)
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
@@ -32,7 +33,9 @@ def written(folder: Path, rows: list[Row], name: str = "items.jsonl") -> Path:
 
 
 def built(path: Path, passages: Path | None = None, conditions: tuple[str, ...] = ("closed",)) -> Exam:
-    return files.build(ExamConfig(exam="file", path=path, passages=passages, conditions=conditions))
+    return registry.build(
+        ExamConfig(exam="file", path=path, passages=passages, conditions=conditions), CurriculumConfig(), 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,13 +112,13 @@ def test_letters_are_the_same_in_any_order_and_form(letters: set[str], between: 
         ({"id": "", "question": "", "answer": ""}, ["no id", "no question", "no gold"]),
     ],
 )
-def test_what_is_wrong_with_a_row(changes: Row, kinds: list[str]) -> None:
+def test_what_is_wrong_with_a_row(changes: ExamRow, kinds: list[str]) -> None:
     assert [problem.kind for problem in problems_of({**GOOD, **changes})] == kinds
 
 
 def test_an_answer_in_words_is_told_its_letter() -> None:
     (problem,) = problems_of({**GOOD, "answer": "blue"})
-    assert problem.words == "has the answer 'blue', which is no letter; give its letter B"
+    assert problem.message == "has the answer 'blue', which is not a letter; give its letter B"
 
 
 def test_everything_a_row_says_is_kept() -> None:
@@ -150,7 +153,7 @@ def test_a_row_of_letters_and_texts_becomes_its_item(
     options: dict[str, str], question: str, data: st.DataObject
 ) -> None:
     gold = data.draw(st.sets(st.sampled_from(sorted(options)), min_size=1))
-    row: Row = {"id": "x", "question": question, "options": options, "answer": sorted(gold)}
+    row: ExamRow = {"id": "x", "question": question, "options": options, "answer": sorted(gold)}
     entry = EntryReader("file", files.CARDS["file"]).read(row)
     if isinstance(entry, list):
         texts = [text.strip() for text in options.values()]
@@ -226,8 +229,8 @@ def test_parquet_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch
         ("a.jsonl.gz", b"plain", "cannot be read to its end"),
         ("a.jsonl.gz", gzip.compress(b"\n" * 9999, mtime=0)[:20], "cannot be read to its end"),
         ("a.parquet", b"plain", "is not Parquet"),
-        ("a.xlsx", b"", "is no kind of file an exam is read from"),
-        ("a.csv.gz", b"", "is no kind of file an exam is read from"),
+        ("a.xlsx", b"", "is not a file type that exams are read from"),
+        ("a.csv.gz", b"", "is not a file type that exams are read from"),
         ("a.csv", b"id,question\nq1,\n", r"a\.csv:2 \(item 'q1'\) has no question"),
     ],
 )
@@ -257,10 +260,10 @@ def test_evidence_in_a_file_that_is_not_given_can_be_asked_closed_only(tmp_path:
 def test_evidence_that_the_passages_lack_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, [{**GOOD, "book_id": "b1"}])
     passages = written(tmp_path, [{"book_id": "b2", "text": "x"}], "books.jsonl")
-    with pytest.raises(MedctxError, match=r"'q1' of .* names the book_id 'b1', which .* does not hold"):
+    with pytest.raises(MedctxError, match=r"'q1' of .* names the book_id 'b1', which .* does not contain"):
         built(path, passages)
     twice = written(tmp_path, [{"book_id": "b1", "text": "x"}] * 2, "twice.jsonl")
-    with pytest.raises(MedctxError, match=r"twice\.jsonl:2 names the passage 'b1' again"):
+    with pytest.raises(MedctxError, match=r"twice\.jsonl:2 repeats the book_id 'b1'"):
         built(path, twice)
 
 
@@ -271,5 +274,5 @@ def test_the_first_row_that_is_no_question_is_named(tmp_path: Path) -> None:
     ):
         built(path)
     path = written(tmp_path, [GOOD, GOOD])
-    with pytest.raises(MedctxError, match=r"items\.jsonl:2 \(item 'q1'\) has the id of a row before it"):
+    with pytest.raises(MedctxError, match=r"items\.jsonl:2 \(item 'q1'\) has the id of an earlier row"):
         built(path)

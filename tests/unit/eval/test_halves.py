@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.generated.records import RecordsConfig
 from medctx_eval.exams.halves import halves_of
-from medctx_eval.run.config import ExamConfig
 
 
 def item(number: int, cluster: int, taught: bool) -> ExamItem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medctx.process import cpu as processor
-from medctx_eval.engines.machine import in_float32
+from medctx_eval.run.config import in_float32
 
 LINES = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu sse2 {}\npower management:\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from medctx.schemas.records import Book, ExamItem
-from medctx_eval.prompting.prompt import writing
+from medctx_eval.prompting.prompt import generation_request
 
 ITEM = ExamItem(id="i", exam="e", question="Which?", options={"A": "red", "B": "blue"}, gold=("A",), cluster="c")
 BOOK = Book(id="closed", text="", tokens=0)
@@ -26,11 +26,11 @@ class ThinkingTokenizer(NamedTuple):
 
 
 def test_a_free_answer_begins_with_the_thought_that_the_prompt_opened() -> None:
-    request = writing(ThinkingTokenizer("<think>\n"), BOOK, ITEM, 0, 64)
+    request = generation_request(ThinkingTokenizer("<think>\n"), BOOK, ITEM, 0, 64)
     assert request.opening == "<think>\n"
     assert bytes(request.prompt).endswith(b"<think>\n")
 
 
 def test_nothing_is_added_to_held_answers_and_other_templates() -> None:
-    assert not writing(ThinkingTokenizer("<think>\n"), BOOK, ITEM, 0, 64, held=True).opening
-    assert not writing(ThinkingTokenizer("<think>\n\n</think>\n\n"), BOOK, ITEM, 0, 64).opening
+    assert not generation_request(ThinkingTokenizer("<think>\n"), BOOK, ITEM, 0, 64, constrained=True).opening
+    assert not generation_request(ThinkingTokenizer("<think>\n\n</think>\n\n"), BOOK, ITEM, 0, 64).opening

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams.counterfactual import offer_cannot
-from medctx_eval.planning.option_order import movable, orders, show
+from medctx_eval.prompting.option_order import movable_letters, option_orders, show
 
 
 def item(*texts: str, multiple: bool = False) -> ExamItem:
@@ -37,11 +37,11 @@ PLAIN = item("red", "blue", "green", "white")
     ],
 )
 def test_what_speaks_of_other_options_does_not_move(last: str, free: str) -> None:
-    assert movable(item("red", "blue", "green", last)) == list(free)
+    assert movable_letters(item("red", "blue", "green", last)) == list(free)
 
 
 def test_the_option_that_nothing_can_be_answered_stays_last() -> None:
-    assert movable(offer_cannot(PLAIN)) == list("ABCD")
+    assert movable_letters(offer_cannot(PLAIN)) == list("ABCD")
 
 
 @given(order=st.integers(0, 12))
@@ -49,15 +49,15 @@ def test_an_order_moves_texts_and_loses_none(order: int) -> None:
     shown = show(PLAIN, order)
     assert sorted(shown.options.values()) == sorted(PLAIN.options.values())
     for letter, text in shown.options.items():
-        assert PLAIN.options[shown.own[letter]] == text
-    assert shown.back(shown.forth(("B", "D"))) == ("B", "D")
+        assert PLAIN.options[shown.item_letters[letter]] == text
+    assert shown.to_item(shown.to_shown(("B", "D"))) == ("B", "D")
 
 
 def test_all_cyclic_orders_put_every_option_at_every_place() -> None:
-    seen = [show(PLAIN, order).options["A"] for order in orders(PLAIN, 9)]
+    seen = [show(PLAIN, order).options["A"] for order in option_orders(PLAIN, 9)]
     assert sorted(seen) == sorted(PLAIN.options.values())
 
 
 def test_an_item_that_cannot_be_turned_is_asked_once() -> None:
-    assert orders(item("red", "blue", "A and B"), 4) == [0]
-    assert orders(PLAIN, 2) == [0, 1]
+    assert option_orders(item("red", "blue", "A and B"), 4) == [0]
+    assert option_orders(PLAIN, 2) == [0, 1]

@@ -13,7 +13,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.contamination import Kind
 from medctx.schemas.records import ExamItem, Judged, Verdict
 from medctx_eval.artifacts.run_folder import RunFolder
-from medctx_eval.planning.option_order import show
+from medctx_eval.prompting.option_order import show
 from medctx_eval.report.compute import compute, views_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
@@ -25,11 +25,7 @@ from medctx_eval.report.render.browser.contents import contents
 from medctx_eval.report.render.browser.document import BrowserContents
 from tests.support import synthetic_runs
 
-ITEMS = {
-    planned_item.item.id: planned_item.item
-    for planned_item in synthetic_runs.planned_items(24, 0)
-    if planned_item.taught
-}
+ITEMS = {entry.item.id: entry.item for entry in synthetic_runs.entries(24, 0) if entry.taught}
 Answer = Callable[[ExamItem, int], str]
 
 
@@ -57,7 +53,7 @@ def answering(name: str, answer: Answer, turns: int = 4) -> RunFolder:
 
 def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_letter() -> None:
     runs = [
-        answering("first", lambda item, turn: show(item, turn).own["A"]),
+        answering("first", lambda item, turn: show(item, turn).item_letters["A"]),
         answering("oracle", lambda item, turn: item.gold[0]),
         answering("stubborn", lambda item, turn: "C"),
     ]
@@ -193,9 +189,7 @@ def browse(study: tuple[RunSet, Report], limit: int, budget: int = 5_000_000) ->
 def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[RunSet, Report]) -> None:
     found, document = browse(study, 20)
     assert (found.shown, found.asked, len(document["items"])) == (20, 138, 20)
-    changed = [
-        any(flags for planned_item in item["asked"] for flags in planned_item["flags"]) for item in document["items"]
-    ]
+    changed = [any(flags for entry in item["asked"] for flags in entry["flags"]) for item in document["items"]]
     assert all(changed)
     everything, _ = browse(study, 1000)
     assert everything.shown == everything.asked == 138
@@ -205,10 +199,10 @@ def test_gained_and_lost_are_what_the_answers_say(study: tuple[RunSet, Report]) 
     _, document = browse(study, 1000)
     correct = document["verdicts"].index("correct")
     for item in document["items"]:
-        for planned_item in item["asked"]:
-            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in planned_item["answers"])
+        for entry in item["asked"]:
+            base, medical = ([verdict for _, verdict in answers] == [correct] for answers in entry["answers"])
             flags = selection.GAINED * (medical and not base) + selection.LOST * (base and not medical)
-            assert [own & ~selection.FLIPPED for own in planned_item["flags"]] == [0, flags]
+            assert [own & ~selection.FLIPPED for own in entry["flags"]] == [0, flags]
 
 
 def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[RunSet, Report]) -> None:
@@ -221,9 +215,9 @@ def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[
         if one.mode == "letter":
             letters.setdefault((one.item, one.condition), set()).add(one.chosen)
     for item in document["items"]:
-        for planned_item in item["asked"]:
-            answers = letters[item["id"], document["conditions"][planned_item["condition"]][0]]
-            assert bool(planned_item["flags"][1] & selection.FLIPPED) == (len(answers) > 1)
+        for entry in item["asked"]:
+            answers = letters[item["id"], document["conditions"][entry["condition"]][0]]
+            assert bool(entry["flags"][1] & selection.FLIPPED) == (len(answers) > 1)
     alone = contents(collected, views_of(collected, report)[:1], {}, {}, 5)
     assert alone is not None
     assert alone.flip_mode is None
@@ -231,18 +225,13 @@ def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[
 
 def test_books_stand_once_and_replies_beside_their_answers(study: tuple[RunSet, Report]) -> None:
     _, document = browse(study, 1000)
-    planned_items = [planned_item for item in document["items"] for planned_item in item["asked"]]
-    assert {planned_item["book"] for planned_item in planned_items if "book" in planned_item} == set(
-        range(len(document["books"]))
-    )
-    assert all(
-        ("book" in planned_item) == (document["conditions"][planned_item["condition"]][0] != "closed")
-        for planned_item in planned_items
-    )
+    entries = [entry for item in document["items"] for entry in item["asked"]]
+    assert {entry["book"] for entry in entries if "book" in entry} == set(range(len(document["books"])))
+    assert all(("book" in entry) == (document["conditions"][entry["condition"]][0] != "closed") for entry in entries)
     assert all(
         len(reply) == len(answers)
-        for planned_item in planned_items
-        for reply, answers in zip(planned_item["replies"], planned_item["answers"], strict=True)
+        for entry in entries
+        for reply, answers in zip(entry["replies"], entry["answers"], strict=True)
     )
 
 

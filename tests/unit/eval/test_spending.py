@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from medctx.schemas.exam_run import Usage
+from medctx.schemas.exam_run import Usage, total_usage
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import total
 from medctx_eval.run import usage_log
 from medctx_eval.run.usage_log import UsageLog
 
@@ -28,15 +27,15 @@ RECEIPTS = some.builds(
 
 @given(some.lists(RECEIPTS, min_size=1, max_size=6))
 def test_what_came_since_each_moment_adds_up_to_the_whole(parts: list[Usage]) -> None:
-    moments = [total(parts[:count]) for count in range(1, len(parts) + 1)]
+    moments = [total_usage(parts[:count]) for count in range(1, len(parts) + 1)]
     steps = [now.since(before) for before, now in zip([Usage(), *moments], moments, strict=False)]
-    assert total(steps) == moments[-1] == total(parts)
+    assert total_usage(steps) == moments[-1] == total_usage(parts)
 
 
 def test_computed_tokens_are_unknown_where_one_session_does_not_know_them() -> None:
     told, untold = Usage(requests=3, computed_tokens=10), Usage(requests=4)
-    assert total([told, untold]) == Usage(requests=7)
-    assert total([told, told]).computed_tokens == 20
+    assert total_usage([told, untold]) == Usage(requests=7)
+    assert total_usage([told, told]).computed_tokens == 20
 
 
 def counting() -> SimpleNamespace:
@@ -54,7 +53,7 @@ def test_a_continued_run_costs_what_all_its_sessions_cost(tmp_path: Path) -> Non
 
 
 def test_what_was_spent_before_a_kill_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_log, "EVERY_S", 0.0)
+    monkeypatch.setattr(usage_log, "INTERVAL_S", 0.0)
     engine = counting()
     killed = UsageLog(tmp_path, cast("Engine", engine))
     engine.usage = Usage(requests=5, computed_tokens=50)

@@ -44,7 +44,7 @@ def test_a_tokenizer_comes_from_the_hub_by_its_models_name(alphabet: Path, tmp_p
         assert not any("safetensors" in line for line in server.asked), "weights are not needed"
         missing = counted("owner/other", server.url, tmp_path)
     assert missing.returncode == 1
-    assert "one sentence: There is no model 'owner/other' on the hub" in missing.stderr
+    assert "one sentence: No model 'owner/other' was found on the hub" in missing.stderr
 
 
 @given(text=st.text(max_size=200))

@@ -8,10 +8,16 @@ from medctx.schemas.records import Book
 from medctx.text import tokenizer
 from medctx.text.book import make_book
 from medctx.text.continuation import shared_prefix
-from medctx_eval.engines.protocol import Failure
+from medctx_eval.engines.protocol import RequestFailure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.tree import trees
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, letter_ask, text_request, writing
+from medctx_eval.prompting.prompt import (
+    GenerationRequest,
+    LikelihoodRequest,
+    generation_request,
+    letter_request,
+    text_request,
+)
 from tests.support.made_exam import made_exam
 
 torch = pytest.importorskip("torch")
@@ -23,7 +29,7 @@ def asks(tiny: Path) -> list[LikelihoodRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
     book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
-    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_ask)]
+    return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_request)]
 
 
 def naive(model: torch.nn.Module, ask: LikelihoodRequest) -> list[list[float]]:
@@ -76,7 +82,7 @@ def drafts(tiny: Path, *, held: bool) -> list[GenerationRequest]:
     tokens = tokenizer.load(tiny)
     exam = made_exam()
     book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
-    return [writing(tokens, book, item, 0, 12, held=held) for item in exam.items[:3]]
+    return [generation_request(tokens, book, item, 0, 12, constrained=held) for item in exam.items[:3]]
 
 
 def test_what_is_written_on_the_shared_prefix_is_what_generate_writes(tiny: Path) -> None:
@@ -88,18 +94,18 @@ def test_what_is_written_on_the_shared_prefix_is_what_generate_writes(tiny: Path
             weight.mul_(4)
     tokens = tokenizer.load(tiny)
     several = drafts(tiny, held=False)
-    for draft, found in zip(several, TransformersEngine(model, tokens).write(several, BOOK), strict=True):
+    for draft, found in zip(several, TransformersEngine(model, tokens).generate(several, BOOK), strict=True):
         ids = torch.tensor([draft.prompt])
         with torch.no_grad():
             seen = torch.ones_like(ids)
-            whole = model.generate(ids, max_new_tokens=draft.limit, do_sample=False, attention_mask=seen)
+            whole = model.generate(ids, max_new_tokens=draft.max_tokens, do_sample=False, attention_mask=seen)
         expected = tokens.decode(whole[0, len(draft.prompt) :], skip_special_tokens=True)
-        assert not isinstance(found, Failure)
+        assert not isinstance(found, RequestFailure)
         assert found.text == expected
 
 
 def test_a_held_answer_is_one_of_its_choices(tiny: Path) -> None:
     several = drafts(tiny, held=True)
-    for draft, found in zip(several, TransformersEngine.load(tiny).write(several, BOOK), strict=True):
-        assert not isinstance(found, Failure)
+    for draft, found in zip(several, TransformersEngine.load(tiny).generate(several, BOOK), strict=True):
+        assert not isinstance(found, RequestFailure)
         assert found.text in draft.choices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from medctx.schemas.records import Domain, Mode, Record
@@ -10,10 +12,21 @@ EXAM_FILE = "exam.json"
 
 
 class ExamCard(Record):
-    """Where an exam comes from and how it may be used. ``digest`` is of its items and Passages.
+    """Where an exam comes from and how it may be used.
 
-    ``revision`` is that of the published files it was built from ("" for generated exams and the user's own files);
-    ``dropped`` counts the questions left out, by reason.
+    Attributes:
+        name: The name it is asked for by.
+        source: What it was made from.
+        licence: Under which terms it may be used.
+        citation: How to cite it.
+        language: Language of the questions.
+        domain: ``medical``, or ``general`` for controls.
+        revision: Revision of the published files; empty for generated exams and the user's own files.
+        generated: Whether medctx generates it.
+        dropped: Number of questions left out, by reason.
+        items: Number of items.
+        passages: Number of Passages.
+        digest: Digest of its items, Passages and alterations.
     """
 
     name: str
@@ -31,10 +44,14 @@ class ExamCard(Record):
 
 
 class Usage(Record):
-    """What an engine counted.
+    """Requests, tokens and time; None where a server does not report a figure.
 
-    ``prompt_tokens`` sent, of which ``computed_tokens`` were not read from a cache; ``book_prefills``: times a Book
-    was computed. None where a server does not report it.
+    Attributes:
+        requests: HTTP requests, or prefills of an engine in this process.
+        prompt_tokens: Prompt tokens sent.
+        computed_tokens: Of these, the tokens that were computed, not read from a prefix cache.
+        book_prefills: How often a Book was computed.
+        seconds: Wall-clock time.
     """
 
     requests: int = 0
@@ -55,6 +72,23 @@ class Usage(Record):
         )
 
 
+def total_usage(usages: Iterable[Usage]) -> Usage:
+    """Add up usages.
+
+    ``computed_tokens`` is None if any part does not know it; a part without ``book_prefills`` has asked about no Book.
+    """
+    parts = list(usages)
+    computed = [part.computed_tokens for part in parts if part.computed_tokens is not None]
+    prefills = [part.book_prefills for part in parts if part.book_prefills is not None]
+    return Usage(
+        requests=sum(part.requests for part in parts),
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        computed_tokens=sum(computed) if computed and len(computed) == len(parts) else None,
+        book_prefills=sum(prefills) if prefills else None,
+        seconds=sum(part.seconds for part in parts),
+    )
+
+
 class Cost(Usage):
     """The usage of one model over all sessions of its exam, and how many ``books`` the exam has."""
 
@@ -64,12 +98,27 @@ class Cost(Usage):
 class ExamManifest(Record):
     """One examined model.
 
-    ``mode`` is the scoring mode of the headline numbers, ``key`` the digest of model and exam plan: a run of the same
-    key need not be done again. ``possible`` are the modes the engine was found to allow, ``means`` says how it reads or
-    constrains answers. ``proof`` is how far the adapter moves the canary in the reference and as served, in nats.
-    ``cell`` names what was trained and ``training_seed`` which repetition of it this is: runs of one cell differ in the
-    seed alone. ``exam_plan`` is the sibling folder that holds the items and Books asked; ``unalterable`` by exam how
-    many items were left out of ``counterfactual`` because their evidence cannot be altered with certainty.
+    Attributes:
+        model: Its name.
+        cell: What was trained; runs of one cell differ in the training seed only.
+        training_seed: Seed of the training.
+        key: Digest of model and plan; a run with the same key need not be done again.
+        weights_digest: Digest of the weights.
+        adapter_digest: Digest of the adapter.
+        engine: The engine that answered.
+        mode: Scoring mode of the headline numbers.
+        modes: All scoring modes.
+        possible: Modes that the engine supports.
+        means: How each form was scored or constrained.
+        proof: How far the adapter moves the canary in the reference and as served, in nats.
+        exam_plan: Name of the sibling folder with the items and Books.
+        exams: Cards of the exams.
+        conditions: Names of the Conditions.
+        unalterable: By exam, items left out of ``counterfactual``.
+        n: Number of Judged records.
+        cost: Usage.
+        versions: Versions of the packages that asked and computed.
+        seed: Seed of the exam.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What one examined model leaves on disk: a manifest and one Judged record per item x Condition x mode."""
+"""The files of one examined model: a manifest and one Judged record per item, Condition, mode and option order."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ BOOKS = "books.jsonl.gz"
 
 
 class RunFolder(Record):
-    """A finished run."""
+    """The contents of a finished run folder."""
 
     manifest: ExamManifest
     judged: tuple[Judged, ...]
 
 
 def write(folder: Path, manifest: ExamManifest, judged: list[Judged]) -> None:
-    """Write verdicts first and the manifest last: a folder with a manifest is whole."""
+    """Write the verdicts first and the manifest last: a folder with a manifest is complete."""
     write_records(folder / VERDICTS, judged)
     write_record(folder / EXAM_FILE, manifest)
 
 
 def read(folder: Path) -> RunFolder:
-    """Read a finished run; raises MedctxError where it is not one."""
+    """Read a finished run; raises MedctxError if it is not one."""
     manifest = read_record(folder / EXAM_FILE, ExamManifest)
     return RunFolder(manifest=manifest, judged=tuple(read_records(folder / VERDICTS, Judged)))
 
 
-def adopt(folder: Path, finished: Path, *, model: str, cell: str, training_seed: int | None) -> None:
-    """Make ``folder`` what ``finished`` is, under another name: the same weights were asked the same paper."""
+def copy_as(folder: Path, finished: Path, *, model: str, cell: str, training_seed: int | None) -> None:
+    """Copy a finished run to ``folder`` under another name: the same weights were asked the same plan."""
     scratch = folder.with_name(f".{folder.name}")
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(finished, scratch)
     manifest = read_record(finished / EXAM_FILE, ExamManifest)
-    named = {"model": model, "cell": cell, "training_seed": training_seed}
-    write_record(scratch / EXAM_FILE, manifest.model_copy(update=named))
+    names = {"model": model, "cell": cell, "training_seed": training_seed}
+    write_record(scratch / EXAM_FILE, manifest.model_copy(update=names))
     os.replace(scratch, folder)
 
 
 def read_items(folder: Path, manifest: ExamManifest) -> dict[str, ExamItem]:
-    """The items asked in a run by id; empty where the paper's folder is gone."""
+    """The items of a run by id; empty if the plan's folder is missing."""
     file = folder.parent / manifest.exam_plan / ITEMS
     return {item.id: item for item in read_records(file, ExamItem)} if manifest.exam_plan and file.is_file() else {}
 
 
 def read_books(folder: Path, manifest: ExamManifest) -> dict[str, Book]:
-    """The Books of a run by id; empty where the paper's folder is gone."""
+    """The Books of a run by id; empty if the plan's folder is missing."""
     file = folder.parent / manifest.exam_plan / BOOKS
     return {book.id: book for book in read_records(file, Book)} if manifest.exam_plan and file.is_file() else {}

@@ -1,4 +1,4 @@
-"""Where a finished exam lies: a run folder, the artifacts of an MLflow run, or a registered model's."""
+"""Locates finished exams: a run folder, the artifacts of an MLflow run, or those of a registered model."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _slug(text: str) -> str:
 def _client(source: str) -> MlflowClient:
     if not tracking.available():
         raise MedctxError(
-            f"{source} lies in MLflow, which is not installed or switched off; install medctx-eval[tracking] and leave "
-            "MEDCTX_TRACKING on, or give the run folder."
+            f"{source} is in MLflow, which is not installed or is switched off; install medctx-eval[tracking] and "
+            "leave MEDCTX_TRACKING on, or give the run folder."
         )
     client: MlflowClient = tracking.client().MlflowClient()
     return client
@@ -41,22 +41,22 @@ def _download(client: MlflowClient, source: str, run_id: str, folder: str, scrat
     from mlflow.exceptions import MlflowException
 
     try:
-        logged = [Path(one.path).name for one in client.list_artifacts(run_id, ARTIFACTS) if one.is_dir]
+        logged = [Path(entry.path).name for entry in client.list_artifacts(run_id, ARTIFACTS) if entry.is_dir]
     except MlflowException as error:
         raise MedctxError(
             f"{source} cannot be read from {tracking.client().get_tracking_uri()} ({_first_line(error)}); check the id "
             "and MLFLOW_TRACKING_URI."
         ) from None
     if not logged or (folder and folder not in logged):
-        lacking = f"no exam {folder!r} (it has: {', '.join(sorted(logged))})" if logged else "no examined model"
-        raise MedctxError(f"The MLflow run {run_id} ({source}) holds {lacking}; give {GRAMMAR}.")
+        missing = f"no exam {folder!r} (it has: {', '.join(sorted(logged))})" if logged else "no examined model"
+        raise MedctxError(f"The MLflow run {run_id} ({source}) has {missing}; give {GRAMMAR}.")
     target = scratch / _slug(source)
     target.mkdir(parents=True, exist_ok=True)
-    found = []
+    folders = []
     for name in [folder] if folder else sorted(logged):
         say(f"Fetching the exam of {name} from {source}")
-        found.append(Path(client.download_artifacts(run_id, f"{ARTIFACTS}/{name}", str(target))))
-    return found
+        folders.append(Path(client.download_artifacts(run_id, f"{ARTIFACTS}/{name}", str(target))))
+    return folders
 
 
 def _first_line(error: Exception) -> str:
@@ -81,15 +81,24 @@ def _run_folder(folder: Path) -> Path:
         return folder
     if not folder.is_dir():
         raise MedctxError(f"There is no run {folder}; give {GRAMMAR}.")
-    inside = sorted(one.parent.name for one in folder.glob(f"*/{EXAM_FILE}"))
-    hint = f"; it holds the run folders {', '.join(inside)}" if inside else ""
-    raise MedctxError(f"{folder} is no finished run (it has no {EXAM_FILE}){hint}; give {GRAMMAR}.")
+    inside = sorted(file.parent.name for file in folder.glob(f"*/{EXAM_FILE}"))
+    hint = f"; it contains the run folders {', '.join(inside)}" if inside else ""
+    raise MedctxError(f"{folder} is not a finished run (it has no {EXAM_FILE}){hint}; give {GRAMMAR}.")
 
 
 def resolve(source: str, scratch: Path) -> list[Path]:
-    """The run folders that ``source`` means; what lies in MLflow is downloaded below ``scratch``.
+    """Resolve a source to run folders.
 
-    A run folder is itself; an MLflow run is every model examined in it. Raises MedctxError for everything else.
+    Args:
+        source: A run folder; ``runs:/<id>`` for every model examined in an MLflow run, or ``runs:/<id>/<folder>`` for
+            one; or a registered model.
+        scratch: Where artifacts from MLflow are downloaded to.
+
+    Returns:
+        The run folders.
+
+    Raises:
+        MedctxError: If the source is none of these, or has no exam.
     """
     if source.startswith(RUNS):
         run_id, _, folder = source.removeprefix(RUNS).partition("/")
@@ -99,7 +108,7 @@ def resolve(source: str, scratch: Path) -> list[Path]:
         tags = _version(client, source).tags
         if RUN_TAG not in tags or FOLDER_TAG not in tags:
             raise MedctxError(
-                f"{source} does not say which exam it sat (tags {RUN_TAG} and {FOLDER_TAG}); register it again with a "
+                f"{source} does not name its exam (tags {RUN_TAG} and {FOLDER_TAG}); register it again with a "
                 "study, or give the exam's run folder."
             )
         return _download(client, source, tags[RUN_TAG], tags[FOLDER_TAG], scratch)

@@ -1,4 +1,4 @@
-"""The verbs of ``medctx-eval exams``: which exams there are, what one is, and whether a file of one's own is one."""
+"""The commands of ``medctx-eval exams``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from medctx.schemas.result import CommandResult, Output
 
 @click.group()
 def exams() -> None:
-    """Look at exams, and check a file of your own questions."""
+    """List and show exams, and check a file of your own questions."""
 
 
 @exams.command("list")
 @one_sentence
-def list_() -> None:
+def list_exams() -> None:
     """List the exams by name."""
     from rich import box
     from rich.console import Console
@@ -32,41 +32,41 @@ def list_() -> None:
     table.add_column("items", justify="right", no_wrap=True)
     for heading in ("language", "Book", "licence"):
         table.add_column(heading)
-    for name, listed in EXAMS.items():
-        card = listed.card
+    for name, registered in EXAMS.items():
+        card = registered.card
         items = f"{card.items:,}" if card.items else ""
-        table.add_row(name, items, card.language, "yes" if listed.book else "no", card.licence)
+        table.add_row(name, items, card.language, "yes" if registered.has_evidence else "no", card.licence)
     Console().print(table)
 
 
-@exams.command()
+@exams.command("show")
 @click.argument("name")
-@click.option("--path", type=click.Path(path_type=Path), default=None, help="A file or folder to read it from.")
-@click.option("--passages", type=click.Path(path_type=Path), default=None, help="The passages file beside it.")
+@click.option("--path", type=click.Path(path_type=Path), default=None, help="File or folder to read the exam from.")
+@click.option("--passages", type=click.Path(path_type=Path), default=None, help="File of the passages.")
 @reported
-def show(name: str, path: Path | None, passages: Path | None) -> CommandResult:
-    """Show the card of an exam; of a generated one, or with --path, as it is built, with its first item."""
+def show_exam(name: str, path: Path | None, passages: Path | None) -> CommandResult:
+    """Show the card of an exam; for a generated exam, or with --path, also its first item."""
     from medctx.config import loading as configs
     from medctx.facts.curriculum import CurriculumConfig
     from medctx_eval.exams import registry
-    from medctx_eval.run.config import ExamConfig
+    from medctx_eval.exams.config import ExamConfig
 
-    listed = registry.listed(name)
-    if path is None and not listed.card.generated:
-        click.echo(configs.dump(listed.card))
-        click.echo(listed.about.strip())
-        return _shown(listed.card)
-    asked = ExamConfig(exam=name, path=path, passages=passages)
-    exam = registry.build(asked, CurriculumConfig.model_validate({}), 0)
+    registered = registry.lookup(name)
+    if path is None and not registered.card.generated:
+        click.echo(configs.dump(registered.card))
+        click.echo(registered.about.strip())
+        return _card_result(registered.card)
+    config = ExamConfig(exam=name, path=path, passages=passages)
+    exam = registry.build(config, CurriculumConfig.model_validate({}), 0)
     click.echo(configs.dump(exam.card))
     click.echo(configs.dump(exam.items[0]))
     for evidence in exam.items[0].evidence:
         if evidence in exam.by_id:
             click.echo(exam.by_id[evidence].text[:500])
-    return _shown(exam.card)
+    return _card_result(exam.card)
 
 
-def _shown(card: ExamCard) -> CommandResult:
+def _card_result(card: ExamCard) -> CommandResult:
     return CommandResult(
         numbers={"items": card.items, "passages": card.passages},
         labels={"exam": card.name, "licence": card.licence, "language": card.language},
@@ -74,42 +74,41 @@ def _shown(card: ExamCard) -> CommandResult:
     )
 
 
-@exams.command()
+@exams.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--passages", type=click.Path(path_type=Path), default=None, help="The passages its book_id name.")
+@click.option("--passages", type=click.Path(path_type=Path), default=None, help="File of the passages it names.")
 @one_sentence
-def check(file: Path, passages: Path | None) -> None:
-    """Check a file of questions in the row schema; exit code 2 where a row is none."""
-    from medctx_eval.exams.check import check as examine
-    from medctx_eval.exams.check import describe
+def check_exam(file: Path, passages: Path | None) -> None:
+    """Check a file of questions in the row schema; exit code 2 if a row is not a question."""
+    from medctx_eval.exams.check import check, describe
 
-    checked = examine(file, passages)
-    click.echo(describe(checked, passages))
-    if checked.problems:
+    result = check(file, passages)
+    click.echo(describe(result, passages))
+    if result.problems:
         raise SystemExit(2)
 
 
-@exams.command()
-def schema() -> None:
-    """Print the row schema, in which a file of one's own is written."""
-    from medctx_eval.exams import schema as described
+@exams.command("schema")
+def print_schema() -> None:
+    """Print the row schema for a file of your own questions."""
+    from medctx_eval.exams import schema
 
-    click.echo((described.__doc__ or "").strip())
+    click.echo((schema.__doc__ or "").strip())
 
 
-@exams.command()
+@exams.command("probe")
 @click.argument("name")
-@click.option("--path", type=click.Path(path_type=Path), default=None, help="A file or folder to read the exam from.")
-@click.option("--passages", type=click.Path(path_type=Path), default=None, help="The passages file beside it.")
+@click.option("--path", type=click.Path(path_type=Path), default=None, help="File or folder to read the exam from.")
+@click.option("--passages", type=click.Path(path_type=Path), default=None, help="File of the passages.")
 @click.option(
-    "--condition", "conditions", multiple=True, default=("closed", "gold"), help="May be given several times."
+    "--condition", "conditions", multiple=True, default=("closed", "gold"), help="A condition; may be repeated."
 )
-@click.option("--limit", default=40, show_default=True, help="Items of each condition at most.")
-@click.option("--tokenizer", default="bytes", show_default=True, help="What Books with a length are measured by.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--limit", default=40, show_default=True, help="Most items of each condition.")
+@click.option("--tokenizer", default="bytes", show_default=True, help="Measures Books that have a length.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the order of distractors.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The probe file to write.")
 @reported
-def probe(
+def write_probe(
     name: str,
     path: Path | None,
     passages: Path | None,
@@ -119,25 +118,20 @@ def probe(
     seed: int,
     out: Path,
 ) -> CommandResult:
-    """Write items of an exam as a probe, which `medctx-train sft` asks while it trains (probe.items)."""
+    """Write items of an exam as a probe file, which `medctx-train sft` asks during training (probe.items)."""
     from medctx.facts.curriculum import CurriculumConfig
     from medctx.io.jsonl import write_records
     from medctx_eval.exams import registry
     from medctx_eval.exams.condition import parse
+    from medctx_eval.exams.config import ExamConfig
+    from medctx_eval.planning.batches import probe_items
+    from medctx_eval.planning.build import TokenCounter
     from medctx_eval.prompting import tokenizers
-    from medctx_eval.run.config import ExamConfig
-    from medctx_eval.run.probe_items import probe_items
 
-    counting = tokenizers.load(tokenizer)
-    asked = ExamConfig(exam=name, path=path, passages=passages, conditions=conditions)
-    exam = registry.build(asked, CurriculumConfig.model_validate({}), seed)
-    items = probe_items(
-        exam,
-        [parse(one) for one in asked.conditions],
-        lambda text: len(counting.encode(text, add_special_tokens=False)),
-        limit=limit,
-        seed=seed,
-    )
-    count = write_records(out, items)
+    count_tokens = TokenCounter(tokenizers.load(tokenizer))
+    config = ExamConfig(exam=name, path=path, passages=passages, conditions=conditions)
+    exam = registry.build(config, CurriculumConfig.model_validate({}), seed)
+    parsed = [parse(condition) for condition in config.conditions]
+    count = write_records(out, probe_items(exam, parsed, count_tokens, limit=limit, seed=seed))
     click.echo(f"{out}: {count} items")
     return CommandResult(outputs=(Output(kind="file", path=out.resolve(), name=out.name),), numbers={"items": count})

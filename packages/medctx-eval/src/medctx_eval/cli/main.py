@@ -32,40 +32,43 @@ for command in (exams, compare, power):
 
 
 def _quoted(text: str) -> str:
-    """A text as a YAML scalar that stays a text."""
+    """A text as a YAML scalar that stays a string."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _short(
+def _as_overrides(
     endpoint: tuple[str, ...], model: str, exams: tuple[str, ...], conditions: tuple[str, ...], limit: int | None
 ) -> list[str]:
     """The options for a single model behind a server, as overrides of the config."""
-    found = []
+    overrides = []
     if endpoint:
-        found += ["engine=endpoint", f"urls=[{', '.join(map(_quoted, endpoint))}]"]
+        overrides += ["engine=endpoint", f"urls=[{', '.join(map(_quoted, endpoint))}]"]
     if model:
-        found.append(f"models=[{{name: {_quoted(model)}}}]")
+        overrides.append(f"models=[{{name: {_quoted(model)}}}]")
     if exams:
-        cap = f", limit: {limit}" if limit else ""
-        cap += f", conditions: [{', '.join(map(_quoted, conditions))}]" if conditions else ""
-        found.append(f"exams=[{', '.join(f'{{exam: {_quoted(exam)}{cap}}}' for exam in exams)}]")
-    return found
+        settings = f", limit: {limit}" if limit else ""
+        settings += f", conditions: [{', '.join(map(_quoted, conditions))}]" if conditions else ""
+        overrides.append(f"exams=[{', '.join(f'{{exam: {_quoted(exam)}{settings}}}' for exam in exams)}]")
+    return overrides
 
 
 @main.command()
 @click.option("--endpoint", multiple=True, help="Address of an OpenAI-compatible server; several serve the same model.")
 @click.option("--model", default="", help="The model's name at the endpoint.")
-@click.option("--exam", "named", multiple=True, help="An exam by name (medctx-eval exams list); may be repeated.")
+@click.option("--exam", "exam_names", multiple=True, help="An exam by name (medctx-eval exams list); may be repeated.")
 @click.option(
-    "--condition", "conditions", multiple=True, help="closed, gold, open:<tokens>, distractor, counterfactual; closed."
+    "--condition",
+    "conditions",
+    multiple=True,
+    help="closed (default), gold, open:<tokens>, distractor or counterfactual; may be repeated.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="Ask only so many items of each --exam.")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Most items of each --exam.")
 @step_options
 @reported
 def run(
     endpoint: tuple[str, ...],
     model: str,
-    named: tuple[str, ...],
+    exam_names: tuple[str, ...],
     conditions: tuple[str, ...],
     limit: int | None,
     config: str,
@@ -74,13 +77,13 @@ def run(
     dry_run: bool,
 ) -> CommandResult:
     """Examine the models of a config; running it again asks only what is missing."""
-    from medctx_eval.run import examine as examination
+    from medctx_eval.run import examine
     from medctx_eval.run.config import RunConfig
 
-    short = _short(endpoint, model, named, conditions, limit)
-    resolved = configs.load(RunConfig, config_path(config), [*short, *overrides])
+    from_options = _as_overrides(endpoint, model, exam_names, conditions, limit)
+    resolved = configs.load(RunConfig, config_path(config), [*from_options, *overrides])
     if dry_run:
-        estimate = examination.dry_run(resolved)
+        estimate = examine.dry_run(resolved)
         click.echo(estimate.model_dump_json(indent=2))
         return CommandResult(
             status="dry-run",
@@ -94,7 +97,7 @@ def run(
         click.echo(str(folder))
 
     try:
-        examination.run(resolved, required(out), finished)
+        examine.run(resolved, required(out), finished)
     except MedctxError as error:
         if not folders:
             raise
@@ -103,7 +106,7 @@ def run(
 
 
 def _examined(folders: Sequence[Path]) -> CommandResult:
-    """What was made of the models in these run folders, which lie side by side."""
+    """The result of examining the models of these run folders, which are siblings."""
     manifests = [read_record(folder / EXAM_FILE, ExamManifest) for folder in folders]
     runs = [
         Output(kind="exam-run", path=Path(folder.name), name=manifest.model, digest=manifest.key)
@@ -157,15 +160,21 @@ def _reported(decision: Decision, folder: Path) -> CommandResult:
 @reported
 def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Examine built-in models whose behaviour is known; needs no model, no network and no GPU."""
-    from medctx_eval.demo import run as demo_run
+    from medctx_eval.demo.run import BASE, DemoConfig, serve_models
+    from medctx_eval.report.build import write_report
+    from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.render.tables import main_table
+    from medctx_eval.run import examine
 
-    resolved = configs.load(demo_run.DemoConfig, config_path(config), overrides)
+    resolved = configs.load(DemoConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
         return CommandResult(status="dry-run")
     folder = out or Path("medctx-demo")
-    written = demo_run.demo(resolved, folder)
+    with serve_models(resolved) as run_config:
+        runs = examine.run(run_config, folder / "runs")
+    settings = ReportConfig(title="Built-in models", base=BASE, draws=resolved.draws)
+    written = write_report(runs, folder / "report", settings)
     output_console().print(main_table(written))
     click.echo(written.headline)
     click.echo(str(folder / "report" / "report.html"))

@@ -29,12 +29,12 @@ class _Structured(Record):
 
 
 class _Request(Record):
-    """What is read of a request; the rest of the protocol makes no difference to these models."""
+    """The fields of a request that matter to these models."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     model: str = ""
-    # In this order and no other: else every prompt is read twice to see which fits better.
+    # left_to_right: otherwise every prompt is parsed twice to see which type fits better.
     prompt: Annotated[tuple[int, ...] | tuple[tuple[int, ...], ...], Field(union_mode="left_to_right")] = ()
     messages: tuple[dict[str, str], ...] = ()
     logprob_token_ids: tuple[int, ...] = ()
@@ -50,13 +50,13 @@ class _Request(Record):
 
 
 def _content(rendered: str) -> tuple[str, str]:
-    """A rendered prompt as its message and what is written of the answer."""
+    """Split a rendered prompt into its message and the beginning of the answer."""
     message, _, written = rendered.partition(_CLOSE)
     return message.removeprefix(_OPEN), written.partition(_ANSWER)[2]
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves every mind of a Reader under its name."""
+    """Serves every model of a Reader under its name."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -67,26 +67,26 @@ class DemoServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def written(self, model: str, content: str, choices: Sequence[str]) -> str:
-        """A model's answer, held to choices where there are any: it then takes its own if offered, else the first."""
-        said = self.reader.answer(model, content)
-        return said if not choices or said in choices else choices[0]
+    def answer(self, model: str, content: str, choices: Sequence[str]) -> str:
+        """A model's answer; with choices, the first one unless its own answer is among them."""
+        answer = self.reader.answer(model, content)
+        return answer if not choices or answer in choices else choices[0]
 
     def next_token(self, model: str, prompt: Sequence[int], tokens: Sequence[int]) -> dict[str, float]:
         """Log-probabilities of tokens after a prompt: the model is sure of the next byte of its answer."""
         content, begun = _content(bytes(prompt).decode(errors="ignore"))
-        said = self.reader.answer(model, content).encode()
+        answer = self.reader.answer(model, content).encode()
         at = len(begun.encode())
-        wanted = said[at] if said.startswith(begun.encode()) and at < len(said) else None
-        return {f"token_id:{token}": SURE if token == wanted else UNSURE for token in tokens}
+        following = answer[at] if answer.startswith(begun.encode()) and at < len(answer) else None
+        return {f"token_id:{token}": SURE if token == following else UNSURE for token in tokens}
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body of an answer in one packet: apart, the second waits for the first one's acknowledgement.
+    # Send head and body in one packet: otherwise the body waits for the acknowledgement of the head.
     wbufsize = -1
     disable_nagle_algorithm = True
     server: DemoServer
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """``/v1/models``."""
         if self.path != "/v1/models":
-            self._send(404, {"error": "there is nothing here"})
+            self._send(404, {"error": "no such route"})
             return
         names = self.server.reader.rule_models
         self._send(200, {"data": [{"id": name, "root": "demo", "max_model_len": POSITIONS} for name in names]})
@@ -118,20 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/v1/completions":
             self._send(200, {"choices": [self._completion(request, n, p) for n, p in enumerate(request.prompts)]})
         elif self.path == "/v1/chat/completions":
-            text = self.server.written(
-                request.model, request.messages[-1]["content"], request.structured_outputs.choice
-            )
+            text = self.server.answer(request.model, request.messages[-1]["content"], request.structured_outputs.choice)
             choice = {"index": 0, "message": {"content": text[: request.max_tokens]}, "finish_reason": "stop"}
             self._send(200, {"choices": [choice]})
         else:
-            self._send(404, {"error": "there is nothing here"})
+            self._send(404, {"error": "no such route"})
 
     def _completion(self, request: _Request, number: int, prompt: tuple[int, ...]) -> dict[str, object]:
         if request.logprob_token_ids:
-            found = self.server.next_token(request.model, prompt, request.logprob_token_ids)
-            return {"index": number, "text": "", "logprobs": {"top_logprobs": [found]}}
+            logprobs = self.server.next_token(request.model, prompt, request.logprob_token_ids)
+            return {"index": number, "text": "", "logprobs": {"top_logprobs": [logprobs]}}
         content, _ = _content(bytes(prompt).decode(errors="ignore"))
-        text = self.server.written(request.model, content, request.structured_outputs.choice)
+        text = self.server.answer(request.model, content, request.structured_outputs.choice)
         cut = len(text.encode()) > request.max_tokens
         return {
             "index": number,
@@ -140,12 +138,12 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quietly."""
+        """Do not log requests."""
 
 
 @contextmanager
 def serve(reader: Reader) -> Iterator[DemoServer]:
-    """A running server."""
+    """Run a server in a thread."""
     with DemoServer(reader) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -163,18 +161,18 @@ def _serve_until_killed(reader: Reader, address: Connection) -> None:
 
 
 @contextmanager
-def serve_apart(reader: Reader) -> Iterator[str]:
-    """A running server's address; in a process of its own where one can be forked, so that it takes another core."""
+def serve_in_process(reader: Reader) -> Iterator[str]:
+    """Run a server, in a process of its own on Linux so that it uses another core; yields its address."""
     if sys.platform != "linux":
         with serve(reader) as server:
             yield server.url
         return
     context = multiprocessing.get_context("fork")
-    there, here = context.Pipe()
-    process = context.Process(target=_serve_until_killed, args=(reader, there), daemon=True)
+    receiver, sender = context.Pipe()
+    process = context.Process(target=_serve_until_killed, args=(reader, sender), daemon=True)
     process.start()
     try:
-        yield str(here.recv())
+        yield str(receiver.recv())
     finally:
         process.kill()
         process.join()

@@ -40,7 +40,7 @@ class RefusedError(MedctxError):
 
 
 class _Open(Record):
-    """A part of an answer: servers may say more than is read here."""
+    """A part of an answer; fields that are not read here are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -49,7 +49,7 @@ class _Details(_Open):
     cached_tokens: int | None = None
 
 
-class Usage(_Open):
+class ServerUsage(_Open):
     """Tokens a request took."""
 
     prompt_tokens: int = 0
@@ -97,17 +97,17 @@ class Choice(_Open):
         if self.logprobs.top_logprobs:
             return self.logprobs.top_logprobs[0] or {}
         listed = self.logprobs.content[0].top_logprobs if self.logprobs.content else ()
-        return {one.token: one.logprob for one in listed}
+        return {entry.token: entry.logprob for entry in listed}
 
 
 class Answer(_Open):
     """What a completions route answers, choices in the order of their prompts."""
 
     choices: tuple[Choice, ...] = Field(min_length=1)
-    usage: Usage | None = None
+    usage: ServerUsage | None = None
 
 
-class Served(_Open):
+class ServedModel(_Open):
     """One entry of ``/v1/models``; servers name the length of their context differently."""
 
     id: str
@@ -124,7 +124,7 @@ class Served(_Open):
 
 
 class _Models(_Open):
-    data: tuple[Served, ...]
+    data: tuple[ServedModel, ...]
 
 
 def _wait(state: RetryCallState) -> float:
@@ -147,7 +147,7 @@ class Client:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
 
-    def models(self) -> Sequence[Served]:
+    def models(self) -> Sequence[ServedModel]:
         """What the server serves; raises MedctxError where nobody answers as such a server does."""
         try:
             answer = self.http.get("/v1/models")

@@ -1,4 +1,4 @@
-"""Log-likelihoods of continuations over HTTP: each needed token read once, as the next token after a cached prefix."""
+"""Log-likelihoods of continuations over HTTP, read token by token after a cached prefix."""
 
 from __future__ import annotations
 
@@ -8,76 +8,84 @@ from collections.abc import Mapping, Sequence
 from medctx.errors import MedctxError
 from medctx_eval.engines.client import Answer, Body, Client
 from medctx_eval.engines.probe import CHAT
-from medctx_eval.engines.protocol import Failure, Scores
-from medctx_eval.prompting.prompt import LikelihoodRequest
+from medctx_eval.engines.protocol import LikelihoodRequest, RequestFailure, TokenLogprobs
 
 Tokens = tuple[int, ...]
 
 
-def wanted_tokens(ask: LikelihoodRequest) -> dict[Tokens, set[int]]:
-    """What must be read for an Ask: each proper prefix of its continuations once, with the tokens that may follow."""
-    wanted: dict[Tokens, set[int]] = defaultdict(set)
-    for continuation in ask.continuations:
+def next_tokens(request: LikelihoodRequest) -> dict[Tokens, set[int]]:
+    """The prefixes at which next-token log-probabilities are needed, each once, with the tokens needed there."""
+    needed: dict[Tokens, set[int]] = defaultdict(set)
+    for continuation in request.continuations:
         for place, token in enumerate(continuation):
-            wanted[ask.prompt + continuation[:place]].add(token)
-    return wanted
+            needed[request.prompt + continuation[:place]].add(token)
+    return needed
 
 
-def own_tokens(lengths: Sequence[int], prompt: int, shared: int, block: int) -> int:
-    """Tokens an Ask must compute when the first ``shared`` are cached, then its prompt: caches hold whole blocks.
+def uncached_tokens(lengths: Sequence[int], prompt: int, shared: int, block: int) -> int:
+    """Tokens a server computes for a request if the first ``shared`` tokens are cached, then its prompt.
 
-    ``lengths``: of each prefix that is read, the prompt's first.
+    Args:
+        lengths: Length of each prefix that is read, the prompt's first.
+        prompt: Length of the prompt.
+        shared: Tokens already cached.
+        block: Block size of the cache, which holds whole blocks only.
+
+    Returns:
+        Number of tokens.
     """
     after_prompt = sum(length - prompt // block * block for length in lengths[1:])
     return lengths[0] - shared // block * block + after_prompt
 
 
-def request(model: str, prefixes: Sequence[Tokens], wanted: Mapping[Tokens, set[int]]) -> Body:
-    """The wanted tokens' log-probabilities after each of several prefixes, in one request."""
+def logprob_body(model: str, prefixes: Sequence[Tokens], needed: Mapping[Tokens, set[int]]) -> Body:
+    """The body of one request for the log-probabilities of the needed tokens after each of several prefixes."""
     return {
         "model": model,
         "prompt": [list(prefix) for prefix in prefixes],
         "max_tokens": 1,
         "temperature": 0.0,
         "logprobs": 1,
-        "logprob_token_ids": sorted(set().union(*(wanted[prefix] for prefix in prefixes))),
+        "logprob_token_ids": sorted(set().union(*(needed[prefix] for prefix in prefixes))),
         "return_tokens_as_token_ids": True,
     }
 
 
-def read(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mapping[str, float]]:
+def by_prefix(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mapping[str, float]]:
     """First-token log-probabilities by prefix."""
     return {prefix: choice.first_tokens for prefix, choice in zip(prefixes, answer.choices, strict=True)}
 
 
-def gathered(ask: LikelihoodRequest, found: Mapping[Tokens, Mapping[str, float]], url: str) -> Scores:
-    """The Scores of an Ask from what was read after each prefix."""
+def gather(request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]], url: str) -> TokenLogprobs:
+    """Combine what was read after each prefix into the log-probabilities of the continuations."""
     try:
         return tuple(
             tuple(
-                found[ask.prompt + continuation[:place]][f"token_id:{token}"]
+                read[request.prompt + continuation[:place]][f"token_id:{token}"]
                 for place, token in enumerate(continuation)
             )
-            for continuation in ask.continuations
+            for continuation in request.continuations
         )
     except KeyError as error:
         raise MedctxError(
-            f"The server {url} did not return the log-probability of {error.args[0]}; it does not know "
+            f"The server {url} did not return the log-probability of {error.args[0]}; it does not support "
             "logprob_token_ids, use vLLM 0.20 or newer."
         ) from None
 
 
-def by_top_tokens(client: Client, model: str, ask: LikelihoodRequest, top: int) -> tuple[Answer, Scores | Failure]:
-    """Letters among the likeliest first tokens of a chat answer, for servers that give no others.
+def from_top_tokens(
+    client: Client, model: str, request: LikelihoodRequest, top: int
+) -> tuple[Answer, TokenLogprobs | RequestFailure]:
+    """Read letters from the likeliest first tokens of a chat answer, for servers that return no others.
 
-    A letter that is not listed is at most as likely as the last one listed, and gets that one's value; where none is
-    listed the answer cannot be read.
+    A letter that is not listed is at most as likely as the last one listed, and gets that one's value; if none is
+    listed, the answer is unparsable.
     """
     answer = client.complete(
         CHAT,
         {
             "model": model,
-            "messages": [{"role": "user", "content": ask.content}],
+            "messages": [{"role": "user", "content": request.message}],
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": True,
@@ -89,7 +97,7 @@ def by_top_tokens(client: Client, model: str, ask: LikelihoodRequest, top: int) 
     for token, logprob in listed.items():
         text = token.strip()
         best[text] = max(logprob, best.get(text, logprob))
-    if not any(text in best for text in ask.texts):
-        return answer, Failure("no letter is among the likeliest first tokens", "unparsable")
+    if not any(text in best for text in request.texts):
+        return answer, RequestFailure("no letter is among the likeliest first tokens", "unparsable")
     least = min(listed.values())
-    return answer, tuple((best.get(text, least),) for text in ask.texts)
+    return answer, tuple((best.get(text, least),) for text in request.texts)

@@ -1,4 +1,4 @@
-"""What an exam over HTTP cost, counted from the servers' own answers."""
+"""Usage of an exam over HTTP, counted from the servers' answers and their own counters."""
 
 from __future__ import annotations
 
@@ -7,10 +7,34 @@ from collections.abc import Sequence
 from threading import Lock
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from medctx.schemas.exam_run import Usage
-from medctx_eval.engines import metrics
 from medctx_eval.engines.client import Answer
+
+_HISTOGRAM = "vllm:request_prefill_kv_computed_tokens"
+
+
+def computed_tokens(client: httpx.Client) -> int | None:
+    """Prompt tokens computed, not read from the prefix cache, since the server started; nothing without metrics."""
+    try:
+        answer = client.get("/metrics")
+    except httpx.HTTPError:
+        return None
+    if answer.status_code != 200:
+        return None
+    try:
+        computed = [
+            sample.value
+            for family in text_string_to_metric_families(answer.text)
+            if family.name == _HISTOGRAM
+            for sample in family.samples
+            if sample.name.endswith("_sum")
+        ]
+    except ValueError:
+        # Some servers answer every address with something.
+        return None
+    return int(sum(computed)) if computed else None
 
 
 class Meter:
@@ -30,7 +54,7 @@ class Meter:
         self._begun = time.monotonic()
 
     def _computed(self) -> int | None:
-        counts = [metrics.computed_tokens(server) for server in self._servers]
+        counts = [computed_tokens(server) for server in self._servers]
         known = [count for count in counts if count is not None]
         return sum(known) if known else None
 

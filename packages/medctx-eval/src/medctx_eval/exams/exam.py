@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 from pydantic import Field
 
 from medctx.io import digest
-from medctx.io.jsonl import read_records
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
 
 
 class Alteration(Record):
-    """Evidence of one item so changed that ``gold`` is right: Passages that stand in for those of the same id."""
+    """Altered evidence of one item that makes ``gold`` right; ``passages`` replace those of the same id."""
 
     item: str
     passages: tuple[Passage, ...] = Field(min_length=1)
@@ -23,16 +21,16 @@ class Alteration(Record):
 
 
 class Omission(Record):
-    """Evidence of one item without its answer: Passages that stand in for those of the same id under ``distractor``."""
+    """Evidence of one item without its answer; under ``distractor``, ``passages`` replace those of the same id."""
 
     item: str
     passages: tuple[Passage, ...] = Field(min_length=1)
 
 
 class Exam(Record):
-    """Items and Passages of one exam, with the alterations and omissions of evidence that its builder wrote.
+    """The items and Passages of one exam, with the alterations and omissions of evidence that come with it.
 
-    Without an omission the evidence of an item is taken out under ``distractor``.
+    Under ``distractor``, the evidence of an item without an omission is removed.
     """
 
     card: ExamCard
@@ -47,13 +45,13 @@ class Exam(Record):
         return {passage.id: passage for passage in self.passages}
 
     @cached_property
-    def alteration(self) -> dict[str, Alteration]:
-        """Alterations by the item they are of."""
-        return {one.item: one for one in self.alterations}
+    def alteration_of(self) -> dict[str, Alteration]:
+        """Alterations by the id of their item."""
+        return {alteration.item: alteration for alteration in self.alterations}
 
     @cached_property
-    def omission(self) -> dict[str, Omission]:
-        """Omissions by the item they are of."""
+    def omission_of(self) -> dict[str, Omission]:
+        """Omissions by the id of their item."""
         return {omission.item: omission for omission in self.omissions}
 
 
@@ -64,7 +62,7 @@ def seal(
     alterations: Sequence[Alteration] = (),
     omissions: Sequence[Omission] = (),
 ) -> Exam:
-    """Put an exam together and write its counts and digest into its card."""
+    """Make an exam, with its counts and its digest written into the card."""
     parts = [digest.of_records(part) for part in (items, passages, alterations)]
     parts += [digest.of_records(omissions)] if omissions else []
     sealed = card.model_copy(update={"items": len(items), "passages": len(passages), "digest": digest.of_value(parts)})
@@ -75,8 +73,3 @@ def seal(
         alterations=tuple(alterations),
         omissions=tuple(omissions),
     )
-
-
-def read_items(path: Path) -> list[ExamItem]:
-    """Items of a JSON-lines file in the ExamItem schema."""
-    return list(read_records(path, ExamItem))

@@ -1,4 +1,4 @@
-"""Items that can share a Book: what evidence they need, and under which Condition they mean what."""
+"""Groups of items on the same evidence, as they are asked under each kind of Condition."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from dataclasses import dataclass
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.condition import Kind
+from medctx_eval.exams.condition import ConditionKind
 from medctx_eval.exams.counterfactual import alter, without_evidence
 from medctx_eval.exams.exam import Exam
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EvidenceGroup:
     """Items on the same evidence.
 
-    ``memory`` holds each item's gold before its evidence was altered, or nothing. ``shown``: whether the evidence
-    stands in the Book; if not, other Passages stand in its place.
+    Attributes:
+        items: The items, with the gold letters that are right under the Condition.
+        evidence: Their evidence, altered if the Condition alters it.
+        memory: Each item's gold letters before its evidence was altered.
+        shown: Whether the evidence stands in the Book; if not, other Passages replace it.
     """
 
     items: tuple[ExamItem, ...]
@@ -27,88 +30,97 @@ class Group:
     shown: bool = True
 
     @property
-    def names(self) -> set[str]:
+    def passage_ids(self) -> set[str]:
         """Ids of the evidence."""
         return {passage.id for passage in self.evidence}
 
     @property
     def rivals(self) -> list[str]:
-        """Rivals of its items in order, each once."""
+        """Rivals of all items in order, each once."""
         return list(dict.fromkeys(name for item in self.items for name in item.rivals))
 
 
-def passages(exam: Exam, names: Sequence[str]) -> list[Passage]:
-    """The exam's Passages of these ids."""
+def passages_of(exam: Exam, ids: Sequence[str]) -> list[Passage]:
+    """Look up the exam's Passages by id."""
     try:
-        return [exam.by_id[name] for name in names]
+        return [exam.by_id[name] for name in ids]
     except KeyError as error:
         raise MedctxError(
-            f"The exam {exam.card.name} names the Passage {error.args[0]!r}, which it does not have; add it to the "
+            f"The exam {exam.card.name} names the Passage {error.args[0]!r}, which it does not contain; add it to the "
             "exam's passages."
         ) from None
 
 
-def _by_evidence(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
-    """In the order of first appearance."""
-    shared: dict[tuple[str, ...], list[ExamItem]] = {}
+def _by_evidence(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceGroup]:
+    """Group items by evidence, in order of first appearance."""
+    by_evidence: dict[tuple[str, ...], list[ExamItem]] = {}
     for item in items:
-        shared.setdefault(item.evidence, []).append(item)
-    for names, several in shared.items():
-        yield Group(tuple(several), tuple(passages(exam, names)), ((),) * len(several))
+        by_evidence.setdefault(item.evidence, []).append(item)
+    for ids, members in by_evidence.items():
+        yield EvidenceGroup(tuple(members), tuple(passages_of(exam, ids)), ((),) * len(members))
 
 
-def _altered(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
-    """Groups of items whose evidence is altered in the same way; items that cannot be altered are left out."""
-    shared: dict[tuple[Passage, ...], list[tuple[ExamItem, tuple[str, ...]]]] = {}
+def _altered(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceGroup]:
+    """Group items whose evidence is altered in the same way; items that cannot be altered are left out."""
+    by_evidence: dict[tuple[Passage, ...], list[tuple[ExamItem, tuple[str, ...]]]] = {}
     for item in items:
-        passages(exam, item.evidence)
+        passages_of(exam, item.evidence)
         altered = alter(item, exam)
         if altered is not None:
-            shared.setdefault(altered.evidence, []).append((altered.item, item.gold))
-    for evidence, pairs in shared.items():
-        yield Group(tuple(item for item, _ in pairs), evidence, tuple(memory for _, memory in pairs))
+            by_evidence.setdefault(altered.evidence, []).append((altered.item, item.gold))
+    for evidence, pairs in by_evidence.items():
+        yield EvidenceGroup(tuple(item for item, _ in pairs), evidence, tuple(memory for _, memory in pairs))
 
 
-def _without_answer(exam: Exam, items: Sequence[ExamItem]) -> Iterator[Group]:
-    """Groups of items that nothing in their Book answers, by the omission their exam wrote or by their evidence."""
-    shared: dict[tuple[Passage, ...], list[ExamItem]] = {}
+def _without_answer(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceGroup]:
+    """Group items that their Book does not answer, by the exam's own omission or by the evidence to replace."""
+    by_evidence: dict[tuple[Passage, ...], list[ExamItem]] = {}
     for item in items:
-        omission = exam.omission.get(item.id)
-        evidence = omission.passages if omission else tuple(passages(exam, item.evidence))
-        shared.setdefault(evidence, []).append(without_evidence(item))
-    for evidence, several in shared.items():
-        written = all(item.id in exam.omission for item in several)
-        yield Group(tuple(several), evidence, ((),) * len(several), shown=written)
+        omission = exam.omission_of.get(item.id)
+        evidence = omission.passages if omission else tuple(passages_of(exam, item.evidence))
+        by_evidence.setdefault(evidence, []).append(without_evidence(item))
+    for evidence, members in by_evidence.items():
+        shown = all(item.id in exam.omission_of for item in members)
+        yield EvidenceGroup(tuple(members), evidence, ((),) * len(members), shown=shown)
 
 
-def unalterable(exam: Exam) -> int:
-    """How many items with evidence are not asked under ``counterfactual``."""
+def count_unalterable(exam: Exam) -> int:
+    """Number of items with evidence that are not asked under ``counterfactual``."""
     return sum(alter(item, exam) is None for item in exam.items if item.evidence)
 
 
-def _limited(groups: Sequence[Group], limit: int | None, uses: Counter[str]) -> list[Group]:
+def _limited(groups: Sequence[EvidenceGroup], limit: int | None, uses: Counter[str]) -> list[EvidenceGroup]:
     """The least used groups that together have at most ``limit`` items (at least one group), in their order.
 
     ``uses`` counts how often Conditions have used each Passage of evidence so far, and is updated.
     """
     chosen: list[int] = []
     size = 0
-    places = sorted(range(len(groups)), key=lambda place: max((uses[name] for name in groups[place].names), default=0))
-    for place in places:
+    ids = [group.passage_ids for group in groups]
+    for place in sorted(range(len(groups)), key=lambda place: max((uses[name] for name in ids[place]), default=0)):
         if limit is not None and chosen and size + len(groups[place].items) > limit:
             break
         chosen.append(place)
         size += len(groups[place].items)
     kept = [groups[place] for place in sorted(chosen)]
-    uses.update(name for name in set().union(*(group.names for group in kept)))
+    uses.update(set().union(*(group.passage_ids for group in kept)))
     return kept
 
 
-def groups_of(exam: Exam, kind: Kind, limit: int | None, uses: Counter[str] | None = None) -> list[Group]:
-    """The groups asked under Conditions of a kind that have a Book; items mean what is right under it.
+def groups_for(
+    exam: Exam, kind: ConditionKind, limit: int | None, uses: Counter[str] | None = None
+) -> list[EvidenceGroup]:
+    """The groups asked under a kind of Condition that has a Book.
 
-    ``uses``: how often other Conditions have used each Passage of evidence. The least used groups are chosen first,
-    and the uses of those chosen are counted.
+    Args:
+        exam: The exam.
+        kind: The kind of Condition.
+        limit: Most items of the Condition.
+        uses: How often other Conditions have used each Passage of evidence. The least used groups are chosen first, and
+            the uses of the chosen ones are counted.
+
+    Returns:
+        The groups, with the gold letters that are right under the Condition.
     """
     uses = Counter() if uses is None else uses
     items = [item for item in exam.items if item.evidence]
@@ -117,31 +129,31 @@ def groups_of(exam: Exam, kind: Kind, limit: int | None, uses: Counter[str] | No
             f"The exam {exam.card.name} has no items with evidence, so nothing can be asked under {kind}; "
             "ask it closed."
         )
-    arranged = {"counterfactual": _altered, "distractor": _without_answer}.get(kind, _by_evidence)
-    groups = _limited(list(arranged(exam, items)), limit, uses)
+    group_items = {"counterfactual": _altered, "distractor": _without_answer}.get(kind, _by_evidence)
+    groups = _limited(list(group_items(exam, items)), limit, uses)
     if not groups:
         raise MedctxError(
-            f"No item of the exam {exam.card.name} can be asked under {kind}: its evidence states no right option word "
-            "for word, and the exam brings no altered evidence; leave that condition out."
+            f"No item of the exam {exam.card.name} can be asked under {kind}: its evidence contains no right option "
+            "word for word, and the exam has no altered evidence; remove that condition."
         )
     return groups
 
 
-def chunks(groups: Sequence[Group], size: int) -> Iterator[list[Group]]:
-    """At most ``size`` groups at a time whose evidence is of different Passages, in order otherwise."""
+def chunks_without_overlap(groups: Sequence[EvidenceGroup], size: int) -> Iterator[list[EvidenceGroup]]:
+    """Yield up to ``size`` groups at a time whose evidence shares no Passage, in order otherwise."""
     waiting = list(groups)
     while waiting:
-        chunk: list[Group] = []
-        passed: list[Group] = []
+        chunk: list[EvidenceGroup] = []
+        postponed: list[EvidenceGroup] = []
         used: set[str] = set()
         rest = iter(waiting)
         for group in rest:
-            if group.names & used:
-                passed.append(group)
+            if group.passage_ids & used:
+                postponed.append(group)
             else:
                 chunk.append(group)
-                used |= group.names
+                used |= group.passage_ids
             if len(chunk) == size:
                 break
-        waiting = [*passed, *rest]
+        waiting = [*postponed, *rest]
         yield chunk

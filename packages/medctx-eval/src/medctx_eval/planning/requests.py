@@ -1,4 +1,4 @@
-"""What is asked for a seat: one question per form and order of options, with the key its answer is found by."""
+"""The requests for a planned item: one per form and order of options, each with the key its reply is stored under."""
 
 from __future__ import annotations
 
@@ -8,46 +8,38 @@ from dataclasses import dataclass
 from medctx.io import digest
 from medctx.schemas.records import Book, Form, Mode
 from medctx.text.book import EMPTY
-from medctx_eval.planning.batches import PlannedItem
-from medctx_eval.planning.option_order import orders
+from medctx_eval.engines.protocol import GenerationRequest, LikelihoodRequest
+from medctx_eval.planning.plan import PlannedItem
+from medctx_eval.prompting.option_order import option_orders
 from medctx_eval.prompting.prompt import (
-    GenerationRequest,
-    LikelihoodRequest,
+    FORMS,
+    ORDERED,
     Tokenizer,
-    letter_ask,
-    prior_ask,
+    generation_request,
+    letter_request,
+    prior_request,
     text_request,
-    writing,
 )
-
-FORMS: dict[Mode, tuple[Form, ...]] = {
-    "text": ("text",),
-    "text-raw": ("text",),
-    "text-prior": ("text", "prior"),
-    "letter": ("letter",),
-    "generate": ("generate",),
-    "choice": ("choice",),
-}
-"""The forms each mode needs an item to be put in."""
-ORDERED: frozenset[Mode] = frozenset({"letter", "generate", "choice"})
-"""Modes that list the options, so that their order can matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRequest:
-    """One request for an answer. ``key`` is the digest of the model's identity and of everything it is given."""
+    """One request about one planned item.
+
+    ``key`` is the digest of the model's identity and of everything the model is given.
+    """
 
     key: str
-    planned_item: PlannedItem
+    planned: PlannedItem
     form: Form
     order: int
     book: Book
-    asked: LikelihoodRequest | GenerationRequest
+    request: LikelihoodRequest | GenerationRequest
 
     @property
-    def longest(self) -> int:
-        """Positions it can take."""
-        return self.asked.longest
+    def length(self) -> int:
+        """Number of tokens of the prompt with the longest answer."""
+        return self.request.length
 
 
 def forms_of(modes: Sequence[Mode]) -> tuple[Form, ...]:
@@ -55,47 +47,57 @@ def forms_of(modes: Sequence[Mode]) -> tuple[Form, ...]:
     return tuple(dict.fromkeys(form for mode in modes for form in FORMS[mode]))
 
 
-def orders_of(planned_item: PlannedItem, mode: Mode, wanted: int) -> list[int]:
-    """The orders a seat is judged in under a mode."""
-    return orders(planned_item.item, wanted) if mode in ORDERED else [0]
+def orders_of(planned: PlannedItem, mode: Mode, count: int) -> list[int]:
+    """The option orders in which an item is judged under a mode."""
+    return option_orders(planned.item, count) if mode in ORDERED else [0]
 
 
 class RequestBuilder:
-    """Makes the questions of one model. ``wanted`` orders are asked where the form lists the options."""
+    """Builds the requests for one model.
+
+    Args:
+        tokenizer: Renders and tokenises the prompts.
+        identity: Digest of what answers; part of every request's key.
+        modes: The scoring modes that need an answer.
+        orders: In how many option orders an item is asked if its form lists the options.
+        answer_tokens: The most tokens of a free answer.
+    """
 
     def __init__(
-        self, tokenizer: Tokenizer, identity: str, modes: Sequence[Mode], wanted: int, answer_tokens: int
+        self, tokenizer: Tokenizer, identity: str, modes: Sequence[Mode], orders: int, answer_tokens: int
     ) -> None:
         self._tokenizer, self._identity = tokenizer, identity
         self._forms = [form for form in forms_of(modes) if form != "prior"]
-        self._wanted, self._answer_tokens = wanted, answer_tokens
+        self._orders, self._answer_tokens = orders, answer_tokens
 
-    def _asked(
-        self, planned_item: PlannedItem, book: Book, form: Form, order: int
+    def _request(
+        self, planned: PlannedItem, book: Book, form: Form, order: int
     ) -> LikelihoodRequest | GenerationRequest:
+        item = planned.item
         if form == "text":
-            return text_request(self._tokenizer, book, planned_item.item)
+            return text_request(self._tokenizer, book, item)
         if form == "prior":
-            return prior_ask(self._tokenizer, planned_item.item)
+            return prior_request(self._tokenizer, item)
         if form == "letter":
-            return letter_ask(self._tokenizer, book, planned_item.item, order)
-        return writing(self._tokenizer, book, planned_item.item, order, self._answer_tokens, held=form == "choice")
+            return letter_request(self._tokenizer, book, item, order)
+        constrained = form == "choice"
+        return generation_request(self._tokenizer, book, item, order, self._answer_tokens, constrained=constrained)
 
-    def _question(self, planned_item: PlannedItem, book: Book, form: Form, order: int) -> ItemRequest:
-        asked = self._asked(planned_item, book, form, order)
-        given = (
-            [asked.prompt, asked.continuations]
-            if isinstance(asked, LikelihoodRequest)
-            else [asked.prompt, asked.limit, asked.choices, "greedy"]
+    def _item_request(self, planned: PlannedItem, book: Book, form: Form, order: int) -> ItemRequest:
+        request = self._request(planned, book, form, order)
+        contents = (
+            [request.prompt, request.continuations]
+            if isinstance(request, LikelihoodRequest)
+            else [request.prompt, request.max_tokens, request.choices, "greedy"]
         )
-        return ItemRequest(digest.of_value([self._identity, form, given]), planned_item, form, order, book, asked)
+        return ItemRequest(digest.of_value([self._identity, form, contents]), planned, form, order, book, request)
 
-    def questions(self, planned_item: PlannedItem, book: Book) -> Iterator[ItemRequest]:
-        """Everything asked for a seat before its Book."""
+    def requests(self, planned: PlannedItem, book: Book) -> Iterator[ItemRequest]:
+        """Yield every request about a planned item and its Book."""
         for form in self._forms:
-            for order in [0] if form == "text" else orders(planned_item.item, self._wanted):
-                yield self._question(planned_item, book, form, order)
+            for order in [0] if form == "text" else option_orders(planned.item, self._orders):
+                yield self._item_request(planned, book, form, order)
 
-    def prior(self, planned_item: PlannedItem) -> ItemRequest:
-        """The options of a seat's item without question and Book."""
-        return self._question(planned_item, EMPTY, "prior", 0)
+    def prior(self, planned: PlannedItem) -> ItemRequest:
+        """The request for the likelihood of the options' texts without question and Book."""
+        return self._item_request(planned, EMPTY, "prior", 0)

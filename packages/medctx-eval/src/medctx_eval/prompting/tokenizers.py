@@ -1,4 +1,4 @@
-"""The tokenizer that renders and measures prompts: a model's own, or plain bytes as an upper bound."""
+"""The tokenizer that renders and measures prompts: the model's own, or plain bytes as an upper bound."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _FILES = ("tokenizer*", "*.jinja", "vocab*", "merges*", "special_tokens_map.json
 
 
 class ByteTokenizer:
-    """One token a byte, for servers that render prompts themselves and whose tokenizer is not published.
+    """One token per byte, for servers that render prompts themselves and whose tokenizer is not published.
 
-    Tokenizers of bytes and their merges never make more tokens of a text than it has bytes, so what fits by this
-    measure fits; Books are shorter in the model's own tokens than their Condition says.
+    Byte-level tokenizers never make more tokens of a text than it has bytes, so what fits by this measure fits. Books
+    then hold fewer of the model's own tokens than their Condition says.
     """
 
     def apply_chat_template(
         self, conversation: list[dict[str, str]], *, tokenize: bool = True, add_generation_prompt: bool = False
     ) -> object:
-        """Roles in front of their messages, as a string."""
+        """Join the messages, each in tags that name its role."""
         turns = "".join(f"<{turn['role']}>{turn['content']}</{turn['role']}>" for turn in conversation)
         return turns + ("<assistant>" if add_generation_prompt else "")
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        """UTF-8."""
+        """Return the UTF-8 bytes of a text."""
         return list(text.encode())
 
 
@@ -39,18 +39,18 @@ def _download(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(_FILES)))
     except RepositoryNotFoundError:
         raise MedctxError(
-            f"There is no model {name!r} on the hub, and no folder of that name; give tokenizer=<folder>, a model's "
+            f"No model {name!r} was found on the hub, and no folder of that name; give tokenizer=<folder>, a model's "
             "name, or bytes."
         ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise MedctxError(
-            f"The tokenizer of {name!r} could not be fetched from the hub ({type(error).__name__}); give "
+            f"The tokenizer of {name!r} could not be downloaded from the hub ({type(error).__name__}); give "
             "tokenizer=<folder> with its files."
         ) from None
 
 
 def load(name: str) -> Tokenizer:
-    """``bytes``, a model folder, or a model of the hub by its ``owner/name``."""
+    """Load a tokenizer: ``bytes``, a model folder, or a model of the hub by its ``owner/name``."""
     if name == BYTES:
         return ByteTokenizer()
     folder = Path(name)

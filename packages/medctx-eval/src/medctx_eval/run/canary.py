@@ -1,5 +1,6 @@
-"""A few fixed prompts whose likelihoods tell models apart: is the server still the one asked before, and does its
-adapter act?
+"""A few fixed prompts whose likelihoods identify a model.
+
+They show whether a server still serves the model it served before, and whether an adapter acts there.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
 from medctx.text.book import EMPTY
-from medctx_eval.engines.protocol import Engine, Failure
+from medctx_eval.engines.protocol import Engine, LikelihoodRequest, RequestFailure
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import LikelihoodRequest, Tokenizer, ask
-from medctx_eval.run.config import ModelConfig
+from medctx_eval.prompting.prompt import Tokenizer, likelihood_request, render
 
 FILE = "canary.json"
 _PROMPTS = (
@@ -24,28 +24,35 @@ _PROMPTS = (
     ("Name a vitamin.", ("Vitamin C", "Sodium", "The letter is A.")),
 )
 SAME = 0.2
-"""Mean distance of log-probabilities in nats above which two readings are not of the same model: bfloat16 kernels of
-different batch shapes stay below a tenth of it."""
+"""Two readings with a larger mean distance (in nats) are of different models; bfloat16 kernels of different batch
+shapes stay below a tenth of it."""
 ACTS = 0.02
 """An adapter that moves log-probabilities by less than this on average cannot be told from none."""
 
 
-class Reading(Record):
-    """Log-probabilities of every token of the canary's continuations, in nats; ``fine``: whether of float32 logits,
-    nothing where that cannot be told.
+class CanaryReading(Record):
+    """Log-probabilities of every token of the canary's continuations.
+
+    Attributes:
+        logprobs: In nats.
+        float32_logits: Whether they come from float32 logits; None if unknown.
     """
 
     logprobs: tuple[float, ...]
-    fine: bool | None = None
+    float32_logits: bool | None = None
 
-    def distance(self, other: Reading) -> float:
-        """Mean absolute difference."""
-        return mean(abs(one - two) for one, two in zip(self.logprobs, other.logprobs, strict=True))
+    def distance(self, other: CanaryReading) -> float:
+        """Mean absolute difference in nats."""
+        return mean(abs(first - second) for first, second in zip(self.logprobs, other.logprobs, strict=True))
 
 
-class Proof(Record):
-    """How far an adapter moves the canary from its base in nats, in the reference and as served, and how far the served
-    adapter is from the reference.
+class AdapterCheck(Record):
+    """Whether a served adapter acts as in the reference; distances on the canary in nats.
+
+    Attributes:
+        expected: Between base and adapter in the reference.
+        served: Between base and adapter as served.
+        gap: Between the served adapter and the reference.
     """
 
     expected: float
@@ -53,75 +60,81 @@ class Proof(Record):
     gap: float
 
     @property
-    def holds(self) -> bool:
-        """The served model is nearer to the adapter than to its base."""
+    def passed(self) -> bool:
+        """Whether the served model is nearer to the adapter than to its base."""
         return self.gap < max(self.expected / 2, ACTS)
 
 
-def _asks(tokenizer: Tokenizer) -> list[LikelihoodRequest]:
-    found = []
-    for question, answers in _PROMPTS:
-        messages = [{"role": "user", "content": question}]
-        rendered = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        found.append(ask(tokenizer, rendered, answers))
-    return found
+def _requests(tokenizer: Tokenizer) -> list[LikelihoodRequest]:
+    return [likelihood_request(tokenizer, render(tokenizer, question), answers) for question, answers in _PROMPTS]
 
 
-def read(engine: Engine, tokenizer: Tokenizer) -> Reading:
-    """Put the canary to a model."""
+def read(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
+    """Ask a model the canary."""
     logprobs: list[float] = []
-    for scores in engine.score(_asks(tokenizer), EMPTY):
-        if isinstance(scores, Failure):
-            raise MedctxError(f"The canary could not be asked ({scores.detail}); try again when the server answers.")
-        logprobs += [token for continuation in scores for token in continuation]
-    return Reading(logprobs=tuple(logprobs), fine=engine.fine)
+    for result in engine.score(_requests(tokenizer), EMPTY):
+        if isinstance(result, RequestFailure):
+            raise MedctxError(f"The canary could not be asked ({result.detail}); try again when the server answers.")
+        logprobs += [token for continuation in result for token in continuation]
+    return CanaryReading(logprobs=tuple(logprobs), float32_logits=engine.float32_logits)
 
 
-def same_as_before(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str) -> None:
-    """Hold a served model to the canary of its run folder, or write it there the first time."""
+def require_same_model(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str) -> None:
+    """Compare a served model with the canary in its run folder; the first time, write it there."""
     file = folder / FILE
     now = read(engine, tokenizer)
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         write_record(file, now)
         return
-    before = read_record(file, Reading)
+    before = read_record(file, CanaryReading)
     if len(before.logprobs) != len(now.logprobs) or before.distance(now) > SAME:
         raise MedctxError(
             f"The server's {name!r} is not the model whose answers are in {folder}: it scores the canary differently; "
             "give another --out, or move that folder away."
         )
-    if before.fine != now.fine:
+    if before.float32_logits != now.float32_logits:
         raise MedctxError(
-            f"The server computes the logits of {name!r} in another precision than it did for the answers in {folder}; "
+            f"The server computes the logits of {name!r} in another precision than for the answers in {folder}; "
             "give another --out, or move that folder away."
         )
 
 
-def prove(model: ModelConfig, served: Engine, base: Engine, tokenizer: Tokenizer, *, float32: bool = False) -> Proof:
-    """Compare what the server's adapter does to the canary with what it does in the in-process reference, which
-    computes in ``float32`` where the server does.
+def check_adapter(
+    folder: Path, adapter: Path, served: Engine, base: Engine, tokenizer: Tokenizer, *, float32: bool = False
+) -> AdapterCheck:
+    """Compare what a served adapter does to the canary with what it does in the reference engine.
 
-    Raises MedctxError where the served model is the base or another adapter.
+    Args:
+        folder: The base model.
+        adapter: The adapter.
+        served: The engine that serves the adapter.
+        base: The engine that serves the base.
+        tokenizer: The model's tokenizer.
+        float32: Whether the server computes everything in float32; the reference then does too.
+
+    Returns:
+        The distances.
+
+    Raises:
+        MedctxError: If the served model is the base or another adapter.
     """
-    assert model.folder is not None and model.adapter is not None
     plain, tuned = (
-        read(TransformersEngine.load(model.folder, adapter, float32=float32), tokenizer)
-        for adapter in (None, model.adapter)
+        read(TransformersEngine.load(folder, weights, float32=float32), tokenizer) for weights in (None, adapter)
     )
-    found = read(served, tokenizer)
-    proof = Proof(
-        expected=tuned.distance(plain), served=found.distance(read(base, tokenizer)), gap=found.distance(tuned)
+    reading = read(served, tokenizer)
+    check = AdapterCheck(
+        expected=tuned.distance(plain), served=reading.distance(read(base, tokenizer)), gap=reading.distance(tuned)
     )
-    if not proof.holds:
+    if not check.passed:
         raise MedctxError(
-            f"The adapter {model.adapter} does not act in the server: it moves the canary by {proof.served:.3f} nats "
-            f"and should by {proof.expected:.3f} ({proof.gap:.3f} away from the reference); is it an adapter of "
-            f"{model.folder}?"
+            f"The adapter {adapter} does not act in the server: it moves the canary by {check.served:.3f} nats "
+            f"and should by {check.expected:.3f} ({check.gap:.3f} away from the reference); is it an adapter of "
+            f"{folder}?"
         )
-    return proof
+    return check
 
 
-def provable() -> bool:
-    """Whether the reference can run here."""
+def reference_available() -> bool:
+    """Whether the reference engine can run here."""
     return all(find_spec(package) is not None for package in ("torch", "peft"))

@@ -1,112 +1,79 @@
-"""What an exam is told."""
+"""The config of an exam run: models, exams, scoring modes and the engine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
+from medctx.process import cpu
 from medctx.schemas.records import Mode
 from medctx_eval.engines.client import TIMEOUT_S
-from medctx_eval.engines.machine import Precision
 from medctx_eval.engines.vllm import VllmConfig
-from medctx_eval.exams.condition import even_depths, expand
-from medctx_eval.exams.generated.needle import NeedleConfig
-from medctx_eval.exams.generated.phenotype_facts import FactsConfig
-from medctx_eval.exams.generated.records import RecordsConfig
+from medctx_eval.exams.config import ExamConfig
+
+Precision = Literal["auto", "stored", "float32"]
+"""``stored``: the precision of the weights; ``float32``: the same weights, computed in float32; ``auto``: float32 on a
+CPU without half-precision arithmetic, where it is faster and more exact, else ``stored``."""
+EngineName = Literal["auto", "vllm", "transformers", "endpoint"]
 
 
-class ExamConfig(Config):
-    """One exam: its name, the Conditions its items are asked under, and where its files lie.
-
-    ``depths`` (or how many even ones) are dealt over Conditions that name none; ``limits`` caps the items of a
-    Condition by its name, ``limit`` those of the exam. ``items`` and ``passages`` are the files of exams that are read
-    from disk; ``path`` is a file or folder read instead of the published one, whose ``revision`` may be asked for.
-    ``half``: only the clusters that select cells, or only those that measure again what was selected.
-    ``offer_cannot`` adds an option that the question cannot be answered to every item that lacks one (under
-    ``distractor`` it is always there). ``needle`` and ``records`` are the sizes of the exams of these
-    names, ``facts`` the form of phenotypes-facts.
-    """
-
-    exam: str
-    conditions: tuple[str, ...] = ("closed",)
-    depths: tuple[float, ...] = (0.1, 0.5, 0.9)
-    limits: dict[str, int] = Field(default_factory=dict)
-    items: Path | None = None
-    passages: Path | None = None
-    path: Path | None = None
-    revision: str = ""
-    limit: int | None = Field(None, ge=1)
-    half: Literal["all", "selection", "confirmation"] = "all"
-    offer_cannot: bool = False
-    needle: NeedleConfig = NeedleConfig()
-    records: RecordsConfig = RecordsConfig()
-    facts: FactsConfig = FactsConfig()
-
-    @field_validator("conditions")
-    @classmethod
-    def _written_out(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return expand(given)
-
-    @field_validator("depths", mode="before")
-    @classmethod
-    def _counted(cls, given: object) -> object:
-        return even_depths(given) if isinstance(given, int) and given > 0 else given
+def in_float32(precision: Precision) -> bool:
+    """Whether models are computed in float32 on this machine."""
+    return precision == "float32" or (precision == "auto" and cpu.bfloat16_is_slow())
 
 
 class ModelConfig(Config):
-    """One model to examine: a folder (base or merged), and an adapter on it, or a model served elsewhere.
+    """One model to examine: a folder (base or merged) with or without an adapter, or a model behind an endpoint."""
 
-    ``weights_digest`` and ``adapter_digest`` key the journal; they are computed where not given. ``cell`` names what
-    was trained and ``training_seed`` which repetition of it this is.
-    """
-
-    name: str
-    folder: Path | None = None
-    adapter: Path | None = None
-    weights_digest: str = ""
-    adapter_digest: str = ""
-    cell: str = ""
-    training_seed: int | None = None
+    name: str = Field(description="Name in the report; behind an endpoint, the model's name there.")
+    folder: Path | None = Field(None, description="Folder of the model.")
+    adapter: Path | None = Field(None, description="Folder of a PEFT adapter on it.")
+    weights_digest: str = Field("", description="Digest of the weights, computed if empty.")
+    adapter_digest: str = Field("", description="Digest of the adapter, computed if empty.")
+    cell: str = Field("", description="What was trained: runs of one cell differ in the training seed only.")
+    training_seed: int | None = Field(None, description="Seed of the training.")
 
 
 class RunConfig(Config):
-    """An exam of one or several models.
+    """Exams of one or several models."""
 
-    ``precision`` of the engines that run here: ``stored``, ``float32``, or ``auto``, which is float32 on a processor
-    that knows no half precision. ``mode`` is the scoring mode of the headline numbers, ``modes`` are all that are asked
-    (``mode`` first, whether it is among them or not). ``orders``: in how many orders of their options items are asked
-    where a mode lists them.
-    ``tokenizer``: a model folder, a model's name on the hub, or ``bytes``. ``positions``: the longest sequence, for
-    servers that do not say it. ``concurrency`` requests are in flight at each of ``urls``, on ``books_at_once`` Books;
-    one that takes longer than ``timeout_s`` seconds is asked again.
-    ``proof``: whether an adapter served by vLLM must first be shown to act as the in-process reference says.
-    """
-
-    models: tuple[ModelConfig, ...] = ()
-    exams: tuple[ExamConfig, ...] = ()
-    engine: Literal["auto", "vllm", "transformers", "endpoint"] = "auto"
-    precision: Precision = "auto"
-    mode: Mode = "text"
-    modes: tuple[Mode, ...] = ("text", "letter")
-    orders: int = Field(1, ge=1, le=10)
-    answer_tokens: int = Field(256, ge=1)
-    urls: tuple[str, ...] = ()
-    api_key_variable: str = "OPENAI_API_KEY"
-    tokenizer: str = ""
-    positions: int | None = Field(None, ge=1)
-    concurrency: int = Field(8, ge=1)
-    timeout_s: float = Field(TIMEOUT_S, gt=0)
-    books_at_once: int = Field(1, ge=1)
-    proof: bool = True
-    seed: int = 0
-    curriculum: CurriculumConfig = CurriculumConfig()
-    vllm: VllmConfig = VllmConfig()
+    models: tuple[ModelConfig, ...] = Field((), description="The models to examine.")
+    exams: tuple[ExamConfig, ...] = Field((), description="The exams to ask them.")
+    engine: EngineName = Field(
+        "auto", description="auto: endpoint if urls are given, vllm if it is installed, else transformers."
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Precision of engines that run here: that of the weights (stored), float32, or auto: float32 on a "
+        "CPU without half-precision arithmetic.",
+    )
+    mode: Mode = Field("text", description="Scoring mode of the headline numbers.")
+    modes: tuple[Mode, ...] = Field(("text", "letter"), description="All scoring modes; mode is always among them.")
+    orders: int = Field(
+        1, ge=1, le=10, description="In how many orders of the options an item is asked if its prompt lists them."
+    )
+    answer_tokens: int = Field(256, ge=1, description="Most tokens of a written answer.")
+    urls: tuple[str, ...] = Field((), description="Addresses of OpenAI-compatible servers that serve the same models.")
+    api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the servers' key.")
+    tokenizer: str = Field(
+        "", description="Model folder, model name on the hub, or bytes; empty: that of the first model's folder."
+    )
+    positions: int | None = Field(None, ge=1, description="Longest sequence, for servers that do not state it.")
+    concurrency: int = Field(8, ge=1, description="Requests in flight at each server.")
+    timeout_s: float = Field(TIMEOUT_S, gt=0, description="Seconds after which a request is sent again.")
+    books_at_once: int = Field(1, ge=1, description="Books that each server works on at a time.")
+    proof: bool = Field(
+        True, description="Check that an adapter served by vLLM changes the model as the in-process reference says."
+    )
+    seed: int = Field(0, description="Seed of generated exams and of the order of distractors.")
+    curriculum: CurriculumConfig = Field(CurriculumConfig(), description="Which phenotype facts are taught and asked.")
+    vllm: VllmConfig = Field(VllmConfig(), description="The vLLM server that is started for engine=vllm.")
 
     @property
     def all_modes(self) -> tuple[Mode, ...]:
-        """Every mode that is judged, the headline's first."""
+        """All scoring modes, the headline's first."""
         return tuple(dict.fromkeys((self.mode, *self.modes)))

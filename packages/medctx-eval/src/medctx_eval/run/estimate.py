@@ -1,4 +1,4 @@
-"""What an exam would cost, said before anything is asked."""
+"""Estimates what an exam costs before anything is asked."""
 
 from __future__ import annotations
 
@@ -7,28 +7,39 @@ from typing import Literal
 from medctx.process.cpu import has_no_accelerator
 from medctx.schemas.records import Record
 from medctx.text.continuation import shared_prefix
-from medctx_eval.engines.likelihood import wanted_tokens
+from medctx_eval.engines.likelihood import next_tokens
+from medctx_eval.engines.protocol import GenerationRequest, LikelihoodRequest
+from medctx_eval.planning.plan import ExamPlan
 from medctx_eval.planning.requests import RequestBuilder
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest
-from medctx_eval.run.exam_plan import ExamPlan
 
-# Measured on two cores with SmolLM2-135M (DECISIONS.md): what an adapter adds to a question over merged weights, and
-# what merging an adapter and starting a server anew costs.
+# Measured on two cores with SmolLM2-135M (DECISIONS.md): what an adapter adds to a request over merged weights, and
+# what merging an adapter and restarting the server costs.
 ADAPTER_COST_S = 0.5
 MERGE_AND_RESTART_S = 60.0
 
-
 TOKENS_PER_S = {"cpu": 900.0, "gpu": 20_000.0}
-"""What the expected time rests on: prefill of a 135M model on two cores, measured; of a 7B model on a GPU, a guess."""
-SHOWN_CHARS = 400
+"""Prefill rates behind the expected time: a 135M model on two cores, measured; a 7B model on a GPU, assumed."""
+EXAMPLE_CHARS = 400
 
 
 class Estimate(Record):
-    """Counts of an exam for one model. ``unique_tokens``: every Book once and every question's own tokens once.
+    """The size of an exam for one model.
 
-    ``unalterable``: items left out of ``counterfactual``, by exam. ``does_not_fit`` counts questions longer than
-    ``positions`` (0: not known before the server is asked); ``examples`` are messages by kind of Condition and form,
-    before the template is put around them, long ones without their middle.
+    Attributes:
+        items: Items under all Conditions.
+        questions: Requests about items that fit.
+        requests: HTTP requests.
+        books: Distinct Books.
+        book_tokens: Tokens of all Books.
+        unique_tokens: Tokens to compute if every Book is computed once.
+        longest: Length of the longest request.
+        positions: Longest sequence that the model accepts; 0: unknown until the server is asked.
+        does_not_fit: Requests longer than ``positions``.
+        unalterable: By exam, items left out of ``counterfactual``.
+        expected_seconds: Expected time at ``at_tokens_per_second``.
+        at_tokens_per_second: Assumed prefill rate.
+        adapters: Cheapest way to serve an adapter.
+        examples: One message by kind of Condition and form, before the template, shortened in the middle.
     """
 
     items: int
@@ -47,64 +58,65 @@ class Estimate(Record):
     examples: dict[str, str]
 
 
-def adapters_as(items: int) -> Literal["hot", "merged"]:
-    """How to serve an adapter for so many items: on a CPU merged weights win once enough is asked."""
+def adapter_serving(items: int) -> Literal["hot", "merged"]:
+    """The cheaper way to serve an adapter for this many items: on a CPU, merging pays off for large exams."""
     return "merged" if has_no_accelerator() and items * ADAPTER_COST_S > MERGE_AND_RESTART_S else "hot"
 
 
-def _requests(asked: LikelihoodRequest | GenerationRequest) -> int:
-    """The prompt's own, and one more for what follows it."""
-    return 1 + (isinstance(asked, LikelihoodRequest) and len(wanted_tokens(asked)) > 1)
+def _http_requests(request: LikelihoodRequest | GenerationRequest) -> int:
+    """One for the prompt, and one for what follows it."""
+    return 1 + (isinstance(request, LikelihoodRequest) and len(next_tokens(request)) > 1)
 
 
-def _own(asked: LikelihoodRequest | GenerationRequest) -> int:
-    return len(asked.prompt) + (
-        sum(map(len, asked.continuations)) if isinstance(asked, LikelihoodRequest) else asked.limit
-    )
+def _tokens(request: LikelihoodRequest | GenerationRequest) -> int:
+    if isinstance(request, LikelihoodRequest):
+        return len(request.prompt) + sum(map(len, request.continuations))
+    return request.length
 
 
-def _shown(text: str) -> str:
-    half = SHOWN_CHARS // 2
-    if len(text) <= SHOWN_CHARS:
+def _shortened(text: str) -> str:
+    half = EXAMPLE_CHARS // 2
+    if len(text) <= EXAMPLE_CHARS:
         return text
-    return f"{text[:half]} ... ({len(text) - SHOWN_CHARS:,} characters left out) ... {text[-half:]}"
+    return f"{text[:half]} ... ({len(text) - EXAMPLE_CHARS:,} characters left out) ... {text[-half:]}"
 
 
-def estimate(exam_plan: ExamPlan, request_builder: RequestBuilder, positions: int) -> Estimate:
-    """Render and count every prompt."""
-    questions, requests, unique, longest, misfits = 0, 0, 0, 0, 0
+def estimate(plan: ExamPlan, builder: RequestBuilder, positions: int) -> Estimate:
+    """Render and count every prompt of a plan."""
+    questions, http_requests, unique, longest, misfits = 0, 0, 0, 0, 0
     examples: dict[str, str] = {}
-    for batch in exam_plan.batches:
+    for batch in plan.batches:
         if batch.book is None:
-            misfits += len(batch.planned_items)
+            misfits += len(batch.items)
             continue
-        asked = []
-        for planned_item in batch.planned_items:
-            for question in request_builder.questions(planned_item, batch.book):
-                examples.setdefault(f"{planned_item.condition.kind}, {question.form}", _shown(question.asked.content))
-                if positions and question.longest >= positions:
+        requests = []
+        for planned in batch.items:
+            for item_request in builder.requests(planned, batch.book):
+                name = f"{planned.condition.kind}, {item_request.form}"
+                examples.setdefault(name, _shortened(item_request.request.message))
+                if positions and item_request.length >= positions:
                     misfits += 1
                 else:
-                    asked.append(question.asked)
-                longest = max(longest, question.longest)
-        questions += len(asked)
-        shared = shared_prefix([one.prompt for one in asked]) if asked else 0
-        requests += sum(map(_requests, asked)) + (len(asked) > 1)
-        unique += shared + sum(_own(one) - shared for one in asked)
+                    requests.append(item_request.request)
+                longest = max(longest, item_request.length)
+        questions += len(requests)
+        shared = shared_prefix([request.prompt for request in requests]) if requests else 0
+        http_requests += sum(map(_http_requests, requests)) + (len(requests) > 1)
+        unique += shared + sum(_tokens(request) - shared for request in requests)
     rate = TOKENS_PER_S["cpu" if has_no_accelerator() else "gpu"]
     return Estimate(
-        items=len(exam_plan.planned_items),
+        items=len(plan.planned_items),
         questions=questions,
-        requests=requests,
-        books=len(exam_plan.books),
-        book_tokens=sum(book.tokens for book in exam_plan.books.values()),
+        requests=http_requests,
+        books=len(plan.books),
+        book_tokens=sum(book.tokens for book in plan.books.values()),
         unique_tokens=unique,
         longest=longest,
         positions=positions,
         does_not_fit=misfits,
-        unalterable=exam_plan.unalterable,
+        unalterable=plan.unalterable,
         expected_seconds=round(unique / rate, 1),
         at_tokens_per_second=rate,
-        adapters=adapters_as(len(exam_plan.planned_items)),
+        adapters=adapter_serving(len(plan.planned_items)),
         examples=examples,
     )

@@ -1,4 +1,4 @@
-"""All models of a run, one after the other: which are done already, what is asked of the others."""
+"""Examines all models of a run, one after the other: which are done already, and what is asked of the others."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.machine import in_float32
 from medctx_eval.engines.protocol import Engine
+from medctx_eval.exams import registry
+from medctx_eval.planning import plan as plans
+from medctx_eval.planning.build import build_plan
+from medctx_eval.planning.plan import ExamPlan
 from medctx_eval.planning.requests import RequestBuilder
 from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run import canary, modes
-from medctx_eval.run.config import ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
 from medctx_eval.run.estimate import Estimate, estimate
-from medctx_eval.run.exam_plan import ExamPlan, build_exams
 from medctx_eval.run.identity import identity, shortest, versions, with_digests
-from medctx_eval.run.runner import examine
+from medctx_eval.run.runner import ask_all
+from medctx_eval.run.score import judge
 from medctx_eval.run.session import Session, engine_kind, slug
 
 
 def tokenizer_name(config: RunConfig) -> str:
-    """Whose tokenizer measures and renders the prompts: that of the first model where none is given."""
+    """The tokenizer that renders and measures prompts: the one given, else that of the first model's folder."""
     folder = config.models[0].folder if config.models else None
     name = config.tokenizer or (str(folder) if folder else "")
     if not name:
@@ -47,22 +50,32 @@ def tokenizer_name(config: RunConfig) -> str:
 
 
 def headline(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:
-    """Accuracy per axis in the headline mode, for the tracker's tables; the report has the intervals."""
-    found = []
+    """Accuracy per axis in the headline mode, for the tracker; the report has the intervals."""
+    accuracies = []
     for axis in ("knowledge", "reading"):
-        own = [one for one in judged if one.axis == axis and one.mode == mode and one.tags.get("taught") != "no"]
-        if own:
-            found.append((axis, sum(one.verdict is Verdict.CORRECT for one in own) / len(own)))
-    return found
+        verdicts = [
+            record.verdict
+            for record in judged
+            if record.axis == axis and record.mode == mode and record.tags.get("taught") != "no"
+        ]
+        if verdicts:
+            accuracies.append((axis, verdicts.count(Verdict.CORRECT) / len(verdicts)))
+    return accuracies
 
 
-def request_builder(config: RunConfig, tokenizer: Tokenizer, name: str) -> RequestBuilder:
-    """Who makes the questions for the model of this identity."""
-    return RequestBuilder(tokenizer, name, config.all_modes, config.orders, config.answer_tokens)
+def plan_exams(config: RunConfig, tokenizer: Tokenizer) -> ExamPlan:
+    """Build the exams of a config and plan them."""
+    exams = registry.build_all(config.exams, config.curriculum, config.seed)
+    return build_plan(config.exams, exams, tokenizer, config.seed)
+
+
+def request_builder(config: RunConfig, tokenizer: Tokenizer, identity_digest: str) -> RequestBuilder:
+    """Builds the requests for the model of this identity."""
+    return RequestBuilder(tokenizer, identity_digest, config.all_modes, config.orders, config.answer_tokens)
 
 
 class Examination:
-    """A run: its paper, its models with their digests, its engines."""
+    """A run: its plan, its models with their digests, and its engines."""
 
     def __init__(self, config: RunConfig, out: Path) -> None:
         if not config.models:
@@ -71,42 +84,46 @@ class Examination:
         self.kind = engine_kind(config)
         self._tokenizer = tokenizers.load(tokenizer_name(config))
         self.models = [with_digests(model) for model in config.models]
-        self.exam_plan = ExamPlan(config, build_exams(config), self._tokenizer)
+        self.plan = plan_exams(config, self._tokenizer)
         self._session = Session(config, self.kind, out)
 
     def _folder(self, model: ModelConfig, name: str) -> Path:
         return self._out / f"{slug(model.name)}-{name[: digest.SHORT]}"
 
     def _key(self, name: str) -> str:
-        asked = [self._config.all_modes, self._config.orders, self._config.answer_tokens]
-        return digest.of_value([name, self.exam_plan.digest, asked])
+        settings = [self._config.all_modes, self._config.orders, self._config.answer_tokens]
+        return digest.of_value([name, self.plan.digest, settings])
 
     def _done(self, folder: Path, key: str) -> bool:
         file = folder / EXAM_FILE
         return file.is_file() and read_record(file, ExamManifest).key == key
 
     def _adopted(self, model: ModelConfig, name: str, folder: Path, key: str) -> bool:
-        """Whether these weights were asked this paper under another name, as a cell is named anew when a study gets a
-        second seed; its run is then this one's, too. A model that is listed twice is meant to be asked twice.
+        """Copy the run of the same weights under another name, if there is one; returns whether there was.
+
+        A study renames a cell when it gets a second seed. A model that is listed twice is meant to be asked twice.
         """
         arithmetic = self._arithmetic()
-        twins = [one for one in self.models if identity(one, self.kind, arithmetic) == name]
-        if folder.exists() or len(twins) > 1:
+        same = [other for other in self.models if identity(other, self.kind, arithmetic) == name]
+        if folder.exists() or len(same) > 1:
             return False
         for other in sorted(self._out.glob(f"*-{name[: digest.SHORT]}")):
             if self._done(other, key):
                 cell = model.cell or model.name
-                run_folder.adopt(folder, other, model=model.name, cell=cell, training_seed=model.training_seed)
+                run_folder.copy_as(folder, other, model=model.name, cell=cell, training_seed=model.training_seed)
                 return True
         return False
 
-    def _proof(self, model: ModelConfig, engine: Engine) -> dict[str, float]:
-        """That an adapter served beside its base acts; nothing where there is nothing to prove or no reference."""
-        if self.kind != "vllm" or model.adapter is None or not self._config.proof or not canary.provable():
+    def _check_adapter(self, model: ModelConfig, engine: Engine) -> dict[str, float]:
+        """Check that an adapter acts beside its base; empty if there is nothing to check or no reference."""
+        if model.folder is None or model.adapter is None or self.kind != "vllm":
             return {}
+        if not self._config.proof or not canary.reference_available():
+            return {}
+        float32 = in_float32(self._config.precision)
         with self._session.base_engine(model, self._tokenizer) as base:
-            found = canary.prove(model, engine, base, self._tokenizer, float32=in_float32(self._config.precision))
-        return found.model_dump()
+            check = canary.check_adapter(model.folder, model.adapter, engine, base, self._tokenizer, float32=float32)
+        return check.model_dump()
 
     def _manifest(
         self, model: ModelConfig, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
@@ -123,12 +140,12 @@ class Examination:
             mode=config.mode,
             modes=config.all_modes,
             possible=modes.possible_modes(engine),
-            means=modes.means(engine) | self._computed(),
+            means=modes.means(engine) | self._precision(),
             proof=proof,
-            exam_plan=self.exam_plan.save(self._out),
-            exams=tuple(exam.card for exam in self.exam_plan.exams),
-            conditions=tuple(self.exam_plan.conditions),
-            unalterable=self.exam_plan.unalterable,
+            exam_plan=plans.save(self.plan, self._out),
+            exams=tuple(exam.card for exam in self.plan.exams),
+            conditions=self.plan.conditions,
+            unalterable=self.plan.unalterable,
             n=judged,
             cost=cost,
             versions=versions(self.kind),
@@ -137,12 +154,12 @@ class Examination:
 
     def _examine(self, model: ModelConfig, engine: Engine, name: str, folder: Path, key: str) -> None:
         config = self._config
-        modes.require_modes(config, engine, self.exam_plan, model.name)
+        modes.require_modes(config.all_modes, engine, self.plan.items.values(), model.name)
         if self.kind == "endpoint" and "text" in engine.forms:
-            canary.same_as_before(engine, self._tokenizer, folder, model.name)
-        proof = self._proof(model, engine)
-        judged, spent = examine(
-            self.exam_plan,
+            canary.require_same_model(engine, self._tokenizer, folder, model.name)
+        proof = self._check_adapter(model, engine)
+        replies, usage = ask_all(
+            self.plan,
             engine,
             request_builder(config, self._tokenizer, name),
             name=model.name,
@@ -151,24 +168,25 @@ class Examination:
             modes=config.all_modes,
             orders=config.orders,
         )
-        cost = Cost(books=len(self.exam_plan.books), **spent.model_dump())
+        judged = [judge(*replied) for replied in replies]
+        cost = Cost(books=len(self.plan.books), **usage.model_dump())
         run_folder.write(folder, self._manifest(model, engine, key, len(judged), cost, proof), judged)
 
-    def _computed(self) -> dict[str, str]:
+    def _precision(self) -> dict[str, str]:
         if self.kind == "endpoint":
             return {}
         return {"arithmetic": "float32 throughout" if in_float32(self._config.precision) else "as stored"}
 
     def _arithmetic(self) -> JsonValue:
-        """How an engine of our own computes: the reference always gives a half-precision model a float32 head."""
-        own = self._config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
-        return ["float32" if in_float32(self._config.precision) else "stored", own]
+        """Settings of an engine that runs here that can change an answer; the reference always has a float32 head."""
+        settings = self._config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
+        return ["float32" if in_float32(self._config.precision) else "stored", settings]
 
     def _root(self, engine: Engine) -> str:
         return engine.root if self.kind == "endpoint" and isinstance(engine, EndpointEngine) else ""
 
     def run(self, model: ModelConfig) -> tuple[Path, bool]:
-        """Examine one model; returns its folder and whether there was anything to do."""
+        """Examine one model; returns its folder and whether anything was asked."""
         if self.kind != "endpoint":
             name = identity(model, self.kind, self._arithmetic())
             folder, key = self._folder(model, name), self._key(name)
@@ -186,12 +204,12 @@ class Examination:
         return folder, True
 
     def close(self) -> None:
-        """Stop what was started."""
+        """Stop the servers that were started."""
         self._session.close()
 
 
 @contextmanager
-def _opened(config: RunConfig, out: Path) -> Iterator[Examination]:
+def _open(config: RunConfig, out: Path) -> Iterator[Examination]:
     examination = Examination(config, out)
     try:
         yield examination
@@ -199,78 +217,85 @@ def _opened(config: RunConfig, out: Path) -> Iterator[Examination]:
         examination.close()
 
 
-def _track(tracked: tracking.Run, folder: Path, found: RunFolder, mode: Mode) -> None:
-    """Headline numbers, costs and the result files of one model."""
-    name = slug(found.manifest.model)
-    tracked.metrics({f"{name}.{axis}": value for axis, value in headline(found.judged, mode)})
-    spent = found.manifest.cost.model_dump().items()
-    tracked.metrics({f"{name}.{what}": float(value) for what, value in spent if value is not None})
+def _track(tracked: tracking.Run, folder: Path, run: RunFolder, mode: Mode) -> None:
+    """Log the headline numbers, costs and result files of one model."""
+    name = slug(run.manifest.model)
+    tracked.metrics({f"{name}.{axis}": value for axis, value in headline(run.judged, mode)})
+    costs = run.manifest.cost.model_dump().items()
+    tracked.metrics({f"{name}.{figure}": float(value) for figure, value in costs if value is not None})
     for file in (run_folder.VERDICTS, EXAM_FILE):
         tracked.artifact(folder / file, f"exam/{folder.name}")
 
 
-def _show(found: RunFolder) -> None:
-    """The verdicts counted and the cost, for whoever watches."""
-    console.print(verdict_table(found.manifest.model, found.judged))
-    say(cost_line(found.manifest.cost))
+def _show(run: RunFolder) -> None:
+    """Print the verdict counts and the cost to stderr."""
+    console.print(verdict_table(run.manifest.model, run.judged))
+    say(cost_line(run.manifest.cost))
 
 
 def dry_run(config: RunConfig) -> Estimate:
-    """What the exam would cost, without asking anything; needs no server."""
+    """Estimate what the exam would cost, without asking anything; needs no server."""
     tokenizer = tokenizers.load(tokenizer_name(config))
-    exam_plan = ExamPlan(config, build_exams(config), tokenizer)
-    folders = any(model.folder for model in config.models)
-    known = folders or config.positions or config.vllm.max_model_len
+    has_folder = any(model.folder for model in config.models)
+    known = has_folder or config.positions or config.vllm.max_model_len
     positions = shortest(config.models, config.positions, config.vllm.max_model_len) if known else 0
-    return estimate(exam_plan, request_builder(config, tokenizer, ""), positions)
+    return estimate(plan_exams(config, tokenizer), request_builder(config, tokenizer, ""), positions)
 
 
 def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda folder: None) -> list[Path]:
-    """Examine every model of the config into a folder of its own; returns the folders in the models' order.
+    """Examine every model of a config into a folder of its own.
 
-    ``finished`` is told each folder. A model that cannot be examined does not stop the others: it is named at the end.
+    A model that cannot be examined does not stop the others; the error at the end names it.
+
+    Args:
+        config: What to ask which models.
+        out: Where the folders are written.
+        finished: Called with each folder as soon as it is finished.
+
+    Returns:
+        The folders in the models' order.
     """
     folders = []
     failed: dict[str, MedctxError] = {}
-    with _opened(config, out) as examination, tracking.run("exam", "exam") as tracked:
+    with _open(config, out) as examination, tracking.run("exam", "exam") as tracked:
         out.mkdir(parents=True, exist_ok=True)
         configs.save(config, out / "config.yaml")
-        exam_plan = examination.exam_plan
+        plan = examination.plan
         tracked.params(
             {
                 "engine": examination.kind,
                 "mode": config.mode,
-                "items": len(exam_plan.planned_items),
-                "books": len(exam_plan.books),
+                "items": len(plan.planned_items),
+                "books": len(plan.books),
             }
         )
-        for name, count in exam_plan.unalterable.items():
+        for name, count in plan.unalterable.items():
             if count:
                 say(f"{count} items of {name} are not asked under counterfactual: no altered evidence is certain.")
-        for exam in exam_plan.exams:
+        for exam in plan.exams:
             tracked.tags({f"exam.{exam.card.name}": exam.card.digest})
         for model in examination.models:
             try:
-                folder, new = examination.run(model)
+                folder, is_new = examination.run(model)
             except MedctxError as error:
                 failed[model.name] = error
                 say(f"{model.name} could not be examined: {error}")
                 continue
             folders.append(folder)
             finished(folder)
-            if not new:
+            if not is_new:
                 say(f"{model.name} is examined already ({folder}).")
-            found = run_folder.read(folder)
-            _show(found)
-            # Also where another run examined it: what a run is asked for can be found in it.
-            _track(tracked, folder, found, config.mode)
+            result = run_folder.read(folder)
+            _show(result)
+            # Results of an earlier run are logged too: a run's results can be found in its own MLflow run.
+            _track(tracked, folder, result, config.mode)
         if failed:
-            raise _those_that_failed(failed, len(examination.models))
+            raise _joint_error(failed, len(examination.models))
     return folders
 
 
-def _those_that_failed(failed: Mapping[str, MedctxError], models: int) -> MedctxError:
-    """One sentence for all of them; that of a single model is its own."""
+def _joint_error(failed: Mapping[str, MedctxError], models: int) -> MedctxError:
+    """One error for all failed models; the error of a single model is returned as it is."""
     first = next(iter(failed.values()))
     if models == 1:
         return first

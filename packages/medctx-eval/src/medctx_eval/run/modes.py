@@ -1,47 +1,54 @@
-"""Which scoring modes an engine allows, and how it reads or holds answers in them."""
+"""Which scoring modes an engine supports, and how it scores them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from medctx.errors import MedctxError
-from medctx.schemas.records import Mode
+from medctx.schemas.records import ExamItem, Mode
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.planning.requests import FORMS
-from medctx_eval.run.config import RunConfig
-from medctx_eval.run.exam_plan import ExamPlan
+from medctx_eval.prompting.prompt import FORMS
 
 
 def possible_modes(engine: Engine) -> tuple[Mode, ...]:
-    """Modes whose forms the engine can be asked in."""
+    """Modes whose forms the engine supports."""
     return tuple(mode for mode, forms in FORMS.items() if set(forms) <= engine.forms)
 
 
-def require_modes(config: RunConfig, engine: Engine, exam_plan: ExamPlan, name: str) -> None:
-    """Refuse modes that the engine was not found to allow, naming those it does."""
+def require_modes(modes: Sequence[Mode], engine: Engine, items: Iterable[ExamItem], name: str) -> None:
+    """Refuse modes that the engine does not support, naming those it does.
+
+    Args:
+        modes: The modes asked for.
+        engine: The engine.
+        items: The items to be asked.
+        name: The model's name, for the error message.
+    """
     possible = possible_modes(engine)
-    for mode in config.all_modes:
+    for mode in modes:
         if mode not in possible:
-            ways = ", ".join(possible) or "no mode at all"
+            supported = ", ".join(possible) or "no mode at all"
             raise MedctxError(
-                f"The model {name!r} cannot be asked in the mode {mode!r} there; possible: {ways}. Set mode and modes "
-                f"to those, for example mode={possible[-1] if possible else mode} modes=[]."
+                f"The model {name!r} cannot be asked in the mode {mode!r} there; possible: {supported}. Set mode and "
+                f"modes to those, for example mode={possible[-1] if possible else mode} modes=[]."
             )
-    several = next((item.id for item in exam_plan.items.values() if item.multiple), None)
-    if several and "letter" in config.all_modes and "text" not in possible:
+    multiple = next((item.id for item in items if item.multiple), None)
+    if multiple and "letter" in modes and "text" not in possible:
         raise MedctxError(
-            f"Item {several!r} has several right options, which a server that lists only its likeliest tokens cannot "
+            f"Item {multiple!r} has several right options, which a server that lists only its likeliest tokens cannot "
             "score by letter; use mode=generate or mode=choice."
         )
 
 
-_LOGITS = {True: "float32", False: "in the steps of a half precision", None: "not told"}
+_LOGITS = {True: "float32", False: "half precision", None: "unknown"}
 
 
 def means(engine: Engine) -> dict[str, str]:
-    """How each form is read or held, and how fine the logits are, in words."""
-    letters, choice = "every letter's token", "held token by token"
+    """How each form is scored or constrained, and the precision of the logits, in words."""
+    letters, choice = "every letter's token", "constrained token by token"
     if isinstance(engine, EndpointEngine):
         abilities = engine.abilities
         letters = letters if abilities.tokens else f"letters among the {abilities.top_logprobs} likeliest"
-        choice = abilities.held or "not possible"
-    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.fine]}
+        choice = abilities.choice_by or "not possible"
+    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.float32_logits]}

@@ -1,6 +1,6 @@
-"""An exam from beginning to end: ask what is not yet answered, judge every seat.
+"""Asks one model everything of an exam plan that is not yet answered.
 
-Every answer is one line of a journal, keyed by the digest of everything that determines it; running again asks only
+Every answer is one line of a journal, keyed by the digest of everything that determines it. Running again asks only
 what is missing or failed.
 """
 
@@ -13,49 +13,76 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from medctx.io.journal import Journal
 from medctx.process.progress import track
 from medctx.schemas.exam_run import Usage
-from medctx.schemas.records import Book, Form, Judged, Mode, Reply
+from medctx.schemas.records import AnswerScore, Book, Form, Mode, Reply
 from medctx.text.book import EMPTY
 from medctx_eval.artifacts import run_folder
-from medctx_eval.engines.protocol import Engine, Failure, Written
-from medctx_eval.planning.batches import BookBatch, PlannedItem
-from medctx_eval.planning.requests import FORMS, ItemRequest, RequestBuilder, orders_of
-from medctx_eval.prompting.prompt import GenerationRequest, LikelihoodRequest, answers
-from medctx_eval.run import score
-from medctx_eval.run.exam_plan import ExamPlan
+from medctx_eval.engines.protocol import (
+    Engine,
+    Generated,
+    GenerationRequest,
+    LikelihoodRequest,
+    RequestFailure,
+    TokenLogprobs,
+)
+from medctx_eval.planning.plan import BookBatch, ExamPlan, PlannedItem
+from medctx_eval.planning.requests import ItemRequest, RequestBuilder, orders_of
+from medctx_eval.prompting.prompt import FORMS, possible_answers
 from medctx_eval.run.usage_log import UsageLog
 
 DOES_NOT_FIT = "does_not_fit"
-PRIORS_TOGETHER = 32
+PRIOR_BATCH_SIZE = 32
 
 
-def _reply(question: ItemRequest, given: object) -> Reply:
-    """The record of one answer."""
-    planned_item = question.planned_item
-    reply = Reply(
-        key=question.key,
-        item=planned_item.item.id,
-        condition=planned_item.condition.name if question.form != "prior" else "prior",
-        book=question.book.id,
-        form=question.form,
-        order=question.order,
+class Replied(NamedTuple):
+    """One planned item under one mode and option order, with the model's Reply.
+
+    ``prior`` is the Reply to the options without the question, if the mode needs it.
+    """
+
+    planned: PlannedItem
+    mode: Mode
+    order: int
+    reply: Reply
+    prior: Reply | None
+
+
+def answer_scores(answers: Sequence[tuple[str, ...]], logprobs: TokenLogprobs) -> tuple[AnswerScore, ...]:
+    """Pair possible answers with the summed log-probabilities of their tokens."""
+    return tuple(
+        AnswerScore(letters=letters, logprob=sum(tokens), tokens=len(tokens))
+        for letters, tokens in zip(answers, logprobs, strict=True)
     )
-    if isinstance(given, Failure):
-        return reply.model_copy(update={"problem": given.problem, "detail": given.detail})
-    if isinstance(given, Written):
-        return reply.model_copy(update={"text": given.text, "cut": given.cut})
-    assert isinstance(given, tuple)
-    return reply.model_copy(update={"scores": score.answer_scores(answers(planned_item.item), given)})
 
 
-def _unanswerable(planned_item: PlannedItem, form: Form, order: int, book: str, detail: str) -> Reply:
+def _reply(item_request: ItemRequest, result: object) -> Reply:
+    """The record of one answer."""
+    planned = item_request.planned
+    reply = Reply(
+        key=item_request.key,
+        item=planned.item.id,
+        condition=planned.condition.name if item_request.form != "prior" else "prior",
+        book=item_request.book.id,
+        form=item_request.form,
+        order=item_request.order,
+    )
+    if isinstance(result, RequestFailure):
+        return reply.model_copy(update={"problem": result.problem, "detail": result.detail})
+    if isinstance(result, Generated):
+        return reply.model_copy(update={"text": result.text, "cut": result.truncated})
+    assert isinstance(result, tuple)
+    return reply.model_copy(update={"scores": answer_scores(possible_answers(planned.item), result)})
+
+
+def _too_long(planned: PlannedItem, form: Form, order: int, book: str, detail: str) -> Reply:
     return Reply(
         key="",
-        item=planned_item.item.id,
-        condition=planned_item.condition.name,
+        item=planned.item.id,
+        condition=planned.condition.name,
         book=book,
         form=form,
         order=order,
@@ -64,53 +91,53 @@ def _unanswerable(planned_item: PlannedItem, form: Form, order: int, book: str, 
     )
 
 
-class _Answers:
-    """The journal's answers by key, and who is asked for those that are missing. Safe to use from several threads."""
+class _Replies:
+    """Replies by key, from the journal or from the engine. Safe to use from several threads."""
 
     def __init__(self, journal: Journal[Reply], usage_log: UsageLog, engine: Engine) -> None:
-        self._journal, self._spending, self._engine, self._lock = journal, usage_log, engine, Lock()
-        self.known = {reply.key: reply for reply in journal.records if reply.problem != "failed"}
-        self._asked = set(self.known)
+        self._journal, self._usage_log, self._engine, self._lock = journal, usage_log, engine, Lock()
+        self.by_key = {reply.key: reply for reply in journal.records if reply.problem != "failed"}
+        self._claimed = set(self.by_key)
 
-    def missing(self, questions: Sequence[ItemRequest]) -> list[ItemRequest]:
-        """Those neither answered nor asked already, each key once; they count as asked from now on."""
-        found = []
-        for question in questions:
-            if question.key not in self._asked:
-                self._asked.add(question.key)
-                found.append(question)
-        return found
+    def missing(self, requests: Sequence[ItemRequest]) -> list[ItemRequest]:
+        """The requests that are neither answered nor claimed already, each key once; they are claimed from now on."""
+        missing = []
+        for item_request in requests:
+            if item_request.key not in self._claimed:
+                self._claimed.add(item_request.key)
+                missing.append(item_request)
+        return missing
 
-    def _keep(self, questions: Sequence[ItemRequest], given: Iterable[object]) -> None:
-        """Every answer as soon as it is there, and all of them on the disk at the end."""
-        for question, one in zip(questions, given, strict=True):
-            reply = _reply(question, one)
+    def _store(self, requests: Sequence[ItemRequest], results: Iterable[object]) -> None:
+        """Append every answer as soon as it arrives, and wait until all are on the disk."""
+        for item_request, result in zip(requests, results, strict=True):
+            reply = _reply(item_request, result)
             with self._lock:
                 self._journal.add(reply)
-                self.known[reply.key] = reply
+                self.by_key[reply.key] = reply
         self._journal.sync()
-        self._spending.note()
+        self._usage_log.note()
 
-    def ask(self, questions: Sequence[ItemRequest], book: Book) -> None:
-        """Put the questions of one Book to the engine and keep its answers."""
-        read = [(question, question.asked) for question in questions if isinstance(question.asked, LikelihoodRequest)]
-        if read:
-            self._keep([one for one, _ in read], self._engine.score([asked for _, asked in read], book))
-        written = [
-            (question, question.asked) for question in questions if isinstance(question.asked, GenerationRequest)
-        ]
-        if written:
-            self._keep([one for one, _ in written], self._engine.write([asked for _, asked in written], book))
+    def ask(self, requests: Sequence[ItemRequest], book: Book) -> None:
+        """Ask the engine the requests about one Book and store its answers."""
+        scored = [(entry, entry.request) for entry in requests if isinstance(entry.request, LikelihoodRequest)]
+        if scored:
+            results = self._engine.score([request for _, request in scored], book)
+            self._store([entry for entry, _ in scored], results)
+        generated = [(entry, entry.request) for entry in requests if isinstance(entry.request, GenerationRequest)]
+        if generated:
+            texts = self._engine.generate([request for _, request in generated], book)
+            self._store([entry for entry, _ in generated], texts)
 
 
-def _in_lanes(lanes: int, work: Iterator[Callable[[], int]], done: Callable[[int], None]) -> None:
-    """Run pieces of work in ``lanes`` threads, preparing no more than are soon needed; the first error ends it."""
-    with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+def _in_threads(threads: int, jobs: Iterator[Callable[[], int]], done: Callable[[int], None]) -> None:
+    """Run jobs in order in ``threads`` threads, taking only as many as are soon needed; the first error ends all."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="book") as pool:
         running: deque[Future[int]] = deque()
         try:
-            for piece in work:
-                running.append(pool.submit(piece))
-                while len(running) > 2 * lanes:
+            for job in jobs:
+                running.append(pool.submit(job))
+                while len(running) > 2 * threads:
                     done(running.popleft().result())
             while running:
                 done(running.popleft().result())
@@ -120,98 +147,111 @@ def _in_lanes(lanes: int, work: Iterator[Callable[[], int]], done: Callable[[int
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is needed of a seat's questions to judge it: keys by form and order, nothing for those that do not fit."""
+class _AskedItem:
+    """A planned item with the keys of its requests by form and order; None for requests that do not fit."""
 
-    planned_item: PlannedItem
+    planned: PlannedItem
     book: str
     keys: Mapping[tuple[Form, int], str | None]
 
 
 class _Exam:
-    """One model's way through the paper."""
+    """One model's pass through a plan."""
 
-    def __init__(self, exam_plan: ExamPlan, request_builder: RequestBuilder, found: _Answers, positions: int) -> None:
-        self._paper, self._asker, self._found, self._positions = exam_plan, request_builder, found, positions
-        self.asked: list[_Asked] = []
-        self._prior: dict[tuple[str, ...], str] = {}
+    def __init__(self, plan: ExamPlan, builder: RequestBuilder, replies: _Replies, positions: int) -> None:
+        self._plan, self._builder, self._replies, self._positions = plan, builder, replies, positions
+        self._asked: list[_AskedItem] = []
+        self._prior_keys: dict[tuple[str, ...], str] = {}
 
-    def _texts(self, planned_item: PlannedItem) -> tuple[str, ...]:
-        return (planned_item.item.id, *planned_item.item.options.values())
+    def _option_key(self, planned: PlannedItem) -> tuple[str, ...]:
+        return (planned.item.id, *planned.item.options.values())
 
-    def batches(self) -> Iterator[Callable[[], int]]:
-        """The work of each sitting, prepared one after the other; each returns how many seats it was."""
-        for batch in self._paper.batches:
+    def batch_jobs(self) -> Iterator[Callable[[], int]]:
+        """The work of each batch, prepared in order; each job returns its number of items."""
+        for batch in self._plan.batches:
             missing = self._missing(batch)
-            yield partial(self._sit, batch, missing)
+            yield partial(self._ask_batch, batch, missing)
 
     def _missing(self, batch: BookBatch) -> list[ItemRequest]:
-        questions: list[ItemRequest] = []
-        for planned_item in batch.planned_items:
+        requests: list[ItemRequest] = []
+        for planned in batch.items:
             keys: dict[tuple[Form, int], str | None] = {}
-            for question in self._asker.questions(planned_item, batch.book) if batch.book else ():
-                fits = question.longest < self._positions
-                keys[question.form, question.order] = question.key if fits else None
-                questions += [question] if fits else []
-            self.asked.append(_Asked(planned_item, batch.book.id if batch.book else "", keys))
-        return self._found.missing(questions)
+            for item_request in self._builder.requests(planned, batch.book) if batch.book else ():
+                fits = item_request.length < self._positions
+                keys[item_request.form, item_request.order] = item_request.key if fits else None
+                requests += [item_request] if fits else []
+            self._asked.append(_AskedItem(planned, batch.book.id if batch.book else "", keys))
+        return self._replies.missing(requests)
 
-    def _sit(self, batch: BookBatch, missing: Sequence[ItemRequest]) -> int:
+    def _ask_batch(self, batch: BookBatch, missing: Sequence[ItemRequest]) -> int:
         if missing and batch.book is not None:
-            self._found.ask(missing, batch.book)
-        return len(batch.planned_items)
+            self._replies.ask(missing, batch.book)
+        return len(batch.items)
 
-    def _ask_alone(self, several: Sequence[ItemRequest]) -> int:
-        self._found.ask(several, EMPTY)
-        return len(several)
+    def _ask_priors(self, requests: Sequence[ItemRequest]) -> int:
+        self._replies.ask(requests, EMPTY)
+        return len(requests)
 
-    def priors(self) -> Iterator[Callable[[], int]]:
-        """The work of reading every item's options without their question."""
+    def prior_jobs(self) -> Iterator[Callable[[], int]]:
+        """The work of scoring every item's options without their question."""
         waiting: list[ItemRequest] = []
-        for planned_item in self._paper.planned_items:
-            if self._texts(planned_item) not in self._prior:
-                question = self._asker.prior(planned_item)
-                self._prior[self._texts(planned_item)] = question.key
-                waiting += self._found.missing([question])
-        for begin in range(0, len(waiting), PRIORS_TOGETHER):
-            yield partial(self._ask_alone, waiting[begin : begin + PRIORS_TOGETHER])
+        for planned in self._plan.planned_items:
+            if self._option_key(planned) not in self._prior_keys:
+                item_request = self._builder.prior(planned)
+                self._prior_keys[self._option_key(planned)] = item_request.key
+                waiting += self._replies.missing([item_request])
+        for begin in range(0, len(waiting), PRIOR_BATCH_SIZE):
+            yield partial(self._ask_priors, waiting[begin : begin + PRIOR_BATCH_SIZE])
 
-    def _answer(self, one: _Asked, form: Form, order: int) -> Reply:
-        key = one.keys.get((form, order))
+    def _reply(self, asked: _AskedItem, form: Form, order: int) -> Reply:
+        key = asked.keys.get((form, order))
         if key is not None:
-            return self._found.known[key]
-        reason = f"longer than {self._positions} positions" if one.book else "its evidence is longer than its condition"
-        return _unanswerable(one.planned_item, form, order, one.book, reason)
+            return self._replies.by_key[key]
+        reason = f"longer than {self._positions} tokens" if asked.book else "its evidence is longer than its condition"
+        return _too_long(asked.planned, form, order, asked.book, reason)
 
-    def judged(self, mode: Mode, wanted: int) -> Iterator[Judged]:
-        """Every seat under a mode, in every order it is judged in."""
+    def replied(self, mode: Mode, orders: int) -> Iterator[Replied]:
+        """Every planned item under a mode, in every order it is judged in."""
         form = FORMS[mode][0]
-        for one in self.asked:
-            prior = self._found.known[self._prior[self._texts(one.planned_item)]] if "prior" in FORMS[mode] else None
-            for order in orders_of(one.planned_item, mode, wanted):
-                yield score.judge(one.planned_item, mode, order, self._answer(one, form, order), prior)
+        for asked in self._asked:
+            planned = asked.planned
+            prior = None
+            if "prior" in FORMS[mode]:
+                prior = self._replies.by_key[self._prior_keys[self._option_key(planned)]]
+            for order in orders_of(planned, mode, orders):
+                yield Replied(planned, mode, order, self._reply(asked, form, order), prior)
 
 
-def examine(
-    exam_plan: ExamPlan,
+def ask_all(
+    plan: ExamPlan,
     engine: Engine,
-    request_builder: RequestBuilder,
+    builder: RequestBuilder,
     *,
     name: str,
     positions: int,
     folder: Path,
     modes: Sequence[Mode],
     orders: int,
-) -> tuple[list[Judged], Usage]:
-    """Ask a model every seat of the paper and judge its replies; also says what that cost in all sessions so far.
+) -> tuple[list[Replied], Usage]:
+    """Ask a model everything in a plan that has no answer yet.
 
-    ``positions`` is the length every compared model has room for; what is longer is asked of none. ``orders`` is in
-    how many orders of the options a seat is asked where a mode lists them.
+    Args:
+        plan: The exam plan.
+        engine: The model's engine.
+        builder: Builds the requests for this model.
+        name: The model's name, for the progress bar.
+        positions: Longest sequence that every compared model accepts; longer requests are sent to none.
+        folder: The run folder, which holds the journal.
+        modes: The scoring modes.
+        orders: In how many option orders an item is asked if its prompt lists the options.
+
+    Returns:
+        The Replies, mode by mode, and the usage of all sessions so far.
     """
     with Journal(folder / run_folder.REPLIES, Reply) as journal, UsageLog(folder, engine) as usage_log:
-        exam = _Exam(exam_plan, request_builder, _Answers(journal, usage_log, engine), positions)
+        exam = _Exam(plan, builder, _Replies(journal, usage_log, engine), positions)
         if any("prior" in FORMS[mode] for mode in modes):
-            _in_lanes(engine.lanes, exam.priors(), lambda _: None)
-        with track(f"Examining {name}", len(exam_plan.planned_items), "items") as advance:
-            _in_lanes(engine.lanes, exam.batches(), advance)
-    return [judged for mode in modes for judged in exam.judged(mode, orders)], usage_log.total
+            _in_threads(engine.parallel_books, exam.prior_jobs(), lambda _: None)
+        with track(f"Examining {name}", len(plan.planned_items), "items") as advance:
+            _in_threads(engine.parallel_books, exam.batch_jobs(), advance)
+    return [replied for mode in modes for replied in exam.replied(mode, orders)], usage_log.total

@@ -1,4 +1,4 @@
-"""Opens an engine for one model after the other; a vLLM server is kept while its base stays the same."""
+"""Opens an engine for one model after the other; a vLLM server is kept while the base model stays the same."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from medctx.errors import MedctxError
+from medctx.schemas.records import Record
 from medctx_eval.engines import vllm
-from medctx_eval.engines.agreement import agree
+from medctx_eval.engines.client import BusyError, Client, RefusedError, TooLongError
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.machine import in_float32
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Tokenizer
+from medctx_eval.prompting.prompt import Tokenizer, render
 from medctx_eval.prompting.tokenizers import ByteTokenizer
-from medctx_eval.run.config import ModelConfig, RunConfig
+from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
+
+_TEST_MESSAGE = "Which of these is 42 °C: A. hot, B. cold?"
 
 
 def slug(name: str) -> str:
@@ -25,7 +29,7 @@ def slug(name: str) -> str:
 
 
 def engine_kind(config: RunConfig) -> str:
-    """The engine a config means; ``auto``: endpoint where urls are given, vLLM where installed, else transformers."""
+    """The engine that a config selects; ``auto``: endpoint if urls are given, vLLM if installed, else transformers."""
     if config.engine != "auto":
         return config.engine
     if config.urls:
@@ -33,8 +37,23 @@ def engine_kind(config: RunConfig) -> str:
     return "vllm" if vllm.installed(config.vllm) else "transformers"
 
 
+class _TokenizeAnswer(Record):
+    tokens: tuple[int, ...]
+
+
+def tokenizers_agree(client: Client, model: str, tokenizer: Tokenizer) -> bool | None:
+    """Whether the server renders and tokenises a message as ``tokenizer`` does; None if it has no tokenize route."""
+    messages = [{"role": "user", "content": _TEST_MESSAGE}]
+    try:
+        content = client.post("/tokenize", {"model": model, "messages": messages, "add_generation_prompt": True})
+        served = _TokenizeAnswer.model_validate_json(content, extra="ignore").tokens
+    except (BusyError, RefusedError, TooLongError, ValidationError):
+        return None
+    return tuple(tokenizer.encode(render(tokenizer, _TEST_MESSAGE), add_special_tokens=False)) == served
+
+
 class Session:
-    """One run's engines; closing it stops the server."""
+    """The engines of one run; closing it stops the server."""
 
     def __init__(self, config: RunConfig, kind: str, out: Path) -> None:
         self._config, self._kind, self._out = config, kind, out
@@ -66,44 +85,46 @@ class Session:
             timeout_s=self._config.timeout_s,
         )
 
-    def _own(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
+    def _own_server(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
         server = self._serve(folder)
-        served = vllm.BASE
+        served_name = vllm.BASE
         if model.adapter is not None:
-            served = slug(model.name)
-            server.load_adapter(served, model.adapter)
-        return self._endpoint((server.url,), served, token, block_size=self._config.vllm.block_size)
+            served_name = slug(model.name)
+            server.load_adapter(served_name, model.adapter)
+        return self._endpoint((server.url,), served_name, token, block_size=self._config.vllm.block_size)
 
-    def _foreign(self, model: ModelConfig, tokenizer: Tokenizer, token: int) -> EndpointEngine:
-        """A server of others. Token ids mean other words under another tokenizer: they are used only where it is the
-        model's, so far as the server tells.
+    def _external_server(self, model: ModelConfig, tokenizer: Tokenizer, token: int) -> EndpointEngine:
+        """The engine for a server that medctx did not start.
+
+        Token ids mean other words under another tokenizer, so they are used only if the tokenizer is the model's, as
+        far as the server tells.
         """
         engine = self._endpoint(self._config.urls, model.name, token)
         if not engine.abilities.tokens:
             return engine
-        agreed = agree(engine.client, model.name, tokenizer)
+        agree = tokenizers_agree(engine.client, model.name, tokenizer)
         if isinstance(tokenizer, ByteTokenizer):
-            if not agreed:
+            if not agree:
                 engine.without_tokens()
-        elif agreed is False:
+        elif agree is False:
             engine.close()
             raise MedctxError(
-                f"The tokenizer given is not that of {model.name!r}, as {engine.client.url} tokenises a question in "
-                "another way; give tokenizer=<folder or hub name of the served model>."
+                f"The tokenizer given is not that of {model.name!r}: {engine.client.url} tokenises a question "
+                "differently; give tokenizer=<folder or hub name of the served model>."
             )
         return engine
 
     @contextmanager
     def engine(self, model: ModelConfig, tokenizer: Tokenizer) -> Iterator[Engine]:
-        """The engine for one model."""
+        """Open the engine for one model."""
         token = tokenizer.encode("A", add_special_tokens=False)[0]
         engine: Engine
         if self._kind == "endpoint":
-            engine = self._foreign(model, tokenizer, token)
+            engine = self._external_server(model, tokenizer, token)
         elif model.folder is None:
             raise MedctxError(f"The model {model.name!r} has no folder; give one, or urls with engine=endpoint.")
         elif self._kind == "vllm":
-            engine = self._own(model, model.folder, token)
+            engine = self._own_server(model, model.folder, token)
         else:
             engine = TransformersEngine.load(model.folder, model.adapter, float32=self._float32)
         try:
@@ -113,12 +134,12 @@ class Session:
 
     @contextmanager
     def base_engine(self, model: ModelConfig, tokenizer: Tokenizer) -> Iterator[Engine]:
-        """The engine for the base of a model with an adapter."""
+        """Open the engine for the base of a model with an adapter."""
         with self.engine(model.model_copy(update={"adapter": None}), tokenizer) as engine:
             yield engine
 
     def close(self) -> None:
-        """Stop the server, if one runs."""
+        """Stop the server, if one is running."""
         if self._server is not None:
             self._server.close()
             self._server = None

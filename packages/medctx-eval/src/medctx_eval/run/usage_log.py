@@ -1,4 +1,4 @@
-"""Keeps what an exam costs on the disk as it goes, so that a run that was killed still knows what it cost."""
+"""Writes usage to disk during an exam, so that a run that was killed still knows what it cost."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from types import TracebackType
 from typing import Self
 
 from medctx.io.journal import Journal
-from medctx.schemas.exam_run import Usage
+from medctx.schemas.exam_run import Usage, total_usage
 from medctx_eval.engines.protocol import Engine
-from medctx_eval.engines.usage import total
 
-FILE = "costs.jsonl"
-EVERY_S = 5.0
-"""A kill loses what was spent in so many seconds at most."""
+FILE = "usage.jsonl"
+INTERVAL_S = 5.0
+"""A kill loses the usage of at most this many seconds."""
 
 
 class UsageLog:
-    """Appends what an engine spent since the last line. Safe to use from several threads."""
+    """Appends the usage of an engine since the last line. Safe to use from several threads."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
         self._journal = Journal(folder / FILE, Usage)
         self._engine, self._lock = engine, Lock()
-        self._noted, self._when = Usage(), time.monotonic()
+        self._written, self._when = Usage(), time.monotonic()
 
     def note(self, *, at_once: bool = False) -> None:
-        """Write a line, unless one has just been written."""
+        """Append a line, unless one was written in the last ``INTERVAL_S`` seconds."""
         with self._lock:
-            if at_once or time.monotonic() - self._when >= EVERY_S:
+            if at_once or time.monotonic() - self._when >= INTERVAL_S:
                 now = self._engine.usage
-                self._journal.append(now.since(self._noted))
-                self._noted, self._when = now, time.monotonic()
+                self._journal.append(now.since(self._written))
+                self._written, self._when = now, time.monotonic()
 
     @property
     def total(self) -> Usage:
-        """Everything spent for this run, in this session and before."""
-        return total(self._journal.records)
+        """Usage of this run, in this session and before."""
+        return total_usage(self._journal.records)
 
     def __enter__(self) -> Self:
         return self

@@ -1,10 +1,10 @@
 """The embedded exams, generated from the Human Phenotype Ontology.
 
-``phenotypes-knowledge``: the facts that medical Dialogues teach, in wordings never trained on, and untaught ones.
-``phenotypes-reading``: dossiers of diseases that no Dialogue mentions. Dossiers come in wards of four: three are asked
-about, and the wrong options of a question are what the other dossiers of the ward list. In a Book of the evidence
-alone the wrong options stand nowhere; the more of the ward a Book holds, the more must be told apart. Each question for
-a finding has an altered dossier, which lists a wrong option's finding in place of the gold one.
+``phenotypes-knowledge``: facts that medical Dialogues teach, in wordings never trained on, and untaught facts.
+``phenotypes-reading``: dossiers of diseases that no Dialogue mentions. Dossiers come in wards of four. Three of them
+are asked about, and the wrong options of a question come from the other dossiers of the ward. A Book with the evidence
+alone contains none of the wrong options; the more of the ward a Book contains, the more the model must distinguish.
+Each question for a finding has an altered dossier, which lists a wrong option's finding instead of the gold one.
 """
 
 from __future__ import annotations
@@ -56,9 +56,10 @@ def _knowledge_items(curriculum: Curriculum, seed: int) -> Iterator[ExamItem]:
     for kind, taught in kinds:
         facts = curriculum.taught(kind) if taught else curriculum.untaught(kind)
         for fact in facts:
-            true = annotated.get(fact.id, set())
-            # Wrong options are other facts' answers, as often trained on as the right one.
-            others = [other.answer for other in facts if other.answer != fact.answer and other.answer not in true]
+            true_findings = annotated.get(fact.id, set())
+            # Wrong options are answers of other facts that are trained on equally often.
+            answers = (other.answer for other in facts)
+            others = [answer for answer in answers if answer != fact.answer and answer not in true_findings]
             for number, wording in enumerate(KNOWLEDGE_WORDINGS[kind]):
                 options, gold = _options(rng, fact.answer, rng.sample(others, 3))
                 yield _knowledge_item(fact, number, wording, options, gold)
@@ -90,7 +91,7 @@ def _card(name: str, curriculum: Curriculum) -> ExamCard:
 
 
 def knowledge(curriculum: Curriculum, seed: int) -> Exam:
-    """The knowledge exam of a curriculum: each fact in two wordings."""
+    """Generate the knowledge exam of a curriculum: each fact in two wordings."""
     return seal(_card("phenotypes-knowledge", curriculum), list(_knowledge_items(curriculum, seed)), ())
 
 
@@ -100,7 +101,7 @@ def _passage(dossier: Dossier) -> Passage:
 
 
 def _wards(dossiers: Sequence[Dossier], rng: Random) -> Iterator[list[Dossier]]:
-    """Groups of four dossiers none of which shares a finding with another."""
+    """Yield groups of four dossiers with no finding in common."""
     waiting = list(dossiers)
     rng.shuffle(waiting)
     ward: list[Dossier] = []
@@ -117,26 +118,26 @@ def _wards(dossiers: Sequence[Dossier], rng: Random) -> Iterator[list[Dossier]]:
 
 
 def _reading_items(ward: list[Dossier], rng: Random) -> Iterator[ExamItem]:
-    for asked in ward[:ASKED_IN_WARD]:
-        rivals = [other for other in ward if other is not asked]
-        golds = rng.sample(asked.findings, len(FINDING_WORDINGS) + 1)
+    for dossier in ward[:ASKED_IN_WARD]:
+        rivals = [other for other in ward if other is not dossier]
+        golds = rng.sample(dossier.findings, len(FINDING_WORDINGS) + 1)
         questions = [
-            ("finding", wording.format(name=asked.name), gold, [rng.choice(rival.findings) for rival in rivals])
+            ("finding", wording.format(name=dossier.name), gold, [rng.choice(rival.findings) for rival in rivals])
             for wording, gold in zip(FINDING_WORDINGS, golds, strict=False)
         ]
         by_name = NAME_WORDING.format(finding=golds[-1].lower())
-        questions.append(("name", by_name, asked.name, [rival.name for rival in rivals]))
+        questions.append(("name", by_name, dossier.name, [rival.name for rival in rivals]))
         for number, (kind, question, right, wrong) in enumerate(questions):
             options, gold = _options(rng, right, wrong)
             yield ExamItem(
-                id=f"phenotypes-reading/{asked.id}/{number}",
+                id=f"phenotypes-reading/{dossier.id}/{number}",
                 exam="phenotypes-reading",
                 question=question,
                 options=options,
                 gold=gold,
-                evidence=(asked.id,),
+                evidence=(dossier.id,),
                 rivals=tuple(rival.id for rival in rivals),
-                cluster=asked.id,
+                cluster=dossier.id,
                 source=phenotypes.CITATION.partition(" (")[0],
                 licence=phenotypes.LICENCE,
                 generated=True,
@@ -145,9 +146,9 @@ def _reading_items(ward: list[Dossier], rng: Random) -> Iterator[ExamItem]:
 
 
 def _alteration(item: ExamItem, dossier: Dossier, seed: int) -> Alteration:
-    # Drawn by the item's own name: a draw from the exam's generator would change every item after it.
+    # Seeded by the item's id: a draw from the exam's generator would change every later item.
     letter = Random(f"hpo-altered-{seed}-{item.id}").choice(
-        [one for one in sorted(item.options) if one not in item.gold]
+        [option for option in sorted(item.options) if option not in item.gold]
     )
     swap = {item.options[item.gold[0]]: item.options[letter]}
     findings = tuple(swap.get(finding, finding) for finding in dossier.findings)
@@ -156,7 +157,7 @@ def _alteration(item: ExamItem, dossier: Dossier, seed: int) -> Alteration:
 
 
 def reading(curriculum: Curriculum, seed: int) -> Exam:
-    """The reading exam of a curriculum: four questions on each asked dossier."""
+    """Generate the reading exam of a curriculum: four questions on each asked dossier."""
     rng = Random(f"hpo-reading-{seed}")
     items = [item for ward in _wards(curriculum.dossiers, rng) for item in _reading_items(ward, rng)]
     dossiers = {dossier.id: dossier for dossier in curriculum.dossiers}

@@ -1,7 +1,7 @@
-"""Everyday prose made by a grammar: what stands around the needles. No word of it is about medicine, no digit in it.
+"""Everyday prose from a grammar, which surrounds the needles. It contains no medical word and no digit.
 
 A paragraph follows one person through one morning, afternoon or evening in one village. A sentence is one of
-:data:`SENTENCES` with words put in, each at most once in a paragraph.
+:data:`SENTENCES` with words filled in, each used at most once per paragraph.
 """
 
 from __future__ import annotations
@@ -143,11 +143,11 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 
 def _word(slot: str, rng: Random, used: set[str], who: str) -> str:
-    """A word for a slot: a trailing underscore makes it begin a sentence, a digit asks for one more of a kind."""
+    """A word for a slot: a trailing underscore capitalises it, a digit asks for a second word of the same kind."""
     kind = slot.rstrip("_2")
     word = who
     if kind != "who":
-        word = rng.choice([one for one in WORDS[kind] if one not in used] or WORDS[kind])
+        word = rng.choice([candidate for candidate in WORDS[kind] if candidate not in used] or WORDS[kind])
         used.add(word)
     return word[0].upper() + word[1:] if slot.endswith("_") else word
 
@@ -157,7 +157,7 @@ def _filled(pattern: str, rng: Random, used: set[str], who: str) -> str:
 
 
 def paragraph(rng: Random, sentences: int) -> list[str]:
-    """The sentences of one paragraph, the first an opening; at most ``len(SENTENCES) + 1`` of them."""
+    """Generate the sentences of one paragraph, beginning with an opening; at most ``len(SENTENCES) + 1``."""
     used: set[str] = set()
     person = rng.choice(WORDS["person"])
     opening = rng.choice(OPENINGS).replace("{person}", person)

@@ -1,9 +1,9 @@
-"""Questions of the test split of CMB-Exam, read from any form they lie about in.
+"""Questions of the test split of CMB-Exam, in every form they are distributed in.
 
 The publisher's form is two JSON lists: questions with ``id``, ``exam_type`` (six categories), ``exam_class``,
 ``exam_subject``, ``question_type``, ``question`` and ``option`` (letter -> text, blank where there are fewer), and
 answers with ``id`` and ``answer`` (letters run together). A list that holds the answers itself, and JSON lines in the
-row schema of ``medctx_eval.exams.readers.own``, are read too.
+row schema (``medctx_eval.exams.schema``), are read too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from medctx_eval.exams.readers.published_files import read_json
 
 QUESTIONS = "CMB-test-choice-question-merge.json"
 ANSWERS = "CMB-test-choice-answer.json"
-SEVERAL = "多项选择题"
+MULTIPLE = "多项选择题"
 SOURCE = "cmb"
 
 NO_GOLD = "no gold"
@@ -31,8 +31,8 @@ OTHER_SOURCE = "of another exam"
 
 
 @dataclass(frozen=True, slots=True)
-class ItemRequest:
-    """One question; ``category`` is one of the six exams, ``subject`` the finest division it lies in."""
+class CmbQuestion:
+    """One question; ``category`` is one of the six exams, ``subject`` its finest subdivision."""
 
     id: str
     category: str
@@ -41,7 +41,7 @@ class ItemRequest:
     text: str
     options: dict[str, str]
     gold: tuple[str, ...]
-    several: bool
+    multiple: bool
 
 
 def _text(row: dict[str, object], *keys: str) -> str:
@@ -53,22 +53,22 @@ def _text(row: dict[str, object], *keys: str) -> str:
 
 
 def _options(row: dict[str, object]) -> dict[str, str]:
-    """Options by letter, those that are blank left out."""
-    found = row.get("option", row.get("options"))
-    if not isinstance(found, dict):
+    """Options by letter, without blank ones."""
+    options = row.get("option", row.get("options"))
+    if not isinstance(options, dict):
         return {}
-    pairs = ((str(letter).strip().upper(), str(text or "").strip()) for letter, text in found.items())
+    pairs = ((str(letter).strip().upper(), str(text or "").strip()) for letter, text in options.items())
     return {letter: text for letter, text in sorted(pairs) if letter and text}
 
 
 def _letters(answer: str) -> tuple[str, ...]:
-    """The letters of an answer, full-width ones as plain ones, without what stands between them."""
+    """The letters of an answer, normalised to half width, without separators."""
     plain = unicodedata.normalize("NFKC", answer).upper()
     return tuple(sorted(set(re.sub(r"[\s,;、/|]+", "", plain))))
 
 
-def _question(row: dict[str, object], answers: dict[str, str]) -> ItemRequest | str:
-    """The question of a row, or why there is none."""
+def _question(row: dict[str, object], answers: dict[str, str]) -> CmbQuestion | str:
+    """The question of a row, or the reason why it has none."""
     name = _text(row, "id")
     source = _text(row, "source")
     if source and not source.lower().startswith(SOURCE):
@@ -81,7 +81,7 @@ def _question(row: dict[str, object], answers: dict[str, str]) -> ItemRequest | 
         return NO_GOLD
     if not set(gold) <= set(options):
         return GOLD_NOT_OFFERED
-    return ItemRequest(
+    return CmbQuestion(
         id=name,
         category=_text(row, "exam_type"),
         group=_text(row, "exam_class"),
@@ -89,7 +89,7 @@ def _question(row: dict[str, object], answers: dict[str, str]) -> ItemRequest | 
         text=text,
         options=options,
         gold=gold,
-        several=_text(row, "question_type") == SEVERAL or len(gold) > 1,
+        multiple=_text(row, "question_type") == MULTIPLE or len(gold) > 1,
     )
 
 
@@ -98,38 +98,40 @@ def _rows(path: Path) -> list[dict[str, object]]:
         return [row for _, row in read_rows(path)]
     rows = read_json(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise MedctxError(f"{path} is no list of questions or answers of CMB-Exam; give the file as published.")
+        raise MedctxError(f"{path} is not a list of questions or answers of CMB-Exam; give the file as published.")
     return rows
 
 
 def files_in(path: Path) -> tuple[Path, Path | None]:
-    """The files of questions and of answers (nothing where ``path`` is one file that holds both)."""
+    """The files of questions and of answers (None if ``path`` is one file that holds both)."""
     if path.is_file():
         return path, None
-    found = [sorted(path.rglob(name)) for name in (QUESTIONS, ANSWERS)]
-    for name, files in zip((QUESTIONS, ANSWERS), found, strict=True):
+    matches = [sorted(path.rglob(name)) for name in (QUESTIONS, ANSWERS)]
+    for name, files in zip((QUESTIONS, ANSWERS), matches, strict=True):
         if not files:
             raise MedctxError(f"{path} holds no {name}; give a folder with both of CMB's test files, or one file.")
-    return found[0][0], found[1][0]
+    return matches[0][0], matches[1][0]
 
 
-def _unique(questions: Iterable[ItemRequest], path: Path) -> list[ItemRequest]:
+def _unique(questions: Iterable[CmbQuestion], path: Path) -> list[CmbQuestion]:
     seen: set[str] = set()
     kept = []
     for question in questions:
         if not question.id or question.id in seen:
-            raise MedctxError(f"{path} has no id of its own for the question {question.text[:40]!r}; give it one.")
+            raise MedctxError(f"{path} has no unique id for the question {question.text[:40]!r}; give it one.")
         seen.add(question.id)
         kept.append(question)
     return kept
 
 
-def read_questions(questions: Path, answers: Path | None) -> tuple[list[ItemRequest], dict[str, int]]:
-    """The questions that can be asked, in the order of the file, and how many cannot, by reason."""
+def read_questions(questions: Path, answers: Path | None) -> tuple[list[CmbQuestion], dict[str, int]]:
+    """Read the usable questions in the order of the file; also returns how many are left out, by reason."""
     golds = {_text(row, "id"): _text(row, "answer") for row in _rows(answers)} if answers else {}
     parsed = [_question(row, golds) for row in _rows(questions)]
-    dropped = Counter(one for one in parsed if isinstance(one, str))
-    kept = _unique((one for one in parsed if isinstance(one, ItemRequest)), questions)
+    dropped = Counter(entry for entry in parsed if isinstance(entry, str))
+    kept = _unique((entry for entry in parsed if isinstance(entry, CmbQuestion)), questions)
     if not kept:
-        raise MedctxError(f"{questions} holds no question of CMB-Exam that can be asked ({dict(dropped)}).")
+        raise MedctxError(
+            f"{questions} holds no usable question of CMB-Exam ({dict(dropped)}); give the file as published."
+        )
     return kept, dict(sorted(dropped.items()))

@@ -8,8 +8,8 @@ The authors' repository has ``data/test_with_annotations.csv``.
   Answer                      answer: letters run together; with several, the item is multiple choice
   Medical Discipline          subject
 
-``Explanation`` gives the answer away and is not read. Rows without an answer are left out and counted. Unconfirmed: the
-repository names no licence that was seen; the one on the card is that of its copy on the hub (fzkuji/CMExam).
+``Explanation`` gives the answer away and is not read. Rows without an answer are left out and counted. The
+repository names no licence; the one on the card is that of its copy on the hub (fzkuji/CMExam), unconfirmed.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import text_of
+from medctx_eval.exams.schema import ExamRow, text_of
 
 _OPTION = re.compile(r"\s*([A-J])(?:[\s.、:\uff0e\uff1a]+(.*))?")
 MISFORMED = "options not by letter"
 
 
 def _options(column: str) -> dict[str, str] | None:
-    """Options by letter; a line without the next letter goes on with the option before it."""
+    """Options by letter; a line without a new letter continues the option before it."""
     options: dict[str, str] = {}
     for line in column.splitlines():
-        found = _OPTION.fullmatch(line)
-        if found and found[1] not in options:
-            options[found[1]] = (found[2] or "").strip()
+        match = _OPTION.fullmatch(line)
+        if match and match[1] not in options:
+            options[match[1]] = (match[2] or "").strip()
         elif options:
             last = next(reversed(options))
             options[last] = f"{options[last]} {line.strip()}".strip()
@@ -44,8 +43,8 @@ def _options(column: str) -> dict[str, str] | None:
     return options
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row | str]:
-    """Rows of the row schema from the publisher's file."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
+    """Yield rows of the row schema from the publisher's file."""
     for number, (_, row) in enumerate(tables.read(files[0])):
         options = _options(text_of(row, "Options"))
         if options is None:

@@ -1,7 +1,7 @@
-"""Textbook modules and collections in CNXML, the form OpenStax keeps its books in.
+"""Textbook modules and collections in CNXML, the format of OpenStax books.
 
-Of a module its text is kept without exercises, pictures and captions; a section of exercises alone leaves nothing, not
-even its title. A reference to a figure or a table becomes that word.
+The text of a module excludes exercises, pictures and captions; a section that holds only exercises is dropped with its
+title. A reference to a figure or a table becomes that word.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ _EMPTY_BRACKETS = re.compile(r"\s*\(\s*[,;]?\s*\)")
 
 
 class Exercise(Record):
-    """``options`` in order, ``solution`` as it stands; ``elsewhere``: a link stands in place of the question;
-    ``pictured``: it shows a picture or refers to one.
-    """
+    """An exercise. ``elsewhere``: it is a link to the question; ``pictured``: it shows or refers to a picture."""
 
     id: str
     question: str
@@ -46,7 +44,7 @@ class Module(Record):
 
 
 class Chapter(Record):
-    """Ids of a chapter's modules in reading order."""
+    """The ids of a chapter's modules, in reading order."""
 
     title: str
     modules: tuple[str, ...]
@@ -70,28 +68,28 @@ def _find(element: Element, tag: str) -> Element | None:
 
 
 def _tidy(text: str) -> str:
-    one = " ".join(text.split())
-    return _BEFORE_STOP.sub(r"\1", _EMPTY_BRACKETS.sub("", one)).replace("( ", "(").strip()
+    line = " ".join(text.split())
+    return _BEFORE_STOP.sub(r"\1", _EMPTY_BRACKETS.sub("", line)).replace("( ", "(").strip()
 
 
 def _math(element: Element) -> str:
-    """A formula in one line: scripts as they stand, fractions with a stroke."""
+    """A formula in one line: sub- and superscripts as plain text, fractions with a slash."""
     if _tag(element) == "mfrac" and len(element) == 2:
         return f"{_math(element[0])}/{_math(element[1])}"
-    own = " ".join((element.text or "").split())
-    return own + "".join(_math(child) for child in element)
+    text = " ".join((element.text or "").split())
+    return text + "".join(_math(child) for child in element)
 
 
 class _Reader:
-    """Reads one module; ``kinds`` tells what the targets of references are."""
+    """Reads one module; ``kinds`` maps the targets of references to their tags."""
 
     def __init__(self, document: Element) -> None:
-        self.kinds = {name: _tag(one) for one in document.iter() if (name := one.get("id"))}
+        self.kinds = {name: _tag(node) for node in document.iter() if (name := node.get("id"))}
 
     def refers_to_picture(self, element: Element) -> bool:
-        """Whether a picture is shown or referred to inside."""
-        shown = {_tag(one) for one in element.iter()} & {"media", "image", "figure"}
-        links = (one.get("target-id", "") for one in element.iter() if _tag(one) == "link")
+        """Whether the element shows a picture or refers to one."""
+        shown = {_tag(node) for node in element.iter()} & {"media", "image", "figure"}
+        links = (node.get("target-id", "") for node in element.iter() if _tag(node) == "link")
         return bool(shown) or any(self.kinds.get(target) == "figure" for target in links)
 
     def _raw(self, element: Element, skip: Element | None = None) -> str:
@@ -112,7 +110,7 @@ class _Reader:
         return "".join(parts)
 
     def line(self, element: Element | None, skip: Element | None = None) -> str:
-        """Everything inside as one line."""
+        """The text of an element as one line."""
         return "" if element is None else _tidy(self._raw(element, skip))
 
     def _table(self, table: Element) -> Iterator[str]:
@@ -122,7 +120,7 @@ class _Reader:
                 yield " | ".join(self.line(cell) for cell in row if _tag(cell) == "entry")
 
     def blocks(self, element: Element) -> Iterator[str]:
-        """The paragraphs inside, headings marked with ##."""
+        """Yield the paragraphs of an element, headings marked with ##."""
         for child in element:
             tag = _tag(child)
             if tag in _SILENT or tag == "title":
@@ -136,25 +134,25 @@ class _Reader:
                 yield from (f"- {self.line(item)}" for item in child if _tag(item) == "item")
             elif tag == "table":
                 yield from self._table(child)
-            elif tag != "para" and any(_tag(one) in _BLOCKS for one in child):
+            elif tag != "para" and any(_tag(node) in _BLOCKS for node in child):
                 yield self.line(_find(child, "title"))
                 yield from self.blocks(child)
             else:
                 yield self.line(child)
 
     def exercise(self, element: Element) -> Exercise:
-        """One exercise; its options are the last list of its problem."""
+        """Read one exercise; its options are the last list of its problem."""
         problem = _find(element, "problem")
         inside = [] if problem is None else list(problem.iter())
-        lists = [one for one in inside if _tag(one) == "list"]
+        lists = [node for node in inside if _tag(node) == "list"]
         options = lists[-1] if lists else None
-        links = (one for one in inside if _tag(one) == "link")
+        links = (node for node in inside if _tag(node) == "link")
         return Exercise(
             id=element.get("id", ""),
             question=self.line(problem, skip=options),
-            options=() if options is None else tuple(self.line(one) for one in options if _tag(one) == "item"),
+            options=() if options is None else tuple(self.line(node) for node in options if _tag(node) == "item"),
             solution=self.line(_find(element, "solution")),
-            elsewhere=any("os-embed" in one.get("class", "").split() for one in links),
+            elsewhere=any("os-embed" in link.get("class", "").split() for link in links),
             pictured=problem is not None and self.refers_to_picture(problem),
         )
 
@@ -167,7 +165,7 @@ def _parse(xml: bytes, place: str) -> Element:
 
 
 def parse_module(name: str, xml: bytes) -> Module:
-    """A module's index.cnxml; raises MedctxError where it is not XML."""
+    """Parse a module's index.cnxml; raises MedctxError if it is not XML."""
     document = _parse(xml, f"The module {name}")
     reader = _Reader(document)
     content = _find(document, "content")
@@ -176,18 +174,18 @@ def parse_module(name: str, xml: bytes) -> Module:
         id=name,
         title=reader.line(_find(document, "title")),
         text="\n".join(blocks).strip(),
-        exercises=tuple(reader.exercise(one) for one in document.iter() if _tag(one) == "exercise"),
+        exercises=tuple(reader.exercise(node) for node in document.iter() if _tag(node) == "exercise"),
     )
 
 
 def parse_collection(xml: bytes, place: str) -> Collection:
-    """A collection file; modules outside every chapter (a preface) are left out."""
+    """Parse a collection file; modules outside all chapters (a preface) are left out."""
     root = _parse(xml, place)
-    described = {_tag(one): one for one in reversed(list(root.iter())) if _tag(one) in {"title", "license"}}
+    described = {_tag(node): node for node in reversed(list(root.iter())) if _tag(node) in {"title", "license"}}
     chapters = []
     for part in root.iter():
         content = _find(part, "content") if _tag(part) == "subcollection" else None
-        modules = [] if content is None else [one.get("document", "") for one in content if _tag(one) == "module"]
+        modules = [] if content is None else [node.get("document", "") for node in content if _tag(node) == "module"]
         if modules:
             title = _find(part, "title")
             chapters.append(

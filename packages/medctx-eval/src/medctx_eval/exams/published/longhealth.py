@@ -5,16 +5,17 @@
 option says that the question cannot be answered. ``longhealth-3``: the same questions on the record of another patient,
 where only that option is right, under every Condition. A question has the same id in all three.
 
-The publisher draws ten documents of other patients for each question of task 3. Here it is the whole record of one
-patient, half-way round a drawn order: twenty questions share a Book instead of none, the Books are those of task 1, and
-questions on neighbours in that order can share a longer Book without one's record answering the other.
+The publisher draws ten documents of other patients for each question of task 3. Here the Book is the whole record of
+one other patient, half-way round a drawn order: twenty questions share a Book, the Books are those of task 1, and
+questions on neighbours in that order can share a longer Book in which neither record answers the other's questions.
 
-Passages carry their patient among their ``facts``: a document must not be a distractor for its own patient's questions.
+Passages name their patient among their ``facts``, which keeps a document from being a distractor for its own patient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from random import Random
 
 from medctx.fetch.pinned import Remote
@@ -25,13 +26,12 @@ from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.published.longhealth_file import (
     GOLD_UNCLEAR,
     LETTERS,
-    ItemRequest,
+    LongHealthQuestion,
     Patient,
     gold_letter,
     read_patients,
 )
 from medctx_eval.exams.readers.published_files import obtain
-from medctx_eval.run.config import ExamConfig
 
 FILE = Remote(url="https://raw.githubusercontent.com/kbressem/LongHealth/{revision}/data/benchmark_v5.json")
 TASKS = {
@@ -45,7 +45,7 @@ FIFTHS = 5
 
 
 def card_of(task: str) -> ExamCard:
-    """The card of a task before its file is read."""
+    """The card of a task, before its file is read."""
     return ExamCard(name=task, source=f"LongHealth, {TASKS[task]}", licence=LICENCE, citation=CITATION)
 
 
@@ -54,8 +54,8 @@ def _passages(patient: Patient) -> list[Passage]:
     return [Passage(id=f"{name}/{key}", text=text, facts=(name,)) for key, text in patient.texts.items()]
 
 
-def _where(patient: Patient, question: ItemRequest) -> dict[str, str]:
-    """How many documents hold the answer, and in which fifth of the record it stands first."""
+def _answer_place(patient: Patient, question: LongHealthQuestion) -> dict[str, str]:
+    """Tags: how many documents hold the answer, and in which fifth of the record it stands first."""
     if not question.spans:
         return {"documents": "unknown"}
     total = sum(map(len, patient.texts.values()))
@@ -71,38 +71,38 @@ def _where(patient: Patient, question: ItemRequest) -> dict[str, str]:
     return tags
 
 
-class _Ward:
-    """The patients with their Passages, the documents and the patients each in an order drawn by ``seed``."""
+class _Patients:
+    """The patients with their Passages; patients and documents are each in an order drawn by ``seed``."""
 
     def __init__(self, patients: Sequence[Patient], seed: int) -> None:
-        self.patients = list(patients)
-        Random(f"longhealth-patients-{seed}").shuffle(self.patients)
+        self.ordered = list(patients)
+        Random(f"longhealth-patients-{seed}").shuffle(self.ordered)
         self.passages = {patient.id: _passages(patient) for patient in patients}
         self.documents = [passage for patient in patients for passage in self.passages[patient.id]]
-        self._drawn = list(self.documents)
-        Random(f"longhealth-documents-{seed}").shuffle(self._drawn)
+        self._shuffled = list(self.documents)
+        Random(f"longhealth-documents-{seed}").shuffle(self._shuffled)
 
     def rivals(self, patient: Patient) -> tuple[str, ...]:
         """The documents of all other patients."""
-        own = {passage.id for passage in self.passages[patient.id]}
-        return tuple(passage.id for passage in self._drawn if passage.id not in own)
+        same_patient = {passage.id for passage in self.passages[patient.id]}
+        return tuple(passage.id for passage in self._shuffled if passage.id not in same_patient)
 
-    def evidence(self, task: str, number: int, question: ItemRequest) -> tuple[str, ...]:
-        """What is read for a question on the patient at ``number`` in the drawn order."""
-        patient = self.patients[number]
+    def evidence(self, task: str, number: int, question: LongHealthQuestion) -> tuple[str, ...]:
+        """Ids of the evidence of a question on the patient at ``number`` in the drawn order."""
+        patient = self.ordered[number]
         if task == "longhealth-3":
-            patient = self.patients[(number + len(self.patients) // 2) % len(self.patients)]
+            patient = self.ordered[(number + len(self.ordered) // 2) % len(self.ordered)]
         passages = self.passages[patient.id]
         if task == "longhealth-2" and question.spans:
-            held = {f"longhealth/{patient.id}/{key}" for key in question.spans}
-            passages = [passage for passage in passages if passage.id in held]
+            with_answer = {f"longhealth/{patient.id}/{key}" for key in question.spans}
+            passages = [passage for passage in passages if passage.id in with_answer]
         return tuple(passage.id for passage in passages)
 
 
-def _items(ward: _Ward, task: str) -> Iterator[ExamItem | None]:
-    """Every question in one task, nothing where its gold is unclear."""
-    for number, patient in enumerate(ward.patients):
-        rivals = ward.rivals(patient)
+def _items(patients: _Patients, task: str) -> Iterator[ExamItem | None]:
+    """Yield every question of one task; None if its gold is unclear."""
+    for number, patient in enumerate(patients.ordered):
+        rivals = patients.rivals(patient)
         for question in patient.questions:
             gold = gold_letter(question)
             if gold is None:
@@ -112,7 +112,7 @@ def _items(ward: _Ward, task: str) -> Iterator[ExamItem | None]:
             if task != "longhealth-1":
                 cannot = LETTERS[LETTERS.index(max(options)) + 1]
                 options[cannot] = CANNOT["en"]
-            evidence = ward.evidence(task, number, question)
+            evidence = patients.evidence(task, number, question)
             yield ExamItem(
                 id=f"longhealth/{patient.id}/{question.number}",
                 exam=task,
@@ -125,20 +125,20 @@ def _items(ward: _Ward, task: str) -> Iterator[ExamItem | None]:
                 cannot=cannot,
                 source="LongHealth",
                 licence=LICENCE,
-                tags=_where(patient, question),
+                tags=_answer_place(patient, question),
             )
 
 
-def build(config: ExamConfig, seed: int) -> Exam:
-    """The task named by ``config.exam``, from the publisher's file or from ``config.path``.
+def build(task: str, path: Path | None, revision: str, seed: int) -> Exam:
+    """Build one task from the publisher's file or from ``path``.
 
-    Patients come in an order drawn by ``seed``, so that a limit is a fair sample; so do the rivals of a patient, in
-    which the tasks agree.
+    Patients come in an order drawn by ``seed``, so that a limit is a fair sample; so do the rivals of a patient, which
+    are the same in all tasks.
     """
-    path, revision = obtain(config, FILE)
-    ward = _Ward(read_patients(path), seed)
-    found = list(_items(ward, config.exam))
-    unclear = found.count(None)
+    file, resolved = obtain(task, path, FILE, revision)
+    patients = _Patients(read_patients(file), seed)
+    items = list(_items(patients, task))
+    unclear = items.count(None)
     dropped = {GOLD_UNCLEAR: unclear} if unclear else {}
-    card = card_of(config.exam).model_copy(update={"revision": revision, "dropped": dropped})
-    return seal(card, [item for item in found if item is not None], ward.documents)
+    card = card_of(task).model_copy(update={"revision": resolved, "dropped": dropped})
+    return seal(card, [item for item in items if item is not None], patients.documents)

@@ -2,7 +2,7 @@
 
 A patient has ``texts`` ("text_0", "text_1", ... -> document) and ``questions`` with ``No``, ``question``, ``answer_a``
 to ``answer_e``, ``correct`` (the text of the right option) and ``answer_location``: for each document that holds the
-answer, where in it, as shares of its length.
+answer, the positions in it, as fractions of its length.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ LETTERS = "ABCDEFGHIJ"
 GOLD_UNCLEAR = "the right answer is none of the options, or several"
 
 
-class ItemRequest(Record):
-    """``spans``: for each document that holds the answer, where the places begin, in [0, 1]."""
+class LongHealthQuestion(Record):
+    """One question; ``spans``: for each document that holds the answer, where the passages begin, in [0, 1]."""
 
     number: str
     text: str
@@ -38,24 +38,24 @@ class Patient(Record):
 
     id: str
     texts: dict[str, str]
-    questions: tuple[ItemRequest, ...]
+    questions: tuple[LongHealthQuestion, ...]
 
 
 class _Span(BaseModel):
-    """Where a document holds the answer; the publisher gives a list of beginnings, or one, or none."""
+    """Where a document holds the answer: a list of beginnings, a single one, or none."""
 
     start: tuple[float, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _one_or_several(cls, given: object) -> object:
-        start = given.get("start") if isinstance(given, Mapping) else None
+    def _as_tuple(cls, value: object) -> object:
+        start = value.get("start") if isinstance(value, Mapping) else None
         if isinstance(start, int | float):
             return {"start": (start,)}
         return {"start": start or ()}
 
 
-class _Asked(BaseModel):
+class _QuestionEntry(BaseModel):
     number: int | str = Field(alias="No")
     question: str = Field(min_length=1)
     answer_a: str = ""
@@ -67,13 +67,13 @@ class _Asked(BaseModel):
     answer_location: dict[str, _Span] | None = None
 
 
-class _Record(BaseModel):
+class _PatientEntry(BaseModel):
     texts: dict[str, str] = Field(min_length=1)
-    questions: list[_Asked]
+    questions: list[_QuestionEntry]
 
 
 def _in_order(texts: dict[str, str]) -> dict[str, str]:
-    """Documents by their number: text_10 after text_9. Empty ones are no documents."""
+    """Documents in the order of their numbers (text_10 after text_9), without empty ones."""
 
     def place(key: str) -> tuple[int, str]:
         number = re.search(r"\d+$", key)
@@ -82,22 +82,22 @@ def _in_order(texts: dict[str, str]) -> dict[str, str]:
     return {key: texts[key].strip() for key in sorted(texts, key=place) if texts[key].strip()}
 
 
-def _question(asked: _Asked, texts: dict[str, str]) -> ItemRequest:
-    given = [asked.answer_a, asked.answer_b, asked.answer_c, asked.answer_d, asked.answer_e]
-    spans = {key: span.start for key, span in (asked.answer_location or {}).items() if key in texts}
-    return ItemRequest(
-        number=str(asked.number),
-        text=asked.question.strip(),
-        options={letter: text.strip() for letter, text in zip(LETTERS, given, strict=False) if text.strip()},
-        correct=asked.correct,
+def _question(entry: _QuestionEntry, texts: dict[str, str]) -> LongHealthQuestion:
+    answers = [entry.answer_a, entry.answer_b, entry.answer_c, entry.answer_d, entry.answer_e]
+    spans = {key: span.start for key, span in (entry.answer_location or {}).items() if key in texts}
+    return LongHealthQuestion(
+        number=str(entry.number),
+        text=entry.question.strip(),
+        options={letter: text.strip() for letter, text in zip(LETTERS, answers, strict=False) if text.strip()},
+        correct=entry.correct,
         spans=spans,
     )
 
 
 def read_patients(path: Path) -> list[Patient]:
-    """The patients in the order of the file; entries without documents (a canary) are none.
+    """Read the patients in the order of the file; entries without documents (a canary) are skipped.
 
-    Raises MedctxError where a patient's entry is not of the publisher's form, or two questions share a number.
+    Raises MedctxError if a patient's entry is not in the publisher's form, or two questions share a number.
     """
     entries = read_json(path)
     if not isinstance(entries, dict):
@@ -107,13 +107,13 @@ def read_patients(path: Path) -> list[Patient]:
         if not isinstance(entry, dict) or "texts" not in entry:
             continue
         try:
-            record = _Record.model_validate(entry)
+            record = _PatientEntry.model_validate(entry)
         except ValidationError as error:
             raise MedctxError(
-                f"The entry {name} of {path} is no patient ({describe(error)}); give the file as published."
+                f"The entry {name} of {path} is not a patient ({describe(error)}); give the file as published."
             ) from None
         texts = _in_order(record.texts)
-        questions = tuple(_question(asked, texts) for asked in record.questions)
+        questions = tuple(_question(question, texts) for question in record.questions)
         if len({question.number for question in questions}) < len(questions):
             raise MedctxError(f"Two questions of {name} in {path} have the same No; give each its own.")
         patients.append(Patient(id=name, texts=texts, questions=questions))
@@ -122,16 +122,16 @@ def read_patients(path: Path) -> list[Patient]:
     return patients
 
 
-def _plain(text: str) -> str:
-    """What two texts share that differ in spaces, case, width of characters or a full stop."""
+def _normalised(text: str) -> str:
+    """The text without differences of spaces, case, width or a final full stop, for comparison."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(". ")
 
 
-def gold_letter(question: ItemRequest) -> str | None:
-    """The one option that is the right answer's text, or holds it where none is; else nothing."""
-    right = _plain(question.correct)
-    plain = {letter: _plain(text) for letter, text in question.options.items()}
+def gold_letter(question: LongHealthQuestion) -> str | None:
+    """The only option that equals the right answer's text, or else contains it; None if there is no such option."""
+    right = _normalised(question.correct)
+    plain = {letter: _normalised(text) for letter, text in question.options.items()}
     same = [letter for letter, text in plain.items() if text == right]
-    holding = [letter for letter, text in plain.items() if right and right in text]
-    found = same or holding
-    return found[0] if len(found) == 1 and len(plain) > 1 else None
+    containing = [letter for letter, text in plain.items() if right and right in text]
+    matches = same or containing
+    return matches[0] if len(matches) == 1 and len(plain) > 1 else None

@@ -9,8 +9,8 @@ JSON lines. Both are read.
   cop                 answer: the number of the right option, counted from 0 on the hub and from 1 in the archive
   subject_name        subject
 
-Which way ``cop`` counts is taken from the numbers in the file: a 0 says from 0, a 4 says from 1. ``choice_type`` calls
-many questions "multi", but none has more than one right option: all are single choice here.
+Whether ``cop`` counts from 0 or 1 is taken from the numbers in the file: a 0 means from 0, a 4 from 1. ``choice_type``
+calls many questions "multi", but none has more than one right option: all are single choice here.
 """
 
 from __future__ import annotations
@@ -23,24 +23,23 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import text_of
+from medctx_eval.exams.schema import ExamRow, text_of
 
 LETTERS = "ABCD"
 
 
 def _first_number(path: Path, numbers: set[object]) -> int:
-    """What ``cop`` is for option A."""
+    """The value of ``cop`` for option A."""
     if (0 in numbers) == (4 in numbers):
         raise MedctxError(
-            f"{path} does not tell whether its column cop counts from 0 or from 1 (it holds neither or both of 0 and "
+            f"{path} does not show whether its column cop counts from 0 or from 1 (it holds neither or both of 0 and "
             "4); give the whole file as published, or one in the row schema."
         )
     return 0 if 0 in numbers else 1
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row]:
-    """Rows of the row schema from the hub's file or the archive's."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+    """Yield rows of the row schema from the hub's file or the archive's."""
     published = [row for _, row in tables.read(files[0])]
     numbers = [int(cop) if (cop := text_of(row, "cop")).isdecimal() else None for row in published]
     first = _first_number(files[0], set(numbers))

@@ -21,11 +21,11 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.tables import Row
+from medctx_eval.exams.schema import ExamRow
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row]:
-    """Rows of the row schema from the publisher's file."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+    """Yield rows of the row schema from the publisher's file."""
     for number, row in tables.read(files[0]):
         yield {
             "id": f"medqa/{number - 1}",

@@ -9,7 +9,7 @@ The authors' repository has ``benchmark.json``: an object of sets, each an objec
   name of the set                        tag "set", and subject
 
 The sets repeat those of ``medqa``, ``medmcqa``, ``pubmedqa`` and most of ``mmlu-medical``: do not add their numbers up.
-Unconfirmed: the licence of the file as a whole, which its repository does not name; each set has its own.
+The repository names no licence for the file as a whole; each set has its own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.readers.published_files import read_json
-from medctx_eval.exams.readers.tables import Row
+from medctx_eval.exams.schema import ExamRow
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row]:
-    """Rows of the row schema from the publisher's file."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+    """Yield rows of the row schema from the publisher's file."""
     sets = read_json(files[0])
     if not isinstance(sets, dict) or not all(isinstance(questions, dict) for questions in sets.values()):
         raise MedctxError(f"{files[0]} does not hold sets of questions by their id; give benchmark.json as published.")

@@ -22,8 +22,7 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import LETTERS, text_of
+from medctx_eval.exams.schema import LETTERS, ExamRow, text_of
 
 SUBJECTS = (
     "anatomy",
@@ -38,8 +37,8 @@ SUBJECTS = (
 )
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row]:
-    """Rows of the row schema from the publisher's files, a subject each, or one that holds several."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+    """Yield rows of the row schema from the publisher's files, one per subject or one with several."""
     before = Counter[str]()
     for file in files:
         for _, row in tables.read(file):

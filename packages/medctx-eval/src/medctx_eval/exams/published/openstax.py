@@ -1,9 +1,9 @@
 """``openstax-anatomy`` and ``openstax-psychology``: end-of-section questions and the sections they were written for.
 
-Both books come from the same publisher in the same form: one medical, the other the general control. They are read
-from the archive of the publisher's repository or from a checkout of it (``path``). Newer revisions of the anatomy
-book hold links in place of its questions, so that the default revisions are ones that hold the questions themselves.
-The licence on the card is the one the collection file of that revision names: it is not the same in all.
+Both books come from the same publisher in the same format: one medical, the other the general control. They are read
+from the archive of the publisher's repository or from a checkout of it (``path``). Newer revisions of the anatomy book
+contain links instead of questions; the default revisions contain the questions themselves. The licence on the card is
+the one that the collection file of the revision names, since it differs between revisions.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.published.cnxml import Exercise, Module
 from medctx_eval.exams.published.openstax_book import BOOKS, Textbook, read_book
-from medctx_eval.exams.readers import own as files
 from medctx_eval.exams.readers.published_files import obtain
-from medctx_eval.run.config import ExamConfig
 
 LETTERS = "ABCDEFGHIJ"
 ROWS = (".jsonl", ".jsonl.gz", ".json", ".parquet")
@@ -38,8 +36,8 @@ NO_TEXT = "its section has no text"
 BLANK = "an option or the question is blank, or two options are the same"
 
 
-def _why_not(exercise: Exercise) -> str:
-    """Why an exercise is no question with one right option ("" where it is)."""
+def _reason_to_drop(exercise: Exercise) -> str:
+    """Why an exercise is not a question with one right option ("" if it is)."""
     if exercise.elsewhere:
         return ELSEWHERE
     if len(exercise.options) < 2:
@@ -59,7 +57,9 @@ def _gold(exercise: Exercise) -> str:
     return letter if len(letter) == 1 else "none"
 
 
-def _items(exam: str, book: Textbook, licence: str, module: Module, chapter: str, mates: list[str]) -> list[ExamItem]:
+def _items(
+    exam: str, book: Textbook, licence: str, module: Module, chapter: str, siblings: list[str]
+) -> list[ExamItem]:
     passage = f"{book.name}/{module.id}"
     return [
         ExamItem(
@@ -69,60 +69,66 @@ def _items(exam: str, book: Textbook, licence: str, module: Module, chapter: str
             options=dict(zip(LETTERS, exercise.options, strict=False)),
             gold=(_gold(exercise),),
             evidence=(passage,),
-            rivals=tuple(name for name in mates if name != passage),
+            rivals=tuple(name for name in siblings if name != passage),
             cluster=passage,
             source=f"OpenStax {book.name}",
             licence=licence,
             tags={"chapter": chapter, "subject": module.title},
         )
         for exercise in module.exercises
-        if not _why_not(exercise)
+        if not _reason_to_drop(exercise)
     ]
 
 
-def _nothing(path: Path, book: Textbook, dropped: dict[str, int]) -> MedctxError:
-    counted = ", ".join(f"{count} {why}" for why, count in dropped.items()) or "no exercises at all"
+def _no_question_error(path: Path, book: Textbook, dropped: dict[str, int]) -> MedctxError:
+    counts = ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "no exercises at all"
     return MedctxError(
-        f"{path} holds no question with its options and solution ({counted}); take a revision of {book.repository} "
-        f"that does, as revision={book.revision} is."
+        f"{path} holds no question with its options and solution ({counts}); choose a revision of {book.repository} "
+        f"that does, such as revision={book.revision}."
     )
 
 
-def build(config: ExamConfig, seed: int) -> Exam:
-    """The questions of a textbook; sections in an order drawn by ``seed``, so that a limit is a fair sample.
+def is_row_file(path: Path | None) -> bool:
+    """Whether a path is a file of rows, not a book."""
+    return path is not None and path.name.endswith(ROWS)
 
-    Passages are in reading order, the rivals of a question are the other sections of its chapter. With ``items``, or
-    where ``path`` is a file of rows, the exam is read from files in the row schema.
+
+def build(exam: str, path: Path | None, revision: str, seed: int) -> Exam:
+    """Build the exam of a textbook; sections come in an order drawn by ``seed``, so that a limit is a fair sample.
+
+    Passages are in reading order; the rivals of a question are the other sections of its chapter.
     """
-    if config.items or (config.path and config.path.name.endswith(ROWS)):
-        return files.build(config.model_copy(update={"items": config.items or config.path}))
-    book = BOOKS[config.exam]
+    book = BOOKS[exam]
     address = ARCHIVE.replace("{repository}", book.repository)
-    path, revision = obtain(config, Remote(url=address, revision=book.revision))
-    collection, modules = read_book(book, path)
-    named = _LICENCE.search(collection.licence)
-    licence = f"CC {named[1].upper()} {named[2]}" if named else collection.licence or "as the book says"
+    source, resolved = obtain(exam, path, Remote(url=address, revision=book.revision), revision)
+    collection, modules = read_book(book, source)
+    match = _LICENCE.search(collection.licence)
+    licence = f"CC {match[1].upper()} {match[2]}" if match else collection.licence or "as the book says"
     groups, passages = [], []
     for chapter in collection.chapters:
-        told = [modules[name] for name in chapter.modules if modules[name].text]
-        mates = [f"{book.name}/{module.id}" for module in told]
+        with_text = [modules[name] for name in chapter.modules if modules[name].text]
+        siblings = [f"{book.name}/{module.id}" for module in with_text]
         passages += [
             Passage(id=name, text=f"# {module.title}\n\n{module.text}", title=module.title, facts=(name,))
-            for name, module in zip(mates, told, strict=True)
+            for name, module in zip(siblings, with_text, strict=True)
         ]
-        groups += [_items(config.exam, book, licence, module, chapter.title, mates) for module in told]
-    asked = [(module, one) for module in modules.values() for one in module.exercises]
-    dropped = Counter(why for module, one in asked if (why := _why_not(one) or ("" if module.text else NO_TEXT)))
+        groups += [_items(exam, book, licence, module, chapter.title, siblings) for module in with_text]
+    reasons = (
+        _reason_to_drop(exercise) or ("" if module.text else NO_TEXT)
+        for module in modules.values()
+        for exercise in module.exercises
+    )
+    dropped = Counter(reason for reason in reasons if reason)
     if not any(groups):
-        raise _nothing(path, book, dropped)
+        raise _no_question_error(source, book, dropped)
     Random(f"openstax-{seed}").shuffle(groups)
     card = ExamCard(
-        name=config.exam,
+        name=exam,
         source=f"OpenStax {collection.title}, end-of-section questions with their sections",
         licence=licence,
         citation=f"{book.authors}, {collection.title}, OpenStax",
         domain=book.domain,
-        revision=revision,
+        revision=resolved,
         dropped=dict(sorted(dropped.items())),
     )
     return seal(card, [item for group in groups for item in group], passages)

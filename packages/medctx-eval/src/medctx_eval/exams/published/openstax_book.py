@@ -12,7 +12,7 @@ from medctx_eval.exams.published.cnxml import Collection, Module, parse_collecti
 
 
 class Textbook(Record):
-    """Where a book lies: its repository, a revision that holds the questions, its collection by preference."""
+    """Where a book is published: repository, a revision that holds the questions, collections by preference."""
 
     repository: str
     revision: str
@@ -40,48 +40,48 @@ BOOKS: dict[str, Textbook] = {
         domain="general",
     ),
 }
-_WANTED = re.compile(r"(?:^|/)((?:collections/[^/]+\.collection\.xml)|(?:modules/[^/]+/index\.cnxml))$")
+_BOOK_FILE = re.compile(r"(?:^|/)((?:collections/[^/]+\.collection\.xml)|(?:modules/[^/]+/index\.cnxml))$")
 
 
-def _checkout(path: Path) -> dict[str, bytes]:
-    """Collections and modules of a folder or an archive, by their names in the repository."""
+def _read_files(path: Path) -> dict[str, bytes]:
+    """Read collections and modules of a folder or an archive, by their names in the repository."""
     if path.is_dir():
-        found = {file.relative_to(path).as_posix(): file for file in path.rglob("*ml")}
-        return {match[1]: file.read_bytes() for name, file in found.items() if (match := _WANTED.search(name))}
+        paths = {file.relative_to(path).as_posix(): file for file in path.rglob("*ml")}
+        return {match[1]: file.read_bytes() for name, file in paths.items() if (match := _BOOK_FILE.search(name))}
     try:
         with tarfile.open(path) as archive:
             return {
                 match[1]: stream.read()
                 for member in archive
-                if (match := _WANTED.search(member.name)) and (stream := archive.extractfile(member))
+                if (match := _BOOK_FILE.search(member.name)) and (stream := archive.extractfile(member))
             }
     except (tarfile.TarError, OSError, EOFError) as error:
         raise MedctxError(
-            f"{path} is no checkout and no archive of one ({error}); give a folder, a .tar.gz or a .jsonl of items."
+            f"{path} is neither a checkout nor an archive of one ({error}); give a folder, .tar.gz or .jsonl."
         ) from None
 
 
-def _collection(book: Textbook, held: dict[str, bytes], path: Path) -> Collection:
+def _collection(book: Textbook, files: dict[str, bytes], path: Path) -> Collection:
     for name in book.collections:
         file = f"collections/{name}.collection.xml"
-        if file in held:
-            return parse_collection(held[file], f"{file} of {path}")
+        if file in files:
+            return parse_collection(files[file], f"{file} of {path}")
     raise MedctxError(
         f"{path} holds no collection {book.collections[0]}; give a checkout or an archive of {book.repository}."
     )
 
 
 def read_book(book: Textbook, path: Path) -> tuple[Collection, dict[str, Module]]:
-    """The book's collection and its modules by id, from a folder or an archive.
+    """Read the book's collection and its modules by id, from a folder or an archive.
 
-    Raises MedctxError where the collection is missing, or one of the modules it names.
+    Raises MedctxError if the collection, or a module that it names, is missing.
     """
-    held = _checkout(path)
-    collection = _collection(book, held, path)
+    files = _read_files(path)
+    collection = _collection(book, files, path)
     modules = {}
     for name in (name for chapter in collection.chapters for name in chapter.modules):
         file = f"modules/{name}/index.cnxml"
-        if file not in held:
+        if file not in files:
             raise MedctxError(f"{path} lacks {file}, which its collection names; check the book out again.")
-        modules[name] = parse_module(name, held[file])
+        modules[name] = parse_module(name, files[file])
     return collection, modules

@@ -1,15 +1,15 @@
 """``pubmedqa``: PubMedQA, the 500 expert-labelled questions of its test split (PQA-L), read with the abstract.
 
 The publisher's repository has ``data/ori_pqal.json``: an object by PubMed id of 1,000 questions, and
-``data/test_ground_truth.json``: the answers of the 500 of the test split by PubMed id. Given alone, the first file is
-examined whole.
+``data/test_ground_truth.json``: the answers of the 500 of the test split by PubMed id. If only the first file is
+given, all of its questions are asked.
 
   PubMed id       id
   QUESTION        question
   CONTEXTS        context: the paragraphs of the abstract without its conclusion, each after its heading in LABELS
   final_decision  answer: A for yes, B for no, C for maybe
 
-LONG_ANSWER, the conclusion, says the answer and is not read.
+LONG_ANSWER, the conclusion, gives the answer away and is not read.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.readers.published_files import read_json
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import text_of
+from medctx_eval.exams.schema import ExamRow, text_of
 
 ADDRESS = "https://raw.githubusercontent.com/pubmedqa/pubmedqa/{revision}/data/"
 OPTIONS = {"A": "yes", "B": "no", "C": "maybe"}
 OTHER_SPLIT = "not of the test split"
 
 
-def _texts(row: Row, key: str) -> list[str]:
+def _texts(row: ExamRow, key: str) -> list[str]:
     value = row.get(key)
     return [text.strip() for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
-def _context(row: Row) -> str:
+def _context(row: ExamRow) -> str:
     paragraphs, headings = _texts(row, "CONTEXTS"), _texts(row, "LABELS")
     if len(headings) != len(paragraphs):
         return "\n".join(paragraphs)
@@ -44,7 +43,7 @@ def _context(row: Row) -> str:
     )
 
 
-def _object(path: Path) -> Row:
+def _object(path: Path) -> ExamRow:
     value = read_json(path)
     if not isinstance(value, dict):
         raise MedctxError(
@@ -53,12 +52,12 @@ def _object(path: Path) -> Row:
     return value
 
 
-def rows(files: Sequence[Path]) -> Iterator[Row | str]:
-    """Rows of the row schema from the publisher's two files, or the first of them."""
+def rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
+    """Yield rows of the row schema from the publisher's two files, or the first of them."""
     letters = {text: letter for letter, text in OPTIONS.items()}
-    asked = _object(files[1]) if len(files) > 1 else None
+    test_split = _object(files[1]) if len(files) > 1 else None
     for name, row in _object(files[0]).items():
-        if asked is not None and name not in asked:
+        if test_split is not None and name not in test_split:
             yield OTHER_SPLIT
         elif isinstance(row, dict):
             yield {

@@ -1,4 +1,4 @@
-"""Published exams whose files are tables: each is a card, the files and a map from their columns to the row schema."""
+"""Published exams whose files are tables: a card, the files, and a mapping from their columns to the row schema."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import Entry, EntryReader, assemble, without_repeats
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import is_row
-from medctx_eval.run.config import ExamConfig
+from medctx_eval.exams.schema import ExamRow, is_row
 
 REPEATED = "asked before"
 NOT_A_ROW = "not readable"
@@ -25,48 +23,51 @@ NOT_A_ROW = "not readable"
 class ColumnMap:
     """How one published exam is read.
 
-    ``card.items`` is the number of questions its publisher names. ``rows`` maps the files, in the order of
-    ``remotes``, to rows of the row schema, or to the reason why a question is left out. ``about`` says which column
-    means what.
+    Attributes:
+        card: Its card; ``card.items`` is the number of questions its publisher states.
+        remotes: Its files.
+        rows: Maps the files, in the order of ``remotes``, to rows of the row schema, or to the reason why a question is
+            left out.
+        about: Documents which column means what.
     """
 
     card: ExamCard
     remotes: tuple[Remote, ...]
-    rows: Callable[[Sequence[Path]], Iterator[Row | str]]
+    rows: Callable[[Sequence[Path]], Iterator[ExamRow | str]]
     about: str
 
 
-def _name(remote: Remote) -> str:
+def _file_name(remote: Remote) -> str:
     return remote.file or remote.url.rpartition("/")[2]
 
 
-def _in_folder(folder: Path, exam: str, remotes: Sequence[Remote]) -> list[Path]:
-    """The published files where a folder has them: under their path in the data set, or anywhere by their name."""
-    found = []
-    for name in map(_name, remotes):
-        files = [folder / name] if (folder / name).is_file() else sorted(folder.rglob(Path(name).name))
-        if len(files) != 1:
+def _files_in_folder(folder: Path, exam: str, remotes: Sequence[Remote]) -> list[Path]:
+    """Find the published files in a folder: under their path in the data set, or anywhere by their name."""
+    files = []
+    for name in map(_file_name, remotes):
+        matches = [folder / name] if (folder / name).is_file() else sorted(folder.rglob(Path(name).name))
+        if len(matches) != 1:
             raise MedctxError(
-                f"The folder {folder} holds {len(files)} files for {name} of the exam {exam}, not one; give a folder "
+                f"The folder {folder} holds {len(matches)} files for {name} of the exam {exam}, not one; give a folder "
                 "with the files as published."
             )
-        found += files
-    return found
+        files += matches
+    return files
 
 
-def _fetched(config: ExamConfig, remotes: Sequence[Remote]) -> tuple[list[Path], str]:
-    """The published files, all at one revision, and that revision."""
+def _fetch_all(remotes: Sequence[Remote], revision: str) -> tuple[list[Path], str]:
+    """Download the published files, all at one revision; also returns that revision."""
     first, *others = remotes
-    asked = {"revision": config.revision} if config.revision else {}
-    fetched = [fetch(first.model_copy(update=asked))]
+    pin = {"revision": revision} if revision else {}
+    fetched = [fetch(first.model_copy(update=pin))]
     # A branch may move between two downloads: the others are fetched at what the first was resolved to.
-    asked = {"revision": fetched[0].revision} if first.repo else asked
-    fetched += [fetch(other.model_copy(update=asked)) for other in others]
-    return [one.path for one in fetched], fetched[0].revision
+    pin = {"revision": fetched[0].revision} if first.repo else pin
+    fetched += [fetch(other.model_copy(update=pin)) for other in others]
+    return [file.path for file in fetched], fetched[0].revision
 
 
-def _schema_rows(path: Path) -> Iterator[Row | str] | None:
-    """The rows of a file that follows the row schema; nothing where it follows its publisher's."""
+def _schema_rows(path: Path) -> Iterator[ExamRow | str] | None:
+    """The rows of a file in the row schema; None if the file is in its publisher's form."""
     if not path.name.endswith((".jsonl", ".jsonl.gz", ".json", ".parquet")):
         return None
     first = next(tables.lines(path), None)
@@ -75,26 +76,25 @@ def _schema_rows(path: Path) -> Iterator[Row | str] | None:
     return (NOT_A_ROW if isinstance(row, str) else row for _, row in tables.lines(path))
 
 
-def _rows(config: ExamConfig, source: ColumnMap) -> tuple[Iterator[Row | str], str]:
-    path = config.path or config.items
+def _rows(source: ColumnMap, path: Path | None, revision: str) -> tuple[Iterator[ExamRow | str], str]:
     if path is None:
-        files, revision = _fetched(config, source.remotes)
-        return source.rows(files), revision
+        files, resolved = _fetch_all(source.remotes, revision)
+        return source.rows(files), resolved
     if path.is_dir():
-        return source.rows(_in_folder(path, config.exam, source.remotes)), ""
+        return source.rows(_files_in_folder(path, source.card.name, source.remotes)), ""
     if not path.is_file():
-        raise MedctxError(f"The path {path} of the exam {config.exam} does not exist; correct path=.")
+        raise MedctxError(f"The path {path} of the exam {source.card.name} does not exist; correct path=.")
     return _schema_rows(path) or source.rows([path]), ""
 
 
-def build(config: ExamConfig, source: ColumnMap) -> Exam:
-    """The exam from its publisher's files, or from ``config.path``.
+def build(source: ColumnMap, path: Path | None = None, revision: str = "") -> Exam:
+    """Build an exam from its publisher's files, or from ``path``.
 
-    That is one file or a folder, as published, or a file in the row schema. What cannot be asked is left out and
-    counted on the card.
+    ``path`` is a file or folder as published, or a file in the row schema. Questions that cannot be asked are left out
+    and counted on the card.
     """
-    rows, revision = _rows(config, source)
-    reader, dropped, entries = EntryReader(config.exam, source.card), Counter[str](), list[Entry]()
+    rows, resolved = _rows(source, path, revision)
+    reader, dropped, entries = EntryReader(source.card.name, source.card), Counter[str](), list[Entry]()
     for row in rows:
         entry = row if isinstance(row, str) else reader.read(row)
         if isinstance(entry, Entry):
@@ -104,9 +104,9 @@ def build(config: ExamConfig, source: ColumnMap) -> Exam:
     kept, repeats = without_repeats(entries)
     dropped.update({REPEATED: repeats} if repeats else {})
     if not kept:
-        counted = ", ".join(f"{count} {why}" for why, count in dropped.items()) or "no rows at all"
+        counts = ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "no rows at all"
         raise MedctxError(
-            f"{config.path or source.remotes[0].place} holds no question of {config.exam} to ask ({counted}); give "
-            "its file as published or one in the row schema (medctx-eval exams schema)."
+            f"{path or source.remotes[0].place} holds no usable question of {source.card.name} ({counts}); give its "
+            "file as published or one in the row schema (medctx-eval exams schema)."
         )
-    return assemble(source.card.model_copy(update={"revision": revision}), kept, dropped=dropped)
+    return assemble(source.card.model_copy(update={"revision": resolved}), kept, dropped=dropped)

@@ -1,4 +1,4 @@
-"""Rows of one exam turned into its items, and the exam put together from them."""
+"""Turns the rows of one exam into items, and assembles the exam from them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from random import Random
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
 from medctx_eval.exams.exam import Alteration, Exam, seal
-from medctx_eval.exams.readers.tables import Row
-from medctx_eval.exams.schema import Problem, counterfactual_of, letters_of, options_of, problems_of, tags_of, text_of
+from medctx_eval.exams.schema import (
+    ExamRow,
+    RowProblem,
+    counterfactual_of,
+    letters_of,
+    options_of,
+    problems_of,
+    tags_of,
+    text_of,
+)
 
 SHUFFLE = "medctx-files"
 CONTEXT = "/context"
-"""How the id of a Passage ends that is the context of an item."""
+"""Suffix of the id of a Passage that is the context of an item."""
 
 
 class Entry(Record):
-    """What a row holds. ``passage`` is its context, where no row before it had the same one."""
+    """The contents of a row. ``passage`` is its context, unless an earlier row had the same one."""
 
     item: ExamItem
     passage: Passage | None = None
@@ -26,23 +34,23 @@ class Entry(Record):
 
 
 class EntryReader:
-    """Reads the rows of one exam in turn; the same context in several rows is one Passage."""
+    """Reads the rows of one exam in turn; the same context in several rows becomes one Passage."""
 
     def __init__(self, exam: str, card: ExamCard) -> None:
         self._exam, self._card = exam, card
         self._ids: set[str] = set()
         self._contexts: dict[str, str] = {}
 
-    def read(self, row: Row) -> Entry | list[Problem]:
-        """What a row holds, or everything that is wrong with it."""
+    def read(self, row: ExamRow) -> Entry | list[RowProblem]:
+        """Return the contents of a row, or everything that is wrong with it."""
         problems, name = problems_of(row), text_of(row, "id")
         if name and name in self._ids:
-            words = "has the id of a row before it; give every item one of its own"
-            problems.append(Problem(kind="repeated id", words=words))
+            message = "has the id of an earlier row; give every item its own id"
+            problems.append(RowProblem(kind="repeated id", message=message))
         self._ids.add(name)
         return problems or self._entry(name, row)
 
-    def _entry(self, name: str, row: Row) -> Entry:
+    def _entry(self, name: str, row: ExamRow) -> Entry:
         passage, evidence, context = None, text_of(row, "book_id"), text_of(row, "context")
         if context:
             evidence = self._contexts.setdefault(context, name + CONTEXT)
@@ -64,20 +72,16 @@ class EntryReader:
             licence=text_of(row, "licence") or self._card.licence,
             tags=tags_of(row),
         )
-        altered = counterfactual_of(row)
-        if altered is None:
+        counterfactual = counterfactual_of(row)
+        if counterfactual is None:
             return Entry(item=item, passage=passage)
-        stand_in = Passage(id=evidence, text=altered[0])
-        return Entry(
-            item=item, passage=passage, alteration=Alteration(item=name, passages=(stand_in,), gold=altered[1])
-        )
+        text, letters = counterfactual
+        alteration = Alteration(item=name, passages=(Passage(id=evidence, text=text),), gold=letters)
+        return Entry(item=item, passage=passage, alteration=alteration)
 
 
 def without_repeats(entries: Iterable[Entry]) -> tuple[list[Entry], int]:
-    """The entries less those that ask the same with the same options and golds as one before, and how many those were.
-
-    The evidence counts as part of the question.
-    """
+    """Drop entries with the question, options, gold and evidence of an earlier one; also returns how many."""
     kept: dict[tuple[object, ...], Entry] = {}
     repeats = 0
     for entry in entries:
@@ -91,16 +95,16 @@ def without_repeats(entries: Iterable[Entry]) -> tuple[list[Entry], int]:
 def assemble(
     card: ExamCard, entries: Sequence[Entry], passages: Sequence[Passage] = (), dropped: Counter[str] | None = None
 ) -> Exam:
-    """The exam of some entries; documents are put in one fixed shuffled order, so that a limit is a fair sample."""
-    groups: dict[str, list[ExamItem]] = {}
+    """Make the exam of some entries, its documents in one fixed shuffled order so that a limit is a fair sample."""
+    by_cluster: dict[str, list[ExamItem]] = {}
     for entry in entries:
-        groups.setdefault(entry.item.cluster, []).append(entry.item)
-    order = sorted(groups)
+        by_cluster.setdefault(entry.item.cluster, []).append(entry.item)
+    order = sorted(by_cluster)
     Random(SHUFFLE).shuffle(order)
-    counted = dict(sorted(dropped.items())) if dropped else {}
+    counts = dict(sorted(dropped.items())) if dropped else {}
     return seal(
-        card.model_copy(update={"dropped": counted}),
-        [item for name in order for item in groups[name]],
+        card.model_copy(update={"dropped": counts}),
+        [item for name in order for item in by_cluster[name]],
         [*passages, *(entry.passage for entry in entries if entry.passage)],
         [entry.alteration for entry in entries if entry.alteration],
     )

@@ -1,4 +1,4 @@
-"""Exams read from files in the row schema (``medctx_eval.exams.schema``): one's own, and textbooks' questions."""
+"""Exams from files in the row schema (``medctx_eval.exams.schema``): the user's own, and textbooks' questions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import CONTEXT, Entry, EntryReader, assemble
 from medctx_eval.exams.schema import text_of
-from medctx_eval.run.config import ExamConfig
 
 CARDS: dict[str, ExamCard] = {
     card.name: card
@@ -29,71 +28,79 @@ CARDS: dict[str, ExamCard] = {
             citation="Spielman et al., Psychology 2e, OpenStax 2020",
             domain="general",
         ),
-        ExamCard(name="file", source="a file of the user's", licence="as the rows say", citation=""),
+        ExamCard(name="file", source="the user's own file", licence="as the rows say", citation=""),
     )
 }
 
 
 def read_passages(path: Path) -> list[Passage]:
-    """The Passages of a file with ``book_id`` (or ``id``), ``text`` and ``title``."""
+    """Read a file of Passages with the columns ``book_id`` (or ``id``), ``text`` and ``title``."""
     passages: dict[str, Passage] = {}
     for number, row in tables.read(path):
         name, text = text_of(row, "book_id") or text_of(row, "id"), text_of(row, "text")
         if not name or not text:
-            raise MedctxError(f"{path}:{number} is no passage (book_id and text are needed); mend or remove that line.")
+            raise MedctxError(f"{path}:{number} is not a passage (it needs book_id and text); mend or remove the line.")
         if name in passages:
-            raise MedctxError(
-                f"{path}:{number} names the passage {name!r} again; give every passage a name of its own."
-            )
+            raise MedctxError(f"{path}:{number} repeats the book_id {name!r}; give every passage its own.")
         passages[name] = Passage(id=name, text=text, title=text_of(row, "title"))
     return list(passages.values())
 
 
 def read_entries(path: Path, exam: str, card: ExamCard) -> list[Entry]:
-    """The entries of a file; raises MedctxError at the first row that is no question."""
+    """Read the entries of a file; raises MedctxError at the first row that is not a question."""
     reader = EntryReader(exam, card)
     entries = []
     for number, row in tables.read(path):
         entry = reader.read(row)
         if isinstance(entry, list):
-            where = f"{path}:{number} (item {text_of(row, 'id')!r})"
-            raise MedctxError(f"{where} {entry[0].words}; 'medctx-eval exams check' lists all such rows.")
+            place = f"{path}:{number} (item {text_of(row, 'id')!r})"
+            raise MedctxError(f"{place} {entry[0].message}; 'medctx-eval exams check' lists all such rows.")
         entries.append(entry)
     if not entries:
-        raise MedctxError(f"{path} holds no items; give a file with one item a line.")
+        raise MedctxError(f"{path} holds no items; give a file with one item per line.")
     return entries
 
 
-def _by_itself(entry: Entry, config: ExamConfig) -> Entry:
-    """An entry without evidence that lies in a file which was not given."""
+def _without_passages(entry: Entry, exam: str, *, closed_only: bool) -> Entry:
+    """Drop evidence that is named by book_id, if the exam is asked closed only and has no passages file."""
     if not entry.item.evidence or entry.item.evidence[0].endswith(CONTEXT):
         return entry
-    if set(config.conditions) - {"closed"}:
+    if not closed_only:
         raise MedctxError(
-            f"The item {entry.item.id!r} of {config.exam} names the book_id {entry.item.evidence[0]!r} but there is no "
+            f"The item {entry.item.id!r} of {exam} names the book_id {entry.item.evidence[0]!r} but there is no "
             "passages file; give passages=<file.jsonl>, or ask it closed only."
         )
     return Entry(item=entry.item.model_copy(update={"evidence": ()}))
 
 
-def build(config: ExamConfig) -> Exam:
-    """Read items and passages from ``items`` (or ``path``) and ``passages``."""
-    path = config.items or config.path
-    if path is None:
+def build(exam: str, items: Path | None, passages: Path | None = None, *, closed_only: bool = False) -> Exam:
+    """Build an exam from files in the row schema.
+
+    Args:
+        exam: Name of the exam, a key of ``CARDS``.
+        items: File of questions.
+        passages: File of the Passages that the questions name by ``book_id``.
+        closed_only: Whether the exam is asked without Books, so that named Passages need not exist.
+
+    Returns:
+        The exam.
+    """
+    if items is None:
         raise MedctxError(
-            f"The exam {config.exam} is read from files that are not part of medctx; give items=<file.jsonl> (and "
-            "passages=<file.jsonl> where it has documents)."
+            f"The exam {exam} is read from files that are not part of medctx; give items=<file.jsonl> (and "
+            "passages=<file.jsonl> if it has documents)."
         )
-    entries = read_entries(path, config.exam, CARDS[config.exam])
-    if config.passages is None:
-        return assemble(CARDS[config.exam], [_by_itself(entry, config) for entry in entries])
-    passages = read_passages(config.passages)
-    known = {passage.id for passage in passages} | {entry.passage.id for entry in entries if entry.passage}
+    card = CARDS[exam]
+    entries = read_entries(items, exam, card)
+    if passages is None:
+        return assemble(card, [_without_passages(entry, exam, closed_only=closed_only) for entry in entries])
+    documents = read_passages(passages)
+    known = {passage.id for passage in documents} | {entry.passage.id for entry in entries if entry.passage}
     for entry in entries:
         missing = [name for name in entry.item.evidence if name not in known]
         if missing:
             raise MedctxError(
-                f"The item {entry.item.id!r} of {path} names the book_id {missing[0]!r}, which {config.passages} does "
-                "not hold; add it or correct the name."
+                f"The item {entry.item.id!r} of {items} names the book_id {missing[0]!r}, which {passages} does not "
+                "contain; add it or correct the name."
             )
-    return assemble(CARDS[config.exam], entries, passages)
+    return assemble(card, entries, documents)

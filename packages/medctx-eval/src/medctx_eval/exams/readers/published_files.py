@@ -1,4 +1,4 @@
-"""The files published exams are built from: fetched, or the user's own in their place."""
+"""The files that published exams are built from: downloaded, or given by the user."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote, fetch
-from medctx_eval.run.config import ExamConfig
 
 
-def given(config: ExamConfig) -> Path | None:
-    """The file or folder of the user's that is read instead of the published one, if there is one."""
-    return config.path or config.items
+def obtain(exam: str, path: Path | None, remote: Remote, revision: str = "") -> tuple[Path, str]:
+    """Locate the file or folder that an exam is built from.
 
+    Args:
+        exam: Name of the exam, for error messages.
+        path: The user's own file or folder, read instead of the published one.
+        remote: The published file.
+        revision: Revision to download instead of the one that ``remote`` names.
 
-def obtain(config: ExamConfig, remote: Remote) -> tuple[Path, str]:
-    """Where the file lies and its revision: the user's own ("" as its revision), else ``remote`` fetched.
-
-    The config's ``revision``, where it names one, is fetched in place of the one ``remote`` names.
+    Returns:
+        The local path and its revision ("" for the user's own).
     """
-    path = given(config)
     if path is not None:
         if not path.exists():
-            raise MedctxError(f"The path {path} of the exam {config.exam} does not exist; correct path=.")
+            raise MedctxError(f"The path {path} of the exam {exam} does not exist; correct path=.")
         return path, ""
-    asked = remote.model_copy(update={"revision": config.revision}) if config.revision else remote
-    fetched = fetch(asked)
+    fetched = fetch(remote.model_copy(update={"revision": revision}) if revision else remote)
     return fetched.path, fetched.revision
 
 
 def read_json(path: Path) -> object:
-    """The one JSON value a file holds; raises MedctxError where it holds none."""
+    """Read a file that holds one JSON value; raises MedctxError if it does not."""
     try:
         return json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
@@ -41,4 +40,4 @@ def read_json(path: Path) -> object:
     except UnicodeDecodeError as error:
         raise MedctxError(f"{path} is not UTF-8 (byte {error.start}); give the file as published.") from None
     except OSError as error:
-        raise MedctxError(f"{path} cannot be read ({error.strerror}); give a file that can be.") from None
+        raise MedctxError(f"{path} cannot be read ({error.strerror}); give a readable file.") from None

@@ -1,4 +1,4 @@
-"""Rows of the files that hold exams: JSON lines (plain or gzipped), Parquet and CSV, with the line each came from."""
+"""Rows of the files that hold exams: JSON lines (plain or gzipped), Parquet and CSV, each with its line number."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx_eval.exams.schema import ExamRow
 
-Row = dict[str, object]
-Line = tuple[int, Row | str]
-"""The number of a line, from 1, and its row, or in words why it holds none. Rows of Parquet count as lines."""
+NumberedRow = tuple[int, ExamRow | str]
+"""A line number, from 1, with its row, or the reason why the line holds none. Rows of Parquet count as lines."""
 
-_KINDS = ".jsonl, .jsonl.gz, .json (one object a line), .parquet or .csv"
+_KINDS = ".jsonl, .jsonl.gz, .json (one object per line), .parquet or .csv"
 _BATCH = 1024
 
 
-def _json_lines(path: Path) -> Iterator[Line]:
+def _json_lines(path: Path) -> Iterator[NumberedRow]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -34,7 +34,7 @@ def _json_lines(path: Path) -> Iterator[Line]:
                 yield number, row if isinstance(row, dict) else f"holds a {type(row).__name__}, not an object"
 
 
-def _parquet(path: Path) -> Iterator[Line]:
+def _parquet(path: Path) -> Iterator[NumberedRow]:
     try:
         import pyarrow as arrow
         from pyarrow import parquet
@@ -52,33 +52,33 @@ def _parquet(path: Path) -> Iterator[Line]:
                     yield number, row
     except arrow.ArrowException as error:
         reason = str(error).partition("\n")[0]
-        raise MedctxError(f"{path} is not Parquet ({reason}); give a whole Parquet file.") from None
+        raise MedctxError(f"{path} is not Parquet ({reason}); give a complete Parquet file.") from None
 
 
-def _csv(path: Path) -> Iterator[Line]:
-    # A byte-order mark, which spreadsheets write, would become part of the first column's name.
+def _csv(path: Path) -> Iterator[NumberedRow]:
+    # utf-8-sig: a byte-order mark, which spreadsheets write, would become part of the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
         for row in rows:
             yield rows.line_num, {key: value for key, value in row.items() if key is not None}
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """Every row of a file with its line, and what is wrong with the lines that hold none."""
+def lines(path: Path) -> Iterator[NumberedRow]:
+    """Yield every row of a file with its line number, and what is wrong with lines that hold none."""
     if not path.is_file():
         raise MedctxError(f"The file {path} does not exist; give the path of a file ({_KINDS}).")
     readers = {".jsonl": _json_lines, ".json": _json_lines, ".parquet": _parquet, ".csv": _csv}
     reader = readers.get(Path(path.name.removesuffix(".gz")).suffix.lower())
     if reader is None or (path.suffix == ".gz" and reader is not _json_lines):
-        raise MedctxError(f"{path} is no kind of file an exam is read from; give {_KINDS}.")
+        raise MedctxError(f"{path} is not a file type that exams are read from; give {_KINDS}.")
     try:
         yield from reader(path)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise MedctxError(f"{path} cannot be read to its end ({error}); give a whole file.") from None
+        raise MedctxError(f"{path} cannot be read to its end ({error}); give a complete file.") from None
 
 
-def read(path: Path) -> Iterator[tuple[int, Row]]:
-    """Every row of a file with its line; raises MedctxError at the first line that holds none."""
+def read(path: Path) -> Iterator[tuple[int, ExamRow]]:
+    """Yield every row of a file with its line number; raises MedctxError at the first line that holds none."""
     for number, row in lines(path):
         if isinstance(row, str):
             raise MedctxError(f"{path}:{number} {row}; mend or remove that line.")

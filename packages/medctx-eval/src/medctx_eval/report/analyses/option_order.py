@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import ExamItem
-from medctx_eval.planning.option_order import show
-from medctx_eval.planning.requests import ORDERED
+from medctx_eval.prompting.option_order import show
+from medctx_eval.prompting.prompt import ORDERED
 from medctx_eval.report.load.verdict_matrix import CORRECT, CodeArray, MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import FloatArray, ModeView
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, LetterBias, OptionOrderScore
@@ -77,7 +77,7 @@ def _shown(
         if item is None:
             known[row] = order == 0
             continue
-        for letter, own_letter in show(item, order).own.items() if order else ():
+        for letter, own_letter in show(item, order).item_letters.items() if order else ():
             if letter in letters and own_letter in letters:
                 table[row, letters.index(own_letter)] = letters.index(letter)
     return table[index.ravel()], known[index.ravel()]

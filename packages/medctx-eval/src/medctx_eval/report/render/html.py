@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medctx.schemas.decision import Decision
+from medctx.schemas.exam_run import total_usage
 from medctx.schemas.records import Mode, Verdict
 from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
-from medctx_eval.engines.usage import total
 from medctx_eval.report.analyses.published import agreement
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
@@ -172,7 +172,7 @@ def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, br
             depths=heat.grid(report)[1],
             folded=heat.folded(report),
             verdicts=list(Verdict),
-            total=total(run.manifest.cost for run in runs),
+            total=total_usage(run.manifest.cost for run in runs),
             version_sets=_version_sets(report),
             exams=list({card.name: card for run in runs for card in run.manifest.exams}.values()),
         )

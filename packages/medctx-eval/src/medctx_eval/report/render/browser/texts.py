@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from medctx.schemas.records import Mode, Reply
 from medctx_eval.artifacts import run_folder
-from medctx_eval.planning.requests import FORMS
+from medctx_eval.prompting.prompt import FORMS
 from medctx_eval.report.load.collect import ExaminedRun
 from medctx_eval.report.load.verdict_matrix import Question
 
