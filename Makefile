@@ -109,7 +109,7 @@ wheels: $(VENV)/bin/uv ## dist/: the three wheels, installable on a machine with
 	for one in $(PACKAGES); do MEDCTX_RELEASE=1 uv build --quiet --wheel --out-dir dist packages/medctx-$$one; done
 	ls -l dist/*.whl
 
-BENCH ?= stats_coverage stats_speed report_speed data_scale
+BENCH ?= structure stats_coverage stats_speed report_speed data_scale
 bench: install ## The measurements that need no model; BENCH=stats_coverage for one of them
 	for name in $(BENCH); do echo "== $$name"; python "bench/$$name.py"; done
 

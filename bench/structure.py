@@ -1,7 +1,8 @@
 """Measures how the source tree is laid out, for comparing two states of it or two projects.
 
 Run ``python bench/structure.py`` for this checkout, or give it ``NAME=FOLDER`` pairs: each FOLDER is the root of an
-importable package. ``--ref REV`` measures the packages of this repository as they stood at REV beside today's.
+importable package. ``--ref REV`` measures the packages of this repository as they stood at REV beside today's, and
+``--peers`` the newest releases of pydantic-evals, datatrove and inspect_ai, downloaded from the package index.
 
 Imports are read with ``ast`` at module level; imports inside functions and under ``TYPE_CHECKING`` count as well, for
 a reader has to follow them too. A floor is one step of the longest import chain inside a package, with every circle
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,8 @@ OWN = {
     "medctx_eval": "packages/medctx-eval/src/medctx_eval",
     "study": "study",
 }
+PEERS = {"pydantic-evals": "pydantic_evals", "datatrove": "datatrove", "inspect-ai": "inspect_ai"}
+"""Distributions of other projects and the package in each."""
 RUN = 6
 """Shared lines that make a duplicate."""
 
@@ -223,6 +227,17 @@ def at_revision(revision: str) -> list[Module]:
         return own_modules(Path(folder))
 
 
+def peer(distribution: str, package: str) -> tuple[str, list[Module]]:
+    """The name with the version, and the modules, of the newest release of a distribution."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run([*command, "--dest", folder, distribution], check=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+        return f"{distribution} {wheel.name.split('-')[1]}", read_package(package, Path(folder) / package)
+
+
 def _print_circles(say: Callable[[str], None], modules: Sequence[Module]) -> None:
     graph = import_graph(modules)
     for label, found in (
@@ -237,6 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("others", nargs="*", metavar="NAME=FOLDER", help="Further packages to measure.")
     parser.add_argument("--ref", default="", help="A revision of this repository to measure beside today's tree.")
+    parser.add_argument("--peers", action="store_true", help=f"Download and measure {', '.join(PEERS)}, too.")
     asked = parser.parse_args()
     today = own_modules(ROOT)
     columns = {asked.ref: measure(at_revision(asked.ref))} if asked.ref else {}
@@ -244,6 +260,9 @@ def main() -> None:
     for other in asked.others:
         name, _, folder = other.partition("=")
         columns[name] = measure(read_package(name, Path(folder)))
+    for distribution, package in PEERS.items() if asked.peers else ():
+        label, modules = peer(distribution, package)
+        columns[label] = measure(modules)
     print(table(columns))
     _print_circles(lambda line: print(line, file=sys.stderr), today)
 
