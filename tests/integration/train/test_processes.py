@@ -25,14 +25,28 @@ from tests.support.made_training import settings
 from tests.support.processes import run, run_together
 
 KILLED = -9
-NATS, APART = 1e-5, 1e-5
-"""What the order of additions in float32 may change of a loss, and of a weight whose updates add up to some 0.01."""
+UNIT_ROUNDOFF = 2**-24
+LONGEST_SUM = 256
+"""No sum over tokens, rows or the width of a layer has more terms in the runs below."""
+REORDERED = 2 * LONGEST_SUM * UNIT_ROUNDOFF
+"""Relative difference that another order of additions in float32 may make: each order is within n u of the exact sum,
+relative to the sum of magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2). It is 3e-5, on
+any processor; measured on AVX2 and AVX512-BF16: at most 3.5e-6 of a step, 2.5e-6 of the weights after six AdamW steps.
+"""
+NATS = 1e-5
+"""The same for a loss of up to 10 nats that is the mean of losses from logits of about the same size: 2 u times the 10
+products between embedding and loss times 10 nats. Measured: 1.8e-6.
+"""
 
 
 @pytest.fixture(scope="module")
-def config(tiny: Path, mix: Path) -> SftConfig:
-    """Three rows a step: with two processes one of them has a row less, and does empty work."""
-    return settings(tiny, mix, rows_per_step=3, epochs=2)
+def config(strong: Path, mix: Path) -> SftConfig:
+    """Three rows a step: with two processes one of them has one row less, and gets an empty one.
+
+    The base is in float32. In bfloat16 a difference in the last bit of an adapter's weight flips roundings of 2^-9 in
+    the activations, by chance and so by processor.
+    """
+    return settings(strong, mix, rows_per_step=3, epochs=2)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +64,7 @@ def same_weights(one: Path, other: Path) -> None:
     ours, theirs = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (one, other))
     assert ours.keys() == theirs.keys()
     for name, weight in ours.items():
-        torch.testing.assert_close(
-            weight, theirs[name], atol=APART, rtol=0, msg=lambda told, name=name: f"{name}: {told}"
-        )
+        assert (weight - theirs[name]).norm() <= REORDERED * weight.norm(), name
 
 
 @pytest.mark.slow
@@ -66,7 +78,7 @@ def test_two_processes_train_as_one(config: SftConfig, alone: Path, tmp_path: Pa
         assert ours.tokens == theirs.tokens
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
         assert ours.by_source == pytest.approx(theirs.by_source, abs=NATS)
-        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-4)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=REORDERED)
     same_weights(alone, tmp_path)
 
 
@@ -90,7 +102,7 @@ def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig
     assert set(run_together(config, tmp_path, 2, strategy=sharded)) == {0}
     for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
-        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=REORDERED)
     same_weights(alone, tmp_path)
 
 
@@ -109,7 +121,7 @@ def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp
     assert set(run_together(config, together, 2, strategy=strategy)) == {0}
     for ours, theirs in zip(steps(alone), steps(together), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
-        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+        assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=REORDERED)
     same_weights(alone, together)
 
 
@@ -147,9 +159,10 @@ def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, 
     together, once = one_step(config, strong, [PackedRow((long, short))])
     accumulated, twice = one_step(config, strong, [PackedRow((long,)), PackedRow((short,))])
     assert accumulated.loss == pytest.approx(together.loss, abs=NATS)
-    assert accumulated.grad_norm == pytest.approx(together.grad_norm, rel=1e-4)
+    assert accumulated.grad_norm == pytest.approx(together.grad_norm, rel=REORDERED)
+    start = dict(one_step(config.model_copy(update={"learning_rate": 1e-30}), strong, [PackedRow((long, short))])[1])
     for name, weight in once.items():
-        torch.testing.assert_close(twice[name], weight, atol=APART, rtol=1e-4)
+        assert (twice[name] - weight).norm() <= REORDERED * (weight - start[name]).norm(), name
     alone = [one_step(config, strong, [PackedRow((one,))])[0].loss for one in (long, short)]
     assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
     assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)

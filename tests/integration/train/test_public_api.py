@@ -44,11 +44,11 @@ def test_every_public_name_exists() -> None:
 
 
 def test_two_runs_of_one_process_may_differ_in_precision(
-    tiny: Path, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strong: Path, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDCTX_TRACKING", "off")
     losses = [
-        medctx_train.train(settings(tiny, mix, autocast=autocast), tmp_path / autocast).first_loss
+        medctx_train.train(settings(strong, mix, autocast=autocast), tmp_path / autocast).first_loss
         for autocast in ("no", "bf16")
     ]
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
