@@ -117,6 +117,9 @@ class LoadedMix:
 def load_mix(folder: Path | str) -> LoadedMix:
     """Load a mix that ``mix`` or ``medctx-data mix`` wrote.
 
+    Args:
+        folder: The folder it was written into.
+
     Returns:
         The mix; iterating it streams the Dialogues from the disk.
 

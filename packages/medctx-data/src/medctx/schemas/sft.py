@@ -68,10 +68,32 @@ class SourceCount(Record):
 class SftManifest(Record):
     """A finished training run, ``sft.json``.
 
-    ``tokens``: all tokens the model saw; ``loss_tokens``: those it was trained to produce; ``packing_gap``: see
-    ``medctx_train.model.attention.packing_gap``; ``weights``: the folder of the adapter or checkpoint, beside this
-    file; ``replay_share``: the realised fraction of replayed tokens; ``flop_per_second``: of all processes together,
-    recomputed activations included.
+    Attributes:
+        name: Name of the run.
+        method: Method of training: lora, dora, rslora, qlora or full.
+        weights: Folder of the adapter or checkpoint, beside this file.
+        weights_digest: Digest of the weights.
+        base: The model that was trained.
+        mix_digest: Digest of the mix.
+        replay_digest: Digest of the mix that was replayed, ``""`` without one.
+        seed: Seed of the order of samples, of new weights and of dropout.
+        dialogues: Dialogues in the mix.
+        sources: What became of the Dialogues of each source.
+        replay_share: Realised fraction of replayed tokens, in [0, 1].
+        tokens: All tokens the model saw.
+        loss_tokens: Tokens it was trained to produce.
+        steps: Optimizer steps taken.
+        planned_steps: Optimizer steps planned; more than ``steps`` where training stopped early.
+        processes: Processes that trained together.
+        fill: Fraction of the positions of the packed rows that hold a token.
+        packing_gap: Result of the packing self-test (``medctx_train.model.attention.packing_gap``), in nats.
+        first_loss: Loss of the first step, in nats per loss token.
+        last_loss: Loss of the last step, in nats per loss token.
+        seconds: Duration of training.
+        tokens_per_second: Tokens over seconds.
+        flop_per_second: Of all processes together, recomputed activations included.
+        peak_memory: In bytes, of the GPU or of the process.
+        versions: Versions of the libraries.
     """
 
     name: str
