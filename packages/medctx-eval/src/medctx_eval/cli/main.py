@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_path, required, step_options
+from medctx.config.cli import config_command, config_path, documents, required, step_options
 from medctx.config.command_result import PartialError, output_console, reported
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import DECISION_FILE, Decision
@@ -27,7 +28,30 @@ def main() -> None:
     """Examine language models with closed and open books, and compare them."""
 
 
-for command in (exams, compare, power):
+def _run_config() -> type[Config]:
+    from medctx_eval.run.config import RunConfig
+
+    return RunConfig
+
+
+def _report_config() -> type[Config]:
+    from medctx_eval.report.config import ReportConfig
+
+    return ReportConfig
+
+
+def _demo_config() -> type[Config]:
+    from medctx_eval.demo.run import DemoConfig
+
+    return DemoConfig
+
+
+for command in (
+    exams,
+    compare,
+    power,
+    config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),
+):
     main.add_command(command)
 
 
@@ -52,7 +76,7 @@ def _as_overrides(
     return overrides
 
 
-@main.command()
+@main.command(cls=documents(_run_config))
 @click.option("--endpoint", multiple=True, help="Address of an OpenAI-compatible server; several serve the same model.")
 @click.option("--model", default="", help="The model's name at the endpoint.")
 @click.option("--exam", "exam_names", multiple=True, help="An exam by name (medctx-eval exams list); may be repeated.")
@@ -120,7 +144,7 @@ def _examined(folders: Sequence[Path]) -> CommandResult:
     )
 
 
-@main.command()
+@main.command(cls=documents(_report_config))
 @click.argument("runs", nargs=-1, required=True)
 @step_options
 @reported
@@ -155,7 +179,7 @@ def _reported(decision: Decision, folder: Path) -> CommandResult:
     )
 
 
-@main.command()
+@main.command(cls=documents(_demo_config))
 @step_options
 @reported
 def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
