@@ -38,15 +38,15 @@ def make(root: Path) -> Path:
 
 def shoot(page: Path, out: Path) -> None:
     """Pictures of a page, whole."""
-    with chromium.browser() as tab:
+    with chromium.browser() as window:
         for name, dark in (("desktop-light", False), ("desktop-dark", True)):
-            tab.size(1280, dark=dark)
-            tab.open(page)
-            tab.screenshot(out / f"{name}.png")
-        tab.size(390, 844, mobile=True)
-        tab.open(page)
-        tab.screenshot(out / "phone.png")
-        tab.pdf(out / "print.pdf")
+            window.size(1280, dark=dark)
+            window.open(page)
+            window.tab.screenshot(path=out / f"{name}.png", full_page=True)
+        window.size(390, 844, mobile=True)
+        window.open(page)
+        window.tab.screenshot(path=out / "phone.png", full_page=True)
+        window.tab.pdf(path=out / "print.pdf", print_background=True)
 
 
 def main() -> None:

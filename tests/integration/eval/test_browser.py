@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +13,8 @@ from medctx_eval.report.config import ReportConfig
 from tests.support import chromium, synthetic_runs
 
 pytestmark = pytest.mark.skipif(
-    chromium.find() is None, reason="no Chromium here (install chromium, or set MEDCTX_CHROMIUM to a browser)"
+    chromium.find() is None,
+    reason="no Chromium or no Playwright here (make install browser, or set MEDCTX_CHROMIUM to a browser)",
 )
 
 HOSTILE = (
@@ -51,8 +51,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def show(page: chromium.Page, path: Path, way: str = "light") -> None:
-    page.complaints.clear()
     page.size(390 if way == "phone" else 1280, mobile=way == "phone", dark=way == "dark")
+    page.complaints.clear()
     page.open(path)
 
 
@@ -79,13 +79,10 @@ def test_every_figure_is_painted(page: chromium.Page, report: Path, way: str) ->
     names = page.run("[...document.querySelectorAll('figure')].map((one) => one.id)")
     assert len(names) == 11
     for name in names:
-        clip = page.run(
-            f"(() => {{ const at = document.querySelector('#{name} svg').getBoundingClientRect();"
-            "return {x: at.x + scrollX, y: at.y + scrollY, width: at.width, height: at.height, scale: 1}; })()"
-        )
-        assert clip["width"] > 250 and clip["height"] > 100
-        shot = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-        pixels = imread(BytesIO(base64.b64decode(shot["data"])))[..., :3]
+        picture = page.tab.locator(f"#{name} svg")
+        box = picture.bounding_box()
+        assert box is not None and box["width"] > 250 and box["height"] > 100
+        pixels = imread(BytesIO(picture.screenshot()))[..., :3]
         # Ink against the page: text and lines are some percent of a figure, and more than one colour.
         differs = abs(pixels - pixels[2, 2]).max(axis=-1) > 0.2
         assert 0.01 < differs.mean() < 0.9, name
@@ -178,7 +175,6 @@ def test_hostile_text_stays_text(page: chromium.Page, hostile: Path) -> None:
 
 def test_what_is_printed_has_the_figures_and_no_browser(page: chromium.Page, report: Path) -> None:
     show(page, report)
-    page.call("Emulation.setEmulatedMedia", media="print")
+    page.tab.emulate_media(media="print")
     assert page.run("getComputedStyle(document.getElementById('items')).display") == "none"
     assert page.run("document.querySelector('figure svg').getBoundingClientRect().width") > 200
-    page.call("Emulation.setEmulatedMedia", media="")
