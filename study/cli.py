@@ -21,7 +21,7 @@ from study.config.study import STUDIES, StudyConfig, load_study
 from study.forecast.dry_run import dry_run as plan
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run
-from study.stages.results import Outcome
+from study.stages.records import Outcome
 
 INCOMPLETE = 1
 """Exit code of a study that has a report, but not of all its cells, and of a dry run that found problems."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.io.jsonl import write_record
+from medctx.io.jsonl import read_record, write_record, write_text
 from medctx.process.progress import say
+from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.report import REPORT_FILE, ReportCore
 from medctx.tracking import mlflow_run
 from study.config.cells import Cell
 from study.config.grid import cells as cells_of
@@ -21,12 +23,15 @@ from study.forecast.budget import with_budget
 from study.forecast.exam_cost import exam_dry_run
 from study.stages import contamination
 from study.stages.bases import Base, prepare
-from study.stages.exam_runs import exam_plans, exam_runs, exams_of
+from study.stages.exam_runs import ExamRun, exam_plans, exam_runs, exams_of
+from study.stages.records import SUMMARY_FILE, CellResult, Outcome, Registered, StudySummary
 from study.stages.report import write_report
-from study.stages.results import SUMMARY_FILE, Outcome, StudySummary, cell_results
+from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import track_cells
-from study.tracking.registry import register
+from study.tracking.model_card import model_card
+from study.tracking.registry import StudyTracking, adapters, register
+from study.tracking.scores import description_of, study_metrics
 from study.workflow.executors.local import LocalExecutor
 from study.workflow.executors.ray import RayExecutor
 from study.workflow.graph import Results, Setting, run_tasks
@@ -81,7 +86,20 @@ def _executor(config: ExecutorConfig) -> Iterator[Executor]:
 def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
     """The MLflow run of a study; a study that is continued continues its run, one with another config has its own."""
     key = digest.of_text(configs.dump(config))[: digest.SHORT]
-    with mlflow_run.run("study", config.name, run_file=folder / f".mlflow-run-{key}", prefer_file=True) as run:
+    configs.save(config, folder / "study.yaml")
+    with ExitStack() as stack:
+        try:
+            run = stack.enter_context(
+                mlflow_run.run("study", config.name, run_file=folder / f".mlflow-run-{key}", prefer_file=True)
+            )
+            # Before any work: a store or an artifact root that cannot be written would only show at the end.
+            run.artifact(folder / "study.yaml", "report")
+        except mlflow_run.store_errors() as error:
+            raise MedctxError(
+                f"The MLflow store {mlflow_run.client().get_tracking_uri()} cannot be used "
+                f"({(str(error).splitlines() or ['no message'])[0].rstrip('.')}); set MLFLOW_TRACKING_URI to one "
+                "that is reachable and writable, or MEDCTX_TRACKING=off to log nothing."
+            ) from None
         yield run
 
 
@@ -101,7 +119,6 @@ def run(config: StudyConfig) -> Outcome:
     config = with_budget(config, keep=True)
     cells = cells_of(config)
     with only_one(out, config.name), study_run(config, out) as tracked:
-        configs.save(config, out / "study.yaml")
         tracked.params(config.model_dump(mode="json", exclude=SECTIONS))
         tracked.tags({"study": config.name})
         lineage = Lineage(tracked.id, config.name)
@@ -123,8 +140,39 @@ def run(config: StudyConfig) -> Outcome:
             reason = next(iter(results.failed.values()), "its exam reports no finished run")
             raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
         table = write_report(config, rows, exams, out, contamination.contamination_folders(compared))
-        digests = {label: base.weights_digest for label, base in bases.items()}
-        registered = register(config, tracked, out, rows, exams, lineage, digests)
-        track_cells(lineage, rows, out)
-        tracked.artifact(out, "report")
+        registered = _track(config, tracked, lineage, rows, bases, exams)
     return Outcome(out, table, tuple(registered), summary)
+
+
+def _track(
+    config: StudyConfig,
+    tracked: mlflow_run.Run,
+    lineage: Lineage,
+    rows: Sequence[CellResult],
+    bases: Mapping[str, Base],
+    exams: Mapping[str, ExamRun],
+) -> list[Registered]:
+    """Log and register what was made. A store that fails now costs the log only: the same command logs it again."""
+    out = config.folder
+    report, decision = read_record(out / REPORT_FILE, ReportCore), read_record(out / DECISION_FILE, Decision)
+    cards = {
+        result.cell.name: model_card(config, bases[result.cell.base], result, report, decision)
+        for result in adapters(rows)
+    }
+    for result in adapters(rows):
+        write_text(Path(str(result.weights)) / "README.md", cards[result.cell.name])
+    if not lineage.on:
+        return []
+    try:
+        notes = {name: description_of(card) for name, card in cards.items()}
+        cells = track_cells(config, lineage, bases, rows, report, notes)
+        registered = register(config, lineage, rows, StudyTracking(decision, bases, exams, cells, cards))
+        lineage.write_study(
+            study_metrics(report, rows, decision.champion),
+            {"champion": decision.champion, "mlflow.note.content": f"{config.title}\n\n{decision.reason}"},
+        )
+        tracked.artifact(out, "report")
+    except mlflow_run.store_errors() as error:
+        say(f"Not all was logged, the MLflow store failed ({str(error).splitlines()[0]}); the same command logs it.")
+        return []
+    return registered

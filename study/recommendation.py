@@ -16,7 +16,7 @@ from study.config.grid import cells
 from study.config.study import StudyConfig, general_share
 from study.law.output import publish
 from study.law.recommend.records import ForecastCheck, Options, Recommendation
-from study.stages.results import Outcome
+from study.stages.records import Outcome
 
 MIN_COMPOSITIONS = 3
 """Compositions that a recommendation needs."""

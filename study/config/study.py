@@ -15,14 +15,17 @@ from medctx.facts.curriculum import CurriculumConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"
 OVERLAYS = STUDIES / "with"
+PLACES = {"work", "data", "executor", "title", "trial"}
+"""Keys that say where a study runs, not what it measures."""
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Names of folders, MLflow runs and registered models."""
 
 Design = Literal["grid", "one-at-a-time", "space-filling"]
 Section: TypeAlias = dict[str, JsonValue]
 """Keys that are handed to a console command, whose own config validates them."""
 
 
-def general_share(ratio: str) -> float:
-    """The general fraction of ``general:medical`` in [0, 1]. Raises ValueError for anything else."""
+def _parts(ratio: str) -> tuple[Fraction, Fraction]:
     general, separator, medical = ratio.partition(":")
     try:
         parts = Fraction(general), Fraction(medical)
@@ -33,7 +36,20 @@ def general_share(ratio: str) -> float:
         raise ValueError(f"the ratio {ratio!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
     if not sum(parts):
         raise ValueError(f"the ratio {ratio!r} sums to nothing; at least one side must be above 0")
-    return float(parts[0] / sum(parts))
+    return parts
+
+
+def general_share(ratio: str) -> float:
+    """The general fraction of ``general:medical`` in [0, 1]. Raises ValueError for anything else."""
+    general, medical = _parts(ratio)
+    return float(general / (general + medical))
+
+
+def lowest_terms(ratio: str) -> str:
+    """``2:2`` as ``1:1``, ``0.5:1.5`` as ``1:3``: the same mixture has one name. Raises ValueError for no ratio."""
+    general, medical = _parts(ratio)
+    share = general / (general + medical)
+    return f"{share.numerator}:{share.denominator - share.numerator}"
 
 
 class ModelConfig(Config):
@@ -86,7 +102,7 @@ class StudyConfig(Config):
     ``medctx-train sft``, ``medctx-eval run`` and ``medctx-eval report``.
     """
 
-    name: str = Field(min_length=1, description="Name of the study, of its folder and of its MLflow run.")
+    name: str = Field(pattern=f"^{NAME}$", description="Name of the study, of its folder and of its MLflow run.")
     title: str = Field("", description="Title of the report.")
     base: str = Field("smollm2-135m-instruct", description="The only base, where bases is empty.")
     bases: tuple[str, ...] = Field((), description="Labels in models, or models by ID, folder or embedded name.")
@@ -132,22 +148,31 @@ class StudyConfig(Config):
     repeat_base_exam: bool = Field(
         False, description="Examine the untouched local bases twice, which measures the noise floor."
     )
-    registered_model: str = Field("", description="MLflow name the adapters are registered under; empty: none.")
+    registered_model: str = Field(
+        "", pattern=f"^({NAME})?$", description="MLflow name the adapters are registered under; empty: none."
+    )
+    trial: bool = Field(
+        False,
+        description="Register under NAME-trial and move no alias; set where keys of a study are overridden.",
+    )
     executor: ExecutorConfig = Field(ExecutorConfig(), description="Where the steps run.")
     work: Path = Field(Path("work"), description="Folder of finished steps, shared by all studies.")
+
+    @field_validator("ratios")
+    @classmethod
+    def _in_lowest_terms(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(lowest_terms, values))
+
+    @field_validator("center")
+    @classmethod
+    def _center_in_lowest_terms(cls, center: dict[str, str | int | float]) -> dict[str, str | int | float]:
+        return {axis: lowest_terms(str(value)) if axis == "ratio" else value for axis, value in center.items()}
 
     @field_validator("bases", "ratios", "amounts", "seeds", "methods", "wraps", "repairs")
     @classmethod
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) < len(values):
             raise ValueError(f"names a value twice: {values}")
-        return values
-
-    @field_validator("ratios")
-    @classmethod
-    def _are_ratios(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
-            general_share(value)
         return values
 
     @model_validator(mode="after")
@@ -178,6 +203,11 @@ class StudyConfig(Config):
         return self.bases or (self.base,)
 
     @property
+    def registry_name(self) -> str:
+        """The name adapters are registered under, "" for none; trials have a name of their own."""
+        return f"{self.registered_model}-trial" if self.registered_model and self.trial else self.registered_model
+
+    @property
     def folder(self) -> Path:
         """Where the study's own files lie: its report, its summary, its law."""
         return self.work / "studies" / self.name
@@ -191,5 +221,12 @@ def load_study(name: str, overlays: Sequence[str] = (), overrides: Sequence[str]
         overlays: Names (``studies/with/NAME.yaml``) or paths of files that are merged into it, one after the other.
         overrides: ``key=value`` pairs, applied last.
     """
-    files = [configs.find(overlay, [OVERLAYS]) for overlay in overlays]
-    return configs.load(StudyConfig, configs.find(name, [STUDIES]), overrides, files)
+    file = configs.find(name, [STUDIES])
+    config = configs.load(StudyConfig, file, overrides, [configs.find(overlay, [OVERLAYS]) for overlay in overlays])
+    return config.model_copy(update={"trial": True}) if _is_trial(config, configs.load(StudyConfig, file)) else config
+
+
+def _is_trial(config: StudyConfig, plain: StudyConfig) -> bool:
+    """Whether a study with overridden keys would be registered under the name of the plain one."""
+    same_name = config.registered_model == plain.registered_model
+    return same_name and config.model_dump(exclude=PLACES) != plain.model_dump(exclude=PLACES)

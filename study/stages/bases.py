@@ -19,11 +19,14 @@ class Base(Record):
     id: str
     folder: Path | None = None
     weights_digest: str = ""
+    licence: str = ""
 
 
 def _prepared(label: str, name: str) -> Base:
-    (model,) = call(["medctx-train", "base", name]).of_kind("model")
-    return Base(label=label, id=name, folder=model.path, weights_digest=model.digest)
+    result = call(["medctx-train", "base", name])
+    (model,) = result.of_kind("model")
+    licence = result.labels.get("licence", "")
+    return Base(label=label, id=name, folder=model.path, weights_digest=model.digest, licence=licence)
 
 
 def prepare(config: StudyConfig) -> tuple[dict[str, Base], dict[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from medctx.io import digest
 from medctx.process.progress import say
 from medctx.schemas.contamination import ITEMS, PASSAGES
-from study.stages.results import CellResult
+from study.stages.records import CellResult
 from study.workflow.graph import DoneTasks, Results, Task
 from study.workflow.steps import Step
 

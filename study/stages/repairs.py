@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from medctx.errors import MedctxError
 from study.config.cells import Cell
 from study.config.grid import source_of
-from study.config.study import Section, StudyConfig, general_share
+from study.config.study import Section, StudyConfig, lowest_terms
 from study.stages.bases import Base
 from study.stages.cell_steps import Weights
 from study.workflow.steps import Step
@@ -40,10 +40,9 @@ def retuning(config: StudyConfig, cell: Cell) -> Cell:
     """The mix a retuned cell is trained further on, as a cell: its ratio and amount are the arm's."""
     settings = arm(config, cell)
     ratio, amount = str(settings.get("ratio", "1:0")), settings.get("amount", cell.amount)
-    general_share(ratio)
     if not isinstance(amount, int) or amount < 1:
         raise MedctxError(f"The key arms.{cell.repair}.amount is {amount!r}, which is no amount; give a whole number.")
-    return cell.model_copy(update={"ratio": ratio, "amount": amount, "epochs": 1})
+    return cell.model_copy(update={"ratio": lowest_terms(ratio), "amount": amount, "epochs": 1})
 
 
 def retuning_settings(config: StudyConfig, cell: Cell) -> Section:

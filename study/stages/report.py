@@ -17,7 +17,7 @@ from study.config.sections import section
 from study.config.study import Section, StudyConfig
 from study.stages.cell_steps import AGAIN
 from study.stages.exam_runs import ExamRun
-from study.stages.results import CellResult
+from study.stages.records import CellResult
 from study.workflow.commands import call
 
 

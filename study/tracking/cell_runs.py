@@ -1,50 +1,134 @@
-"""Every cell of a study as a child run: its axes as parameters, its scores as metrics, like a row of the report."""
+"""Every cell of a study as a child run with its own parameters, metrics, exam and logged model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from medctx.io.jsonl import read_record
-from medctx.schemas.report import REPORT_FILE, ReportCore
-from study.stages.results import CellResult
-from study.workflow.lineage import Lineage, log_child
+from medctx.schemas.exam_run import ExamManifest
+from medctx.schemas.report import ReportCore
+from medctx.tracking import logged_adapter, mlflow_run
+from medctx.tracking.logged_adapter import AdapterCard
+from study.config.study import StudyConfig
+from study.stages.bases import Base
+from study.stages.records import CellResult
+from study.tracking.scores import TrackedCell, cell_metrics, manifest_of, training_metrics
+from study.workflow.lineage import Lineage
 
-PARTS = ("knowledge", "reading")
+if TYPE_CHECKING:
+    from types import ModuleType
 
-
-def _metrics(result: CellResult, report: ReportCore) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for part in PARTS:
-        score = report.score(result.cell.group, part)
-        if score is not None:
-            metrics |= {
-                part: score.accuracy.value,
-                f"{part}_low": score.accuracy.low,
-                f"{part}_high": score.accuracy.high,
-                f"{part}_n": float(score.n),
-            }
-    trained = {
-        "tokens": float(result.tokens),
-        "train_seconds": result.seconds,
-        "tokens_per_second": result.tokens_per_second,
-        "general_share": result.general_share or 0.0,
-    }
-    return metrics | (trained if result.cell.trained else {})
+NOTE_TAG = "mlflow.note.content"
+WEIGHTS_TAG = "medctx.weights_digest"
+DIGEST_CHARS = 36
+"""MLflow stores at most 36 characters of a data set's digest."""
+_UNSAFE = re.compile(r"[^\w.+-]+")
 
 
-def track_cells(lineage: Lineage, cells: Sequence[CellResult], out: Path) -> None:
-    """Log every cell; nothing without MLflow. Scores are those of the cell over all of its seeds."""
+def file_name(cell: str) -> str:
+    """A cell's name as the name of a file."""
+    return _UNSAFE.sub("-", cell).strip(".") or "cell"
+
+
+def _log_exam(client: Any, run_id: str, manifest: ExamManifest) -> None:
+    """The exams as data sets of the run, each with its digest."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    client.log_inputs(
+        run_id,
+        [
+            DatasetInput(
+                Dataset(
+                    name=exam.name,
+                    digest=exam.digest[:DIGEST_CHARS],
+                    source_type="local",
+                    source=json.dumps({"uri": exam.source}),
+                ),
+                [InputTag("mlflow.data.context", "exam")],
+            )
+            for exam in manifest.exams
+        ],
+    )
+
+
+def _plain_model(client: Any, lineage: Lineage, run_id: str, name: str, result: CellResult, digest: str) -> str:
+    """A logged model without files: an untouched base or a whole checkpoint, known by the digest of its weights."""
+    known = client.search_logged_models([lineage.experiment], filter_string=f"source_run_id = '{run_id}'")
+    for model in known:
+        if model.tags.get(WEIGHTS_TAG) == digest:
+            return str(model.model_id)
+    model = client.create_logged_model(
+        lineage.experiment, name=name, source_run_id=run_id, tags={WEIGHTS_TAG: digest}, params=result.cell.axes
+    )
+    client.finalize_logged_model(model.model_id, "READY")
+    return str(model.model_id)
+
+
+def _adapter_model(
+    mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result: CellResult, digest: str
+) -> str:
+    """The adapter as the step that made it has logged it, else logged in the cell's run (another study made it)."""
+    made_in = lineage.run_of(result.trained) if result.trained else ""
+    for known in (made_in, run_id):
+        model_id = logged_adapter.find(mlflow, known, digest)
+        if model_id:
+            return model_id
+    assert result.weights is not None
+    card = AdapterCard(
+        base=base.id, base_digest=base.weights_digest, adapter_digest=digest, mix_digest=result.mix_digest
+    )
+    params = {**result.cell.axes, "tokens": result.tokens}
+    with mlflow.start_run(run_id=run_id, nested=True):
+        return logged_adapter.log(mlflow, f"adapter-{result.cell.name}", result.weights, card, params)
+
+
+def _model(mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result: CellResult) -> str:
+    if result.weights_kind == "adapter":
+        return _adapter_model(mlflow, lineage, run_id, base, result, result.weights_digest)
+    digest = result.weights_digest or base.weights_digest or base.id
+    name = f"{'model' if result.cell.trained else 'base'}-{file_name(result.cell.name)}"
+    return _plain_model(mlflow.MlflowClient(), lineage, run_id, name, result, digest)
+
+
+def track_cells(
+    config: StudyConfig,
+    lineage: Lineage,
+    bases: Mapping[str, Base],
+    cells: Sequence[CellResult],
+    report: ReportCore,
+    notes: Mapping[str, str],
+) -> dict[str, TrackedCell]:
+    """Log every cell with its own numbers, tied to its logged model and to the exam; nothing without MLflow.
+
+    A study that is run again updates the numbers: those that changed are logged once more.
+
+    Args:
+        config: The study.
+        lineage: The children of the study's run.
+        bases: The bases by label.
+        cells: The results of the cells.
+        report: The study's report.
+        notes: Markdown by cell, shown as the description of its run.
+    """
     if not lineage.on:
-        return
-    report = read_record(out / REPORT_FILE, ReportCore)
+        return {}
+    mlflow = mlflow_run.client()
+    client = mlflow.MlflowClient()
+    tracked = {}
     for result in cells:
-        folder = out / "cells" / result.cell.name.replace("/", "-")
+        run_id = lineage.open("cell", result.cell.name, config.folder / "cells" / file_name(result.cell.name))
+        manifest = manifest_of(result, report) if result.exam else None
+        model_id = ""
+        if result.cell.base in bases and result.status == "done":
+            model_id = _model(mlflow, lineage, run_id, bases[result.cell.base], result)
+        if manifest is not None:
+            _log_exam(client, run_id, manifest)
         places = {"mix": result.mix, "trained": result.trained, "exam": result.exam}
-        log_child(
-            lineage.child("cell", result.cell.name, folder),
+        lineage.write(
+            run_id,
             params={f"cell.{axis}": value for axis, value in result.cell.axes.items()},
-            metrics=_metrics(result, report),
             tags={
                 "status": result.status,
                 "group": result.cell.group,
@@ -52,3 +136,20 @@ def track_cells(lineage: Lineage, cells: Sequence[CellResult], out: Path) -> Non
                 **{name: place.name for name, place in places.items() if place is not None},
             },
         )
+        if result.cell.name in notes:
+            client.set_tag(run_id, NOTE_TAG, notes[result.cell.name])
+        metrics = training_metrics(result) | (cell_metrics(result, report) if result.exam else {})
+        logged = client.get_run(run_id).data.metrics
+        for key, value in metrics.items():
+            if logged.get(key) != value:
+                client.log_metric(
+                    run_id,
+                    key,
+                    value,
+                    model_id=model_id or None,
+                    dataset_name=manifest.exam_plan if manifest else None,
+                    dataset_digest=manifest.key[:DIGEST_CHARS] if manifest else None,
+                )
+        client.set_terminated(run_id, "FINISHED")
+        tracked[result.cell.name] = TrackedCell(run_id, model_id)
+    return tracked

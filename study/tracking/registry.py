@@ -7,65 +7,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medctx.io.jsonl import read_record
+from medctx.io.jsonl import write_text
 from medctx.process.progress import say
-from medctx.schemas.decision import DECISION_FILE, Card, Decision
-from medctx.tracking import logged_adapter
+from medctx.schemas.decision import Decision
 from medctx.tracking import mlflow_run as tracking
-from medctx.tracking.logged_adapter import DIGEST_TAG, AdapterCard
+from medctx.tracking.logged_adapter import DIGEST_TAG
 from study.config.study import StudyConfig
+from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
-from study.stages.results import CellResult, Registered
+from study.stages.records import CellResult, Registered
+from study.tracking.scores import VERSION, TrackedCell, description_of, gate_of
 from study.workflow.lineage import Lineage
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from mlflow import MlflowClient
 
-STUDY_TAG = "medctx.study"
 EXAM_RUN_TAG, EXAM_FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
 ALIASES = ("champion", "best-knowledge", "best-reading", "balanced")
 MAX_TAG_CHARS = 4_900
 """MLflow stores at most 5,000 characters of a version's tag."""
 
 
-def _description(config: StudyConfig, card: Card, result: CellResult) -> str:
-    made = f"trained on {result.tokens:,} tokens" if result.tokens else f"made by {result.cell.repair}"
-    return (
-        f"Cell {card.cell} (general : medical) of the study {config.name} on {config.model(result.cell.base).id}. "
-        f"{card.summary}\n\n"
-        f"LoRA adapter without base weights, {made}; mix {result.mix.name if result.mix else 'none of its own'}, run "
-        f"{result.trained.name if result.trained else ''}. To serve it: vllm serve <base> --enable-lora --lora-modules "
-        f"{card.cell.replace(':', '-').replace(' ', '-')}=<adapter folder>"
-    )
-
-
-def _model(
-    mlflow: ModuleType, config: StudyConfig, result: CellResult, card: Card, made_in: str, base_digest: str
-) -> str:
-    """The URI of the adapter as a model, with the cell's metrics tied to it: the one that the step which made it has
-    logged in the run ``made_in``, else one logged here (a step that another study ran has its run there).
-    """
-    model_id = logged_adapter.find(mlflow, made_in, result.weights_digest)
-    if not model_id:
-        assert result.weights is not None
-        adapter = AdapterCard(
-            base=config.model(result.cell.base).id,
-            base_digest=base_digest,
-            adapter_digest=result.weights_digest,
-            mix_digest=result.mix_digest,
-        )
-        params = {**result.cell.axes, "tokens": result.tokens}
-        model_id = logged_adapter.log(mlflow, f"adapter-{card.cell}", result.weights, adapter, params)
-    mlflow.log_metrics(card.metrics, model_id=model_id)
-    return f"models:/{model_id}"
-
-
-def _known(client: object, name: str) -> dict[str, str]:
+def _known(client: MlflowClient, name: str) -> dict[str, str]:
     """Versions registered before, by adapter digest: a rerun registers none twice."""
-    versions = client.search_model_versions(f"name = '{name}'")  # type: ignore[attr-defined]
+    versions = client.search_model_versions(f"name = '{name}'")
     return {version.tags[DIGEST_TAG]: str(version.version) for version in versions if DIGEST_TAG in version.tags}
 
 
@@ -85,73 +53,102 @@ def decision_of(decision: Decision, cell: str) -> str:
     return text if len(text) <= MAX_TAG_CHARS else json.dumps({"champion": decision.champion})
 
 
-def register(
-    config: StudyConfig,
-    tracked: tracking.Run,
-    out: Path,
-    cells: Sequence[CellResult],
-    exams: Mapping[str, ExamRun],
-    lineage: Lineage,
-    base_digests: Mapping[str, str],
-) -> list[Registered]:
-    """One version per examined adapter, then the aliases; nothing without MLflow or without ``registered_model``.
+@dataclass(frozen=True)
+class StudyTracking:
+    """What the registry needs of a finished study: its decision, its cards, and where its parts were logged."""
 
+    decision: Decision
+    bases: Mapping[str, Base]
+    exams: Mapping[str, ExamRun]
+    cells: Mapping[str, TrackedCell]
+    cards: Mapping[str, str]
+
+
+def adapters(results: Sequence[CellResult]) -> list[CellResult]:
+    """The cells that are registered: finished, with an adapter."""
+    return [result for result in results if result.status == "done" and result.weights_kind == "adapter"]
+
+
+def _tags(config: StudyConfig, base: Base, result: CellResult, decision: Decision) -> dict[str, str]:
+    """Short tags to search versions by."""
+    return {
+        "study": config.name,
+        "cell": result.cell.group,
+        "ratio": result.cell.ratio,
+        "seed": "" if result.cell.seed is None else str(result.cell.seed),
+        "base": base.id,
+        "licence": base.licence,
+        "gate": gate_of(decision, result.cell.group),
+    }
+
+
+def register(
+    config: StudyConfig, lineage: Lineage, results: Sequence[CellResult], study: StudyTracking
+) -> list[Registered]:
+    """Register one version per examined adapter, then move the aliases.
+
+    Nothing is done without MLflow or without ``registered_model``. Versions that are known by the digest of their
+    weights get new descriptions and tags, not new versions. A trial (a study with overridden keys) moves no alias.
     ``champion`` is removed where no cell passes the gate: an alias always points at what the last study showed.
     """
-    decision = read_record(out / DECISION_FILE, Decision)
-    if not tracked.id or not config.registered_model:
+    name, decision = config.registry_name, study.decision
+    if not lineage.on or not name:
         return []
     mlflow = tracking.client()
     client = mlflow.MlflowClient()
-    known = _known(client, config.registered_model)
-    cards = {card.cell: card for card in decision.cards}
+    known = _known(client, name)
     versions: dict[str, str] = {}
     made: list[tuple[str, str, str]] = []
-    for result in cells:
-        if result.status != "done" or result.weights_kind != "adapter":
-            continue
-        # Repetitions of a cell are reported as one; its aliases point at the first of them.
-        card = cards[result.cell.group]
+    for result in adapters(results):
         version = known.get(result.weights_digest)
         if version is None:
-            made_in = lineage.run_of(result.trained) if result.trained else ""
-            uri = _model(mlflow, config, result, card, made_in, base_digests.get(result.cell.base, ""))
-            tags = {DIGEST_TAG: result.weights_digest, STUDY_TAG: config.name, "medctx.cell": card.cell}
-            version = str(mlflow.register_model(uri, config.registered_model, tags=tags).version)
+            uri = f"models:/{study.cells[result.cell.name].model_id}"
+            version = str(mlflow.register_model(uri, name, tags={DIGEST_TAG: result.weights_digest}).version)
             known[result.weights_digest] = version
-        description = _description(config, card, result)
-        client.update_model_version(config.registered_model, version, description=description)
+        base, exam = study.bases[result.cell.base], study.exams[result.cell.name]
+        card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")
+        assert result.weights is not None
+        write_text(result.weights / "README.md", card)
+        client.update_model_version(name, version, description=description_of(card))
         # The exam's tags let `medctx-eval compare models:/...` find what the version answered.
-        exam = exams[result.cell.name]
-        version_tags = {
-            "medctx.decision": decision_of(decision, card.cell),
+        tags = _tags(config, base, result, decision) | {
+            "medctx.decision": decision_of(decision, result.cell.group),
             EXAM_RUN_TAG: lineage.run_of(exam.step),
             EXAM_FOLDER_TAG: exam.run.name,
         }
-        for tag, value in version_tags.items():
-            client.set_model_version_tag(config.registered_model, version, tag, value)
-        versions.setdefault(card.cell, version)
-        made.append((result.cell.name, card.cell, version))
+        for tag, value in tags.items():
+            client.set_model_version_tag(name, version, tag, value)
+        # Aliases of a cell with several seeds point at the first of them.
+        versions.setdefault(result.cell.group, version)
+        made.append((result.cell.name, result.cell.group, version))
     if not made:
         return []
-    alias_cells = dict(
-        zip(
-            ALIASES, (decision.champion, decision.best_knowledge, decision.best_reading, decision.balanced), strict=True
-        )
-    )
-    current = client.get_registered_model(config.registered_model).aliases
-    for alias, cell in alias_cells.items():
-        if cell in versions:
-            client.set_registered_model_alias(config.registered_model, alias, versions[cell])
-        elif alias in current:
-            client.delete_registered_model_alias(config.registered_model, alias)
-            say(f"The alias {alias} of {config.registered_model} was removed: {decision.reason}")
+    client.update_registered_model(name, description=_model_description(config, decision))
+    aliases = {} if config.trial else _move_aliases(client, name, decision, versions)
     return [
-        Registered(
-            name,
-            config.registered_model,
-            version,
-            tuple(alias for alias, own in alias_cells.items() if own == cell and versions[cell] == version),
-        )
-        for name, cell, version in made
+        Registered(cell, name, version, tuple(alias for alias, target in aliases.items() if target == version))
+        for cell, _, version in made
     ]
+
+
+def _model_description(config: StudyConfig, decision: Decision) -> str:
+    trial = " (trials: keys of the study were overridden)" if config.trial else ""
+    return (
+        f"Adapters of the study {config.name}{trial}: {config.title}\n\n{decision.reason}\n\n"
+        "Every version has a card of its own; aliases are moved by the gate of the report.\n"
+    )
+
+
+def _move_aliases(client: MlflowClient, name: str, decision: Decision, versions: Mapping[str, str]) -> dict[str, str]:
+    """Set or remove every alias; returns the versions they point at."""
+    cells = (decision.champion, decision.best_knowledge, decision.best_reading, decision.balanced)
+    current = client.get_registered_model(name).aliases
+    moved = {}
+    for alias, cell in zip(ALIASES, cells, strict=True):
+        if cell in versions:
+            client.set_registered_model_alias(name, alias, versions[cell])
+            moved[alias] = versions[cell]
+        elif alias in current:
+            client.delete_registered_model_alias(name, alias)
+            say(f"The alias {alias} of {name} was removed: {decision.reason}")
+    return moved

@@ -15,6 +15,7 @@ from medctx.schemas.result import CommandResult
 from study.workflow.job import Executor, Job, JobEnd
 from study.workflow.lineage import Lineage
 from study.workflow.steps import Done, Step
+from study.workflow.verify import require_unchanged
 
 DoneTasks = Mapping[str, Done]
 
@@ -94,7 +95,13 @@ class _Scheduler:
         if isinstance(step, Done):
             self.results.done[task.name] = step
             return
-        finished = step.finished(self._setting.work)
+        try:
+            finished = step.finished(self._setting.work)
+            if finished is not None:
+                require_unchanged(step.folder(self._setting.work), finished)
+        except MedctxError as error:
+            self._fail(task.name, str(error))
+            return
         if finished is not None:
             self._finish(task, step, JobEnd(before=True, result=finished))
             return

@@ -106,24 +106,6 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
-def log_child(
-    child: ChildRun | None, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]
-) -> None:
-    """Create (or continue) a child run that no command logs into, write into it and finish it."""
-    if child is None:
-        return
-    client, run_id = _client(child.store), _created(child)
-    known = client.get_run(run_id).data.params
-    for key, value in params.items():
-        if key not in known:
-            client.log_param(run_id, key, value)
-    for key, number in metrics.items():
-        client.log_metric(run_id, key, number)
-    for key, value in tags.items():
-        client.set_tag(run_id, f"medctx.{key}", value)
-    client.set_terminated(run_id, "FINISHED")
-
-
 class Lineage:
     """The children of a study's run; without MLflow there are none."""
 
@@ -156,6 +138,34 @@ class Lineage:
     def _file(self, folder: Path) -> Path:
         """A step's folder can serve several studies, each with a run of its own."""
         return folder / f"mlflow-run-{self._study}"
+
+    @property
+    def experiment(self) -> str:
+        """ID of the experiment."""
+        return self._experiment
+
+    def open(self, kind: str, label: str, folder: Path) -> str:
+        """Create (or continue) a child run that no command logs into; returns its ID."""
+        child = self.child(kind, label, folder)
+        return _created(child) if child else ""
+
+    def write(self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Write parameters and tags into a child run; parameters it has already are kept."""
+        client = _client(self._store)
+        known = client.get_run(run_id).data.params
+        for key, value in params.items():
+            if key not in known:
+                client.log_param(run_id, key, value)
+        for key, value in tags.items():
+            client.set_tag(run_id, f"medctx.{key}", value)
+
+    def write_study(self, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Write metrics and tags into the study's own run."""
+        client = _client(self._store)
+        for key, number in metrics.items():
+            client.log_metric(self._parent, key, number)
+        for key, value in tags.items():
+            client.set_tag(self._parent, key, value)
 
     def run_of(self, folder: Path) -> str:
         """The ID of the run of the step in a folder, "" where it has none in this study."""

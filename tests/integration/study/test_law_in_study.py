@@ -13,7 +13,7 @@ from study import recommendation as recommended
 from study.config.study import StudyConfig
 from study.law.recommend.records import ForecastCheck, Recommendation
 from study.recommendation import run_recommended
-from study.stages.results import Outcome, StudySummary
+from study.stages.records import Outcome, StudySummary
 from tests.support.law_studies import write
 
 FEW = ("1:0", "1:1", "1:4", "0:1")

@@ -9,7 +9,7 @@ from medctx.schemas.result import CommandResult
 from study.config.cells import Cell
 from study.stages.contamination import contamination_folders, contamination_step, contamination_tasks
 from study.stages.exam_runs import ExamRun, exam_plans
-from study.stages.results import CellResult
+from study.stages.records import CellResult
 from study.workflow.graph import Results
 from study.workflow.steps import Done
 

@@ -11,7 +11,7 @@ from medctx.errors import MedctxError
 from study.config.cells import short
 from study.config.design import coordinates, grid, one_at_a_time, space_filling
 from study.config.grid import cells, source_of
-from study.config.study import STUDIES, StudyConfig, general_share
+from study.config.study import STUDIES, StudyConfig, general_share, lowest_terms
 
 AXES = {
     "base": ["small", "large"],
@@ -106,6 +106,21 @@ def test_the_center_must_lie_on_the_axes() -> None:
 @pytest.mark.parametrize(("ratio", "share"), [("9:1", 0.9), ("0:1", 0.0), ("1:0", 1.0), ("0.5:1.5", 0.25)])
 def test_a_ratio_is_general_to_medical(ratio: str, share: float) -> None:
     assert general_share(ratio) == pytest.approx(share)
+
+
+def test_the_same_mixture_has_one_name() -> None:
+    assert [lowest_terms(ratio) for ratio in ("2:2", "0.5:1.5", "90:10", "0:7", "3:0")] == [
+        "1:1", "1:3", "9:1", "0:1", "1:0",
+    ]  # fmt: skip
+    assert names("ratios=['2:2']") == names("ratios=['1:1']")
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 40), st.integers(1, 40), st.integers(1, 9))
+def test_lowest_terms_keep_the_share(general: int, medical: int, factor: int) -> None:
+    ratio = lowest_terms(f"{general * factor}:{medical * factor}")
+    assert general_share(ratio) == general_share(f"{general}:{medical}")
+    assert lowest_terms(ratio) == ratio
 
 
 @pytest.mark.parametrize(("amount", "text"), [(20_000, "20k"), (1_500_000, "1.5M"), (1_234, "1234"), (500, "500")])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.io.jsonl import write_text
+from medctx.process.progress import say
 from medctx.tracking import logged_adapter
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx.tracking.run_reaper import OWNER_TAG, watch_run
@@ -39,10 +40,18 @@ def client() -> ModuleType:
     """Import mlflow, with ``MLFLOW_TRACKING_URI`` or else a sqlite file in the working directory as its store."""
     os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_STORE)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 take four minutes
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     return mlflow
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """Exceptions of a tracking or artifact store that cannot be reached or written."""
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException, OSError
 
 
 class Run:
@@ -215,7 +224,15 @@ def run(
             status = "KILLED"
             raise
         finally:
-            mlflow.end_run(status)
+            _end(mlflow, status)
+
+
+def _end(mlflow: ModuleType, status: str) -> None:
+    """End the active run; a store that fails by now costs the log, not the work."""
+    try:
+        mlflow.end_run(status)
+    except store_errors() as error:
+        say(f"The end of the MLflow run was not logged: {next(iter(str(error).splitlines()), '')}")
 
 
 def _measured(*, requested: bool) -> bool | None:
