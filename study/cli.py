@@ -18,10 +18,11 @@ from medctx.process.progress import say
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
-from study.forecast.dry_run import dry_run as plan
+from study.forecast.dry_run import plan_text
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run
 from study.stages.records import Outcome
+from study.stages.rehearsal import rehearse
 
 INCOMPLETE = 1
 """Exit code of a study that has a report, but not of all its cells, and of a dry run that found problems."""
@@ -57,7 +58,7 @@ def _show(outcome: Outcome) -> None:
 @click.argument("name")
 @click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
-@click.option("--dry-run", is_flag=True, help="Show cells, costs and what is done already; train nothing.")
+@click.option("--dry-run", is_flag=True, help="Check sections, sources, exams and bases; show costs, rows, questions.")
 @click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
 @one_sentence
 def run_study(
@@ -70,13 +71,15 @@ def run_study(
 
         require_recommendable(config)
     if dry_run:
-        planned = plan(config)
-        click.echo(planned.text)
+        rehearsal = rehearse(config)
+        click.echo(plan_text(config, rehearsal.exam))
         if recommending:
             click.echo("then        the recommended composition, trained with every seed and examined as a cell")
-        for problem in planned.problems:
+        for text in (*rehearsal.examples, *rehearsal.notes):
+            click.echo(f"\n{text}")
+        for problem in rehearsal.problems:
             click.echo(f"error: {problem}", err=True)
-        raise SystemExit(INCOMPLETE if planned.problems else 0)
+        raise SystemExit(INCOMPLETE if rehearsal.problems else 0)
     trained = [cell for cell in cells(config) if cell.trained]
     say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
     signal.signal(signal.SIGTERM, _terminate)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from medctx.errors import MedctxError
 from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import GIB
 from study.config.cells import Cell, short
@@ -22,7 +18,7 @@ from study.config.sections import section
 from study.config.study import StudyConfig
 from study.forecast import training_cost as training
 from study.forecast.budget import with_budget
-from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run, exam_flop, exam_memory, exam_sections
+from study.forecast.exam_cost import ExamCost, exam_flop, exam_memory, exam_sections
 from study.forecast.model_sizes import size_of
 from study.forecast.training_cost import CellCost
 
@@ -32,14 +28,6 @@ MAX_NAMES = 40
 INDENT = " " * 12
 MAX_CPU_HOURS = 72
 BYTES_FLOAT32 = 4
-
-
-@dataclass(frozen=True)
-class DryRun:
-    """The plan as text, and what would stop the study as sentences."""
-
-    text: str
-    problems: tuple[str, ...] = ()
 
 
 def _hours(value: float) -> str:
@@ -147,24 +135,13 @@ def _total(training_flop: float, exam_flops: float, known: bool) -> str:
     return text
 
 
-def _exam(config: StudyConfig) -> tuple[ExamCost | None, tuple[str, ...]]:
-    """The cost of the exam for one model, or why it could not be built."""
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            result = exam_dry_run(section(config, "exam"), [{"name": "model"}], "bytes", Path(scratch))
-        except MedctxError as error:
-            return None, (f"exam: {error}",)
-    return exam_cost(result), ()
-
-
-def dry_run(config: StudyConfig) -> DryRun:
-    """Plan a study and open its exam."""
+def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
+    """The plan of a study as text; ``exam``: the size of its exam for one model, where it is known."""
     config = with_budget(config, keep=False)
     every = cells_of(config)
     trained = [cell for cell in every if cell.trained and not cell.repair]
     sizes = {label: size_of(config.model(label)) for label in config.labels}
     costs = [training.cell_cost(config, cell) for cell in trained]
-    exam, problems = _exam(config)
     exam_flops = sum(
         exam_flop(size, exam.tokens) * (2 if config.repeat_base_exam and not cell.trained else 1)
         for cell in every
@@ -197,4 +174,4 @@ def dry_run(config: StudyConfig) -> DryRun:
     line(f"total       {_total(sum(cost.flop for cost in costs), exam_flops, all(sizes[label] for label in local))}")
     done = sorted(folder.name for folder in (config.work / "steps").glob("*-*")) if config.work.is_dir() else []
     line(f"work        {config.work} ({len(done)} step folders; finished steps are not run again)")
-    return DryRun(output.getvalue().rstrip(), problems)
+    return output.getvalue().rstrip()

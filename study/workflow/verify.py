@@ -33,7 +33,7 @@ def require_unchanged(folder: Path, result: CommandResult) -> None:
         path = folder / output.path
         try:
             unchanged = _digest_of(output, path) == output.digest
-        except MedctxError as error:
+        except (MedctxError, UnicodeDecodeError) as error:
             raise MedctxError(f"{error} It is part of the finished step {folder}: remove that folder.") from None
         if not unchanged:
             raise MedctxError(

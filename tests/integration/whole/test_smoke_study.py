@@ -45,7 +45,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, str]) -> None:
     folder, shown = done
     assert "knowledge" in shown
-    assert "registered  medctx-smoke version 2" in shown
+    assert "registered  medctx-smoke-trial version 2" in shown
     report = json.loads((folder / "work/studies/smoke/report.json").read_text())
     assert [cell["name"] for cell in report["cells"]] == ["base", "1:0", "0:1"]
     for score in report["scores"]:
@@ -77,9 +77,11 @@ def test_runs_are_compared_by_folder_by_run_and_by_registered_version_alike(done
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    versions = {str(version.version): version.tags for version in client.search_model_versions("name = 'medctx-smoke'")}
+    versions = {
+        str(version.version): version.tags for version in client.search_model_versions("name = 'medctx-smoke-trial'")
+    }
     tags = versions["1"]
-    by_version = compared(folder, "models:/medctx-smoke/1", "models:/medctx-smoke/2")
+    by_version = compared(folder, "models:/medctx-smoke-trial/1", "models:/medctx-smoke-trial/2")
     by_run = compared(
         folder, *(f"runs:/{versions[n]['medctx.exam_run']}/{versions[n]['medctx.exam_folder']}" for n in "12")
     )
@@ -102,26 +104,74 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     kinds = sorted(run.data.tags["medctx.step"] for run in children)
-    assert kinds == ["cell", "cell", "cell", "exam", "contamination", "contamination", "mix", "mix", "train", "train"]
+    assert kinds == ["cell"] * 3 + ["contamination"] * 2 + ["exam"] + ["mix"] * 2 + ["train"] * 2
     told = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
     assert told["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
         "cell.amount": "2000",
         "cell.seed": "0",
     }
-    assert {"knowledge", "reading.low"} <= set(told["cell base"].data.metrics)
+    assert {"knowledge", "reading_low"} <= set(told["cell base"].data.metrics)
     trained = next(run for run in children if run.data.tags["medctx.step"] == "train")
     losses = client.get_metric_history(trained.info.run_id, "train.loss")
     assert len(losses) == len({metric.step for metric in losses}) >= 2
     (dataset,) = trained.inputs.dataset_inputs
     assert dataset.dataset.digest
-    versions = client.search_model_versions("name = 'medctx-smoke'")
+    versions = client.search_model_versions("name = 'medctx-smoke-trial'")
     assert len(versions) == 2
     models = client.search_logged_models([experiment.experiment_id])
-    assert {f"models:/{model.model_id}" for model in models} == {version.source for version in versions}
     by_run = {run.info.run_id: run.data.tags.get("medctx.step") for run in runs}
-    assert [by_run[model.source_run_id] for model in models] == ["train", "train"], "logged where they were made"
-    assert all({"knowledge.gain", "train.last_loss"} <= {one.key for one in model.metrics} for model in models)
-    assert all("general : medical" in version.description for version in versions)
+    adapters = [model for model in models if by_run[model.source_run_id] == "train"]
+    assert {f"models:/{model.model_id}" for model in adapters} == {version.source for version in versions}
+    assert [model.name for model in models if model not in adapters] == ["base-base"], "the base is a model too"
+    assert all({"knowledge_gain_low", "last_train_loss"} <= {one.key for one in model.metrics} for model in adapters)
+    assert all(not version.aliases for version in versions), "keys were overridden: a trial moves no alias"
+
+
+def test_every_cell_has_its_own_numbers_and_the_study_those_of_the_base(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    models = client.search_logged_models([experiment.experiment_id])
+    by_digest = {model.tags.get("medctx.adapter_digest"): model for model in models}
+    for cell in ("base", "1:0", "0:1"):
+        run = runs[f"cell {cell}"]
+        scores = {
+            one["part"]: one["accuracy"] for one in report["scores"] if (one["cell"], one["mode"]) == (cell, "text")
+        }
+        for part in ("knowledge", "reading"):
+            told = [run.data.metrics[f"{part}{end}"] for end in ("", "_low", "_high")]
+            assert told == [scores[part][key] for key in ("value", "low", "high")]
+        assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"phenotypes-knowledge", "phenotypes-reading"}
+        if cell != "base":
+            model = by_digest[run.data.tags["medctx.weights_digest"]]
+            assert {one.key: one.value for one in model.metrics}["reading"] == scores["reading"]["value"]
+    study = runs["smoke"].data.metrics
+    assert study["base.reading"] == runs["cell base"].data.metrics["reading"]
+    assert not [key for key in study if key.split(".")[0] not in {"base", "champion", "system"}]
+
+
+def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    import mlflow
+    from huggingface_hub import ModelCard
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    told = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    versions = {
+        version.tags["cell"]: version for version in client.search_model_versions("name = 'medctx-smoke-trial'")
+    }
+    for cell in told["cells"][1:]:
+        card = ModelCard.load(ROOT / cell["weights"] / "README.md")
+        assert card.data.library_name == "peft" and "medical" in card.data.tags
+        version = versions[cell["cell"]["name"]]
+        assert version.description.strip() in card.content
+        assert f"models:/medctx-smoke-trial/{version.version}" in version.description
+        assert "<" not in version.description, "a page would swallow it as HTML"
+        assert {"study", "cell", "ratio", "seed", "base", "licence", "gate"} <= set(version.tags)
 
 
 def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:

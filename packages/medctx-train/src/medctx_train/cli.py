@@ -128,11 +128,21 @@ def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> Co
 
 @main.command()
 @click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Fetch config and tokenizer only; an embedded model is not made.")
 @reported
-def base(name: str) -> CommandResult:
+def base(name: str, dry_run: bool) -> CommandResult:
     """Prepare a base model (embedded name, folder or hub id) and print its folder."""
-    from medctx_train.model.base import prepare
+    from medctx.io.cache import cache_folder
+    from medctx_train.model.base import TINY, config_folder, prepare
+    from medctx_train.model.config import EMBEDDED
 
+    if dry_run:
+        cached = cache_folder() / name
+        if name in {EMBEDDED, TINY} and not (cached / "config.json").is_file():
+            return CommandResult(status="dry-run")
+        folder = cached if name in {EMBEDDED, TINY} else config_folder(name)
+        click.echo(str(folder))
+        return CommandResult(status="dry-run", outputs=(Output(kind="model", path=folder.resolve(), name=name),))
     folder, card = prepare(name)
     click.echo(str(folder))
     model = Output(kind="model", path=folder.resolve(), name=card.name, digest=card.weights_digest)

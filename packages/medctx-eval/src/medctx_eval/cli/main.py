@@ -112,7 +112,8 @@ def run(
         return CommandResult(
             status="dry-run",
             numbers={name: number for name, number in estimate.model_dump().items() if isinstance(number, int | float)},
-            labels={"adapters": estimate.adapters},
+            labels={"adapters": estimate.adapters}
+            | {f"example {kind}": text for kind, text in estimate.examples.items()},
         )
     folders: list[Path] = []
 

@@ -1,0 +1,132 @@
+"""What a dry run checks: every section by its own command, the sources, the exams and the base."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import yaml
+
+from medctx.errors import MedctxError
+from medctx.io.jsonl import write_text
+from medctx.io.mix_folder import read_dialogues
+from medctx.process.progress import say
+from medctx.text import tokenizer as tokenizers
+from study.config.cells import Cell
+from study.config.grid import cells as cells_of
+from study.config.sections import section
+from study.config.study import Section, StudyConfig
+from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
+from study.stages.bases import Base
+from study.stages.cell_steps import mix_step, train_step
+from study.workflow.commands import call
+from study.workflow.steps import CONFIG, Done, Step
+
+SAMPLE = {"tokens": 8_000, "examples": 40}
+"""Training data of the mix that a dry run makes, at most: it opens every source as the whole mix does."""
+EXAMPLES = 3
+
+
+@dataclass
+class Rehearsal:
+    """What a dry run found.
+
+    Attributes:
+        exam: Size of the exam for one model; None where it could not be built.
+        examples: Rendered training rows and questions.
+        notes: What could not be checked here, and why.
+        problems: What would stop the study.
+    """
+
+    exam: ExamCost | None = None
+    examples: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def _called(step: Step, folder: Path, *options: str) -> Done:
+    """Call a step's command on its config in a scratch folder."""
+    write_text(folder / CONFIG, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
+    return Done(step, folder, call([*step.command, "--config", str(folder / CONFIG), *options]))
+
+
+def _checked_base(label: str, name: str) -> Base | None:
+    """The config and tokenizer of a base; None where an embedded model was not prepared yet."""
+    models = call(["medctx-train", "base", name, "--dry-run"]).of_kind("model")
+    return Base(label=label, id=name, folder=models[0].path) if models else None
+
+
+def _sample(config: StudyConfig) -> StudyConfig:
+    """The study with as little training data as shows whether its sources and settings work."""
+    unit = "examples" if config.mix.get("by") == "examples" else "tokens"
+    return config.model_copy(update={"tokens": min(config.tokens, SAMPLE[unit]), "amounts": (), "hours": None})
+
+
+def _training_rows(mix: Path, base: Base) -> Iterator[str]:
+    assert base.folder is not None
+    tokenizer = tokenizers.load(base.folder)
+    for dialogue in islice(read_dialogues(mix), EXAMPLES):
+        text = tokenizers.render(tokenizer, dialogue.turns, ask=False)
+        yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
+
+
+def _train(config: StudyConfig, cell: Cell, base: Base, scratch: Path, found: Rehearsal) -> None:
+    """Mix a sample, and estimate the training of it."""
+    mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
+    found.examples += _training_rows(mix.folder, base)
+    step = train_step(config, cell, base, mix)
+    _called(step, scratch / "train", "--dry-run")
+
+
+def _exam(config: StudyConfig, base: Base | None, scratch: Path, found: Rehearsal) -> None:
+    model: Section = {"name": base.label, "folder": str(base.folder)} if base else {"name": "model"}
+    result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
+    found.exam = exam_cost(result)
+    shown = [text for label, text in result.labels.items() if label.startswith("example ")]
+    found.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
+
+
+def _report(config: StudyConfig, scratch: Path) -> None:
+    file = scratch / "report.yaml"
+    write_text(file, yaml.safe_dump(section(config, "report"), sort_keys=False, allow_unicode=True))
+    call(["medctx-eval", "report", "none", "--dry-run", "--config", str(file)])
+
+
+def rehearse(config: StudyConfig) -> Rehearsal:
+    """Pass every section through its command, open every source and exam, check the bases, render examples."""
+    found = Rehearsal()
+    bases: dict[str, Base] = {}
+    with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
+        for label in config.labels:
+            model = config.model(label)
+            if model.urls:
+                continue
+            try:
+                base = _checked_base(label, model.id)
+            except MedctxError as error:
+                found.problems.append(f"base {label}: {error}")
+                continue
+            if base is None:
+                found.notes.append(f"{label} is prepared by the study's first run; its mixes are not rehearsed before.")
+            else:
+                bases[label] = base
+        small = _sample(config)
+        cell = next((cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair), None)
+        if cell is not None:
+            say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
+            try:
+                _train(small, cell, bases[cell.base], Path(scratch), found)
+            except MedctxError as error:
+                found.problems.append(f"training data: {error}")
+        try:
+            _exam(config, next(iter(bases.values()), None), Path(scratch), found)
+        except MedctxError as error:
+            found.problems.append(f"exam: {error}")
+        try:
+            _report(config, Path(scratch))
+        except MedctxError as error:
+            found.problems.append(f"report: {error}")
+    return found
