@@ -1,0 +1,127 @@
+"""README and docs/: links lead somewhere, and every command is one that exists, with options that it takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from study.cli.main import main as study_main
+from tests.support.paths import ROOT
+
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROGRAMS = ("medctx-data", "medctx-train", "medctx-eval", "study")
+OTHERS = {"make", "pip", "mlflow", "accelerate", "python", "export", "cd", "git", "vllm", "curl"}
+"""Programs whose options are not ours to check."""
+
+
+@cache
+def _commands() -> dict[str, click.Group]:
+    from medctx_data.cli.main import main as data_main
+    from medctx_eval.cli.main import main as eval_main
+    from medctx_train.cli import main as train_main
+
+    return dict(zip(PROGRAMS, (data_main, train_main, eval_main, study_main), strict=True))
+
+
+def slug(heading: str) -> str:
+    """The anchor a heading gets: lower case, hyphens for spaces, no punctuation."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    return {slug(line.lstrip("#")) for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    broken = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if link.startswith(("http:", "https:", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+def command_lines(page: Path) -> Iterator[list[str]]:
+    """The commands of a page's unmarked code blocks, continuation lines joined and comments taken off."""
+    for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
+        if language not in {"", "bash", "console"} or "->" in block:
+            continue
+        waiting = ""
+        for line in block.replace("\\\n", " ").splitlines():
+            try:
+                words = shlex.split(waiting + line, comments=True)
+            except ValueError:  # a quoted text that goes on in the next line
+                waiting += line + "\n"
+                continue
+            waiting = ""
+            if words:
+                yield words
+
+
+def _program(words: list[str]) -> tuple[str, list[str]]:
+    """The program and its arguments; ``python -m study`` is the program ``study``."""
+    first = Path(words[0]).name
+    if first.startswith("python") and words[1:3] == ["-m", "study"]:
+        return "study", words[3:]
+    return ("python" if first.startswith("python") else first), words[1:]
+
+
+def problem_with(words: list[str]) -> str:
+    """Why a command would not be taken, or ""."""
+    program, arguments = _program(words)
+    if program in OTHERS:
+        return ""
+    if program not in PROGRAMS:
+        return f"{program} is no command of this project"
+    command: click.Command = _commands()[program]
+    while isinstance(command, click.Group) and arguments:
+        name = arguments[0]
+        if name.startswith("-"):
+            break
+        if name not in command.commands:
+            return f"{program} has no command {name}"
+        command, arguments = command.commands[name], arguments[1:]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {
+        "--help"
+    }
+    unknown = [word for word in arguments if word.startswith("--") and word.partition("=")[0] not in known]
+    return f"{program} {command.name} does not take {unknown[0]}" if unknown else ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_exist(name: str) -> None:
+    problems = [problem for words in command_lines(ROOT / name) if (problem := problem_with(words))]
+    assert not problems
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("medctx-eval runs --out x", "no command runs"),
+        ("medctx-eval run --outt x", "does not take --outt"),
+        ("medctx-evil run", "no command of this project"),
+        (".venv/bin/python -m study runs quick", "no command runs"),
+    ],
+)
+def test_a_wrong_command_is_noticed(line: str, word: str) -> None:
+    assert word in problem_with(shlex.split(line))
+
+
+def test_readme_is_short_and_shows_what_it_promises() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 100
+    assert {"make study", "make test"} <= {line.partition("#")[0].strip() for line in lines}
