@@ -41,7 +41,7 @@ else
   endef
 endif
 
-.PHONY: help install lock browser study unit test slow check format wheels bench clean
+.PHONY: help install lock browser study unit test slow check format wheels bench docs clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,10 @@ BENCH ?= structure stats_coverage stats_speed report_speed data_scale
 bench: install ## The measurements that need no model; BENCH=stats_coverage for one of them
 	for name in $(BENCH); do echo "== $$name"; python "bench/$$name.py"; done
 
+docs: install ## The documentation in site/, its generated pages renewed
+	python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+
 clean: ## Remove .venv, dist and caches; studies, models and mlflow.db stay
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find packages study tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
