@@ -51,8 +51,8 @@ def commands_page() -> str:
 def configs_page() -> str:
     """The keys of every config."""
     parts = [
-        f"# Config keys\n\n{NOTE}\nA config is a YAML file for `--config`; `--set key=value` overrides one key, with dots "
-        "for sections. An unknown key is an error.\n"
+        f"# Config keys\n\n{NOTE}\nA config is a YAML file for `--config`; `--set key=value` overrides one key, "
+        "with dots for sections. An unknown key is an error.\n"
     ]
     for program, group in programs().items():
         result = CliRunner().invoke(group, ["config", "--markdown"], prog_name=program, catch_exceptions=False)
