@@ -79,6 +79,8 @@ class ExamItem(Record):
         options: Texts by letter.
         gold: Right letters, sorted; never an index and never a default.
         evidence: Ids of the Passages that hold the answer.
+        companions: Ids of Passages that stand in every Book beside the evidence, ``gold`` included: what else could be
+            taken for the answer.
         rivals: Ids of the Passages that come first among the distractors of its Books.
         cluster: Document or fact by which items are clustered in the statistics.
         multiple: Whether several options may be right, so that a set of letters answers the question.
@@ -96,6 +98,7 @@ class ExamItem(Record):
     options: dict[str, str] = Field(min_length=2)
     gold: Annotated[tuple[str, ...], AfterValidator(_sorted_letters)] = Field(min_length=1)
     evidence: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     cluster: str
     multiple: bool = False
@@ -117,6 +120,11 @@ class ExamItem(Record):
         if self.cannot and self.cannot not in self.options:
             raise ValueError(f"cannot {self.cannot!r} of item {self.id!r} is none of its options {offered}")
         return self
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the Passages of every Book that holds its evidence: in the same order for companions of each other."""
+        return tuple(sorted((*self.evidence, *self.companions))) if self.companions else self.evidence
 
 
 class Book(Record):

@@ -83,7 +83,7 @@ def _alter_by_replacement(item: ExamItem, evidence: Sequence[Passage]) -> Altere
 def alter(item: ExamItem, exam: Exam) -> AlteredItem | None:
     """The item with altered evidence: the exam's own alteration, else by replacement; None if neither is possible."""
     alteration = exam.alteration_of.get(item.id)
-    evidence = [exam.by_id[name] for name in item.evidence]
+    evidence = [exam.by_id[name] for name in item.shown]
     if alteration is None:
         return _alter_by_replacement(item, evidence)
     replacements = {passage.id: passage for passage in alteration.passages}

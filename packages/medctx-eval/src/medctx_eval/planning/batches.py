@@ -71,22 +71,42 @@ def _distractors_only(
         yield BookBatch(book=book, items=_planned(group, condition))
 
 
+def _spread(depths: Sequence[float], count: int) -> list[float]:
+    """``count`` depths, those given or, if they are fewer, even ones between the least and the greatest of them."""
+    if count <= len(depths):
+        return list(depths)
+    low, high = min(depths), max(depths)
+    return [round(low + (high - low) * place / (count - 1), 3) for place in range(count)]
+
+
+def _passage_depths(group: EvidenceGroup, depths: Sequence[float], turn: int) -> dict[str, float]:
+    """The depth of each Passage of the evidence: the same for all, or different ones if they are apart."""
+    choices = _spread(depths, len(group.evidence)) if group.apart else depths
+    return {
+        passage.id: choices[(turn + (place if group.apart else 0)) % len(choices)]
+        for place, passage in enumerate(group.evidence)
+    }
+
+
 def _open_book(
     exam: Exam,
     groups: Sequence[EvidenceGroup],
-    depths: Sequence[float],
+    passage_depths: Sequence[Mapping[str, float]],
     condition: Condition,
     count: TokenCount,
     seed: int,
 ) -> BookBatch:
-    """Build one Book of the Condition's length for these groups, with each group's evidence at its own depth."""
+    """Build one Book of the Condition's length for these groups, with each Passage of evidence at its own depth."""
     assert condition.tokens is not None
-    pairs = list(zip(groups, depths, strict=False))
-    evidence = [(depth, passage) for group, depth in pairs if group.shown for passage in group.evidence]
+    pairs = list(zip(groups, passage_depths, strict=True))
+    evidence = [(depths[passage.id], passage) for group, depths in pairs if group.shown for passage in group.evidence]
     book = assemble_book(evidence, _distractors(exam, groups, seed), condition.tokens, count)
-    has_depth = condition.kind != "distractor"
     planned = [
-        item for group, depth in pairs for item in _planned(group, condition.at(depth) if has_depth else condition)
+        item.model_copy(update={"condition": condition.at(depths[item.item.evidence[0]])})
+        if condition.kind != "distractor"
+        else item
+        for group, depths in pairs
+        for item in _planned(group, condition)
     ]
     return BookBatch(book=book, items=tuple(planned))
 
@@ -102,14 +122,13 @@ def _among_distractors(
     chosen = [condition.depth] if condition.depth is not None else list(depths)
     for number, chunk in enumerate(chunks_without_overlap(groups, len(chosen))):
         # Rotate the depths, so that a different group of each chunk lies deepest.
-        turn = number % len(chosen)
-        rotated = chosen[turn:] + chosen[:turn]
-        batch = _open_book(exam, chunk, rotated, condition, count, seed)
+        passage_depths = [_passage_depths(group, chosen, number + place) for place, group in enumerate(chunk)]
+        batch = _open_book(exam, chunk, passage_depths, condition, count, seed)
         if batch.book is not None or len(chunk) == 1:
             yield batch
             continue
-        for group, depth in zip(chunk, rotated, strict=False):
-            yield _open_book(exam, [group], [depth], condition, count, seed)
+        for group, own_depths in zip(chunk, passage_depths, strict=True):
+            yield _open_book(exam, [group], [own_depths], condition, count, seed)
 
 
 def batches(

@@ -19,7 +19,7 @@ class EvidenceGroup:
 
     Attributes:
         items: The items, with the gold letters that are right under the Condition.
-        evidence: Their evidence, altered if the Condition alters it.
+        evidence: Their evidence and its companions, altered if the Condition alters them.
         memory: Each item's gold letters before its evidence was altered.
         shown: Whether the evidence stands in the Book; if not, other Passages replace it.
     """
@@ -33,6 +33,11 @@ class EvidenceGroup:
     def passage_ids(self) -> set[str]:
         """Ids of the evidence."""
         return {passage.id for passage in self.evidence}
+
+    @property
+    def apart(self) -> bool:
+        """Whether the items are about different Passages of the evidence, which then lie at different depths."""
+        return any(item.companions for item in self.items)
 
     @property
     def rivals(self) -> list[str]:
@@ -55,7 +60,7 @@ def _by_evidence(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceGrou
     """Group items by evidence, in order of first appearance."""
     by_evidence: dict[tuple[str, ...], list[ExamItem]] = {}
     for item in items:
-        by_evidence.setdefault(item.evidence, []).append(item)
+        by_evidence.setdefault(item.shown, []).append(item)
     for ids, members in by_evidence.items():
         yield EvidenceGroup(tuple(members), tuple(passages_of(exam, ids)), ((),) * len(members))
 
@@ -64,7 +69,7 @@ def _altered(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceGroup]:
     """Group items whose evidence is altered in the same way; items that cannot be altered are left out."""
     by_evidence: dict[tuple[Passage, ...], list[tuple[ExamItem, tuple[str, ...]]]] = {}
     for item in items:
-        passages_of(exam, item.evidence)
+        passages_of(exam, item.shown)
         altered = alter(item, exam)
         if altered is not None:
             by_evidence.setdefault(altered.evidence, []).append((altered.item, item.gold))
@@ -77,7 +82,7 @@ def _without_answer(exam: Exam, items: Sequence[ExamItem]) -> Iterator[EvidenceG
     by_evidence: dict[tuple[Passage, ...], list[ExamItem]] = {}
     for item in items:
         omission = exam.omission_of.get(item.id)
-        evidence = omission.passages if omission else tuple(passages_of(exam, item.evidence))
+        evidence = omission.passages if omission else tuple(passages_of(exam, item.shown))
         by_evidence.setdefault(evidence, []).append(without_evidence(item))
     for evidence, members in by_evidence.items():
         shown = all(item.id in exam.omission_of for item in members)

@@ -71,8 +71,6 @@ _ENGLISH = Words(
     ),
     phrasings=(
         Phrasing(statement="The {analyte} of {entity} is {value}.", forward="What is the {analyte} of {entity}?"),
-        Phrasing(statement="For {entity}, the {analyte} is {value}.", forward="What is the {analyte} for {entity}?"),
-        Phrasing(statement="{entity}'s {analyte} is {value}.", forward="What is {entity}'s {analyte}?"),
     ),
     asides=(
         "{who_} {did} {when}.",

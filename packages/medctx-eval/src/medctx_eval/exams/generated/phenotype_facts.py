@@ -1,12 +1,13 @@
 """``phenotypes-facts``: the facts that medical Dialogues teach, and untaught ones, each with evidence that states it.
 
-A Passage is a sheet with one finding for each of four diseases (:mod:`medctx_eval.exams.generated.sheets`). Every
-disease is asked about in both directions: for its finding, and for the disease of the finding, in wordings that no
-Dialogue has. The options are the sheet's four findings, or its four diseases: answers of other facts of the same kind,
-as often taught as the right one. None of the other three findings is annotated to the disease asked about.
+A sheet has four diseases with one finding each, every one in a Passage of its own
+(:mod:`medctx_eval.exams.generated.sheets`). Every disease is asked about in both directions: for its finding, and for
+the disease of the finding, in wordings that no Dialogue has. The options are the sheet's four findings, or its four
+diseases: answers of other facts of the same kind, as often taught as the right one. None of the other three findings is
+annotated to the disease asked about.
 
-The same items are asked closed, with their page (gold), with a page on which the findings have moved on to other
-diseases of the sheet (counterfactual) and with a page that does not hold what is asked about (distractor): the findings
+The same items are asked closed, with their sheet (gold), with a sheet on which the findings have moved on to other
+diseases of the sheet (counterfactual) and with one that does not hold what is asked about (distractor): the findings
 offered are stated of other diseases that have them, the diseases offered with other findings of theirs. So what a model
 knows, reads, trusts and invents is seen on the same items. As many taught facts are asked about as untaught ones:
 knowledge is the accuracy on taught facts less that on untaught ones.
@@ -219,7 +220,7 @@ def build(config: FactsConfig, curriculum: Curriculum, seed: int) -> Exam:
     return seal(
         card,
         [item for _, several in asked for item in several],
-        [sheets.page(sheet) for sheet, _ in asked],
+        [record for sheet, _ in asked for record in sheets.records(sheet)],
         [altered for sheet, several in asked for altered in sheets.alterations(sheet, several)],
         [omitted for sheet, several in asked for omitted in sheets.omissions(sheet, several)],
     )

@@ -1,19 +1,20 @@
 """``records-reading``: laboratory values of invented patients, which can be read and cannot be known.
 
-A Passage is a sheet with the value of one analyte for each of four patients, and sentences about the ward between
-the records. Every patient of a sheet is asked about, and the options are the sheet's four values, each as the full
-sentence in which the page would state it for the patient asked. So in every Condition with a Book, ``gold`` included,
-all values offered stand in the Book as facts of other patients, and a reader that does not use the question is right in
-exactly one of four items (:mod:`medctx_eval.exams.generated.sheets`). All values of a sheet have as many digits, so its
-options are equally long.
+A sheet has four patients and one value of the same analyte for each; a Passage is the record of one patient and a
+sentence about the ward. Every patient is asked about, and the options are the sheet's four values, each as the full
+sentence in which the record would state it for the patient asked. The four records stand in every Book, ``gold``
+included, so all values offered are facts of some patient of the Book, and a reader that does not use the question is
+right in exactly one of four items (:mod:`medctx_eval.exams.generated.sheets`). All values have as many digits, so the
+options of an item are equally long.
 
-A Book longer than a sheet is filled with other sheets and single sentences in an order drawn by the seed. ``analytes``
-says over how many analytes the sheets are spread: the fewer, the more of a Book's records differ from the one asked in
-the patient alone.
+A Book longer than a sheet is filled with records of the same analyte, in an order drawn by the seed, and ends with
+single sentences. So all records of a Book differ in patient and value alone, and only the name tells them apart: where
+an analyte is rare in a Book, a small model follows the analyte and mixes its patients up.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Self
@@ -23,7 +24,7 @@ from pydantic import Field, model_validator
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
-from medctx.schemas.records import Passage
+from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.generated import laboratory, sheets
 from medctx_eval.exams.generated.laboratory import Analyte, Words
@@ -43,10 +44,10 @@ CARD = ExamCard(
 class RecordsConfig(Config):
     """Sizes and form of the exam ``records-reading``."""
 
-    sheets: int = Field(72, ge=3, description="Sheets of four patients; each is one cluster with four items.")
-    analytes: int = Field(12, ge=1, description="Analytes the sheets are spread over.")
+    sheets: int = Field(108, ge=3, description="Sheets of four patients; each is one cluster with four items.")
+    analytes: int = Field(3, ge=1, description="Analytes; a Book has records of one as long as there are enough.")
     asides: int = Field(1, ge=0, le=8, description="Sentences about the ward after each record.")
-    filler: int = Field(300, ge=0, description="Passages of a single sentence about the ward.")
+    filler: int = Field(100, ge=0, description="Passages of a single sentence about the ward.")
     language: str = Field("en", description="Language of the records.")
 
     @model_validator(mode="after")
@@ -61,6 +62,12 @@ class RecordsConfig(Config):
         if self.sheets * 2 * ENTITIES > names:
             raise ValueError(f"sheets {self.sheets} need {self.sheets * 2 * ENTITIES} names; there are {names}")
         return self
+
+
+TOGETHER = 3
+"""Consecutive sheets of one analyte: as many as share a Book at three depths."""
+MOST_RIVALS = 160
+"""Records of the same analyte that fill a Book before others do."""
 
 
 def _names(words: Words, count: int, rng: Random) -> Iterator[tuple[str, ...]]:
@@ -104,13 +111,12 @@ def _phrased(phrasing: Phrasing, analyte: Analyte) -> Phrasing:
 def _sheets(config: RecordsConfig, words: Words, seed: int) -> Iterator[Sheet]:
     rng = Random(f"records-{seed}")
     analytes = rng.sample(words.analytes, config.analytes)
-    rounds = -(-config.sheets // config.analytes)
+    rounds = TOGETHER * -(-config.sheets // (TOGETHER * config.analytes))
     values = {analyte.name: _values(analyte, rounds, rng) for analyte in analytes}
     names = _names(words, config.sheets, rng)
     for number in range(config.sheets):
-        analyte = analytes[number % len(analytes)]
-        # Phrasings change after every round of the analytes, so that no analyte keeps to one.
-        phrasing = words.phrasings[(number + number // len(analytes)) % len(words.phrasings)]
+        analyte = analytes[number // TOGETHER % len(analytes)]
+        phrasing = words.phrasings[number // TOGETHER // len(analytes) % len(words.phrasings)]
         eight = next(names)
         yield Sheet(
             id=f"records/{number}",
@@ -134,16 +140,28 @@ def _filler(config: RecordsConfig, words: Words, seed: int) -> Sequence[Passage]
     return [Passage(id=f"records/aside-{number}", text=text) for number, text in enumerate(texts)]
 
 
+def _with_rivals(sheet: Sheet, items: list[ExamItem], others: Sequence[Sheet], seed: int) -> list[ExamItem]:
+    """The items of a sheet with the records of the ``others`` of its analyte as rivals, in an order of its own."""
+    rivals = [record.id for other in others if other is not sheet for record in sheets.records(other)]
+    Random(f"records-rivals-{seed}-{sheet.id}").shuffle(rivals)
+    return [item.model_copy(update={"rivals": tuple(rivals[:MOST_RIVALS])}) for item in items]
+
+
 def generate(config: RecordsConfig, seed: int) -> Exam:
     """The exam of these sizes, deterministic by ``seed``."""
     words = laboratory.WORDS[config.language]
     made = list(_sheets(config, words, seed))
     card = CARD.model_copy(update={"language": config.language})
-    asked = {sheet.id: sheets.items(card, sheet) for sheet in made}
+    by_analyte: dict[Phrasing, list[Sheet]] = defaultdict(list)
+    for sheet in made:
+        by_analyte[sheet.phrasing].append(sheet)
+    asked = {
+        sheet.id: _with_rivals(sheet, sheets.items(card, sheet), by_analyte[sheet.phrasing], seed) for sheet in made
+    }
     return seal(
         card,
         [item for sheet in made for item in asked[sheet.id]],
-        [*(sheets.page(sheet) for sheet in made), *_filler(config, words, seed)],
+        [*(record for sheet in made for record in sheets.records(sheet)), *_filler(config, words, seed)],
         [altered for sheet in made for altered in sheets.alterations(sheet, asked[sheet.id])],
         [omitted for sheet in made for omitted in sheets.omissions(sheet, asked[sheet.id])],
     )

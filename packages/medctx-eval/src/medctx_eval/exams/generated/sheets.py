@@ -1,13 +1,15 @@
-"""Sheets: pages on which every offered option stands, as a fact of one of four entities.
+"""Sheets: four records of which every offered option is the fact of one.
 
-A sheet states one value for each of :data:`ENTITIES` entities. All of them are asked about, and the items of a sheet
-offer the same options under the same letters, each of which is right for exactly one item. So a reader that does not
-use the question is right in exactly one of four items of a sheet, whatever rule it follows, with or without the page.
-(Options name the entity asked about, as the question does; "without the question" means without that name.)
+A sheet states one value for each of :data:`ENTITIES` entities, each in a Passage of its own. All of them are asked
+about, and the items of a sheet offer the same options under the same letters, each of which is right for exactly one
+item. All four Passages stand in every Book of these items, apart from each other at different depths where there is
+room. So a reader that does not use the question is right in exactly one of four items of a sheet, whatever rule it
+follows, with or without the Book. (Options name the entity asked about, as the question does; "without the question"
+means without that name.)
 
-Two other versions of the same page hold the same sentences and values. In the *altered* one the values have moved on
-to other entities, so that another option is right. In the *silent* one the values offered belong to entities that are
-not asked about (or the entities offered have values that are not asked about), so that no option is right.
+Two other versions of a sheet hold the same sentences and values. In the *altered* one the values have moved on to other
+entities, so that another option is right. In the *silent* one the values offered belong to entities that are not asked
+about (or the entities offered have values that are not asked about), so that no option is right.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Phrasing(Record):
     """How a sheet states a fact, asks for it and offers answers. Each is a template over ``{entity}`` and ``{value}``.
 
     ``forward`` asks for the value of an entity, ``reverse`` for the entity of a value ("" where that is not asked).
-    An option is the page's own sentence with the offered value or entity in it, or what ``forward_option`` and
+    An option is the record's own sentence with the offered value or entity in it, or what ``forward_option`` and
     ``reverse_option`` say instead.
     """
 
@@ -83,29 +85,34 @@ def draw_order(rng: Random) -> tuple[int, ...]:
     return tuple(rng.sample(range(ENTITIES), ENTITIES))
 
 
-def _page(sheet: Sheet, entities: Sequence[str], values: Sequence[str]) -> Passage:
-    sentences: list[str] = []
-    for entity, value, asides in zip(entities, values, sheet.asides, strict=True):
+def _passage_id(sheet: Sheet, place: int) -> str:
+    return f"{sheet.id}/{place}"
+
+
+def _records(sheet: Sheet, entities: Sequence[str], values: Sequence[str]) -> tuple[Passage, ...]:
+    records: list[Passage] = []
+    for place, (entity, value, asides) in enumerate(zip(entities, values, sheet.asides, strict=True)):
         stated = sheet.phrasing.statement.format(entity=entity, value=value)
-        sentences += [stated[:1].upper() + stated[1:], *asides]
-    return Passage(id=sheet.id, text=" ".join(sentences), facts=(sheet.id, *sheet.facts))
+        text = " ".join((stated[:1].upper() + stated[1:], *asides))
+        records.append(Passage(id=_passage_id(sheet, place), text=text, facts=(sheet.id, *sheet.facts)))
+    return tuple(records)
 
 
-def page(sheet: Sheet) -> Passage:
+def records(sheet: Sheet) -> tuple[Passage, ...]:
     """The sheet as it is."""
-    return _page(sheet, sheet.entities, sheet.values)
+    return _records(sheet, sheet.entities, sheet.values)
 
 
-def altered_page(sheet: Sheet) -> Passage:
+def altered_records(sheet: Sheet) -> tuple[Passage, ...]:
     """The sheet with every value moved on to another of its entities."""
-    return _page(sheet, sheet.entities, sheet.altered_values)
+    return _records(sheet, sheet.entities, sheet.altered_values)
 
 
-def silent_page(sheet: Sheet, kind: str = FORWARD) -> Passage:
+def silent_records(sheet: Sheet, kind: str = FORWARD) -> tuple[Passage, ...]:
     """The sheet with what is offered and without what is asked about: other entities, or other values."""
     if kind == FORWARD:
-        return _page(sheet, sheet.strangers, sheet.values)
-    return _page(sheet, sheet.entities, sheet.other_values)
+        return _records(sheet, sheet.strangers, sheet.values)
+    return _records(sheet, sheet.entities, sheet.other_values)
 
 
 def _item(card: ExamCard, sheet: Sheet, place: int, kind: str, tags: dict[str, str]) -> ExamItem:
@@ -125,7 +132,8 @@ def _item(card: ExamCard, sheet: Sheet, place: int, kind: str, tags: dict[str, s
         question=question,
         options=dict(zip(LETTERS, (text[:1].upper() + text[1:] for text in offered), strict=True)),
         gold=(LETTERS[sheet.order.index(place)],),
-        evidence=(sheet.id,),
+        evidence=(_passage_id(sheet, place),),
+        companions=tuple(_passage_id(sheet, other) for other in range(ENTITIES) if other != place),
         cluster=sheet.id,
         language=card.language,
         source=card.source,
@@ -151,14 +159,14 @@ def _altered_gold(sheet: Sheet, item: ExamItem) -> tuple[str, ...]:
 
 
 def alterations(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Alteration]:
-    """The altered version of the sheet for each of its items, the same page for all."""
-    altered = altered_page(sheet)
+    """The altered version of the sheet for each of its items, the same Passages for all."""
+    altered = altered_records(sheet)
     for item in asked:
-        yield Alteration(item=item.id, passages=(altered,), gold=_altered_gold(sheet, item))
+        yield Alteration(item=item.id, passages=altered, gold=_altered_gold(sheet, item))
 
 
 def omissions(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Omission]:
-    """The silent version of the sheet for each of its items, the same page for all questions of a direction."""
-    pages = {kind: silent_page(sheet, kind) for kind in {item.tags["kind"] for item in asked}}
+    """The silent version of the sheet for each of its items, the same Passages for a direction."""
+    silent = {kind: silent_records(sheet, kind) for kind in {item.tags["kind"] for item in asked}}
     for item in asked:
-        yield Omission(item=item.id, passages=(pages[item.tags["kind"]],))
+        yield Omission(item=item.id, passages=silent[item.tags["kind"]])
