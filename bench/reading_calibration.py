@@ -1,6 +1,6 @@
 """What the untouched base scores on the embedded reading exams, beside readers that leave something out.
 
-    python bench/reading_calibration.py --model FOLDER [--items 96] [--out docs/calibration] [--work FOLDER]
+    python bench/reading_calibration.py --model FOLDER [--items 144] [--out docs/calibration] [--work FOLDER]
 
 Asks ``records-reading`` at every length and ``phenotypes-facts`` closed and with its pages, on the transformers engine,
 and writes reading.json and reading.md. Exits with 1 where the base does not read between 55 and 90 % at every length:
@@ -76,13 +76,10 @@ class Calibration(Record):
 
 
 def config(model: Path, items: int) -> RunConfig:
-    """The exams asked. The lengths have Books of their own, the other Conditions the items of the first."""
-    limits = {**dict.fromkeys(LENGTHS, items), "counterfactual": items // 2, "distractor": items // 2}
-    records = ExamConfig(
-        exam="records-reading",
-        conditions=(*LENGTHS, "counterfactual", "distractor", "closed"),
-        limits={**limits, "closed": items // 2},
-    )
+    """The exams asked. The lengths have Books of their own; the other Conditions share the items of the first."""
+    others = ("counterfactual", "distractor", "closed")
+    limits = {**dict.fromkeys(LENGTHS, items), **dict.fromkeys(others, items // 3)}
+    records = ExamConfig(exam="records-reading", conditions=(*LENGTHS, *others), limits=limits)
     facts = ExamConfig(exam="phenotypes-facts", conditions=("closed", "gold", "counterfactual", "distractor"))
     return RunConfig(
         models=(ModelConfig(name="base", folder=model),),
@@ -231,7 +228,7 @@ or read [reading.json](reading.json).
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", type=Path, required=True, help="folder of the untouched base")
-    parser.add_argument("--items", type=int, default=96, help="items at each length")
+    parser.add_argument("--items", type=int, default=144, help="items at each length")
     parser.add_argument("--out", type=Path, default=Path("docs/calibration"), help="folder of the two files written")
     parser.add_argument("--work", type=Path, help="folder of the exam's run, to continue an interrupted one")
     given = parser.parse_args()

@@ -113,7 +113,7 @@ def test_silent_pages_are_true_and_hold_what_is_offered_without_what_is_asked() 
     families = {name.lower().split()[0] for name in (*names, *(dossier.name for dossier in split().dossiers))}
     for omission in exam.omissions:
         item = kinds[omission.item]
-        page = omission.passages[0].text
+        page = " ".join(passage.text for passage in omission.passages)
         subject, _, finding = (
             item.options[item.gold[0]].removeprefix("People with ").rstrip(".").partition(" often have ")
         )

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -134,18 +135,26 @@ def test_in_a_book_the_right_sentence_stands_once_and_no_wrong_one_does() -> Non
             assert counts == {letter: int(letter in item.gold) for letter in item.options}
 
 
-def test_versions_of_a_page_hold_the_same_sentences_but_for_names_and_values() -> None:
+def test_versions_of_a_sheet_hold_the_same_sentences_but_for_names_and_values() -> None:
     exam = built()
     for item in exam.items:
-        (altered,), (silent,) = exam.alteration_of[item.id].passages, exam.omission_of[item.id].passages
-        page = exam.by_id[item.evidence[0]]
-        assert Counter(re.findall(r"\d+", altered.text)) == Counter(re.findall(r"\d+", page.text))
-        assert re.sub(r"\d+", "", altered.text) == re.sub(r"\d+", "", page.text)
-        assert re.findall(r"\d+", silent.text) == re.findall(r"\d+", page.text)
-        assert not set(re.findall(r"[A-Z]\w+ [A-Z]\w+", silent.text)) & set(re.findall(r"[A-Z]\w+ [A-Z]\w+", page.text))
+        plain, altered, silent = (
+            "\n\n".join(passage.text for passage in passages)
+            for passages in (
+                [exam.by_id[name] for name in item.shown],
+                exam.alteration_of[item.id].passages,
+                exam.omission_of[item.id].passages,
+            )
+        )
+        assert Counter(re.findall(r"\d+", altered)) == Counter(re.findall(r"\d+", plain))
+        assert re.sub(r"\d+", "", altered) == re.sub(r"\d+", "", plain)
+        assert re.findall(r"\d+", silent) == re.findall(r"\d+", plain)
+        assert not set(re.findall(r"[A-Z]\w+ [A-Z]\w+", silent)) & set(re.findall(r"[A-Z]\w+ [A-Z]\w+", plain))
+        asides = [text.partition(". ")[2] for text in (plain, silent)]
+        assert re.sub(r"[A-Z]\w+ [A-Z]\w+", "", asides[0]) == re.sub(r"[A-Z]\w+ [A-Z]\w+", "", asides[1])
 
 
-def test_all_of_a_sheet_share_one_book_under_every_condition() -> None:
+def test_all_items_of_a_sheet_share_one_book_under_every_condition() -> None:
     for asked in by_sheet(planned(built(), *CONDITIONS, "distractor")).values():
         assert len(asked) == 4
         assert len({book for _, book in asked}) == 1
@@ -161,29 +170,52 @@ def test_lengths_are_exact() -> None:
         assert length - 4 <= batch.book.tokens == words(batch.book.text) <= length
 
 
-def test_depths_are_balanced_and_the_sheet_lies_there() -> None:
+def test_every_sheet_has_a_record_at_each_of_four_depths_and_each_record_lies_there() -> None:
     exam = records.generate(RecordsConfig(), 0)
-    depths: Counter[tuple[str, float | None]] = Counter()
-    for batch in planned(exam, "open:1024", "open:4096"):
+    for length in ("open:1024", "open:4096"):
+        depths: dict[str, Counter[float | None]] = defaultdict(Counter)
+        for batch in planned(exam, length, limits={length: 144}):
+            assert batch.book is not None
+            for entry in batch.items:
+                depth = entry.condition.depth
+                assert depth is not None
+                place = batch.book.text.index(exam.by_id[entry.item.evidence[0]].text) / len(batch.book.text)
+                assert abs(place - depth) < 0.12
+                depths[entry.item.cluster][depth] += 1
+        assert len(depths) == 36
+        assert all(counts == Counter((0.1, 0.367, 0.633, 0.9)) for counts in depths.values())
+
+
+def test_no_two_records_of_a_sheet_stand_side_by_side_in_a_longer_book() -> None:
+    exam = records.generate(RecordsConfig(), 0)
+    for batch in planned(exam, "open:600", "open:1024", limits={"open:600": 72, "open:1024": 72}):
         assert batch.book is not None
+        order = {name: place for place, name in enumerate(batch.book.passages)}
         for entry in batch.items:
-            depth = entry.condition.depth
-            assert depth is not None
-            place = batch.book.text.index(exam.by_id[entry.item.evidence[0]].text) / len(batch.book.text)
-            assert abs(place - depth) < 0.17
-            depths[f"open:{entry.condition.tokens}", depth] += 1
-    assert set(depths.values()) == {96}
+            places = sorted(order[name] for name in entry.item.shown)
+            assert min(after - before for before, after in pairwise(places)) > 1
+
+
+def test_all_records_of_a_book_are_of_one_analyte() -> None:
+    exam = records.generate(RecordsConfig(), 0)
+    names = [analyte.name for analyte in laboratory.WORDS["en"].analytes]
+    seen = set()
+    for batch in planned(exam, "open:256", "open:1024", "open:3072", limits={"open:3072": 144}):
+        assert batch.book is not None
+        (analyte,) = {name for name in names if name in batch.book.text}
+        seen.add(analyte)
+    assert len(seen) == 3
 
 
 def test_there_are_sixty_clusters_and_lengths_share_none() -> None:
     exam = records.generate(RecordsConfig(), 0)
     conditions = ("open:256", "open:1024", "open:4096")
     clusters: dict[str, set[str]] = defaultdict(set)
-    for batch in planned(exam, *conditions, limits=dict.fromkeys(conditions, 96)):
+    for batch in planned(exam, *conditions, limits=dict.fromkeys(conditions, 144)):
         for entry in batch.items:
             clusters[f"open:{entry.condition.tokens}"].add(entry.item.cluster)
-    assert [len(clusters[name]) for name in conditions] == [24, 24, 24]
-    assert len(set().union(*clusters.values())) == 72 >= 60
+    assert [len(clusters[name]) for name in conditions] == [36, 36, 36]
+    assert len(set().union(*clusters.values())) == 108 >= 60
 
 
 @settings(max_examples=20, deadline=None)
