@@ -208,7 +208,7 @@ def test_inspect_refuses_what_is_no_mix_or_was_changed(config: Config, tmp_path:
     assert call("mix", "--config", config(), "--out", out).exit_code == 0
     lines = (out / DIALOGUES).read_text(encoding="utf-8").splitlines(keepends=True)
     (out / DIALOGUES).write_text("".join(lines[1:]), encoding="utf-8")
-    assert "their digest differs" in refused(call("inspect", out))
+    assert "its digest differs" in refused(call("inspect", out))
 
 
 def test_sources_are_listed_and_shown() -> None:

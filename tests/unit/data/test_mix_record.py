@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.io.digest import of_file
 from medctx.schemas.records import Dialogue, Domain
 from medctx.tracking.mlflow_run import Run
 from medctx_data.mix_folder import mlflow as tracked_data
@@ -77,7 +78,10 @@ def test_the_tracker_is_given_the_data_set_with_digest_schema_and_shares(made: M
 
 
 def test_a_written_mix_is_read_as_it_was(made: Made, tmp_path: Path) -> None:
-    assert folder.write(tmp_path, made.draft) == made.manifest == folder.manifest_of(tmp_path)
+    manifest = folder.write(tmp_path, made.draft)
+    assert manifest == folder.manifest_of(tmp_path)
+    assert manifest.files == {"dialogues.jsonl": of_file(tmp_path / "dialogues.jsonl")}
+    assert manifest.model_copy(update={"files": {}}) == made.manifest
     assert tuple(folder.checked(tmp_path, made.manifest)) == made.dialogues
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 

@@ -68,7 +68,7 @@ def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: p
     manifest = folder.write(tmp_path, draft)
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
     assert manifest.digest == made().manifest.digest
-    assert manifest == made().manifest
+    assert manifest.model_copy(update={"files": {}}) == made().manifest
 
 
 def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> None:

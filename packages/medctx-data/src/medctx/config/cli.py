@@ -1,4 +1,4 @@
-"""What every verb of every console command shares: options, and errors as one sentence with exit code 2."""
+"""What all verbs of the console commands share: options, and errors as one sentence with an exit code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import ParamSpec, TypeVar
 import click
 
 from medctx.config import loading as configs
+from medctx.config.failures import failures_as_sentences
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
+from medctx.io.masking import mask_secrets
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,16 +28,17 @@ def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with failures_as_sentences():
+                return command(*args, **kwargs)
         except MedctxError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(mask_secrets(f"error: {error}"), err=True)
             raise SystemExit(error.exit_code) from None
 
     return guarded
 
 
 def step_options(command: Command) -> Command:
-    """Add ``--config --set --out --dry-run``, the same on every verb that writes something."""
+    """Add ``--config --set --out --dry-run``, the same on all verbs that write something."""
     options = (
         click.option("--config", "config", default="", help="A config by name, or the path of a YAML file."),
         click.option(
@@ -45,7 +48,7 @@ def step_options(command: Command) -> Command:
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
             default=None,
-            help="The folder the results are written to.",
+            help="Folder that the results are written to.",
         ),
         click.option("--dry-run", is_flag=True, help="Show what would be done and what it costs; write nothing."),
     )
@@ -55,12 +58,12 @@ def step_options(command: Command) -> Command:
 
 
 def config_path(name: str) -> Path | None:
-    """The file ``--config`` names: a path, or the stem of a YAML file in the working directory; nothing for ""."""
+    """Return the file that ``--config`` names: a path, or the stem of a YAML file in the working directory."""
     return configs.find(name, [Path.cwd()]) if name else None
 
 
 def required(out: Path | None) -> Path:
-    """The folder of ``--out``, which a verb that writes must be given."""
+    """Return the folder of ``--out``, which a verb that writes requires."""
     if out is None:
         raise MedctxError("There is no folder to write to; give one with --out.")
     return out

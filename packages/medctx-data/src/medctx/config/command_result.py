@@ -15,8 +15,10 @@ import click
 from rich.console import Console
 
 from medctx import __version__
+from medctx.config.failures import failures_as_sentences
 from medctx.errors import MedctxError, UnfinishedError
 from medctx.io.jsonl import read_record, write_record
+from medctx.io.masking import mask_secrets
 from medctx.schemas.result import RESULT_FILE, CommandResult
 from medctx.tracking import mlflow_run
 
@@ -51,21 +53,30 @@ def reported(command: Callable[P, CommandResult | None]) -> Callable[P, None]:
         exit_code = 0
         with _captured(as_json) as (stdout, text):
             try:
-                result = command(*args, **kwargs)
+                with failures_as_sentences():
+                    result = command(*args, **kwargs)
             except MedctxError as error:
-                click.echo(f"error: {error}", err=True)
+                message = mask_secrets(str(error))
+                click.echo(f"error: {message}", err=True)
                 exit_code = error.exit_code
                 result = error.result if isinstance(error, PartialError) else CommandResult()
                 status = "unfinished" if isinstance(error, UnfinishedError) else "error"
-                result = result.model_copy(update={"status": status, "message": str(error)})
+                result = result.model_copy(update={"status": status, "message": message})
         if result is not None:
             result = result.model_copy(
                 update={"command": _name(command), "version": __version__, "mlflow_run": mlflow_run.last_run_id()}
             )
-            if folder is not None and folder.is_dir():
-                _keep(folder / RESULT_FILE, result)
-            if as_json:
-                print(result.model_copy(update={"text": text.getvalue()}).model_dump_json(), file=stdout, flush=True)
+            try:
+                with failures_as_sentences():
+                    if folder is not None and folder.is_dir():
+                        _keep(folder / RESULT_FILE, result)
+                    if as_json:
+                        printed = result.model_copy(update={"text": text.getvalue()})
+                        print(printed.model_dump_json(), file=stdout, flush=True)
+            except MedctxError as error:
+                if not exit_code:
+                    click.echo(mask_secrets(f"error: {error}"), err=True)
+                    exit_code = error.exit_code
         if exit_code:
             raise SystemExit(exit_code)
 

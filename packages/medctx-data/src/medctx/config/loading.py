@@ -1,10 +1,10 @@
-"""Strict YAML configs: found by name or path, overridden key by key, saved resolved beside every result."""
+"""Strict YAML configs: found by name or path, overridden by key, and saved resolved beside every result."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
@@ -13,10 +13,29 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import describe, write_text
+from medctx.io.masking import mask_secrets
 
 
 class _Yaml12(yaml.SafeLoader):
-    """Scalars as YAML 1.2 reads them: PyYAML takes 1:1 for the number 61 and "no" for false."""
+    """YAML with the scalars of version 1.2, in which 1:1 and "no" are text, and without repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        """Refuse a key that stands twice in a mapping."""
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+                keys.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        """Read a decimal number; a leading 0 means octal in YAML 1.1 and nothing in 1.2, so it is refused."""
+        digits = node.value.lstrip("+-")
+        if not digits.isdecimal() or (len(digits) > 1 and digits[0] == "0"):
+            why = "a number must not begin with 0" if digits.isdecimal() else "no whole number"
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value!r}: {why}", node.start_mark)
+        return int(node.value)
 
 
 _Yaml12.yaml_implicit_resolvers = {
@@ -31,21 +50,26 @@ _SCALARS = (
 )
 for _tag, _pattern, _first in _SCALARS:
     _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+_Yaml12.add_constructor("tag:yaml.org,2002:int", _Yaml12.construct_integer)
 
 
 def parse_yaml(text: str, place: str) -> object:
-    """One YAML document; raises MedctxError with the line where it is none."""
+    """Parse one YAML document; an error names ``place`` and the line."""
     try:
         return yaml.load(text, Loader=_Yaml12)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "unreadable"
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
         raise MedctxError(f"{place}{line} is not YAML ({problem}); mend it.") from None
+    except RecursionError:
+        raise MedctxError(f"{place} is nested too deeply; mend it.") from None
+    except (ValueError, OverflowError) as error:  # a tag such as !!float with a value that is none
+        raise MedctxError(f"{place} is not YAML ({error}); mend it.") from None
 
 
 class Config(BaseModel):
-    """Base of every config: immutable, unknown keys refused."""
+    """Base of every config: immutable, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +79,7 @@ ValueT = TypeVar("ValueT")
 
 
 def find(name: str, folders: Sequence[Path]) -> Path:
-    """The YAML file ``name`` means: a path, or the stem of a file in one of ``folders``."""
+    """Return the YAML file with this name: a path, or the stem of a file in one of ``folders``."""
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
@@ -73,29 +97,31 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
-    """The models a config may hold at ``location``, unions and containers looked through."""
-    current: list[type[BaseModel]] = [model]
+    """The models a config may hold at ``location``, through unions and containers."""
+    models: list[type[BaseModel]] = [model]
     for part in location:
-        if isinstance(part, str) and any(part in one.model_fields for one in current):
-            kinds: list[object] = [one.model_fields[part].annotation for one in current if part in one.model_fields]
-            current = []
-            while kinds:
-                kind = kinds.pop()
-                if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    current.append(kind)
+        if isinstance(part, str) and any(part in candidate.model_fields for candidate in models):
+            annotations: list[object] = [
+                candidate.model_fields[part].annotation for candidate in models if part in candidate.model_fields
+            ]
+            models = []
+            while annotations:
+                annotation = annotations.pop()
+                if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                    models.append(annotation)
                 else:
-                    kinds.extend(get_args(kind))
-    return current
+                    annotations.extend(get_args(annotation))
+    return models
 
 
 def explain(error: ValidationError, model: type[BaseModel], place: str) -> MedctxError:
-    """One sentence for the first problem of a config, naming the nearest key where one is unknown."""
-    found = error.errors()
-    # A key that is misspelt is often missing too: the spelling is what to mend.
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    """Return one sentence for the first problem of a config; an unknown key comes with the nearest known one."""
+    problems = error.errors()
+    # A misspelt key is often missing too: the spelling is what to correct.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     location = tuple(first["loc"])
     if first["type"] == "extra_forbidden":
-        known = [field for one in _models_at(model, location[:-1]) for field in one.model_fields]
+        known = [field for section in _models_at(model, location[:-1]) for field in section.model_fields]
         key = str(location[-1])
         inside = ".".join(map(str, location[:-1]))
         where = f"{place} (under {inside})" if inside else place
@@ -108,8 +134,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str) -> Medct
 
 
 def _apply(tree: dict[str, object], override: str) -> None:
-    key, found, text = override.partition("=")
-    if not found or not key:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
         raise MedctxError(f"The override {override!r} is not key=value; write for example --set seed=1.")
     branch = tree
     *parents, leaf = key.split(".")
@@ -122,7 +148,7 @@ def _apply(tree: dict[str, object], override: str) -> None:
 
 
 def _pairs(override: str) -> list[str]:
-    """The key=value pairs of one override: a new pair begins where a word is followed by an equals sign."""
+    """The key=value pairs of one override: a new pair begins at a word that an equals sign follows."""
     return [pair for pair in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", override.strip()) if pair]
 
 
@@ -143,13 +169,15 @@ def _keys(path: Path) -> dict[str, object]:
         keys = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
     except OSError as error:
         raise MedctxError(f"The config {path} cannot be read ({error.strerror}); give a readable file.") from None
+    except UnicodeDecodeError as error:
+        raise MedctxError(f"The config {path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     if not isinstance(keys, dict):
         raise MedctxError(f"{path} holds a {type(keys).__name__}, not keys with values.")
     return keys
 
 
 def _tree(path: Path | None, overrides: Sequence[str], overlays: Sequence[Path] = ()) -> tuple[dict[str, object], str]:
-    """The keys of the files with the overrides applied, and what errors call their place."""
+    """The keys of the files with the overrides applied, and the name of their place in errors."""
     files = [*([path] if path else []), *overlays]
     tree: dict[str, object] = {}
     for file in files:
@@ -171,10 +199,17 @@ def _validated(kind: type[ConfigT], tree: dict[str, object], place: str) -> Conf
 def load(
     kind: type[ConfigT], path: Path | None, overrides: Sequence[str] = (), overlays: Sequence[Path] = ()
 ) -> ConfigT:
-    """Read ``path`` (None: the defaults), merge ``overlays`` into it, apply ``key=value`` overrides, validate.
+    """Load a config.
 
-    An override may hold several pairs separated by spaces: a launcher that passes one argument (MLflow) then
-    reaches every key.
+    Args:
+        kind: The Config class.
+        path: YAML file; None for the defaults of ``kind``.
+        overrides: ``key=value`` pairs; dots reach into sections. One override may hold several pairs separated by
+            spaces, so that a launcher that passes a single argument (MLflow) can set every key.
+        overlays: Files that are merged into ``path``, section by section, before the overrides.
+
+    Raises:
+        MedctxError: The file is unreadable, or a key is unknown, missing or has a wrong value.
     """
     tree, place = _tree(path, overrides, overlays)
     return _validated(kind, tree, place)
@@ -183,7 +218,7 @@ def load(
 def load_one_of(
     kinds: Mapping[str, type[ConfigT]], key: str, path: Path | None, overrides: Sequence[str] = ()
 ) -> ConfigT:
-    """As :func:`load`, of the kind that the value of ``key`` names."""
+    """Load a config of the class that the value of ``key`` names; see :func:`load`."""
     tree, place = _tree(path, overrides)
     name = str(tree.get(key, ""))
     if name not in kinds:
@@ -193,8 +228,8 @@ def load_one_of(
 
 
 def dump(config: BaseModel) -> str:
-    """The resolved config as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """Return the resolved config as YAML, with secrets in it masked."""
+    return mask_secrets(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def save(config: BaseModel, path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The Dialogues of a mix folder: one file of JSON lines, or Parquet shards that are read in their order."""
+"""The Dialogues of a mix folder: one file of JSON lines, or Parquet shards that are read in their order.
+
+Everything that is read is verified: files against the SHA-256 that ``mix.json`` states, shards against the digest of
+their Dialogues, which they carry themselves, and the checksums of their pages.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from medctx.errors import MedctxError
+from medctx.io import digest
 from medctx.io.atomic import atomic_file
-from medctx.io.jsonl import describe, read_records
+from medctx.io.jsonl import describe, read_record, read_records
+from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
 
 if TYPE_CHECKING:
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
 DIALOGUES = "dialogues.jsonl"
 SHARDS = "dialogues-*.parquet"
+DIGEST_KEY = b"medctx.dialogues_digest"
+"""Key of a shard's own metadata: the digest of its Dialogues in their order."""
 _BATCH = 1_000
 
 
@@ -33,50 +41,85 @@ def _pyarrow() -> ModuleType:
 
 
 def shard_name(number: int, total: int) -> str:
-    """The name of one shard of several; names sort as the shards do."""
+    """Return the name of one of several shards; names sort as the shards do."""
     return f"dialogues-{number:05d}-of-{total:05d}.parquet"
 
 
-def _schema(pyarrow: ModuleType) -> object:
+def _schema(pyarrow: ModuleType, dialogues_digest: str) -> object:
     text = pyarrow.string()
     turn = pyarrow.struct([("role", text), ("content", text)])
     columns = dict.fromkeys(Dialogue.model_fields, text)
     columns |= {"turns": pyarrow.list_(turn), "facts": pyarrow.list_(text)}
-    return pyarrow.schema(list(columns.items()))
+    return pyarrow.schema(list(columns.items()), metadata={DIGEST_KEY: dialogues_digest.encode()})
 
 
-def write_shard(path: Path, dialogues: Iterable[Dialogue]) -> None:
-    """Write Dialogues as Parquet; the file appears under its name when it is whole."""
+def write_shard(path: Path, dialogues: Sequence[Dialogue]) -> None:
+    """Write Dialogues as Parquet with checksums; the file appears under its name when it is whole."""
     pyarrow = _pyarrow()
     rows = [dialogue.model_dump() for dialogue in dialogues]
-    table = pyarrow.Table.from_pylist(rows, schema=_schema(pyarrow))
+    table = pyarrow.Table.from_pylist(rows, schema=_schema(pyarrow, digest.of_records(dialogues)))
     with atomic_file(path) as stream:
-        pyarrow.parquet.write_table(table, stream, compression="zstd")
+        pyarrow.parquet.write_table(table, stream, compression="zstd", write_page_checksum=True)
 
 
 def read_shard(path: Path) -> Iterator[Dialogue]:
-    """Yield the Dialogues of one Parquet file, a batch in memory at a time."""
+    """Yield the Dialogues of one Parquet file, with one batch in memory at a time.
+
+    Raises:
+        MedctxError: The file is damaged, or after its last Dialogue: they are not those that were written.
+    """
     pyarrow = _pyarrow()
+    total = digest.RecordsDigest()
     try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=_BATCH):
-            for row in batch.to_pylist():
-                yield Dialogue.model_validate(row)
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            expected = (file.schema_arrow.metadata or {}).get(DIGEST_KEY, b"")
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for row in batch.to_pylist():
+                    dialogue = Dialogue.model_validate(row)
+                    total.add(dialogue)
+                    yield dialogue
     except ValidationError as error:
         raise MedctxError(f"{path} holds a row that is no Dialogue ({describe(error)}); make the mix anew.") from None
-    except (pyarrow.ArrowException, OSError) as error:
-        raise MedctxError(f"{path} cannot be read as Parquet ({error}); make the mix anew.") from None
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise MedctxError(f"{path} cannot be read as Parquet ({why}); make the mix anew.") from None
+    if expected.decode(errors="replace") != total.hex():
+        raise MedctxError(f"The Dialogues in {path} were changed after they were written; make the mix anew.")
 
 
 def files_of(folder: Path) -> Sequence[Path]:
-    """The files the Dialogues of a mix lie in, in order; raises MedctxError where there is none."""
-    if (folder / DIALOGUES).is_file():
-        return [folder / DIALOGUES]
+    """Return the files that hold the Dialogues of a mix, in their order.
+
+    Raises:
+        MedctxError: There is none, or they are not those that ``mix.json`` was written for.
+    """
     shards = sorted(folder.glob(SHARDS))
-    if not shards:
+    files = [folder / DIALOGUES] if (folder / DIALOGUES).is_file() else shards
+    if not files:
         raise MedctxError(
             f"{folder} holds no Dialogues ({DIALOGUES} or {SHARDS}); give the --out of a medctx-data mix."
         )
-    return shards
+    if (folder / MIX_FILE).is_file():
+        expected = read_record(folder / MIX_FILE, MixManifest).files
+        if expected:
+            _verify(folder, files, expected)
+    return files
+
+
+def _verify(folder: Path, files: Sequence[Path], expected: dict[str, str]) -> None:
+    names = {path.name for path in files}
+    if names != expected.keys():
+        name = min(names ^ expected.keys())
+        problem = "is missing" if name in expected else "does not belong to it"
+        raise MedctxError(f"The mix {folder} is not as {MIX_FILE} states: {name} {problem}; mix it anew.")
+    for path in files:
+        if digest.of_file(path) != expected[path.name]:
+            raise MedctxError(f"{path} was changed after the mix was written (its digest differs); mix it anew.")
+
+
+def file_digests(files: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files by name, as ``mix.json`` states them."""
+    return {path.name: digest.of_file(path) for path in files}
 
 
 def read_file(path: Path) -> Iterator[Dialogue]:
@@ -85,6 +128,6 @@ def read_file(path: Path) -> Iterator[Dialogue]:
 
 
 def read_dialogues(folder: Path) -> Iterator[Dialogue]:
-    """Yield the Dialogues of a mix in their order, as they are read."""
+    """Yield the Dialogues of a mix in their order, streamed from its verified files."""
     for path in files_of(folder):
         yield from read_file(path)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from medctx.io.masking import mask_secrets
+
 console = Console(stderr=True, highlight=False)
 
 PLAIN_EVERY_S = 15.0
@@ -19,7 +21,7 @@ Advance = Callable[[float], None]
 
 def say(line: str) -> None:
     """Print one line on stderr."""
-    console.print(line, markup=False, soft_wrap=True)
+    console.print(mask_secrets(line), markup=False, soft_wrap=True)
 
 
 def _clock(seconds: float) -> str:

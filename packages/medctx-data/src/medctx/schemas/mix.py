@@ -17,7 +17,15 @@ Subdomain = Literal["", "traditional", "western"]
 
 
 class Share(Record):
-    """Asked and realised: shares are fractions of the whole mix (0 to 1); ``asked`` in the unit the mix goes ``by``."""
+    """Requested and realised share of the whole mix.
+
+    Attributes:
+        asked: Requested fraction (0 to 1) in the unit of the mix.
+        tokens: Realised tokens.
+        dialogues: Realised Dialogues.
+        token_share: Realised fraction of the tokens.
+        dialogue_share: Realised fraction of the Dialogues.
+    """
 
     asked: float
     tokens: int
@@ -35,9 +43,20 @@ class DomainShare(Share):
 class SourceShare(Share):
     """One source of the mix.
 
-    ``budget``: in the unit of the mix. ``rows``: usable rows of its files and ``epochs`` passes over them (0.12, 2.4),
-    None for a generator. ``dropped``: rows left out by reason; ``too_long`` among the rows reached, the others in the
-    whole source. ``licence``: of the Dialogues used. ``revision`` and ``identity``: of what was read.
+    Attributes:
+        label: Label in the mix.
+        source: Name of the source.
+        domain: Domain.
+        subdomain: School of medicine, ``""`` where none is named.
+        budget: Budget in the unit of the mix.
+        rows: Usable rows of its files, None for a generated source.
+        epochs: Passes over these rows (0.12, 2.4), None for a generated source.
+        dropped: Rows left out by reason: ``too_long`` among the rows reached, the others in the whole source.
+        licence: Licence of the Dialogues used.
+        restriction: What the licence forbids.
+        citation: How to cite what was read.
+        revision: Revision of what was read.
+        identity: Digest of everything that the rows depend on.
     """
 
     label: str
@@ -56,7 +75,7 @@ class SourceShare(Share):
 
 
 class GroupShare(Record):
-    """The realised part of a domain (0 to 1) in one language or one school of medicine."""
+    """The realised fraction of a domain (0 to 1) in one language or one school of medicine."""
 
     domain: Domain
     name: str
@@ -67,7 +86,7 @@ class GroupShare(Record):
 
 
 class LengthBin(Record):
-    """Dialogues longer than half of ``upto`` tokens (the first bin: any) and at most ``upto``, by domain."""
+    """Number of Dialogues longer than half of ``upto`` tokens (first bin: any) and at most ``upto``, by domain."""
 
     upto: int
     general: int
@@ -77,9 +96,27 @@ class LengthBin(Record):
 class MixManifest(Record):
     """A finished mix in numbers.
 
-    ``digest``: of the Dialogues in their order. ``request``: of everything the mix follows from (config, files,
-    tokenizer, version of medctx): the same request is the same mix. ``budget`` in the unit of ``by``, of the part that
-    is ``fixed``; None where sources have amounts. ``wrapped``: the requested fraction of Dialogues with a Book.
+    Attributes:
+        medctx: Version of medctx.
+        digest: Digest of the Dialogues in their order.
+        request: Digest of everything the mix depends on (config, files, tokenizer, version): the same request is the
+            same mix.
+        seed: Seed of the orders.
+        ratio: general:medical.
+        by: Unit of ratio and budget.
+        order: Order of the sources.
+        fixed: What the budget limits.
+        budget: Budget in the unit ``by``, None where sources have amounts.
+        tokens: Tokens of all Dialogues.
+        dialogues: Number of Dialogues.
+        wrapped: Requested fraction of Dialogues with a Book.
+        format: File format.
+        domains: Shares of the domains.
+        sources: Shares of the sources.
+        languages: Shares of languages within their domain.
+        subdomains: Shares of schools of medicine within their domain.
+        lengths: Histogram of lengths.
+        files: SHA-256 of the files that hold the Dialogues, by name.
     """
 
     medctx: str
@@ -100,6 +137,7 @@ class MixManifest(Record):
     languages: tuple[GroupShare, ...] = ()
     subdomains: tuple[GroupShare, ...] = ()
     lengths: tuple[LengthBin, ...]
+    files: dict[str, str] = Field(default_factory=dict)
 
     @property
     def general_share(self) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.io.jsonl import write_text
+from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.tracking import logged_adapter
 from medctx.tracking.logged_adapter import AdapterCard
@@ -72,7 +73,9 @@ class Run:
         if not self._mlflow:
             return
         known = self._mlflow.get_run(self.id).data.params
-        prefixed = {f"{self._prefix}.{key}": str(value)[:MAX_PARAM_CHARS] for key, value in values.items()}
+        prefixed = {
+            f"{self._prefix}.{key}": mask_secrets(str(value))[:MAX_PARAM_CHARS] for key, value in values.items()
+        }
         self._mlflow.log_params({key: value for key, value in prefixed.items() if key not in known})
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -90,7 +93,7 @@ class Run:
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags as ``medctx.key``."""
         if self._mlflow:
-            self._mlflow.set_tags({f"medctx.{key}": value for key, value in values.items()})
+            self._mlflow.set_tags({f"medctx.{key}": mask_secrets(value) for key, value in values.items()})
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Attach a file or a folder."""

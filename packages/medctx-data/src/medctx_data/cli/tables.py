@@ -8,6 +8,7 @@ from rich.table import Table
 
 from medctx.fetch.pinned import RECORD, Recorded, Remote
 from medctx.io.cache import cache_folder
+from medctx.io.journal import read_journal
 from medctx.schemas.mix import MixManifest, Share
 from medctx.schemas.records import Dialogue
 from medctx_data.sources.card import FORMS, SourceCard
@@ -144,9 +145,7 @@ def recorded(remotes: tuple[Remote, ...]) -> list[Recorded]:
     record = cache_folder() / RECORD
     if not remotes or not record.is_file():
         return []
-    # Read without recovery: another process may be writing the last line.
-    whole = record.read_text(encoding="utf-8").rpartition("\n")[0]
-    lines = [Recorded.model_validate_json(line) for line in whole.splitlines()]
+    lines = list(read_journal(record, Recorded))
     revisions = {line.revision for line in lines if line.remote == remotes[0]} | {""}
     matching = []
     for remote in remotes:

@@ -73,7 +73,7 @@ class _Compare:
                 yield from find_overlaps(batch, self.index)
                 advance(len(batch))
 
-        write_records(piece.part, overlaps())
+        write_records(piece.part, overlaps(), checked=True)
 
 
 def _compare(pieces: Sequence[Piece], index: ExamIndex, manifest: MixManifest, processes: int) -> None:

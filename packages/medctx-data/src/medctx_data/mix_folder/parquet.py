@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import SHARDS, read_shard, shard_name, write_shard
 from medctx.process.progress import Advance
+from medctx.schemas.records import Dialogue
 from medctx_data.mixture.draft import Counts, Draft, Entry, Observed, read_entries
 from medctx_data.row_store.parallel import work
 from medctx_data.row_store.rows import Rows, ShardedRows
@@ -36,11 +38,21 @@ class _Written(NamedTuple):
     counts: Counts
 
 
-def _write(shard: _Shard) -> _Written:
-    """Write a shard, or read it where it exists."""
-    if shard.path.is_file():
+def _existing(shard: _Shard) -> list[Dialogue] | None:
+    """The Dialogues of a shard that an interrupted call has written; None where it is missing or damaged."""
+    if not shard.path.is_file():
+        return None
+    try:
         dialogues = list(read_shard(shard.path))
-    else:
+    except MedctxError:
+        return None
+    return dialogues if len(dialogues) == len(shard.entries) else None
+
+
+def _write(shard: _Shard) -> _Written:
+    """Write a shard, or read it where it exists and is whole."""
+    dialogues = _existing(shard)
+    if dialogues is None:
         dialogues = [dialogue for _, dialogue in read_entries(shard.rows, shard.entries)]
         write_shard(shard.path, dialogues)
     counts = Counts()

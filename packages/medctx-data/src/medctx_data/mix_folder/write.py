@@ -11,7 +11,7 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.digest import RecordsDigest
 from medctx.io.jsonl import read_record, require_space, write_record, write_records, write_text
-from medctx.io.mix_folder import DIALOGUES, read_dialogues
+from medctx.io.mix_folder import DIALOGUES, SHARDS, file_digests, read_dialogues
 from medctx.process.progress import Advance, track
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
@@ -60,7 +60,8 @@ def write(folder: Path, draft: Draft) -> MixManifest:
             write_records(folder / DIALOGUES, observed.watch(_counted(draft.dialogues(), advance)))
     write_records(folder / EXCLUSIONS, draft.exclusions)
     configs.save(draft.config, folder / CONFIG)
-    manifest = describe(draft, observed)
+    written = [folder / DIALOGUES] if draft.config.format == "jsonl" else sorted(folder.glob(SHARDS))
+    manifest = describe(draft, observed).model_copy(update={"files": file_digests(written)})
     plot.draw(manifest, folder)
     write_text(folder / dataset_card.FILE, dataset_card.text(manifest, folder.name))
     write_record(folder / MIX_FILE, manifest)

@@ -6,6 +6,8 @@ content and the measurement, so that another ratio, seed or budget measures noth
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +42,13 @@ def _save(columns: Columns, path: Path) -> None:
         save(stream, **columns)
 
 
-def _load(path: Path) -> Columns:
-    with np.load(path) as columns:
-        return dict(columns)
+def _load(path: Path) -> Columns | None:
+    """The columns of a file; None where it is damaged (the archive has checksums)."""
+    try:
+        with np.load(path) as columns:
+            return dict(columns)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -101,5 +107,12 @@ def measured(rows: Rows, measure: Measure, folder: Path, label: str, processes: 
     """Return one measurement of all rows, made now where it is not kept."""
     job = Job(label, rows, (measure,), folder)
     measure_all([job], processes)
-    shards = [_load(job.file(measure, number)) for number in range(rows.shards)]
+    shards = []
+    for number in range(rows.shards):
+        columns = _load(job.file(measure, number))
+        if columns is None:
+            job.file(measure, number).unlink(missing_ok=True)
+            _measure(_Shard(job, number))
+            columns = _load(job.file(measure, number)) or {}
+        shards.append(columns)
     return {name: np.concatenate([shard[name] for shard in shards]) for name in shards[0]}

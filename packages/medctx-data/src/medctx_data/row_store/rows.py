@@ -14,7 +14,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from medctx.errors import MedctxError
 from medctx.io.cache import cache_folder
+from medctx.io.checked_lines import ChecksumError, unseal
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Record
@@ -98,6 +100,13 @@ def _lines(path: Path) -> _Lines:
     return _Lines(path)
 
 
+def _dialogue(path: Path, line: bytes) -> Dialogue:
+    try:
+        return Dialogue.model_validate_json(unseal(line.rstrip(b"\n")))
+    except ChecksumError as error:
+        raise MedctxError(f"A row in {path} {error}; remove that folder, so that the source is read again.") from None
+
+
 class ShardedRows:
     """Rows in shards on disk; only rows that are taken are read."""
 
@@ -125,8 +134,8 @@ class ShardedRows:
         """Return the rows with these numbers, in the order given."""
         dialogues = []
         for number, shard in zip(numbers, np.searchsorted(self._starts, numbers, side="right") - 1, strict=True):
-            line = _lines(shard_file(self.folder, int(shard)))[number - self._starts[shard]]
-            dialogues.append(Dialogue.model_validate_json(line))
+            path = shard_file(self.folder, int(shard))
+            dialogues.append(_dialogue(path, _lines(path)[number - self._starts[shard]]))
         return dialogues
 
 
@@ -161,7 +170,7 @@ class Spool:
         if self._folder is None:
             cache_folder().mkdir(parents=True, exist_ok=True)
             self._folder = TemporaryDirectory(dir=cache_folder(), prefix="drawn-")
-        write_records(shard_file(Path(self._folder.name), len(self._sizes)), self._waiting)
+        write_records(shard_file(Path(self._folder.name), len(self._sizes)), self._waiting, checked=True)
         self._sizes.append(len(self._waiting))
         self._waiting = []
         return self._folder
@@ -227,7 +236,7 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep:
     while batch:
         path = shard_file(folder, len(sizes))
         if not path.is_file():
-            write_records(path, batch)
+            write_records(path, batch, checked=True)
         sizes.append(len(batch))
         batch = list(islice(stream, SHARD))
     write_record(folder / INDEX, _Index(sizes=tuple(sizes), skipped=tuple(skipped)))

@@ -37,7 +37,7 @@ class RunLog:
             self._track(entry)
 
     @property
-    def steps(self) -> list[StepLog]:
+    def steps(self) -> Sequence[StepLog]:
         """The steps so far."""
         return self._journal.records if self._journal else []
 

@@ -1,0 +1,57 @@
+"""Secrets masked in texts that are stored or printed: keys in URLs, headers and environment variables."""
+
+from __future__ import annotations
+
+import os
+import re
+
+MASK = "***"
+_SECRET_NAMES = (
+    r"(?:access|api|auth|client|private|secret)?[_-]?"
+    r"(?:keys?|tokens?|secrets?|signature|sig|passwords?|passwd|credentials?)"
+)
+_PATTERNS = (
+    # https://user:password@host
+    (re.compile(r"(?<=://)[^/\s@\"']+(?=@)"), MASK),
+    # ?api_key=..., &X-Amz-Signature=...
+    (re.compile(rf"([?&](?:{_SECRET_NAMES}|x-(?:amz|goog)-[\w-]+)=)[^&\s\"'#]+", re.IGNORECASE), rf"\1{MASK}"),
+    # Authorization: Bearer ..., "x-api-key": "..."
+    (
+        re.compile(
+            r"(\b(?:proxy-)?authorization|\bx-api-key|\bapi-key|\bx-auth-token|\bset-cookie|\bcookie)"
+            r"([\"']?\s*[:=]\s*[\"']?)((?:bearer|basic|token)\s+)?[^\s\"',;}\]]+",
+            re.IGNORECASE,
+        ),
+        rf"\1\2\3{MASK}",
+    ),
+    (re.compile(r"(\bbearer\s+)[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1{MASK}"),
+    # Tokens with a prefix by which their issuers mark them.
+    (re.compile(r"\b(?:sk|rk|pk)-[\w-]{12,}|\bhf_[A-Za-z0-9]{12,}|\bgh[pousr]_\w{16,}|\bAKIA[0-9A-Z]{12,}"), MASK),
+)
+_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+_SHORTEST = 8
+_registered: set[str] = set()
+
+
+def register_secret(value: str) -> None:
+    """Mask ``value`` from now on wherever it occurs, for secrets whose variable has an unusual name."""
+    if len(value) >= _SHORTEST:
+        _registered.add(value)
+
+
+def _known_secrets() -> set[str]:
+    variables = {value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= _SHORTEST}
+    return variables | _registered
+
+
+def mask_secrets(text: str) -> str:
+    """Return ``text`` with every secret replaced by :data:`MASK`.
+
+    Masked are user names and passwords in URLs, query parameters and headers with the names of secrets, tokens with
+    well-known prefixes, and the values of environment variables whose names end in KEY, TOKEN, SECRET or PASSWORD.
+    """
+    for secret in sorted(_known_secrets(), key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
