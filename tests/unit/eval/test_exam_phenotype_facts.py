@@ -97,7 +97,7 @@ def test_no_wrong_option_is_true_in_the_ontology() -> None:
     for item in built(options="answer").items:
         if item.tags["kind"] != "forward":
             continue
-        subject = item.question.removeprefix("What do people with ").removesuffix(" often have?")
+        subject = item.question.removeprefix("Which finding is described in ").removesuffix("?")
         for letter, text in item.options.items():
             assert (text.rstrip(".").lower() in found[subject]) == (letter in item.gold)
             checked += 1
@@ -115,11 +115,11 @@ def test_silent_pages_are_true_and_hold_what_is_offered_without_what_is_asked() 
         item = kinds[omission.item]
         page = " ".join(passage.text for passage in omission.passages)
         subject, _, finding = (
-            item.options[item.gold[0]].removeprefix("People with ").rstrip(".").partition(" often have ")
+            item.options[item.gold[0]].removeprefix("A finding described in ").rstrip(".").partition(" is ")
         )
         assert (subject if item.tags["kind"] == "forward" else finding) not in page
         for sentence in page.rstrip(".").split(". "):
-            name, _, value = sentence.removeprefix("People with ").partition(" often have ")
+            name, _, value = sentence.removeprefix("A finding described in ").partition(" is ")
             assert value.lower() in annotated[name]
             assert (name.lower().split()[0] in families) == (item.tags["kind"] == "reverse")
 

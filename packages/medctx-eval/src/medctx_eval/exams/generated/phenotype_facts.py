@@ -39,9 +39,9 @@ NAME = "phenotypes-facts"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z \-]{3,29}")
 _READABLE = re.compile(r"[A-Za-z][A-Za-z0-9 \-]{5,35}")
 
-STATEMENT = "People with {entity} often have {value}."
-FORWARD = "What do people with {entity} often have?"
-REVERSE = "In which condition do people often have {value}?"
+STATEMENT = "A finding described in {entity} is {value}."
+FORWARD = "Which finding is described in {entity}?"
+REVERSE = "In which condition is {value} described?"
 
 
 class FactsConfig(Config):
@@ -93,7 +93,7 @@ def _holders(ontology: Ontology, curriculum: Curriculum) -> dict[str, list[str]]
     used |= {_family(dossier.name) for dossier in curriculum.dossiers}
     holders: dict[str, list[str]] = defaultdict(list)
     for disease in ontology.diseases:
-        if _family(disease.name) not in used and _READABLE.fullmatch(disease.name):
+        if _family(disease.name) not in used and _READABLE.fullmatch(disease.name) and not disease.name.isupper():
             for finding in disease.findings:
                 holders[finding].append(disease.name)
     return holders
