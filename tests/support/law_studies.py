@@ -50,7 +50,7 @@ def _score(cell: str, part: str, values: FloatArray) -> dict[str, object]:
     return {
         "cell": cell, "part": part, "mode": "text", "n": values.size, "accuracy": accuracy,
         "verdicts": {"correct": round(float(values.sum())), "wrong": values.size - round(float(values.sum()))},
-        "seeds": values.mean(axis=1).tolist(), "validity": 1.0, "upper": float(values.mean()),
+        "seeds": values.mean(axis=1).tolist(), "validity": 1.0, "upper_bound": float(values.mean()),
     }  # fmt: skip
 
 
@@ -59,12 +59,12 @@ def _comparison(cell: str, other: str, part: str, difference: FloatArray, cluste
     low, high = max(-1.0, value - 2 * error), min(1.0, value + 2 * error)
     found = {
         "n": len(difference), "clusters": len(clusters), "value": value, "low": low, "high": high, "error": error,
-        "bootstrap": [low, high], "only_first": 0, "only_second": 0, "p": 1, "p_mcnemar": 1, "p_swap": 1,
+        "bootstrap": [low, high], "only_first": 0, "only_second": 0, "p": 1, "p_mcnemar": 1, "p_permutation": 1,
         "detectable": 1,
     }  # fmt: skip
     return {
         "cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": found,
-        "word": "ties with", "dropped": 0, "p_holm": 1, "p_mcnemar_holm": 1,
+        "outcome": "not told apart", "dropped": 0, "p_holm": 1, "p_mcnemar_holm": 1,
     }  # fmt: skip
 
 

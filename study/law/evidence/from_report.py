@@ -61,9 +61,13 @@ def _noise(report: ReportCore, part: str, trained: Sequence[Cell]) -> ItemNoise:
         if (cell.base or cell in trained) and (found := report.score(cell.name, part))
     }
     pairs = {
-        frozenset((one.cell, one.other)): PairError(one.cell, one.other, one.difference.error)
-        for one in report.comparisons
-        if one.part == part and one.mode == report.mode and {one.cell, one.other} <= set(cells)
+        frozenset((comparison.cell, comparison.other)): PairError(
+            comparison.cell, comparison.other, comparison.difference.error
+        )
+        for comparison in report.comparisons
+        if comparison.part == part
+        and comparison.mode == report.mode
+        and {comparison.cell, comparison.other} <= set(cells)
     }
     return item_noise(base.accuracy.n, _inflation(base.accuracy), cells, list(pairs.values()))
 
@@ -149,7 +153,7 @@ def read(path: Path) -> Evidence:
             "made with the key cells of medctx-eval report."
         )
     places = _points(report, study, trained, path)
-    measured = tuple(one for part in PARTS if (one := _measured(report, part, trained, places)))
+    measured = tuple(points for part in PARTS if (points := _measured(report, part, trained, places)))
     if not measured:
         raise MedctxError(f"{path} examined neither knowledge nor reading; a law needs one of them.")
     return Evidence(

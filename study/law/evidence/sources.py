@@ -18,36 +18,36 @@ def _joined(parts: Sequence[Measured]) -> Measured:
     """The runs of several studies as those of one; cells of the same name stay apart."""
     runs = [
         MeasuredRun(f"{run.cell} ({number})" if len(parts) > 1 else run.cell, run.place, run.accuracy, run.seed)
-        for number, one in enumerate(parts, start=1)
-        for run in one.runs
+        for number, part in enumerate(parts, start=1)
+        for run in part.runs
     ]
-    bases = {one.base for one in parts}
+    bases = {part.base for part in parts}
     return Measured(parts[0].part, tuple(runs), bases.pop() if len(bases) == 1 else None, parts[0].noise)
 
 
 def read(paths: Sequence[Path]) -> Evidence:
     """The evidence in study folders, reports and tables; several are taken together."""
-    found = [
+    evidence = [
         of_table.read(path) if path.suffix == ".csv" else of_report.read(files.report_path(path)) for path in paths
     ]
-    if len(found) == 1:
-        return found[0]
-    parts = {part: [one for source in found if (one := source.part(part))] for part in PARTS}
-    sizes = {run.place.size for one in chain(*parts.values()) for run in one.runs}
+    if len(evidence) == 1:
+        return evidence[0]
+    parts = {part: [points for source in evidence if (points := source.part(part))] for part in PARTS}
+    sizes = {run.place.size for part in chain(*parts.values()) for run in part.runs}
     if len(sizes) > 1 and None in sizes:
         raise MedctxError(
             "Some of these studies do not say how large their base is; give models.NAME.parameters there."
         )
     return Evidence(
-        name=" + ".join(one.name for one in found),
-        measured=tuple(_joined(own) for own in parts.values() if own),
+        name=" + ".join(source.name for source in evidence),
+        measured=tuple(_joined(points) for points in parts.values() if points),
         intervals={},
-        base_size=found[0].base_size,
-        margin=found[0].margin,
-        seeds=max(one.seeds for one in found),
-        sources={path: value for one in found for path, value in one.sources.items()},
+        base_size=evidence[0].base_size,
+        margin=evidence[0].margin,
+        seeds=max(source.seeds for source in evidence),
+        sources={path: value for source in evidence for path, value in source.sources.items()},
         notes=(
-            *chain(*(one.notes for one in found)),
-            "Errors by items are taken to hang together across the studies as within the first.",
+            *chain(*(source.notes for source in evidence)),
+            "Item errors are assumed to correlate across the studies as within the first.",
         ),
     )

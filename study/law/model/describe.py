@@ -34,9 +34,11 @@ def _effects(law: Law) -> Iterator[Parameter]:
     amount = form.amount if law.measured.runs[0].place.amount else None
     pairs = {}
     if form.amount_varies:
-        pairs["from least to most data"] = [DesignPoint(middle, one, size) for one in form.amounts]
+        pairs["from least to most data"] = [DesignPoint(middle, extreme, size) for extreme in form.amounts]
     if form.size_varies:
-        pairs["from smallest to largest"] = [DesignPoint(middle, amount, float(np.exp(one))) for one in form.sizes]
+        pairs["from smallest to largest"] = [
+            DesignPoint(middle, amount, float(np.exp(log_size))) for log_size in form.sizes
+        ]
     for name, places in pairs.items():
         paths = law.paths(places, EFFECT_DRAWS)
         low, high = np.quantile(paths[:, 1] - paths[:, 0], [0.025, 0.975])
@@ -79,13 +81,13 @@ def _curve(law: Law, over: str, at: FloatArray, places: list[DesignPoint]) -> La
 def _curves(law: Law) -> Iterator[LawCurve]:
     """Over the composition for every amount and size with two of them or more, and over the amount likewise."""
     places = [run.place for run in law.measured.runs]
-    for amount, size in dict.fromkeys((one.amount, one.size) for one in places):
-        shares = {one.share for one in places if (one.amount, one.size) == (amount, size)}
+    for amount, size in dict.fromkeys((place.amount, place.size) for place in places):
+        shares = {place.share for place in places if (place.amount, place.size) == (amount, size)}
         if len(shares) > 1:
             at = np.linspace(min(shares), max(shares), SHARES)
             yield _curve(law, "ratio", at, [DesignPoint(float(share), amount, size) for share in at])
-    for share, size in dict.fromkeys((one.share, one.size) for one in places):
-        amounts = {one.amount for one in places if (one.share, one.size) == (share, size) and one.amount}
+    for share, size in dict.fromkeys((place.share, place.size) for place in places):
+        amounts = {place.amount for place in places if (place.share, place.size) == (share, size) and place.amount}
         if len(amounts) > 1:
             at = np.geomspace(min(amounts), max(amounts), AMOUNTS)
             yield _curve(law, "amount", at, [DesignPoint(share, float(amount), size) for amount in at])

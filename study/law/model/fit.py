@@ -121,10 +121,10 @@ class _Given:
         return np.asarray(found + self.items())
 
 
-def _evidence(given: _Given, draws: Draws, responses: FloatArray) -> FloatArray:
+def _evidence(joint: _Given, draws: Draws, responses: FloatArray) -> FloatArray:
     """(H,) log densities of the responses."""
     # The factor of the covariance bordered by the responses holds their whitened values as its last row.
-    bordered = np.pad(given.whole(draws), ((0, 0), (0, 1), (0, 1)))
+    bordered = np.pad(joint.whole(draws), ((0, 0), (0, 1), (0, 1)))
     bordered[:, -1, :-1] = bordered[:, :-1, -1] = responses
     bordered[:, -1, -1] = BORDER
     factor = np.linalg.cholesky(bordered)
@@ -137,21 +137,21 @@ def _weights(logs: FloatArray) -> FloatArray:
     return np.asarray(found / found.sum())
 
 
-def _sampled(given: _Given, responses: FloatArray, seed: int) -> tuple[Draws, FloatArray]:
+def _sampled(joint: _Given, responses: FloatArray, seed: int) -> tuple[Draws, FloatArray]:
     """Draws and their weights, KEPT at most."""
-    dimensions = len(given.form.bends) + 2 + given.form.size_varies
+    dimensions = len(joint.form.bends) + 2 + joint.form.size_varies
     first = _sobol(POINTS, dimensions, seed)
-    weights = _weights(_evidence(given, _draws(given.form, first), responses))
+    weights = _weights(_evidence(joint, _draws(joint.form, first), responses))
     centre = weights @ first
     spread = np.einsum("h,hi,hj->ij", weights, first - centre, first - centre) * SPREAD**2 + 0.05 * np.eye(dimensions)
     # A third of the points stays with the prior, so that no weight grows without bound.
     second = centre + _sobol(POINTS, dimensions, seed + 1) @ np.linalg.cholesky(spread).T
     second[::3] = first[::3]
-    draws = _draws(given.form, second)
+    draws = _draws(joint.form, second)
     prior = stats.multivariate_normal(np.zeros(dimensions), np.eye(dimensions)).logpdf(second)
     narrow = stats.multivariate_normal(centre, spread).logpdf(second)
     proposal = np.logaddexp(np.log(1 / 3) + prior, np.log(2 / 3) + narrow)
-    weights = _weights(_evidence(given, draws, responses) + prior - proposal)
+    weights = _weights(_evidence(joint, draws, responses) + prior - proposal)
     # Systematic resampling keeps the sums to one part in KEPT and lets prediction look at few points.
     places = np.searchsorted(np.cumsum(weights), (np.arange(KEPT) + 0.5) / KEPT).clip(max=len(weights) - 1)
     chosen, counts = np.unique(places, return_counts=True)
@@ -226,9 +226,9 @@ class Law:
 
     def coefficients(self) -> Mixture:
         """The linear coefficients, in logits, in the order of the form's terms."""
-        given = self._given
+        joint = self._given
         variances = np.square([deviation for _, deviation in self.form.terms])
-        cross = self.form.columns(self.draws.bends, given.places) * variances
+        cross = self.form.columns(self.draws.bends, joint.places) * variances
         cross = np.broadcast_to(cross, (self.draws.count, *cross.shape[1:]))
         if self.measured.base is not None:
             cross = np.pad(cross, ((0, 0), (0, 1), (0, 0)))
@@ -259,8 +259,8 @@ class Law:
         Draws from the prior are moved to what was measured, which is cheaper than factoring the posterior of every
         value of the bends (Matheron's rule: Wilson et al. 2020, ICML, section 3).
         """
-        rng, given, form = np.random.default_rng(seed), self._given, self.form
-        runs, every = len(given.places), [*given.places, *places]
+        rng, joint, form = np.random.default_rng(seed), self._given, self.form
+        runs, every = len(joint.places), [*joint.places, *places]
         chosen = np.searchsorted(np.cumsum(self.weights), (rng.permutation(count) + rng.random(count)) / count)
         chosen = chosen.clip(max=len(self.weights) - 1)
         smooth, size = (
@@ -278,12 +278,12 @@ class Law:
         if base:
             law = np.append(law, LEVEL_SD * rng.standard_normal((count, 1)), axis=1)
             seen = np.append(seen, law[:, -1:], axis=1)
-        seen = seen + rng.standard_normal(seen.shape) @ _root(given.items()).T
-        whole, cross = given.whole(self.draws), self._cross(places, base=base)
+        seen = seen + rng.standard_normal(seen.shape) @ _root(joint.items()).T
+        whole, cross = joint.whole(self.draws), self._cross(places, base=base)
         found = law[:, runs:]
         for number in np.unique(chosen):
             rows = chosen == number
-            away = np.linalg.solve(whole[number], (given.responses() - seen[rows]).T)
+            away = np.linalg.solve(whole[number], (joint.responses() - seen[rows]).T)
             found[rows] += (cross[number].T @ away).T
         return np.asarray(special.expit(found))
 
@@ -297,6 +297,6 @@ def _root(covariance: FloatArray) -> FloatArray:
 def fit(measured: Measured, seed: int = 0) -> Law:
     """Fit the law of one part to its measured runs."""
     form = LawForm.of(measured)
-    given = _Given(form, measured)
-    draws, weights = _sampled(given, given.responses(), seed)
+    joint = _Given(form, measured)
+    draws, weights = _sampled(joint, joint.responses(), seed)
     return Law(measured, form, draws, weights)

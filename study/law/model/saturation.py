@@ -45,7 +45,7 @@ def saturation(measured: Measured, margin: float, elsewhere: PureError = NO_RUNS
         p_amount = p_of(level, turn.squares, 2, runs - 3, elsewhere)
     low, high = change_interval(amounts, turn.profile, elsewhere)
     effect = effect_of(amounts, values, elsewhere)
-    found = Saturation(
+    saturated = Saturation(
         part=measured.part,
         share=measured.runs[0].place.share,
         size=measured.runs[0].place.size,
@@ -65,47 +65,47 @@ def saturation(measured: Measured, margin: float, elsewhere: PureError = NO_RUNS
         word="cannot tell",
         sentence="",
     )
-    found = found.model_copy(update={"word": _word(found, float(turn.coefficients[1]), margin)})
-    return found.model_copy(update={"sentence": _sentence(found, margin)})
+    saturated = saturated.model_copy(update={"word": _word(saturated, float(turn.coefficients[1]), margin)})
+    return saturated.model_copy(update={"sentence": _sentence(saturated, margin)})
 
 
-def _word(found: Saturation, slope: float, margin: float) -> SaturationWord:
+def _word(saturated: Saturation, slope: float, margin: float) -> SaturationWord:
     """What the numbers allow to say. ``slope``: of the change-point curve before it is level."""
-    low, high = found.effect_low, found.effect_high
-    if found.p_amount is None or found.p_rising is None or low is None or high is None:
+    low, high = saturated.effect_low, saturated.effect_high
+    if saturated.p_amount is None or saturated.p_rising is None or low is None or high is None:
         return "cannot tell"
-    if found.p_amount < 1 - LEVEL and slope > 0 and found.change_high is not None:
+    if saturated.p_amount < 1 - LEVEL and slope > 0 and saturated.change_high is not None:
         return "saturates"
-    if found.p_rising < 1 - LEVEL and found.effect < 0:
+    if saturated.p_rising < 1 - LEVEL and saturated.effect < 0:
         return "falls"
-    if found.p_rising < 1 - LEVEL and found.change_low is not None:
+    if saturated.p_rising < 1 - LEVEL and saturated.change_low is not None:
         # It rises; that it still does is known only where a change before the last amount but one is excluded.
-        return "still rising" if found.change_low >= np.unique(found.amounts)[-2] else "cannot tell"
+        return "still rising" if saturated.change_low >= np.unique(saturated.amounts)[-2] else "cannot tell"
     # Amounts that differ, on a curve that does not rise, are no level curve.
-    level = found.p_amount > 1 - LEVEL and found.p_rising > 1 - LEVEL and -margin < low and high < margin
+    level = saturated.p_amount > 1 - LEVEL and saturated.p_rising > 1 - LEVEL and -margin < low and high < margin
     return "level" if level else "cannot tell"
 
 
-def _sentence(found: Saturation, margin: float) -> str:
-    span = f"{number(min(found.amounts))} to {number(max(found.amounts))}"
-    where = f"{found.part.capitalize()} at {ratio_of(found.share)} over amounts of {span}"
-    if found.word == "saturates" and found.change_high is not None:
-        begin = "below the second amount" if found.change_low is None else number(found.change_low)
-        ends = f"95 % interval of that point {begin} to {number(found.change_high)}"
-        return f"{where} saturates: more than about {number(found.change)} adds nothing ({ends})."
-    if found.word == "still rising":
+def _sentence(saturated: Saturation, margin: float) -> str:
+    span = f"{number(min(saturated.amounts))} to {number(max(saturated.amounts))}"
+    where = f"{saturated.part.capitalize()} at {ratio_of(saturated.share)} over amounts of {span}"
+    if saturated.word == "saturates" and saturated.change_high is not None:
+        begin = "below the second amount" if saturated.change_low is None else number(saturated.change_low)
+        ends = f"95 % interval of that point {begin} to {number(saturated.change_high)}"
+        return f"{where} saturates: more than about {number(saturated.change)} adds nothing ({ends})."
+    if saturated.word == "still rising":
         return f"{where} is still rising: no saturation is seen up to the largest."
-    if found.word == "falls":
-        return f"{where} falls: more of this data costs {found.part}."
-    if found.word == "level":
+    if saturated.word == "falls":
+        return f"{where} falls: more of this data costs {saturated.part}."
+    if saturated.word == "level":
         return f"{where} is level: no trend larger than {100 * margin:g} points."
     doubt = f"{where}: the data cannot tell whether it saturates"
-    if found.p_amount is None or found.p_rising is None:
+    if saturated.p_amount is None or saturated.p_rising is None:
         return f"{doubt}, as there are no more runs than a curve has parameters; repeat cells with other seeds."
-    if found.p_rising < 1 - LEVEL:
-        return f"{doubt}: it rises ({100 * found.effect:+.1f} points over all), with a level end or without one."
-    test = f"F test p = {found.p_amount:.2g}"
-    if found.p_amount > 1 - LEVEL:
+    if saturated.p_rising < 1 - LEVEL:
+        return f"{doubt}: it rises ({100 * saturated.effect:+.1f} points over all), with a level end or without one."
+    test = f"F test p = {saturated.p_amount:.2g}"
+    if saturated.p_amount > 1 - LEVEL:
         return f"{doubt}; amounts differ no more than runs do by chance ({test})."
     return f"{doubt}, though amounts differ by more than chance ({test})."
 
@@ -114,11 +114,11 @@ def saturations(measured: Measured, margin: float) -> tuple[Saturation, ...]:
     """The amount curve of every composition and size that was trained on three amounts or more."""
     whole = pure_error(measured)
     lines = dict.fromkeys((run.place.share, run.place.size) for run in measured.runs)
-    found = []
+    saturated = []
     for share, size in lines:
-        own = measured.only(lambda run, share=share, size=size: (run.place.share, run.place.size) == (share, size))  # type: ignore[misc]
-        if len(np.unique(own.amounts)) > 2:
-            inner = pure_error(own)
+        group = measured.only(lambda run, share=share, size=size: (run.place.share, run.place.size) == (share, size))  # type: ignore[misc]
+        if len(np.unique(group.amounts)) > 2:
+            inner = pure_error(group)
             elsewhere = PureError(max(0.0, whole.squares - inner.squares), whole.df - inner.df)
-            found.append(saturation(own, margin, elsewhere))
-    return tuple(found)
+            saturated.append(saturation(group, margin, elsewhere))
+    return tuple(saturated)

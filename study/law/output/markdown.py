@@ -16,7 +16,7 @@ _FORM = (
 )
 
 
-def _noise(found: LawRecord) -> list[str]:
+def _noise(record: LawRecord) -> list[str]:
     return [
         f"- {part.part}: errors by items {part.noise.origin}"
         + (
@@ -25,7 +25,7 @@ def _noise(found: LawRecord) -> list[str]:
             if part.noise.near
             else "."
         )
-        for part in found.parts
+        for part in record.parts
     ]
 
 

@@ -21,8 +21,8 @@ OF_PART = {"knowledge": (figures.BLUE, "o"), "reading": (figures.VERMILLION, "s"
 
 
 def _label(curve: LawCurve) -> str:
-    told = [size_name(curve.size) if curve.size else "", number(curve.amount) if curve.amount else ""]
-    return ", ".join(word for word in told if word)
+    labels = [size_name(curve.size) if curve.size else "", number(curve.amount) if curve.amount else ""]
+    return ", ".join(word for word in labels if word)
 
 
 def _band(axes: Axes, curve: LawCurve, colour: str, line: str, label: str) -> None:
@@ -32,21 +32,21 @@ def _band(axes: Axes, curve: LawCurve, colour: str, line: str, label: str) -> No
 
 def _points(axes: Axes, part: LawPart, curve: LawCurve, intervals: Intervals, colour: str, marker: str) -> None:
     """The cells of a curve with their reported intervals; where there are several runs, each as a dash."""
-    own = [
-        one
-        for one in part.points
-        if one.size == curve.size
-        and (one.amount == curve.amount if curve.over == "ratio" else one.share == curve.share)
+    shown = [
+        run
+        for run in part.points
+        if run.size == curve.size
+        and (run.amount == curve.amount if curve.over == "ratio" else run.share == curve.share)
     ]
-    for cell in dict.fromkeys(one.cell for one in own):
-        runs = [one for one in own if one.cell == cell]
+    for cell in dict.fromkeys(run.cell for run in shown):
+        runs = [run for run in shown if run.cell == cell]
         at = runs[0].share if curve.over == "ratio" else runs[0].amount or 0.0
-        value = float(np.mean([one.accuracy for one in runs]))
+        value = float(np.mean([run.accuracy for run in runs]))
         known = intervals.get((part.part, cell))
         reach = [[max(0.0, value - known.low)], [max(0.0, known.high - value)]] if known else None
         axes.errorbar([at], [value], reach, fmt=marker, color=colour, markersize=5.5, elinewidth=0.8, capsize=2)
         if len(runs) > 1:
-            axes.plot([at] * len(runs), [one.accuracy for one in runs], "_", color=colour, markersize=9)
+            axes.plot([at] * len(runs), [run.accuracy for run in runs], "_", color=colour, markersize=9)
 
 
 def _share_axis(axes: Axes, shares: Sequence[float]) -> None:
@@ -59,11 +59,11 @@ def _share_axis(axes: Axes, shares: Sequence[float]) -> None:
     axes.set_xlabel("training data, general : medical")
 
 
-def law(found: LawRecord, intervals: Intervals) -> Figure:
+def law(record: LawRecord, intervals: Intervals) -> Figure:
     """Every part of the law over composition and amount, a pair of axes each; bands are 95 % intervals of the law."""
     drawn = [
         (part, over, curves)
-        for part in found.parts
+        for part in record.parts
         for over in ("ratio", "amount")
         if (curves := [curve for curve in part.curves if curve.over == over])
     ]
@@ -74,10 +74,10 @@ def law(found: LawRecord, intervals: Intervals) -> Figure:
         for place, (part, over, curves) in enumerate(drawn):
             axes = figure.add_subplot(lines, columns, place + 1)
             for order, curve in enumerate(curves):
-                one = len(curves) == 1
-                colour, marker = OF_PART[part.part] if one else _look(order)
+                single = len(curves) == 1
+                colour, marker = OF_PART[part.part] if single else _look(order)
                 name = _label(curve) if over == "ratio" else f"{ratio_of(curve.share or 0.0)} {_label(curve)}"
-                _band(axes, curve, colour, LINES[order % len(LINES)], "" if one else name)
+                _band(axes, curve, colour, LINES[order % len(LINES)], "" if single else name)
                 _points(axes, part, curve, intervals, colour, marker)
             _finish(axes, part, over, curves)
     return figure
@@ -97,9 +97,9 @@ def _finish(axes: Axes, part: LawPart, over: str, curves: Sequence[LawCurve]) ->
         axes.axhline(part.base, color=figures.FAINT, linewidth=1, linestyle=":")
         _beside(axes, part.base, "base", figures.INK, "center")
     if over == "ratio":
-        _share_axis(axes, [one.share for one in part.points])
+        _share_axis(axes, [run.share for run in part.points])
     else:
-        _amount_axis(axes, [one.amount or 1.0 for one in part.points])
+        _amount_axis(axes, [run.amount or 1.0 for run in part.points])
     axes.set_ylabel(f"{part.part}, accuracy in %")
     figures.percentages(axes.yaxis)
     if len(curves) > 1:
@@ -120,51 +120,54 @@ def _amount_axis(axes: Axes, amounts: Sequence[float]) -> None:
 CURVE_LOOK = {"constant": ":", "rising": "-.", "exponential": "--", "change-point": "-"}
 
 
-def saturation(found: Saturation) -> Figure:
+def saturation(record: Saturation) -> Figure:
     """An amount curve: runs, the four fitted curves, and the interval of the change-point."""
     with figures.look():
         figure = Figure(figsize=(5.2, 3.8), layout="constrained")
         axes = figure.add_subplot()
-        colour, marker = OF_PART[found.part]
-        low, high = found.change_low or min(found.amounts), found.change_high or max(found.amounts)
+        colour, marker = OF_PART[record.part]
+        low, high = record.change_low or min(record.amounts), record.change_high or max(record.amounts)
         axes.axvspan(low, high, color=figures.FAINT, alpha=0.15, linewidth=0, label="change-point, 95 %")
-        for curve in found.curves:
+        for curve in record.curves:
             axes.plot(
                 curve.at, curve.accuracies, color=figures.INK, linestyle=CURVE_LOOK[curve.curve], linewidth=1.1,
                 label=curve.curve,
             )  # fmt: skip
-        axes.plot(found.amounts, found.accuracies, marker, color=colour, markersize=6)
-        _amount_axis(axes, found.amounts)
-        axes.set_ylabel(f"{found.part}, accuracy in %")
+        axes.plot(record.amounts, record.accuracies, marker, color=colour, markersize=6)
+        _amount_axis(axes, record.amounts)
+        axes.set_ylabel(f"{record.part}, accuracy in %")
         figures.percentages(axes.yaxis)
-        axes.set_title(f"{ratio_of(found.share)}: {found.word}", fontsize=10, loc="left")
+        axes.set_title(f"{ratio_of(record.share)}: {record.word}", fontsize=10, loc="left")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
-def saturations(found: LawRecord) -> Iterator[tuple[str, Figure]]:
+def saturations(record: LawRecord) -> Iterator[tuple[str, Figure]]:
     """One picture per amount curve, by the name of its file."""
-    for place, one in enumerate(found.saturations, start=1):
-        yield (f"amount-{one.part}" if len(found.saturations) < 3 else f"amount-{one.part}-{place}"), saturation(one)
+    for place, curve in enumerate(record.saturations, start=1):
+        yield (
+            (f"amount-{curve.part}" if len(record.saturations) < 3 else f"amount-{curve.part}-{place}"),
+            saturation(curve),
+        )
 
 
 def recommendation(
-    found: Recommendation, points: Sequence[LawPart], intervals: Intervals, checked: ForecastCheck | None = None
+    record: Recommendation, points: Sequence[LawPart], intervals: Intervals, checked: ForecastCheck | None = None
 ) -> Figure:
     """Both laws at the recommended amount with the recommended share, above the probability that reading is kept."""
     with figures.look():
         figure = Figure(figsize=(6.6, 5.6), layout="constrained")
-        margin = found.options.margin
+        margin = record.options.margin
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
-        for drawn in found.curves:
-            part = next(one for one in points if one.part == drawn.part)
+        for drawn in record.curves:
+            part = next(candidate for candidate in points if candidate.part == drawn.part)
             colour, marker = OF_PART[part.part]
             curve = LawCurve(
                 over="ratio",
-                amount=found.amount,
-                size=found.size,
+                amount=record.amount,
+                size=record.size,
                 share=None,
-                at=found.shares,
+                at=record.shares,
                 value=drawn.value,
                 low=drawn.low,
                 high=drawn.high,
@@ -177,40 +180,42 @@ def recommendation(
                 if part.part == "reading" and margin is not None:
                     upper.axhline(part.base - margin, color=colour, linewidth=1)
                     _beside(upper, part.base - margin, f"less {100 * margin:g}\npoints", colour, "top")
-        for forecast in found.forecasts:
+        for forecast in record.forecasts:
             colour = OF_PART[forecast.part][0]
-            one = forecast.measurement
-            reach = [[one.value - one.low], [one.high - one.value]]
-            upper.errorbar([found.share], [one.value], reach, fmt="none", ecolor=colour, elinewidth=5, alpha=0.45)
+            measurement = forecast.measurement
+            reach = [[measurement.value - measurement.low], [measurement.high - measurement.value]]
+            upper.errorbar(
+                [record.share], [measurement.value], reach, fmt="none", ecolor=colour, elinewidth=5, alpha=0.45
+            )
         if checked is not None:
             for result in checked.parts:
                 upper.plot(
-                    [found.share], [result.measured.value], "*", color=OF_PART[result.part][0], markersize=15,
+                    [record.share], [result.measured.value], "*", color=OF_PART[result.part][0], markersize=15,
                     markeredgecolor="white", label=f"{result.part}, measured afterwards",
                 )  # fmt: skip
         upper.axvline(
-            found.share, color=figures.GREEN, linewidth=1.4, label=f"{found.ratio}; thick: its exam, foretold"
+            record.share, color=figures.GREEN, linewidth=1.4, label=f"{record.ratio}; thick: its exam, foretold"
         )
-        lower.axvline(found.share, color=figures.GREEN, linewidth=1.4)
+        lower.axvline(record.share, color=figures.GREEN, linewidth=1.4)
         upper.set_ylabel("accuracy, %")
         figures.percentages(upper.yaxis)
-        name = "recommended" if found.word == "recommended" else f"chosen ({found.word})"
-        upper.set_title(f"{found.study}: {found.ratio} {name}", fontsize=10, loc="left")
-        _keeping(lower, found)
+        name = "recommended" if record.word == "recommended" else f"chosen ({record.word})"
+        upper.set_title(f"{record.study}: {record.ratio} {name}", fontsize=10, loc="left")
+        _keeping(lower, record)
         shown = [axes.get_legend_handles_labels() for axes in (upper, lower)]
         handles, labels = (both[0] + both[1] for both in zip(*shown, strict=True))
         # Three columns: four of the longest names are wider than the figure.
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
-        _share_axis(lower, [one.share for part in points for one in part.points])
+        _share_axis(lower, [run.share for part in points for run in part.points])
     return figure
 
 
-def _keeping(axes: Axes, found: Recommendation) -> None:
+def _keeping(axes: Axes, record: Recommendation) -> None:
     """How probable it is that reading is kept, and where the optimum lies."""
-    axes.plot(found.shares, found.keeps, color=figures.INK, linewidth=1.4)
-    axes.axhline(found.options.confidence, color=figures.FAINT, linewidth=1, linestyle=":")
+    axes.plot(record.shares, record.keeps, color=figures.INK, linewidth=1.4)
+    axes.axhline(record.options.confidence, color=figures.FAINT, linewidth=1, linestyle=":")
     axes.axvspan(
-        found.optimum.low, found.optimum.high, color=figures.GREEN, alpha=0.15, linewidth=0, label="best one, 95 %"
+        record.optimum.low, record.optimum.high, color=figures.GREEN, alpha=0.15, linewidth=0, label="best one, 95 %"
     )
     axes.set_ylim(0, 1.05)
     figures.percentages(axes.yaxis)

@@ -50,23 +50,23 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def accuracy(found: Estimate) -> str:
+def accuracy(record: Estimate) -> str:
     """``45.7 [40.1, 51.2]``, in per cent."""
-    return f"{percent(found.value)} [{percent(found.low)}, {percent(found.high)}]"
+    return f"{percent(record.value)} [{percent(record.low)}, {percent(record.high)}]"
 
 
-def difference(found: Estimate) -> str:
+def difference(record: Estimate) -> str:
     """``+4.5 [-1.0, +9.9]``, in points."""
-    return f"{signed_points(found.value)} [{signed_points(found.low)}, {signed_points(found.high)}]"
+    return f"{signed_points(record.value)} [{signed_points(record.low)}, {signed_points(record.high)}]"
 
 
-def _parameter(one: Parameter) -> str:
-    found = Estimate(value=one.value, low=one.low, high=one.high)
-    if one.unit == "accuracy":
-        return accuracy(found)
-    if one.unit == "points":
-        return difference(found)
-    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+def _parameter(parameter: Parameter) -> str:
+    estimate = Estimate(value=parameter.value, low=parameter.low, high=parameter.high)
+    if parameter.unit == "accuracy":
+        return accuracy(estimate)
+    if parameter.unit == "points":
+        return difference(estimate)
+    return f"{parameter.value:.2f} [{parameter.low:.2f}, {parameter.high:.2f}]"
 
 
 _UNITS = {"accuracy": " %", "points": ", points", "logits": ", logits", "bend": ""}
@@ -74,38 +74,39 @@ _UNITS = {"accuracy": " %", "points": ", points", "logits": ", logits", "bend": 
 
 def parameters(parts: Sequence[LawPart]) -> TextTable:
     """The law's parameters, a column per part."""
-    names = dict.fromkeys((one.name, one.unit) for part in parts for one in part.parameters)
+    names = dict.fromkeys((parameter.name, parameter.unit) for part in parts for parameter in part.parameters)
     rows = []
     for name, unit in names:
-        found = [next((one for one in part.parameters if one.name == name), None) for part in parts]
-        rows.append((name + _UNITS[unit], *("" if one is None else _parameter(one) for one in found)))
+        by_part = [next((parameter for parameter in part.parameters if parameter.name == name), None) for part in parts]
+        texts = ("" if parameter is None else _parameter(parameter) for parameter in by_part)
+        rows.append((name + _UNITS[unit], *texts))
     rows.append(("runs", *(str(len(part.points)) for part in parts)))
     return TextTable("The law, with 95 % intervals", ("parameter", *(part.part for part in parts)), tuple(rows))
 
 
-def held_out(found: Validation) -> TextTable:
+def held_out(record: Validation) -> TextTable:
     """What was measured where the law was not shown, and what each method said; the last row is their mean error."""
     rows = [
         (
-            one.cell,
-            ", ".join(percent(value) for value in one.measured),
-            f"{percent(one.predictions['law'])} [{percent(one.low)}, {percent(one.high)}]"
-            + ("" if one.inside == len(one.measured) else " !"),
-            *(percent(one.predictions[method]) for method in METHODS[1:]),
+            cell.cell,
+            ", ".join(percent(value) for value in cell.measured),
+            f"{percent(cell.predictions['law'])} [{percent(cell.low)}, {percent(cell.high)}]"
+            + ("" if cell.inside == len(cell.measured) else " !"),
+            *(percent(cell.predictions[method]) for method in METHODS[1:]),
         )
-        for one in found.held_out
+        for cell in record.held_out
     ]
-    errors = ("mean error, points", "", *(f"{100 * found.errors[method]:.2f}" for method in METHODS))
+    errors = ("mean error, points", "", *(f"{100 * record.errors[method]:.2f}" for method in METHODS))
     between = (
-        ("the same between cells", "", *(f"{100 * found.errors_between[method]:.2f}" for method in METHODS))
-        if found.errors_between
+        ("the same between cells", "", *(f"{100 * record.errors_between[method]:.2f}" for method in METHODS))
+        if record.errors_between
         else None
     )
     header = ("left out", "measured %", "law % [95 %]", *(f"{METHOD_NAMES[method]}" for method in METHODS[1:]))
     title = (
-        f"{found.part.capitalize()}, one {found.by} left out at a time: {found.covered} of {found.runs} runs inside "
-        f"the law's 95 % intervals (rate {found.covered / found.runs:.0%}, exact interval {found.coverage[0]:.0%} to "
-        f"{found.coverage[1]:.0%})"
+        f"{record.part.capitalize()}, one {record.by} left out at a time: {record.covered} of {record.runs} runs "
+        f"inside the law's 95 % intervals (rate {record.covered / record.runs:.0%}, exact interval "
+        f"{record.coverage[0]:.0%} to {record.coverage[1]:.0%})"
     )
     return TextTable(title, header, (*rows, errors, *([between] if between else [])))
 
@@ -114,70 +115,70 @@ def _p(value: float | None) -> str:
     return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def amounts(found: Sequence[Saturation]) -> TextTable:
+def amounts(saturations: Sequence[Saturation]) -> TextTable:
     """One line per amount curve."""
     rows = tuple(
         (
-            f"{one.part} at {100 * one.share:g} % general" + (f", {size_name(one.size)}" if one.size else ""),
-            str(len(one.amounts)),
-            _p(one.p_amount),
-            difference(Estimate(value=one.effect, low=one.effect_low, high=one.effect_high))
-            if one.effect_low is not None and one.effect_high is not None
-            else signed_points(one.effect),
-            f"{number(one.change)} [{'...' if one.change_low is None else number(one.change_low)}, "
-            f"{'...' if one.change_high is None else number(one.change_high)}]",
-            one.word,
+            f"{curve.part} at {100 * curve.share:g} % general" + (f", {size_name(curve.size)}" if curve.size else ""),
+            str(len(curve.amounts)),
+            _p(curve.p_amount),
+            difference(Estimate(value=curve.effect, low=curve.effect_low, high=curve.effect_high))
+            if curve.effect_low is not None and curve.effect_high is not None
+            else signed_points(curve.effect),
+            f"{number(curve.change)} [{'...' if curve.change_low is None else number(curve.change_low)}, "
+            f"{'...' if curve.change_high is None else number(curve.change_high)}]",
+            curve.word,
         )
-        for one in found
+        for curve in saturations
     )
     header = ("curve", "runs", "p (amount)", "rise over the range", "change-point [95 %]", "verdict")
     return TextTable("Amount", header, rows)
 
 
-def of_law(found: LawRecord) -> Iterator[TextTable]:
+def of_law(record: LawRecord) -> Iterator[TextTable]:
     """Every table of a law."""
-    yield parameters(found.parts)
-    yield from map(held_out, found.validations)
-    if found.saturations:
-        yield amounts(found.saturations)
+    yield parameters(record.parts)
+    yield from map(held_out, record.validations)
+    if record.saturations:
+        yield amounts(record.saturations)
 
 
-def of_recommendation(found: Recommendation) -> Iterator[TextTable]:
+def of_recommendation(record: Recommendation) -> Iterator[TextTable]:
     """The forecast, and what to run next."""
     rows = tuple(
         (
-            one.part,
-            accuracy(one.truth),
-            difference(one.gain),
-            accuracy(one.measurement),
-            difference(one.difference),
-            f"{one.proves:.0%}",
+            forecast.part,
+            accuracy(forecast.truth),
+            difference(forecast.gain),
+            accuracy(forecast.measurement),
+            difference(forecast.difference),
+            f"{forecast.proves:.0%}",
         )
-        for one in found.forecasts
+        for forecast in record.forecasts
     )
     header = ("part", "expected %", "to base", "will measure %", "to base", "exam proves it")
-    yield TextTable(f"Forecast for {found.ratio}, 95 % intervals", header, rows)
-    if found.next_cells:
+    yield TextTable(f"Forecast for {record.ratio}, 95 % intervals", header, rows)
+    if record.next_cells:
         yield TextTable(
             "Worth running next (expected improvement over the best measured cell, with those above it)",
             ("ratio", "general %", "improvement, points"),
-            tuple((one.ratio, f"{100 * one.share:g}", f"{100 * one.improvement:.2f}") for one in found.next_cells),
+            tuple((cell.ratio, f"{100 * cell.share:g}", f"{100 * cell.improvement:.2f}") for cell in record.next_cells),
         )
 
 
-def of_check(found: ForecastCheck) -> TextTable:
+def of_check(record: ForecastCheck) -> TextTable:
     """Prediction beside measurement."""
     rows = tuple(
         (
-            one.part,
-            accuracy(one.predicted),
-            ", ".join(percent(value) for value in one.runs),
-            accuracy(one.measured),
-            "yes" if one.inside else "NO",
-            difference(one.predicted_difference),
-            difference(one.measured_difference) if one.measured_difference else "",
+            part.part,
+            accuracy(part.predicted),
+            ", ".join(percent(value) for value in part.runs),
+            accuracy(part.measured),
+            "yes" if part.inside else "NO",
+            difference(part.predicted_difference),
+            difference(part.measured_difference) if part.measured_difference else "",
         )
-        for one in found.parts
+        for part in record.parts
     )
     header = ("part", "predicted %", "runs %", "measured %", "inside", "predicted to base", "measured to base")
-    return TextTable(f"Prediction beside measurement: {found.cell}", header, rows)
+    return TextTable(f"Prediction beside measurement: {record.cell}", header, rows)

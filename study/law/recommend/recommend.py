@@ -77,13 +77,13 @@ def laws_of(evidence: Evidence, needed: frozenset[str], amount: float | None, se
             raise MedctxError(
                 f"{evidence.name} has fewer than three compositions with {part}; a recommendation needs three or more."
             )
-    used = [one for one in evidence.measured if one.part in needed]
+    used = [part for part in evidence.measured if part.part in needed]
     chosen = _amount(used[0], amount)
     return Laws(
-        by_part={one.part: fit(one, seed) for one in used},
+        by_part={part.part: fit(part, seed) for part in used},
         amount=chosen,
         size=evidence.base_size if len(set(used[0].sizes)) > 1 else used[0].runs[0].place.size,
-        base={one.part: float(one.base or 0.0) for one in used},
+        base={part.part: float(part.base or 0.0) for part in used},
     )
 
 
@@ -113,8 +113,8 @@ def curves_of(laws: Laws, utility: Utility, margin: float | None, draws: int = D
 
     Knowledge and reading are asked by different items; that a run may be lucky in both is not counted.
     """
-    measured = [one.measured for one in laws.by_part.values()]
-    shares = np.unique(np.concatenate([one.shares for one in measured]))
+    measured = [law.measured for law in laws.by_part.values()]
+    shares = np.unique(np.concatenate([law.shares for law in measured]))
     inner = np.arange(round(1 / STEP) + 1) * STEP
     # Measured shares that are not hundredths belong to it, too.
     every = np.unique(np.round(np.concatenate([shares, inner[(inner >= shares.min()) & (inner <= shares.max())]]), 10))

@@ -70,7 +70,7 @@ def _names(node: ast.expr, text: str) -> set[str]:
         and len(node.args) > 1
         and not node.keywords
     ):
-        return set().union(*(_names(one, text) for one in node.args))
+        return set().union(*(_names(argument, text) for argument in node.args))
     raise MedctxError(
         f"The utility {text!r} holds {ast.unparse(node)!r}, which is not understood; use numbers, {', '.join(NAMES)}, "
         "+ - * /, min and max."
@@ -89,8 +89,8 @@ def _value(node: ast.expr, values: Mapping[str, FloatArray]) -> FloatArray:
     if isinstance(node, ast.BinOp):
         return _BINARY[type(node.op)](_value(node.left, values), _value(node.right, values))
     assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    combine, arguments = _CALLS[node.func.id], [_value(one, values) for one in node.args]
-    found = arguments[0]
-    for one in arguments[1:]:
-        found = combine(found, one)
-    return found
+    combine, arguments = _CALLS[node.func.id], [_value(argument, values) for argument in node.args]
+    value = arguments[0]
+    for argument in arguments[1:]:
+        value = combine(value, argument)
+    return value

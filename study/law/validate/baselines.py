@@ -21,7 +21,7 @@ DECADE = np.log(10)
 def _coordinates(places: Sequence[DesignPoint]) -> FloatArray:
     """(N, 3): general share, amount and size; a decade of amount or size is as far as from no to all general data."""
     return np.array(
-        [(one.share, np.log(one.amount or 1.0) / DECADE, np.log(one.size or 1.0) / DECADE) for one in places]
+        [(place.share, np.log(place.amount or 1.0) / DECADE, np.log(place.size or 1.0) / DECADE) for place in places]
     )
 
 
@@ -50,7 +50,7 @@ def _line(measured: Measured, place: DesignPoint) -> AxisLine | None:
         same = np.isclose(cells[:, others], own[others]).all(axis=1)
         at = np.unique(cells[same, axis])
         if len(at) > 1:
-            values = [scores[same & (cells[:, axis] == one)].mean() for one in at]
+            values = [scores[same & (cells[:, axis] == value)].mean() for value in at]
             return AxisLine(at, np.array(values), float(own[axis]))
     return None
 

@@ -13,18 +13,18 @@ from study.law.evidence.from_report import share_of
 from study.law.recommend.records import CheckedPart, Estimate, Forecast, ForecastCheck, Recommendation
 
 
-def _cell(report: ReportCore, found: Recommendation, path: Path) -> Cell:
+def _cell(report: ReportCore, recommendation: Recommendation, path: Path) -> Cell:
     """The trained cell of the recommended composition."""
-    wanted = general_share(found.ratio)
+    share = general_share(recommendation.ratio)
     trained = [cell for cell in report.cells if not cell.base and cell.recipe.general_share is not None]
-    alike = [cell for cell in trained if abs(share_of(cell) - wanted) < 1e-6]
+    alike = [cell for cell in trained if abs(share_of(cell) - share) < 1e-6]
     if not alike:
         raise MedctxError(
-            f"{path} has no cell {found.ratio}; run it as a cell of the study first (its YAML stands beside the "
-            "recommendation), then check."
+            f"{path} has no cell {recommendation.ratio}; run it as a cell of the study first (its YAML is beside "
+            "the recommendation), then check."
         )
     # A composition that was trained on several amounts was recommended at one of them.
-    return min(alike, key=lambda cell: abs((cell.recipe.amount or 0) - (found.amount or 0)))
+    return min(alike, key=lambda cell: abs((cell.recipe.amount or 0) - (recommendation.amount or 0)))
 
 
 def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | None:
@@ -33,9 +33,10 @@ def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | N
         return None
     to_base = next(
         (
-            one.difference
-            for one in report.comparisons
-            if (one.cell, one.other, one.part, one.mode) == (cell.name, report.base, forecast.part, report.mode)
+            comparison.difference
+            for comparison in report.comparisons
+            if (comparison.cell, comparison.other, comparison.part, comparison.mode)
+            == (cell.name, report.base, forecast.part, report.mode)
         ),
         None,
     )
@@ -51,38 +52,41 @@ def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | N
     )
 
 
-def _sentence(found: Recommendation, parts: tuple[CheckedPart, ...], kept: bool | None, gained: bool | None) -> str:
-    told = "; ".join(
-        f"{one.part} was predicted as {100 * one.predicted.value:.1f} [{100 * one.predicted.low:.1f}, "
-        f"{100 * one.predicted.high:.1f}] and measured as {100 * one.measured.value:.1f} "
-        f"({'inside' if one.inside else 'OUTSIDE'})"
-        for one in parts
+def _sentence(
+    recommendation: Recommendation, parts: tuple[CheckedPart, ...], kept: bool | None, gained: bool | None
+) -> str:
+    text = "; ".join(
+        f"{part.part} was predicted as {100 * part.predicted.value:.1f} [{100 * part.predicted.low:.1f}, "
+        f"{100 * part.predicted.high:.1f}] and measured as {100 * part.measured.value:.1f} "
+        f"({'inside' if part.inside else 'OUTSIDE'})"
+        for part in parts
     )
     shown = []
-    if kept is not None and found.options.margin is not None:
+    if kept is not None and recommendation.options.margin is not None:
         shows = "shows" if kept else "does not show"
-        shown.append(f" Its interval {shows} that reading is kept within {100 * found.options.margin:g} points.")
+        shown.append(f" Its interval {shows} that reading stays within {100 * recommendation.options.margin:g} points.")
     if gained is not None:
         shown.append(f" Its interval {'shows' if gained else 'does not show'} a gain of knowledge.")
-    return f"{found.ratio}: {told}.{''.join(shown)}"
+    return f"{recommendation.ratio}: {text}.{''.join(shown)}"
 
 
-def check(found: Recommendation, report_path: Path) -> ForecastCheck:
+def check(recommendation: Recommendation, report_path: Path) -> ForecastCheck:
     """Hold a recommendation against a report that has its composition as a cell.
 
     Raises MedctxError where it has not, or where the cell was measured before the recommendation was made.
     """
     report = files.read_report(report_path)
-    cell = _cell(report, found, report_path)
-    if found.repeats:
+    cell = _cell(report, recommendation, report_path)
+    if recommendation.repeats:
         raise MedctxError(
-            f"The recommended composition {found.ratio} was measured before (cell {found.repeats}), so its scores are "
-            "part of the forecast; the law's leave-one-out table is the check of it."
+            f"The recommended composition {recommendation.ratio} was measured before (cell "
+            f"{recommendation.repeats}), so its scores are part of the forecast; the law's leave-one-out "
+            "table is the check of it."
         )
-    parts = tuple(one for forecast in found.forecasts if (one := _part(report, cell, forecast)))
-    by_part = {one.part: one.measured_difference for one in parts}
+    parts = tuple(part for forecast in recommendation.forecasts if (part := _part(report, cell, forecast)))
+    by_part = {part.part: part.measured_difference for part in parts}
     reading, knowledge = by_part.get("reading"), by_part.get("knowledge")
-    margin = found.options.margin
+    margin = recommendation.options.margin
     kept = reading.low > -margin if reading is not None and margin is not None else None
     gained = knowledge.low > 0 if knowledge is not None else None
     return ForecastCheck(
@@ -91,5 +95,5 @@ def check(found: Recommendation, report_path: Path) -> ForecastCheck:
         parts=parts,
         kept=kept,
         gained=gained,
-        sentence=_sentence(found, parts, kept, gained),
+        sentence=_sentence(recommendation, parts, kept, gained),
     )

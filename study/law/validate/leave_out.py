@@ -75,11 +75,13 @@ def _predicted(kept: Measured, left: Sequence[MeasuredRun], by: LeftOut) -> Iter
 
 
 def _errors(cells: Sequence[HeldOut]) -> dict[str, float]:
-    return {method: float(np.mean([abs(one.error(method)) for one in cells])) for method in METHODS}
+    return {method: float(np.mean([abs(cell.error(method)) for cell in cells])) for method in METHODS}
 
 
 def _advantage(groups: Sequence[Sequence[HeldOut]], baseline: str) -> Advantage:
-    gains = np.array([np.mean([abs(one.error(baseline)) - abs(one.error("law")) for one in group]) for group in groups])
+    gains = np.array(
+        [np.mean([abs(cell.error(baseline)) - abs(cell.error("law")) for cell in group]) for group in groups]
+    )
     value = float(gains.mean())
     if len(gains) < 3:
         return Advantage(value=value)
@@ -112,10 +114,10 @@ def validate(measured: Measured, by: LeftOut) -> Validation | None:
     groups = [list(_predicted(kept, left, by)) for kept, left in _groups(measured, by)]
     if len(groups) < 3:
         return None
-    cells = [one for group in groups for one in group]
-    covered, runs = sum(one.inside for one in cells), sum(len(one.measured) for one in cells)
+    cells = [cell for group in groups for cell in group]
+    covered, runs = sum(cell.inside for cell in cells), sum(len(cell.measured) for cell in cells)
     low, high = proportion_confint(covered, runs, method="beta")
-    between = [one for one in cells if one.between]
+    between = [cell for cell in cells if cell.between]
     errors = _errors(cells)
     advantages = {baseline: _advantage(groups, baseline) for baseline in BASELINES}
     return Validation(
@@ -125,7 +127,7 @@ def validate(measured: Measured, by: LeftOut) -> Validation | None:
         covered=covered,
         runs=runs,
         coverage=(float(low), float(high)),
-        covered_process=sum(one.inside_process for one in cells),
+        covered_process=sum(cell.inside_process for cell in cells),
         errors=errors,
         errors_between=_errors(between) if between else {},
         advantages=advantages,
