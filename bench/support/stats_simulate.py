@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
 
 from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray
+
+MAX_UNEQUAL_SIZE = 40
+"""Items of the largest cluster of a condition in :func:`unequal_exam`."""
 
 SIZES = (2, 3, 4, 5, 6)
 MEAN_SIZE = float(np.mean(SIZES))
@@ -54,14 +58,14 @@ def seeded_exam(
     *,
     accuracies: tuple[float, ...],
     seeds: int,
-    seed_deviation: float,
+    seed_deviation: float | Sequence[float],
 ) -> Simulated:
     """Draw an exam of an untrained base and of cells with several training seeds each, on clusters of 2 to 6 items.
 
     The first row is the base, of accuracy ``accuracies[0]`` exactly; then ``seeds`` rows for every further accuracy,
-    around which runs differ with standard deviation ``seed_deviation``. A run is right where a normal score falls
-    below its threshold; half the score's variance belongs to the item, a quarter to the cell on this item and a
-    quarter to the run on it, each with the share ``icc`` common to the cluster.
+    around which runs differ with standard deviation ``seed_deviation`` (one for all cells, or one per accuracy). A run
+    is right where a normal score falls below its threshold; half the score's variance belongs to the item, a quarter to
+    the cell on this item and a quarter to the run on it, each with the share ``icc`` common to the cluster.
     """
     labels = np.repeat(np.arange(clusters), rng.choice(SIZES, size=clusters))
 
@@ -71,8 +75,39 @@ def seeded_exam(
 
     cells = len(accuracies)
     scores = np.sqrt(0.5) * score() + 0.5 * score(cells)[:, None] + 0.5 * score(cells, seeds)
-    shifts = seed_deviation * rng.standard_normal((cells, seeds))
+    shifts = np.broadcast_to(seed_deviation, cells)[:, None] * rng.standard_normal((cells, seeds))
     shifts[0] = 0
     chances = np.clip(np.array(accuracies)[:, None] + shifts, 0.001, 0.999)
     correct = scores < ndtri(chances)[:, :, None]
     return Simulated(np.concatenate([correct[0, :1], *correct[1:]]), labels)
+
+
+@dataclass(frozen=True)
+class UnequalExam:
+    """One run on clusters of very unequal sizes: right or not, cluster and condition of every item, all (N,)."""
+
+    correct: BoolArray
+    clusters: IntArray
+    conditions: IntArray
+
+
+def unequal_exam(
+    rng: np.random.Generator, clusters: int, icc: float, *, accuracy: float, conditions: int
+) -> UnequalExam:
+    """Draw an exam of one run on clusters of 1 to 40 items per condition.
+
+    The chance of a right answer in a cluster has a beta distribution around ``accuracy``, which makes ``icc`` the
+    correlation of two items of a cluster. With several conditions a cluster is asked under each of them with
+    probability 0.8; its chance is the same under all.
+    """
+    sizes = rng.integers(1, MAX_UNEQUAL_SIZE + 1, size=(clusters, conditions))
+    if conditions > 1:
+        sizes *= rng.random(sizes.shape) < 0.8
+        sizes[sizes.sum(axis=1) == 0, 0] = 1
+    chances = np.full(clusters, accuracy)
+    if icc > 0:
+        total = (1 - icc) / icc
+        chances = rng.beta(accuracy * total, (1 - accuracy) * total, size=clusters)
+    place = np.repeat(np.arange(clusters * conditions), sizes.ravel())
+    labels = place // conditions
+    return UnequalExam(rng.random(len(labels)) < chances[labels], labels, place % conditions)

@@ -146,7 +146,8 @@ def _answer(name: str, entry: PlannedItem, mode: Mode, order: int) -> tuple[Verd
     return Verdict.WRONG, (first if lean else rng.choice(others),)
 
 
-def _asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
+def asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
+    """Every planned item in every mode and option order."""
     modes: tuple[tuple[Mode, int], ...] = (("text", 1), ("letter", 4), ("generate", 1))
     for mode, turns in modes:
         for entry in entries(facts, dossiers):
@@ -159,7 +160,7 @@ def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
 
     ``name``: a cell, and its seed behind a hyphen where it has several.
     """
-    for mode, order, entry in _asked(facts, dossiers):
+    for mode, order, entry in asked(facts, dossiers):
         verdict, chosen = _answer(name, entry, mode, order)
         yield Judged(
             item=entry.item.id,
@@ -178,7 +179,8 @@ def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
         )
 
 
-def _reply(name: str, mode: Mode, order: int, entry: PlannedItem, said: str) -> Reply:
+def reply(name: str, mode: Mode, order: int, entry: PlannedItem, said: str = "") -> Reply:
+    """What a model replied; ``said`` begins every written reply."""
     verdict, chosen = _answer(name, entry, mode, order)
     common = {
         "item": entry.item.id,
@@ -263,9 +265,9 @@ def write(root: Path, names: Sequence[str] = NAMES, facts: int = 60, dossiers: i
     write_paper(root, facts, dossiers)
     for name in names:
         records = list(judged(name, facts, dossiers))
-        run_folder.write(root / name, manifest(name, len(records)), records)
-        replies = (_reply(name, *one, said) for one in _asked(facts, dossiers))
+        replies = (reply(name, *one, said) for one in asked(facts, dossiers))
         write_records(root / name / run_folder.REPLIES, replies)
+        run_folder.write(root / name, manifest(name, len(records)), records)
         folders.append(root / name)
     return folders
 

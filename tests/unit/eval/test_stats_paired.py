@@ -247,7 +247,8 @@ def test_seeds_widen_the_interval_by_what_they_vary() -> None:
 def test_p_with_seeds_and_the_interval_tell_the_same() -> None:
     for seed in range(20):
         found, _ = _seeded(0.03, seed, draws=500)
-        assert (found.p <= 0.05) == (found.outcome() != "not told apart")
+        assert (found.p <= 0.05) == (found.low > 0 or found.high < 0)
+        assert found.excludes_zero == (found.p <= 0.05 and not found.seeds_differ)
 
 
 def test_one_trained_run_borrows_the_variance_of_seeds_of_other_cells() -> None:

@@ -72,6 +72,8 @@ class Difference(Record):
         seeds: Number of training seeds of the side that has fewest.
         seed_error: Standard error due to training seeds, or None if no cell was trained with several.
         seed_df: Degrees of freedom of ``seed_error``.
+        seeds_differ: Whether training seeds vary more in some cells than in others; then each cell's own variance is
+            used and no difference is claimed.
         few_clusters: True below :data:`FEW_CLUSTERS` clusters.
     """
 
@@ -91,20 +93,21 @@ class Difference(Record):
     seeds: int = Field(1, ge=1)
     seed_error: float | None = Field(None, ge=0)
     seed_df: int = Field(0, ge=0)
+    seeds_differ: bool = False
     few_clusters: bool = False
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval excludes 0, with enough clusters for a claim."""
-        return self.clusters >= MIN_CLUSTERS and (self.low > 0 or self.high < 0)
+        """Whether a gain or loss is claimed: the interval excludes 0, clusters suffice and seeds do not differ."""
+        return self.clusters >= MIN_CLUSTERS and not self.seeds_differ and (self.low > 0 or self.high < 0)
 
     def not_worse(self, margin: float) -> bool:
         """Non-inferiority: the whole interval lies above ``-margin``, a one-sided test at 2.5 % as in ICH E9.
 
         Uses the lower end of the interval that is shown, so that readers can check the result. Always False below
-        :data:`MIN_CLUSTERS` clusters.
+        :data:`MIN_CLUSTERS` clusters, and where training seeds differ in spread.
         """
-        return self.clusters >= MIN_CLUSTERS and self.low > -margin
+        return self.clusters >= MIN_CLUSTERS and not self.seeds_differ and self.low > -margin
 
     def equivalent(self, margin: float) -> bool:
         """Whether the whole interval lies inside ``margin`` on both sides of 0."""

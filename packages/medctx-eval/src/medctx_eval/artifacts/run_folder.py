@@ -9,6 +9,7 @@ from pathlib import Path
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import Book, ExamItem, Judged, Record
+from medctx_eval.artifacts.checksums import write_checksums
 
 VERDICTS = "verdicts.jsonl"
 REPLIES = "replies.jsonl"
@@ -27,6 +28,14 @@ def write(folder: Path, manifest: ExamManifest, judged: list[Judged]) -> None:
     """Write the verdicts first and the manifest last: a folder with a manifest is complete."""
     write_records(folder / VERDICTS, judged)
     write_record(folder / EXAM_FILE, manifest)
+    write_run_checksums(folder, manifest)
+
+
+def write_run_checksums(folder: Path, manifest: ExamManifest) -> None:
+    """Write the checksums of a run's files and of the items and Books it was asked."""
+    plan = folder.parent / manifest.exam_plan
+    files = [folder / VERDICTS, folder / EXAM_FILE, folder / REPLIES, plan / ITEMS, plan / BOOKS]
+    write_checksums(folder, [file for file in files if file.is_file()])
 
 
 def read(folder: Path) -> RunFolder:
@@ -42,7 +51,9 @@ def copy_as(folder: Path, finished: Path, *, model: str, cell: str, training_see
     shutil.copytree(finished, scratch)
     manifest = read_record(finished / EXAM_FILE, ExamManifest)
     names = {"model": model, "cell": cell, "training_seed": training_seed}
-    write_record(scratch / EXAM_FILE, manifest.model_copy(update=names))
+    renamed = manifest.model_copy(update=names)
+    write_record(scratch / EXAM_FILE, renamed)
+    write_run_checksums(scratch, renamed)
     os.replace(scratch, folder)
 
 

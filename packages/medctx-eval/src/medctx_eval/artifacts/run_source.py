@@ -76,6 +76,12 @@ def _version(client: MlflowClient, source: str) -> ModelVersion:
         raise MedctxError(f"There is no registered model {source} ({_first_line(error)}); give {GRAMMAR}.") from None
 
 
+def model_version(source: str) -> tuple[MlflowClient, ModelVersion]:
+    """The tracking client and the version that ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS`` names."""
+    client = _client(source)
+    return client, _version(client, source)
+
+
 def _run_folder(folder: Path) -> Path:
     if (folder / EXAM_FILE).is_file():
         return folder

@@ -21,6 +21,7 @@ from medctx.schemas.result import CommandResult, Output
 from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
 from medctx_eval.cli.power import power
+from medctx_eval.cli.verify import verify
 
 
 @click.group()
@@ -50,6 +51,7 @@ for command in (
     exams,
     compare,
     power,
+    verify,
     config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),
 ):
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from medctx.plotting import save
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.records import ExamItem
 from medctx.schemas.report import REPORT_FILE
+from medctx_eval.artifacts.checksums import write_checksums
 from medctx_eval.report.analyses.published import published
 from medctx_eval.report.compute import compute, views_of
 from medctx_eval.report.config import ReportConfig
@@ -35,22 +37,30 @@ def _configs(run_set: RunSet, config: ReportConfig) -> dict[str, str]:
     return texts
 
 
+def decided(
+    computed: Report, config: ReportConfig, config_texts: Mapping[str, str], run_folders: Sequence[str]
+) -> tuple[Report, Decision]:
+    """Decide on a computed report, and complete it."""
+    decision = decide(computed)
+    update = {
+        "headline": decision.reason,
+        "gate_checks": checks(computed),
+        "published": published(computed, config.published),
+        "configs": dict(config_texts),
+        "run_folders": tuple(run_folders),
+    }
+    return computed.model_copy(update=update), decision
+
+
 def publish(
     run_set: RunSet, computed: Report, items: Mapping[str, ExamItem], out: Path, config: ReportConfig
 ) -> tuple[Report, Decision]:
     """Decide, and write the files of a computed report.
 
-    ``report.json`` is written last: where it exists, the report is complete.
+    ``report.json`` is written last but for the checksums: where it exists, the report is complete.
     """
-    decision = decide(computed)
-    report = computed.model_copy(
-        update={
-            "headline": decision.reason,
-            "gate_checks": checks(computed),
-            "published": published(computed, config.published),
-            "configs": _configs(run_set, config),
-        }
-    )
+    folders = [os.path.relpath(run.folder, out) for run in run_set.runs if run.folder]
+    report, decision = decided(computed, config, _configs(run_set, config), folders)
     pictures = figures.draw(report)
     for name, picture in pictures.items():
         save(picture.figure, out / FIGURES, name)
@@ -60,13 +70,17 @@ def publish(
     write_text(out / HTML, html.page(report, pictures, decision, shown))
     write_record(out / DECISION_FILE, decision)
     write_record(out / REPORT_FILE, report)
+    drawn = [out / FIGURES / f"{name}.{kind}" for name in pictures for kind in ("png", "svg")]
+    files = [out / name for name in (HTML, MARKDOWN, DECISION_FILE, REPORT_FILE)]
+    write_checksums(out, [file for file in (*files, *drawn) if file.is_file()])
     return report, decision
 
 
 def write_report(folders: Sequence[Path], out: Path, config: ReportConfig | None = None) -> Report:
     """Compare the runs in ``folders`` and write a report.
 
-    Writes ``report.html``, ``report.md``, ``figures/``, ``decision.json`` and ``report.json`` into ``out``.
+    Writes ``report.html``, ``report.md``, ``figures/``, ``decision.json``, ``report.json`` and their checksums into
+    ``out``.
 
     Args:
         folders: Run folders of ``medctx-eval run``, one per examined model.

@@ -183,7 +183,10 @@ class GateCheck(Record):
 
 
 class Report(ReportCore):
-    """A comparison of cells on the same items, with everything that is shown."""
+    """A comparison of cells on the same items, with everything that is shown.
+
+    ``run_folders`` are the folders of the runs relative to the report; ``configs`` the configs as YAML by name.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -202,6 +205,7 @@ class Report(ReportCore):
     gate_checks: tuple[GateCheck, ...] = ()
     published: Published | None = None
     configs: dict[str, str] = Field(default_factory=dict)
+    run_folders: tuple[str, ...] = ()
 
     @property
     def base_label(self) -> str:

@@ -10,7 +10,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Accuracy
 from medctx_eval.stats.clusters import Clusters, Labels, Values, as_rows, clusters_of
-from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variance, seed_weight
+from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variances, seed_weight
+from medctx_eval.stats.strata import StratifiedClusters
+
+PRIOR_ICC, PRIOR_ANSWERS = 0.3, 50.0
+"""Correlation within clusters assumed without data, and the number of answers of the rarer kind that it weighs as much
+as. Chosen so that intervals cover in at least 93 % of simulated exams (``bench/stats_coverage.py``)."""
 
 
 def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:
@@ -19,15 +24,31 @@ def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _interval(value: float, spread: Spread, clusters: Clusters, runs: int, level: float) -> tuple[float, float]:
-    if clusters.count == 1:
-        return 0.0, 1.0
+def _effective_items(value: float, minority: float, spread: Spread, strata: StratifiedClusters, level: float) -> float:
+    """Number of independent items with as much information as the items in their clusters.
+
+    With few answers of the rarer kind the correlation within clusters cannot be estimated: they may lie in one cluster
+    by chance or because clusters differ. The design effect is therefore at least that of a correlation which starts at
+    ``PRIOR_ICC`` and decreases with the number of such answers.
+    """
+    icc = PRIOR_ICC * PRIOR_ANSWERS / (PRIOR_ANSWERS + minority) if 0 < value < 1 else PRIOR_ICC
+    quantile = float(special.ndtri((1 + level) / 2) / special.stdtrit(spread.df, (1 + level) / 2))
+    effective = strata.effective_items * quantile**2 / (1 + (strata.items_per_cluster - 1) * icc)
     half_width = spread.half_width((1 + level) / 2)
-    effective: float = clusters.count
-    if 0 < value < 1 and half_width > 0:
+    if not 0 < value < 1:
+        return min(effective, strata.clusters.count)
+    if half_width > 0:
         z = float(special.ndtri((1 + level) / 2))
-        effective = min(clusters.items * runs, value * (1 - value) * (z / half_width) ** 2)
-    low, high = wilson(value, effective, level)
+        effective = min(effective, value * (1 - value) * (z / half_width) ** 2)
+    return effective
+
+
+def _interval(
+    value: float, minority: float, spread: Spread, strata: StratifiedClusters, level: float
+) -> tuple[float, float]:
+    if strata.clusters.count == 1:
+        return 0.0, 1.0
+    low, high = wilson(value, _effective_items(value, minority, spread, strata, level), level)
     # Rounding must not put the value outside its interval.
     return min(low, value), max(high, value)
 
@@ -39,14 +60,15 @@ def accuracies(
     *,
     untrained: Collection[int] = (),
     level: float = LEVEL,
+    strata: Labels | None = None,
 ) -> list[Accuracy]:
     """Accuracy of each cell with its interval.
 
     Wilson's interval at the effective sample size p (1 - p) / variance, reduced by the squared ratio of the normal to
-    the t quantile and limited to N per run: Korn and Graubard (1998), Survey Methodology 24:193-201, whose correction
-    of the degrees of freedom is needed for few clusters; Dean and Pagano (2015), J. Survey Stat. Methodol. 3:484-503,
-    find that the Wilson form covers best. If all items have the same outcome the variance is 0 and the effective size
-    is the number of clusters. Seeds are combined as described in :class:`~medctx_eval.stats.seeds.Spread`.
+    the t quantile: Korn and Graubard (1998), Survey Methodology 24:193-201; Dean and Pagano (2015), J. Survey Stat.
+    Methodol. 3:484-503, find that the Wilson form covers best. Variance and degrees of freedom are those of
+    :class:`~medctx_eval.stats.strata.StratifiedClusters` (CR2, Satterthwaite). Seeds are combined as described in
+    :class:`~medctx_eval.stats.seeds.Spread`.
 
     Args:
         values: Values in [0, 1] per run and item, shape (R, N).
@@ -54,6 +76,8 @@ def accuracies(
         cells: Rows of each cell; None makes every row a cell.
         untrained: Rows of models without a training seed.
         level: Confidence level.
+        strata: Label of each item's stratum (such as its condition); the accuracy is then the mean of the strata's
+            means. None weights all items equally.
 
     Returns:
         One accuracy per cell.
@@ -61,16 +85,18 @@ def accuracies(
     grouping = clusters_of(clusters)
     rows = as_rows(values, grouping)
     cell_rows = list(range(len(rows))) if cells is None else list(cells)
-    totals = grouping.totals(rows)
-    variance = seed_variance(totals, grouping, cell_rows)
-    means = np.array([totals[list(runs_of(cell))].mean(axis=0) for cell in cell_rows])
+    stratified = _stratified(grouping, strata)
+    variances = seed_variances(grouping.totals(rows), grouping, cell_rows)
     results = []
-    for cell, cell_totals, error in zip(cell_rows, means, grouping.errors(means), strict=True):
-        seed_error = float(np.sqrt(variance.value * seed_weight(cell, untrained)))
-        value = min(1.0, float(cell_totals.sum() / grouping.items))
-        runs = len(runs_of(cell))
-        spread = Spread(float(error), grouping.count - 1, seed_error, variance.df)
-        low, high = _interval(value, spread, grouping, runs, level)
+    for cell in cell_rows:
+        means = rows[list(runs_of(cell))].mean(axis=0)
+        seed = variances.of(cell)
+        seed_error = float(np.sqrt(seed.value * seed_weight(cell, untrained)))
+        value = min(1.0, stratified.mean(means))
+        minority = float(min(means.sum(), grouping.items - means.sum()))
+        df = stratified.df(stratified.icc(means))
+        spread = Spread(stratified.error(means), df, seed_error, seed.df)
+        low, high = _interval(value, minority, spread, stratified, level)
         results.append(
             Accuracy(
                 n=grouping.items,
@@ -78,12 +104,20 @@ def accuracies(
                 value=value,
                 low=low,
                 high=high,
-                seeds=runs,
-                seed_error=seed_error if variance.measured else None,
+                seeds=len(runs_of(cell)),
+                seed_error=seed_error if seed.measured else None,
                 few_clusters=grouping.count < FEW_CLUSTERS,
             )
         )
     return results
+
+
+def _stratified(grouping: Clusters, strata: Labels | None) -> StratifiedClusters:
+    """The items in their strata, all strata with the same weight."""
+    if strata is None:
+        return StratifiedClusters(grouping, np.zeros(grouping.items, dtype=np.int64), np.ones(1))
+    names, index = np.unique(np.asarray(strata), return_inverse=True)
+    return StratifiedClusters(grouping, index.astype(np.int64), np.full(len(names), 1 / len(names)))
 
 
 def accuracy(correct: Values, clusters: Labels, level: float = LEVEL) -> Accuracy:

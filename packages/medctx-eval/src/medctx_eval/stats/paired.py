@@ -14,7 +14,7 @@ from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Difference
 from medctx_eval.stats.bootstrap import percentile_intervals, resampled_means
 from medctx_eval.stats.clusters import Clusters, FloatArray, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.exact import PermutationTest, mcnemar, permutation_tests
-from medctx_eval.stats.seeds import CellRuns, SeedVariance, Spread, runs_of, seed_variance, seed_weight
+from medctx_eval.stats.seeds import CellRuns, SeedVariances, Spread, combined_df, runs_of, seed_variances, seed_weight
 from medctx_eval.stats.tango import score_intervals
 
 Pair = tuple[CellRuns, CellRuns]
@@ -83,14 +83,18 @@ def spread_of(difference: Difference) -> Spread:
 
 
 def _spread(
-    error: float, clusters: Clusters, pair: Pair, variance: SeedVariance, untrained: Collection[int], level: float
+    error: float, clusters: Clusters, pair: Pair, variances: SeedVariances, untrained: Collection[int], level: float
 ) -> Spread:
     """Standard errors of a pair; that of items is at least what gives the minimum half-width."""
     df = clusters.count - 1
     if df:
         error = max(error, minimum_half_width(clusters.items, level) / float(special.stdtrit(df, (1 + level) / 2)))
-    weight = sum(seed_weight(side, untrained) for side in pair)
-    return Spread(error, df, float(np.sqrt(variance.value * weight)), variance.df)
+    parts = [(variances.of(side).value * seed_weight(side, untrained), variances.of(side).df) for side in pair]
+    if not variances.differ:
+        seed_df = variances.pooled.df
+    else:
+        seed_df = combined_df([part for part, side in zip(parts, pair, strict=True) if seed_weight(side, untrained)])
+    return Spread(error, df, float(np.sqrt(sum(value for value, _ in parts))), seed_df)
 
 
 def _p(value: float, permutation: PermutationTest, spread: Spread) -> float:
@@ -106,6 +110,7 @@ def _difference(
     clusters: Clusters,
     permutation: PermutationTest,
     seeds: int,
+    seeds_differ: bool,
     level: float,
 ) -> Difference:
     value = float(by_item.mean())
@@ -135,6 +140,7 @@ def _difference(
         seeds=seeds,
         seed_error=spread.seed_error if spread.seed_df else None,
         seed_df=spread.seed_df,
+        seeds_differ=seeds_differ,
         few_clusters=clusters.count < FEW_CLUSTERS,
     )
 
@@ -175,7 +181,7 @@ def differences(
         return []
     by_item = np.array([rows[list(runs_of(a))].mean(axis=0) - rows[list(runs_of(b))].mean(axis=0) for a, b in pairs])
     totals = grouping.totals(by_item)
-    variance = seed_variance(grouping.totals(rows), grouping, [side for pair in pairs for side in pair])
+    variances = seed_variances(grouping.totals(rows), grouping, [side for pair in pairs for side in pair])
     errors = grouping.errors(totals)
     zeros = np.zeros(len(pairs))
     score = bootstrap = zeros, zeros
@@ -187,10 +193,11 @@ def differences(
             by_item[place],
             (float(score[0][place]), float(score[1][place])),
             (float(bootstrap[0][place]), float(bootstrap[1][place])),
-            _spread(error, grouping, pair, variance, untrained, level),
+            _spread(error, grouping, pair, variances, untrained, level),
             grouping,
             permutation,
             _fewest_seeds(pair, untrained),
+            variances.differ and any(seed_weight(side, untrained) for side in pair),
             level,
         )
         for place, (pair, error, permutation) in enumerate(

@@ -1,0 +1,127 @@
+"""``medctx-eval verify``: whole folders hold, any changed byte is noticed, and so is a change with new checksums."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner, Result
+
+from medctx.errors import MedctxError
+from medctx_eval.artifacts.checksums import CHECKSUMS, check_checksums, write_checksums
+from medctx_eval.cli.verify import verify
+from medctx_eval.verify.report import first_difference, verify_report
+from medctx_eval.verify.run import verify_run
+from tests.support import journalled_runs
+
+CHANGES = 60
+"""Bytes changed here; ``bench/verify_bytes.py`` changes a thousand."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("study")
+    journalled_runs.write_with_report(root, ("base", "0:1-0"))
+    return root
+
+
+@pytest.fixture
+def copy(study: Path, tmp_path: Path) -> Path:
+    shutil.copytree(study, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def call(source: object) -> Result:
+    return CliRunner().invoke(verify, [str(source)])
+
+
+def test_a_whole_report_and_its_runs_hold_in_one_line(study: Path) -> None:
+    report = call(study / "report")
+    assert report.exit_code == 0, report.output
+    assert report.stdout.count("\n") == 1 and "numbers recomputed from" in report.stdout
+    run = call(study / "runs" / "base")
+    assert run.exit_code == 0, run.output
+    assert "verdicts recomputed from replies" in run.stdout
+    neither = call(study)
+    assert neither.exit_code == 2 and "neither a run folder nor a report" in neither.stderr
+
+
+def test_every_changed_byte_is_noticed(copy: Path) -> None:
+    random = Random(7)
+    files = [file for file in sorted(copy.rglob("*")) if file.is_file() and file.suffix not in {".png", ".svg"}]
+    assert {"replies.jsonl", "items.jsonl.gz", "report.json", "decision.json", CHECKSUMS} <= {
+        file.name for file in files
+    }
+    for _ in range(CHANGES):
+        file = random.choice(files)
+        content = bytearray(file.read_bytes())
+        place = random.randrange(len(content))
+        content[place] ^= random.randrange(1, 256)
+        original = file.read_bytes()
+        file.write_bytes(content)
+        with pytest.raises(MedctxError):
+            verify_report(copy / "report")
+        file.write_bytes(original)
+    verify_report(copy / "report")
+
+
+def rewrite(folder: Path) -> None:
+    """New checksums of the files that had some."""
+    names = [line.split("  ", 1)[1] for line in (folder / CHECKSUMS).read_text().splitlines()]
+    write_checksums(folder, [folder / name for name in names])
+
+
+def edit(file: Path, change: Callable[[str], str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    changed = change(text)
+    assert changed != text
+    file.write_text(changed, encoding="utf-8")
+    rewrite(file.parent)
+
+
+def test_a_verdict_that_does_not_follow_from_its_reply_is_named_though_checksums_match(copy: Path) -> None:
+    run = copy / "runs" / "0:1-0"
+    edit(run / "verdicts.jsonl", lambda text: text.replace('"verdict":"wrong"', '"verdict":"correct"', 1))
+    check_checksums(run, ())
+    with pytest.raises(MedctxError, match=r"the verdict correct . on .* does not follow from the journal: its"):
+        verify_run(run)
+
+
+def test_a_missing_reply_and_a_changed_gold_letter_are_named(copy: Path) -> None:
+    base, tuned = copy / "runs" / "base", copy / "runs" / "0:1-0"
+    edit(base / "replies.jsonl", lambda text: text.split("\n", 1)[1])
+    with pytest.raises(MedctxError, match="the journal has no reply to it"):
+        verify_run(base)
+    edit(tuned / "verdicts.jsonl", lambda text: text.replace('"gold":["A"]', '"gold":["B"]', 1))
+    with pytest.raises(MedctxError, match="its gold letters"):
+        verify_run(tuned)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"), [("report.json", ("scores", 0, "accuracy", "low")), ("decision.json", ("cards", 0, "metrics"))]
+)
+def test_a_changed_number_is_named_by_its_place(copy: Path, name: str, keys: tuple[str | int, ...]) -> None:
+    file = copy / "report" / name
+    content = json.loads(file.read_text(encoding="utf-8"))
+    target = content
+    for key in keys[:-1]:
+        target = target[key]
+    if isinstance(target[keys[-1]], dict):
+        target, keys = target[keys[-1]], (*keys, "knowledge.accuracy")
+    target[keys[-1]] = target[keys[-1]] / 2
+    file.write_text(json.dumps(content), encoding="utf-8")
+    rewrite(file.parent)
+    with pytest.raises(MedctxError, match=rf"{name} does not follow from its runs: .*{keys[-1]}: [\d.]+, recomputed"):
+        verify_report(copy / "report")
+
+
+def test_differences_are_named_by_path() -> None:
+    assert first_difference({"a": [1.0, {"b": 2}]}, {"a": [1.0 + 1e-9, {"b": 2}]}) == ""
+    assert first_difference({"a": [1.0, {"b": 2}]}, {"a": [1.0, {"b": 3}]}) == ".a[1].b: 2, recomputed 3"
+    assert first_difference({"a": 1}, {}) == ".a: only in the file"
+    assert first_difference([1], [1, 2]) == ": 1 entries, recomputed 2"
+    assert first_difference(True, 1) == "" and first_difference("x", "y") == ": 'x', recomputed 'y'"
