@@ -14,6 +14,7 @@ import click
 from medctx.config import loading as configs
 from medctx.config.cli import config_command, one_sentence
 from medctx.errors import MedctxError
+from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
@@ -47,7 +48,7 @@ def _show(outcome: Outcome) -> None:
     click.echo(f"report      {(outcome.folder / 'report.html').resolve()}")
     if outcome.summary.run_id:
         mlflow = mlflow_run.client()
-        uri = mlflow.get_tracking_uri()
+        uri = mask_secrets(str(mlflow.get_tracking_uri()))
         click.echo(f"MLflow run  {outcome.summary.run_id} in {uri} (look: mlflow ui --backend-store-uri {uri})")
     for version in outcome.registered:
         aliases = "".join(f" @{alias}" for alias in version.aliases)

@@ -11,6 +11,7 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record, write_text
+from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.report import REPORT_FILE, ReportCore
@@ -95,10 +96,11 @@ def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
             # Before any work: a store or an artifact root that cannot be written would only show at the end.
             run.artifact(folder / "study.yaml", "report")
         except mlflow_run.store_errors() as error:
+            store = mask_secrets(str(mlflow_run.client().get_tracking_uri()))
+            reason = mask_secrets(next(iter(str(error).splitlines()), "no message")).rstrip(".")
             raise MedctxError(
-                f"The MLflow store {mlflow_run.client().get_tracking_uri()} cannot be used "
-                f"({(str(error).splitlines() or ['no message'])[0].rstrip('.')}); set MLFLOW_TRACKING_URI to one "
-                "that is reachable and writable, or MEDCTX_TRACKING=off to log nothing."
+                f"The MLflow store {store} cannot be used ({reason}); set MLFLOW_TRACKING_URI to one that is reachable "
+                "and writable, or MEDCTX_TRACKING=off to log nothing."
             ) from None
         yield run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medctx.io.jsonl import write_text
+from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.records import Record
 from medctx.tracking import mlflow_run
@@ -88,7 +89,7 @@ def child_run(child: ChildRun | None) -> Iterator[ChildStatus]:
         run_id, owner = _created(child), uuid.uuid4().hex
         _client(child.store).set_tag(run_id, OWNER_TAG, owner)
     except Exception as error:
-        say(f"{child.name}: not logged, the MLflow store {child.store} failed ({_first_line(error)}).")
+        say(f"{child.name}: not logged, the MLflow store {mask_secrets(child.store)} failed ({_first_line(error)}).")
         yield ChildStatus(UNTRACKED)
         return
     handle = ChildStatus({"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": child.store})
@@ -99,11 +100,11 @@ def child_run(child: ChildRun | None) -> Iterator[ChildStatus]:
             try:
                 _ended(child.store, run_id, handle.status)
             except Exception as error:
-                say(f"{child.name}: the MLflow store {child.store} failed ({_first_line(error)}).")
+                say(f"{child.name}: the MLflow store {mask_secrets(child.store)} failed ({_first_line(error)}).")
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+    return mask_secrets(next(iter(str(error).splitlines()), type(error).__name__)).rstrip(".")
 
 
 class Lineage:

@@ -41,6 +41,23 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], s
     assert "Traceback" not in found.stderr
 
 
+def test_a_store_that_cannot_be_reached_is_said_before_any_work(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": "http://me:topsecret99@127.0.0.1:1",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MEDCTX_CACHE": str(tmp_path / "cache"),
+    }
+    environment.pop("MEDCTX_TRACKING", None)
+    command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={tmp_path / 'work'}"]
+    found = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    assert found.returncode == 2, found.stderr
+    assert "cannot be used" in found.stderr and "set MLFLOW_TRACKING_URI" in found.stderr
+    assert "topsecret99" not in found.stderr + found.stdout
+    assert not (tmp_path / "work" / "steps").exists() and not (tmp_path / "cache").exists()
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = study("run", "quick", "--dry-run", "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
     assert found.returncode == 0, found.stderr
