@@ -46,20 +46,21 @@ def compare(
 ) -> None:
     """Compare examined models: gains, losses, equality, and the difference this exam detects.
 
-    RUNS are run folders, MLflow runs (runs:/ID, runs:/ID/FOLDER) or registered models (models:/NAME/VERSION,
-    models:/NAME@ALIAS). Runs that differ only in their training seed are one cell; a model examined twice measures
+    RUNS are run folders, MLflow runs (runs:/ID, runs:/ID/FOLDER), registered models (models:/NAME/VERSION,
+    models:/NAME@ALIAS), or logs of lm-evaluation-harness (samples), inspect, Every Eval Ever and olmo-eval, which are
+    joined by item. Runs that differ only in their training seed are one cell; a model examined twice measures
     noise.
     """
     from rich.console import Console
 
-    from medctx_eval.artifacts import run_source
+    from medctx_eval.interchange.read_runs import resolve_runs
     from medctx_eval.report.compare import compare as compare_runs
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.render.compare_table import accuracy_table, difference_table, notes
 
     config = ReportConfig(base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed)
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-        folders = [folder for source in runs for folder in run_source.resolve(source, Path(scratch))]
+        folders = resolve_runs(runs, Path(scratch))
         comparison = compare_runs(folders, config, every_pair=pairs, conditions=conditions)
     if as_json:
         click.echo(comparison.model_dump_json(indent=2))

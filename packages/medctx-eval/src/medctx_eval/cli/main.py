@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -155,6 +156,7 @@ def report(
     runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 ) -> CommandResult:
     """Compare examined models (run folders) in a report: HTML, Markdown, JSON and figures."""
+    from medctx_eval.interchange.read_runs import resolve_runs
     from medctx_eval.report.build import write_report
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.render.tables import main_table
@@ -164,8 +166,9 @@ def report(
         click.echo(configs.dump(resolved))
         return CommandResult(status="dry-run")
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
-    folders = [Path(part) for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
-    written = write_report(folders, required(out), resolved)
+    sources = [part for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
+    with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
+        written = write_report(resolve_runs(sources, Path(scratch)), required(out), resolved)
     output_console().print(main_table(written))
     click.echo(written.headline)
     return _reported(read_record(required(out) / DECISION_FILE, Decision), Path())

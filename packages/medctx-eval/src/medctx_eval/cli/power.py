@@ -30,11 +30,11 @@ def _design(clusters: int | None, per_cluster: float | None, size_cv: float) -> 
 
 
 def _measured(runs: tuple[str, ...]) -> tuple[MeasuredPart, ...]:
-    from medctx_eval.artifacts import run_source
+    from medctx_eval.interchange.read_runs import resolve_runs
     from medctx_eval.power.exam_size import measured
 
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-        return measured([folder for source in runs for folder in run_source.resolve(source, Path(scratch))])
+        return measured(resolve_runs(runs, Path(scratch)))
 
 
 def _tables(size: ExamSize) -> list[tuple[str, Table]]:
