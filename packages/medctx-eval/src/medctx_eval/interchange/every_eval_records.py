@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medctx.schemas.records import Mode, Verdict
-from medctx_eval.interchange.foreign import NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, split_prompt
+from medctx_eval.extract import extract
+from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, split_prompt
 from medctx_eval.interchange.json_lines import mapping, read_object, read_rows, sequence
 
 
@@ -58,9 +59,12 @@ def _answer(row: Mapping[str, object]) -> ForeignAnswer:
     options = (listed or choices) if by_letter else (choices or listed)
     attributions = [mapping(entry) for entry in sequence(row.get("answer_attribution"))]
     extracted = str(attributions[-1].get("extracted_value") or "") if attributions else ""
-    if not extracted:
-        raw = sequence(output.get("raw"))
-        extracted = str(raw[0]) if raw else ""
+    raw = sequence(output.get("raw"))
+    written = str(raw[0]) if raw else ""
+    ranked = bool(choices) and written.strip() in {choice.strip() for choice in choices}
+    if not extracted and options and not ranked:
+        offered = dict(zip(LETTERS, options, strict=False))
+        extracted = ",".join(extract(written, offered, multiple=True).letters)
     references = [str(reference) for reference in sequence(data.get("reference"))]
     gold = tuple(sorted({letter for reference in references if (letter := _letter(reference, options))}))
     letters = tuple(sorted({letter for part in extracted.split(",") if (letter := letter_of(part, options))}))
@@ -69,7 +73,7 @@ def _answer(row: Mapping[str, object]) -> ForeignAnswer:
     if verdict == Verdict.WRONG and extracted.strip() in {"", "[invalid]"}:
         verdict = Verdict.UNPARSABLE
     normalised = "norm" in str(row.get("evaluation_result_id"))
-    mode: Mode = "generate" if not choices else "letter" if by_letter else "text" if normalised else "text-raw"
+    mode: Mode = "generate" if not ranked else "letter" if by_letter else "text" if normalised else "text-raw"
     recorded = mapping(row.get("metadata")).get("medctx_mode")
     return ForeignAnswer(
         exam=str(row.get("evaluation_name")),
@@ -86,5 +90,5 @@ def _answer(row: Mapping[str, object]) -> ForeignAnswer:
 
 def _letter(reference: str, options: tuple[str, ...]) -> str:
     if reference.isdecimal() and int(reference) < len(options) and reference not in options:
-        return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[int(reference)]
+        return LETTERS[int(reference)]
     return letter_of(reference, options)

@@ -93,7 +93,9 @@ def convert(foreign: Sequence[ForeignRun], own: Sequence[Path], scratch: Path) -
         _say_joined(run, result, len(items))
     records = [_comparable(judged) for _, _, judged in ours] + [result.judged for result in joined]
     names = [manifest.model for manifest, _, _ in ours] + [run.model for run in foreign]
-    modes = _shared_modes(records, names)
+    asked = [{record.mode for record in _comparable(judged)} for _, _, judged in ours]
+    asked += [{answer.mode for answer in run.answers} for run in foreign]
+    modes = _shared_modes(records, asked, names)
     kept = _shared_questions(records, modes)
     manifests = [manifest for manifest, _, _ in ours] + [_manifest(run) for run in foreign]
     return _write(manifests, kept, items, scratch)
@@ -112,16 +114,15 @@ def _comparable(judged: Iterable[Judged]) -> tuple[Judged, ...]:
     return tuple(record for record in judged if record.condition in ("closed", "gold"))
 
 
-def _shared_modes(records: Sequence[Sequence[Judged]], names: Sequence[str]) -> list[Mode]:
-    by_run = [{record.mode for record in run} for run in records]
-    if empty := [name for name, modes in zip(names, by_run, strict=True) if not modes]:
-        raise MedctxError(
-            f"No item of {empty[0]} is an item of {names[0]}, by id or by text; compare runs of the same questions."
-        )
+def _shared_modes(records: Sequence[Sequence[Judged]], by_run: Sequence[set[Mode]], names: Sequence[str]) -> list[Mode]:
     shared = [mode for mode in _MODES if all(mode in modes for modes in by_run)]
     if not shared:
         told = "; ".join(f"{name}: {', '.join(sorted(modes))}" for name, modes in zip(names, by_run, strict=True))
         raise MedctxError(f"The runs were scored in no common mode ({told}), so their results are not compared.")
+    if empty := [name for name, run in zip(names, records, strict=True) if not run]:
+        raise MedctxError(
+            f"No item of {empty[0]} is an item of {names[0]}, by id or by text; compare runs of the same questions."
+        )
     return shared
 
 
