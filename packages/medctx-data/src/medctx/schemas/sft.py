@@ -86,7 +86,9 @@ class SftManifest(Record):
         planned_steps: Optimizer steps planned; more than ``steps`` where training stopped early.
         processes: Processes that trained together.
         fill: Fraction of the positions of the packed rows that hold a token.
-        packing_gap: Result of the packing self-test (``medctx_train.model.attention.packing_gap``), in nats.
+        packed: Whether the samples of a row shared a forward pass.
+        packing_gap: Result of the packing self-test: relative difference of hidden states between a sample in its row
+            and alone (``medctx_train.model.packing_check``).
         first_loss: Loss of the first step, in nats per loss token.
         last_loss: Loss of the last step, in nats per loss token.
         seconds: Duration of training.
@@ -113,6 +115,7 @@ class SftManifest(Record):
     planned_steps: int
     processes: int
     fill: float
+    packed: bool = True
     packing_gap: float
     first_loss: float
     last_loss: float

@@ -36,6 +36,11 @@ def step_batches(rows: Sequence[PackedRow], rows_per_step: int, epochs: int) -> 
     return one_epoch * epochs
 
 
+def unpack_rows(rows: Sequence[PackedRow]) -> list[PackedRow]:
+    """Return every sample of the rows as a row of its own, in order."""
+    return [PackedRow((member,)) for row in rows for member in row.members]
+
+
 def assign_rows(rows: Sequence[PackedRow], process: int, processes: int) -> list[AssignedRow]:
     """Assign the rows of one optimizer step to processes, round-robin.
 

@@ -23,6 +23,10 @@ FlexAttention, compiled, with a block mask; ``flash``: FlashAttention's variable
 Autocast = Literal["auto", "bf16", "no"]
 """``bf16``: matrix products in bfloat16, whatever the weights are; ``no``: in the precision of the weights; ``auto``:
 ``bf16``, or float32 throughout on a CPU without fast bfloat16."""
+Packing = Literal["auto", "on", "off"]
+"""``on``: the samples of a row share a forward pass, and a model that lets them influence each other stops the run;
+``off``: every sample has a forward pass of its own; ``auto``: ``on``, or ``off`` for such a model. The rows of a step,
+and so its loss, are the same."""
 Liger = Literal["auto", "on", "off"]
 """``auto``: if the package, a GPU and kernels for the architecture are available; ``on``: stop the run otherwise."""
 Weighting = Literal["token", "sample"]
@@ -101,8 +105,10 @@ class ModelSettings(Config):
         False, description="Recompute activations in the backward pass: less memory, about a third more time."
     )
     liger: Liger = Field("auto", description="Liger's Triton kernels for norms, rotary positions and MLPs, on a GPU.")
-    max_packing_gap: float = Field(
-        0.1, gt=0, description="Largest difference in nats between a sample's loss in its row and alone."
+    packing: Packing = Field(
+        "auto",
+        description="on processes the samples of a row in one forward pass and stops the run if the model lets them "
+        "influence each other; off processes them one by one; auto is on, or off if the model fails that test.",
     )
 
     @model_validator(mode="after")

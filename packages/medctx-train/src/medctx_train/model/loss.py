@@ -38,7 +38,7 @@ def row_losses(model: torch.nn.Module, batch: RowTensors) -> torch.Tensor:
     positions = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
     targets = batch.labels[0, positions]
     causal = causal_model(model)
-    inputs = _model_inputs(causal, batch)
+    inputs = model_inputs(causal, batch)
     if hasattr(causal, _CHUNK):
         losses: torch.Tensor = model(**inputs, answer_positions=positions, answer_tokens=targets)
         return losses
@@ -130,11 +130,11 @@ def chunking_gap(model: PreTrainedModel, row: PackedRow) -> float:
     with torch.no_grad():
         chunked = row_losses(model, batch)
         positions = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
-        whole = _whole_losses(model, _model_inputs(model, batch), positions, batch.labels[0, positions])
+        whole = _whole_losses(model, model_inputs(model, batch), positions, batch.labels[0, positions])
     return float((chunked - whole).abs().max()) if len(whole) else 0.0
 
 
-def _model_inputs(model: torch.nn.Module, batch: RowTensors) -> dict[str, object]:
+def model_inputs(model: torch.nn.Module, batch: RowTensors) -> dict[str, object]:
     """Return the model's arguments for a row.
 
     FlashAttention's kernels take the boundaries of samples as cumulative lengths. They are passed here, so that

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from medctx.errors import MedctxError
 from medctx.schemas.sft import StepLog
 from medctx_train.config import OptimizationSettings
-from medctx_train.data.batches import assign_rows
+from medctx_train.data.batches import assign_rows, unpack_rows
 from medctx_train.data.packing import PackedRow, fill_rate, row_tensors
 from medctx_train.distributed import launch
 from medctx_train.model.config import Weighting
@@ -118,6 +118,7 @@ def optimize(
     batches: Sequence[Sequence[PackedRow]],
     *,
     done: int,
+    packed: bool,
     row_tokens: int,
     seed: int,
     meter: UtilisationMeter,
@@ -131,6 +132,7 @@ def optimize(
         optimizer: The prepared optimizer.
         batches: The rows of every step of the run.
         done: Number of steps that were done before.
+        packed: True if the samples of a row share a forward pass; otherwise each has its own.
         row_tokens: Length of a row.
         seed: Seed of the run.
         meter: Computes the utilisation of each step.
@@ -139,15 +141,16 @@ def optimize(
         MedctxError: If the loss is not finite.
     """
     tokens = sum(row.tokens for batch in batches[:done] for row in batch)
-    most_rows = max(map(len, batches))
+    passes = [batch if packed else unpack_rows(batch) for batch in batches]
+    most_passes = max(map(len, passes))
     for step in range(done, len(batches)):
         begun = time.monotonic()
         batch = batches[step]
         rate = learning_rate(settings.learning_rate, settings.warmup, step, len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        step_seed = (seed * _SEED_STRIDE + step) * most_rows
-        loss, by_source = _backward(accelerator, model, batch, settings.loss_weighting, step_seed)
+        step_seed = (seed * _SEED_STRIDE + step) * most_passes
+        loss, by_source = _backward(accelerator, model, passes[step], settings.loss_weighting, step_seed)
         if not math.isfinite(loss):
             raise MedctxError(
                 f"The loss is {loss} at step {step}; lower learning_rate (now {settings.learning_rate:g})."

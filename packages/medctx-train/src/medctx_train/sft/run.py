@@ -73,7 +73,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
 
     import torch
 
-    model, gap = set_up_model(config, folder, data.rows, accelerator, seed=config.seed)
+    model, packed, gap = set_up_model(config, folder, data.rows, accelerator, seed=config.seed)
     meter = UtilisationMeter.of(accelerator, model)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(
         list(trainable_parameters(model).values()), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -92,6 +92,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 optimizer,
                 batches,
                 done=done,
+                packed=packed,
                 row_tokens=config.row_tokens,
                 seed=config.seed,
                 meter=meter,
@@ -121,6 +122,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 data,
                 batches,
                 log.steps,
+                packed=packed,
                 packing_gap=gap,
                 flops=meter.flops,
                 processes=accelerator.num_processes,

@@ -7,7 +7,7 @@ are trained.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
@@ -15,13 +15,14 @@ from medctx.model import rope as rope_files
 from medctx.process.progress import say
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.distributed import launch
-from medctx_train.model.attention import attention_implementation, packing_self_test, spread_rows
-from medctx_train.model.config import ModelSettings, RopeSettings
+from medctx_train.model.attention import attention_implementation
+from medctx_train.model.config import ModelSettings, Packing, RopeSettings
 from medctx_train.model.liger import apply_liger
 from medctx_train.model.load import load_config, load_model
 from medctx_train.model.lora import add_lora
 from medctx_train.model.loss import chunk_losses, chunking_gap, restore_logits
 from medctx_train.model.neftune import add_neftune
+from medctx_train.model.packing_check import check_packing, spread_rows
 from medctx_train.model.precision import base_precision
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ if TYPE_CHECKING:
     from medctx_train.data.packing import PackedRow
 
 _MAX_CHUNKING_GAP = 0.05
+
+
+class ModelSetup(NamedTuple):
+    """A model that is ready to be trained.
+
+    Attributes:
+        model: The model in training mode.
+        packed: True if the samples of a row share a forward pass.
+        packing_gap: See :class:`medctx_train.model.packing_check.PackingCheck`; 0 if nothing was packed.
+    """
+
+    model: torch.nn.Module
+    packed: bool
+    packing_gap: float
 
 
 def load_base(settings: ModelSettings, folder: Path, rows: Sequence[PackedRow]) -> PreTrainedModel:
@@ -72,6 +87,29 @@ def check_chunked_losses(model: PreTrainedModel, rows: Sequence[PackedRow]) -> N
             f"{type(model).__name__} does more after its head than scale and cap (chunked losses differ by "
             f"{gap:.2f} nats): all logits of a row are held at once, which needs more memory."
         )
+
+
+def decide_packing(model: PreTrainedModel, rows: Sequence[PackedRow], packing: Packing) -> tuple[bool, float]:
+    """Test whether the model can be trained on packed rows.
+
+    Returns:
+        True if the samples of a row may share a forward pass, and the packing gap.
+
+    Raises:
+        MedctxError: If the model fails the test under ``packing=on``.
+    """
+    if packing == "off":
+        return False, 0.0
+    check = check_packing(model, rows)
+    if check.problem and packing == "on":
+        raise MedctxError(
+            f"{check.problem}; set packing=auto or packing=off to process samples one by one, or choose another base "
+            "or attention."
+        )
+    if check.problem:
+        say(f"{check.problem}: samples are processed one by one, which is slower (packing=auto).")
+        return False, 0.0
+    return True, check.gap
 
 
 def _continue_adapter(model: PreTrainedModel, settings: ModelSettings, start_adapter: Path) -> torch.nn.Module:
@@ -114,7 +152,7 @@ def add_trained_weights(settings: ModelSettings, model: PreTrainedModel, seed: i
 
 def set_up_model(
     settings: ModelSettings, folder: Path, rows: Sequence[PackedRow], accelerator: Accelerator, *, seed: int
-) -> tuple[torch.nn.Module, float]:
+) -> ModelSetup:
     """Build the model that a run trains; the same in every process of a launch.
 
     Args:
@@ -123,9 +161,6 @@ def set_up_model(
         rows: The rows of the run, some of which test the model.
         accelerator: The launch's accelerator.
         seed: Seed of new adapters.
-
-    Returns:
-        The model in training mode, and its packing gap in nats.
     """
     import torch
 
@@ -134,9 +169,9 @@ def set_up_model(
     if settings.method != "qlora":
         model.to(accelerator.device)
     with accelerator.autocast(), launch.gathered_weights(accelerator, model):
-        gap = packing_self_test(model, rows, settings.max_packing_gap)
+        packed, gap = decide_packing(model, rows, settings.packing)
         check_chunked_losses(model, rows)
-    return add_trained_weights(settings, model, seed), gap
+    return ModelSetup(add_trained_weights(settings, model, seed), packed, gap)
 
 
 def write_rope_overrides(scaling: RopeSettings, base: Path, adapter: Path) -> None:

@@ -29,6 +29,7 @@ def summarise(
     batches: Sequence[Sequence[PackedRow]],
     log: Sequence[StepLog],
     *,
+    packed: bool,
     packing_gap: float,
     flops: ModelFlops,
     processes: int,
@@ -43,7 +44,8 @@ def summarise(
         data: Its data.
         batches: The rows of every planned step.
         log: The steps that were done; fewer than planned if the run was stopped early.
-        packing_gap: Result of the packing self-test, in nats.
+        packed: Whether the samples of a row shared a forward pass.
+        packing_gap: Result of the packing self-test.
         flops: What a token costs in the model.
         processes: Number of processes.
         weights: The folder of the trained weights.
@@ -69,6 +71,7 @@ def summarise(
         planned_steps=len(batches),
         processes=processes,
         fill=fill_rate(data.rows, config.row_tokens),
+        packed=packed,
         packing_gap=packing_gap,
         first_loss=log[0].loss,
         last_loss=log[-1].loss,
