@@ -81,8 +81,11 @@ browser:
 	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } || \
 	  echo "no Chromium: the browser tests are skipped"
 
-unit: install ## The tests of single functions and modules, under two minutes; ARGS="-k mix" goes to pytest
-	python -m pytest -q -n 2 tests/unit $(ARGS)
+# Unit tests in two processes, a file in one of them; PARALLEL= runs them in one. Integration tests start processes enough.
+PARALLEL ?= -n 2 --dist loadfile
+
+unit: install ## The tests of single functions and modules, for after every change; ARGS="-k mix" goes to pytest
+	python -m pytest -q $(PARALLEL) tests/unit $(ARGS)
 
 define LINT
 	ruff format --check .
@@ -93,7 +96,8 @@ endef
 
 test: install browser ## Format, lint, types, layers, then all default tests (.ci/run calls this); ARGS="-k mix" goes to pytest
 	$(LINT)
-	python -m pytest -q $(ARGS)
+	python -m pytest -q $(PARALLEL) tests/unit $(ARGS) || [ $$? = 5 ]
+	python -m pytest -q tests/integration $(ARGS) || [ $$? = 5 ]
 
 slow: install ## The tests that take minutes: real installations, real vLLM
 	python -m pytest -q -m slow $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ def _own_mlflow_settings() -> Iterator[None]:
             os.environ[key] = before[key]
         else:
             del os.environ[key]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not look through torch and the rest again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
