@@ -11,10 +11,13 @@ from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.schemas.report import Recipe, Score
 from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.report.compare import failed_answers
 from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import decide
+from medctx_eval.report.load.cells import cells_of
 from medctx_eval.report.load.collect import collect, collect_in_memory, names_of
+from medctx_eval.report.load.view import view_of
 from medctx_eval.report.model import Report
 from medctx_eval.report.recipe import ratio_label, share_in_name
 from medctx_eval.report.render.figures.curves import series
@@ -65,6 +68,32 @@ def test_runs_computed_in_different_ways_are_pointed_out(capsys: pytest.CaptureF
     assert "transformers, logits float32; transformers, logits in the steps of a half precision" in " ".join(
         said.split()
     )
+
+
+def test_a_mode_read_by_different_means_is_refused_unless_allowed() -> None:
+    runs = collect_in_memory(
+        ("base", "1:1"), [run("base", means={"text": "every token"}), run("1:1", means={"text": "the likeliest 20"})]
+    )
+    with pytest.raises(MedctxError, match=r"were read by different means \(base: every token; 1:1: the likel"):
+        compute(runs, CONFIG)
+    assert compute(runs, ReportConfig(draws=100, different_means=True)).cells
+    letters = collect_in_memory(
+        ("base", "1:1"), [run("base", means={"letter": "a"}), run("1:1", means={"letter": "b"})]
+    )
+    assert compute(letters, CONFIG).mode == "text"
+
+
+def test_failed_answers_are_counted_in_front() -> None:
+    records = list(synthetic_runs.judged("1:1", FACTS, DOSSIERS))
+    failed = [record.model_copy(update={"verdict": Verdict.FAILED, "chosen": ()}) for record in records[:3]]
+    view = view_of(
+        runs := collect_in_memory(("base", "1:1"), [run("base"), run("1:1", [*failed, *records[3:]])]),
+        "text",
+        cells_of(runs, "", {}),
+    )
+    assert failed_answers(view) == {"1:1": 3}
+    (warning,) = compute(runs, CONFIG).warnings  # the third is under altered evidence, on neither axis
+    assert warning.startswith("Answers that failed count as not correct: 1:1 2.")
 
 
 def test_a_run_that_lost_verdicts_is_refused() -> None:

@@ -31,6 +31,9 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 @click.option("--conditions", is_flag=True, help="Compare also under each condition.")
 @click.option("--draws", type=click.IntRange(min=100), default=10_000, show_default=True, help="Bootstrap resamples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--different-means", is_flag=True, help="Compare although the answers of the mode were read by different means."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @one_sentence
 def compare(
@@ -42,6 +45,7 @@ def compare(
     conditions: bool,
     draws: int,
     seed: int,
+    different_means: bool,
     as_json: bool,
 ) -> None:
     """Compare examined models: gains, losses, equality, and the difference this exam detects.
@@ -56,9 +60,11 @@ def compare(
     from medctx_eval.interchange.read_runs import resolve_runs
     from medctx_eval.report.compare import compare as compare_runs
     from medctx_eval.report.config import ReportConfig
-    from medctx_eval.report.render.compare_table import accuracy_table, difference_table, notes
+    from medctx_eval.report.render.compare_table import accuracy_table, difference_table, failure_warning, notes
 
-    config = ReportConfig(base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed)
+    config = ReportConfig(
+        base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed, different_means=different_means
+    )
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         folders = resolve_runs(runs, Path(scratch))
         comparison = compare_runs(folders, config, every_pair=pairs, conditions=conditions)
@@ -66,6 +72,8 @@ def compare(
         click.echo(comparison.model_dump_json(indent=2))
         return
     console = Console(highlight=False)
+    if warning := failure_warning(comparison):
+        console.print(warning, markup=False)
     exams = ", ".join(comparison.exams)
     console.print(f"{exams}: accuracy in % with 95 % intervals, mode {comparison.mode}", markup=False)
     console.print(accuracy_table(comparison))

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx.schemas.records import Verdict
 from medctx.schemas.report import Cell
 from medctx.schemas.statistics import Difference
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
-from medctx_eval.report.load.cells import cells_of, headline_mode, pairs_of
+from medctx_eval.report.load.cells import cells_of, check_means, headline_mode, pairs_of
 from medctx_eval.report.load.collect import CellPair, collect
+from medctx_eval.report.load.verdict_matrix import VERDICTS
 from medctx_eval.report.load.view import ModeView, view_of
 from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.stats.margin import tost
@@ -58,6 +60,13 @@ def _differences(
     ]
 
 
+def failed_answers(view: ModeView) -> dict[str, int]:
+    """Number of failed answers of each cell that has any."""
+    code = VERDICTS.index(Verdict.FAILED)
+    counts = {cell: int((view.matrix.verdicts[list(rows)] == code).sum()) for cell, rows in view.rows.items()}
+    return {cell: count for cell, count in counts.items() if count}
+
+
 def _pairs(cells: Sequence[Cell], judged: Sequence[str], every_pair: bool) -> list[CellPair]:
     if not every_pair:
         return pairs_of(cells, judged)[0]
@@ -88,6 +97,7 @@ def compare(
     config = config or ReportConfig()
     run_set = collect(folders)
     mode = headline_mode(run_set, config.mode)
+    check_means(run_set, mode, allowed=config.different_means)
     cells = cells_of(run_set, config.base, config.cells)
     view = view_of(run_set, mode, cells)
     base = next(cell.name for cell in cells if cell.base)
@@ -109,6 +119,7 @@ def compare(
             for cell in cells
             if cell.name in view.cells
         ),
+        failed=failed_answers(view),
         accuracies=tuple(_accuracies(view, shown)),
         differences=tuple(_differences(view, shown, _pairs(cells, view.cells, every_pair), config)),
         noise_floor=tuple(noise_floors(run_set, view, draws=config.draws, seed=config.seed)),

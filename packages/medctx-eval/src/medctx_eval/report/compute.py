@@ -12,7 +12,7 @@ from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
 from medctx_eval.report.analyses.scores import scores
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.load.cells import cells_of, check_names, headline_mode
+from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.exam_contents import BookOutline
 from medctx_eval.report.load.training import training_curves
@@ -58,6 +58,7 @@ def compute(
         scores=(),
         comparisons=(),
     )
+    check_means(run_set, empty.mode, allowed=config.different_means)
     views = views_of(run_set, empty)
     headline = views[0]
     answers = answers_of(headline.matrix, items, books)

@@ -64,6 +64,9 @@ class ReportConfig(Config):
     published: PublishedConfig = Field(
         default_factory=PublishedConfig, description="Published accuracies of the same cells."
     )
+    different_means: bool = Field(
+        False, description="Compare runs whose answers in the headline mode were read by different means."
+    )
     browser_items: int = Field(
         300, ge=0, description="Largest number of items in the item browser of the HTML page; 0 leaves it out."
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from medctx.schemas.records import Mode, Record
+from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.report import Comparison, Family, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 
@@ -217,6 +217,24 @@ class Report(ReportCore):
         """The headline mode first, then the other scored modes."""
         return tuple(dict.fromkeys([self.mode, *(score.mode for score in self.scores)]))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What limits every number of the report, one sentence each."""
+        failed: dict[str, int] = {}
+        for score in self.scores:
+            if score.mode == self.mode and score.part in (KNOWLEDGE, READING):
+                failed[score.cell] = failed.get(score.cell, 0) + score.verdicts[Verdict.FAILED]
+        counts = ", ".join(f"{cell} {count:,}" for cell, count in failed.items() if count)
+        sentences = []
+        if counts:
+            sentences.append(f"Answers that failed count as not correct: {counts}. Run the exam again to ask for them.")
+        if any(comparison.difference.seeds_differ for comparison in self.family("headline")):
+            sentences.append(
+                "Training seeds vary more in some cells than in others, so no difference is called a gain or a loss; "
+                "more seeds per cell are needed."
+            )
+        return tuple(sentences)
+
     def family(self, name: Family, mode: Mode | None = None) -> tuple[Comparison, ...]:
         """The comparisons of one family, by default in the headline mode."""
         mode = mode or self.mode
@@ -270,7 +288,7 @@ class CellDifference(Record):
 
 
 class ExamComparison(Record):
-    """Everything ``medctx-eval compare`` shows, in one mode."""
+    """Everything ``medctx-eval compare`` shows, in one mode; ``failed`` counts the failed answers by cell."""
 
     mode: Mode
     exams: tuple[str, ...]
@@ -279,6 +297,7 @@ class ExamComparison(Record):
     draws: int
     seed: int
     cells: tuple[ComparedCell, ...]
+    failed: dict[str, int] = Field(default_factory=dict)
     accuracies: tuple[CellAccuracy, ...]
     differences: tuple[CellDifference, ...]
     noise_floor: tuple[NoiseFloor, ...] = ()

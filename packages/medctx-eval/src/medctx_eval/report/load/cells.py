@@ -139,3 +139,18 @@ def headline_mode(run_set: RunSet, configured: Mode | None = None) -> Mode:
             f"{judged})."
         )
     return mode
+
+
+def check_means(run_set: RunSet, mode: Mode, *, allowed: bool) -> None:
+    """Raise MedctxError if runs read or constrained the answers of a mode by different means, unless it is allowed."""
+    by_means: dict[str, str] = {}
+    for run in run_set.runs:
+        by_means.setdefault(run.manifest.means.get(mode.partition("-")[0], ""), run.name)
+    known = {means: name for means, name in by_means.items() if means}
+    if len(known) > 1 and not allowed:
+        ways = "; ".join(f"{name}: {means}" for means, name in known.items())
+        raise MedctxError(
+            f"The answers in mode {mode} were read by different means ({ways}), so their difference is not that of the "
+            "models alone; examine them in the same way, or allow it with different_means=true (compare: "
+            "--different-means)."
+        )

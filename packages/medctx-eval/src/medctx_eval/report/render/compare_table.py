@@ -102,6 +102,14 @@ def _margin_notes(comparison: ExamComparison) -> Iterator[str]:
             yield f"{row.cell} {verb} than {row.other} by {percent(comparison.margin)} points of reading (p {p})."
 
 
+def failure_warning(comparison: ExamComparison) -> str:
+    """The sentence above the tables on answers that failed; empty if none did."""
+    if not comparison.failed:
+        return ""
+    counts = ", ".join(f"{cell} {count:,}" for cell, count in comparison.failed.items())
+    return f"Answers that failed count as not correct: {counts}. Run the exam again to ask for them."
+
+
 def notes(comparison: ExamComparison) -> Iterator[str]:
     """The sentences below the tables."""
     if comparison.differences:

@@ -169,6 +169,8 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     mode, axes = report.mode, [KNOWLEDGE, "to base", READING, "to base"]
     margin = percent(report.margin)
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
+    for warning in report.warnings:
+        lines += [escape(warning), ""]
     lines += _table("", HEADER, iter([row.values for row in rows(report)]))
     lines += [
         f"Accuracy is correct / N in {mode} mode; intervals are 95 %, clustered by document; differences are paired on "
