@@ -21,6 +21,7 @@ from medctx.schemas.report import REPORT_FILE
 from medctx.schemas.result import CommandResult, Output
 from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
+from medctx_eval.cli.export import export
 from medctx_eval.cli.power import power
 from medctx_eval.cli.verify import verify
 
@@ -51,6 +52,7 @@ def _demo_config() -> type[Config]:
 for command in (
     exams,
     compare,
+    export,
     power,
     verify,
     config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),

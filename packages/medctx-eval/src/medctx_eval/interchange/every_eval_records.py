@@ -39,7 +39,8 @@ def read(path: Path) -> list[ForeignRun]:
             libraries.setdefault(
                 model, f"{library.get('name', 'every-eval-ever')} {library.get('version', '')}".strip()
             )
-            answers[model].append(_answer(row))
+            if mapping(row.get("metadata")).get("medctx_condition", "closed") == "closed":  # no Book is recorded
+                answers[model].append(_answer(row))
     return [ForeignRun(model, libraries[model], path, _first_metrics(rows)) for model, rows in answers.items()]
 
 
@@ -74,16 +75,24 @@ def _answer(row: Mapping[str, object]) -> ForeignAnswer:
         verdict = Verdict.UNPARSABLE
     normalised = "norm" in str(row.get("evaluation_result_id"))
     mode: Mode = "generate" if not ranked else "letter" if by_letter else "text" if normalised else "text-raw"
-    recorded = mapping(row.get("metadata")).get("medctx_mode")
+    notes = mapping(row.get("metadata"))
+    recorded = notes.get("medctx_mode")
+    if notes.get("medctx_verdict") in set(Verdict):
+        verdict = Verdict(str(notes["medctx_verdict"]))
+    exam, item, order = str(row.get("evaluation_name")), str(row.get("sample_id")), "0"
+    if "medctx_condition" in notes:  # our own export names the condition and the option order
+        exam = exam.split("/", 1)[0]
+        item, _, order = item.partition("#")
     return ForeignAnswer(
-        exam=str(row.get("evaluation_name")),
-        item=str(row.get("sample_id")),
+        exam=exam,
+        item=item,
         question=question,
         options=options,
         gold=gold or NO_OPTIONS,
         chosen=() if verdict not in {Verdict.CORRECT, Verdict.WRONG} else letters or (gold if right else ()),
         verdict=verdict,
         mode=recorded if recorded in ("text", "text-raw", "text-prior", "letter", "choice", "generate") else mode,
+        order=int(order or 0),
         detail=extracted[:80],
     )
 

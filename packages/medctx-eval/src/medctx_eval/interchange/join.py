@@ -144,6 +144,7 @@ def join(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
     """Return the answers of a run as records on the items of the index of their mode."""
     judged: dict[tuple[str, Mode, int], Judged] = {}
     how: dict[tuple[str, str], str] = {}
+    ways: dict[str, str] = {}
     for answer in run.answers:
         index = indexes.get(answer.mode)
         item, way = index.by_id(answer) if index else None, "id"
@@ -160,6 +161,7 @@ def join(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
             how[answer.exam, answer.item] = "gold"
             continue
         how[answer.exam, answer.item] = way
+        ways.setdefault(item.id, way)
         chosen = answer.gold if answer.chosen == answer.gold else answer.chosen
         record = Judged(
             item=item.id,
@@ -175,5 +177,5 @@ def join(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
             detail=answer.detail,
         )
         judged.setdefault((item.id, answer.mode, answer.order), record)
-    counts = Counter(how.values())
-    return Joined(tuple(judged.values()), counts["id"], counts["text"], counts["none"], counts["gold"])
+    lost, found = Counter(how.values()), Counter(ways.values())
+    return Joined(tuple(judged.values()), found["id"], found["text"], lost["none"], lost["gold"])

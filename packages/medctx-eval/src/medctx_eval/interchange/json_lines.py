@@ -1,4 +1,4 @@
-"""Reads JSON that other programs wrote: an object or rows, with errors that name the place."""
+"""Reads JSON that other programs wrote, with errors that name the place, and writes text for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx.io.atomic import atomic_file
 
 
 def parse_object(text: str | bytes, place: str) -> dict[str, object]:
@@ -41,3 +42,9 @@ def mapping(value: object) -> dict[str, object]:
 def sequence(value: object) -> list[object]:
     """Return a value that should be a list; an empty one if it is none."""
     return value if isinstance(value, list) else []
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic_file(path) as file:
+        file.write(text.encode())
