@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from medctx.errors import MedctxError
-from medctx.io.digest import of_weights
 from medctx.io.jsonl import read_records
+from medctx.model.identity import model_digest
 from medctx.schemas.sft import TRAINING_LOG, StepLog
 from medctx_train.checkpoints import training_state as checkpoint
 from medctx_train.checkpoints.merge import MergeConfig, merge
@@ -29,7 +29,7 @@ def test_training_learns_and_merging_keeps_the_model_loadable(tiny: Path, mix: P
     assert manifest.last_loss < manifest.first_loss - 0.1
     assert set(next(read_records(tmp_path / "run" / TRAINING_LOG, StepLog)).by_source) == {"odd", "even"}
     merged = merge(MergeConfig(base=str(tiny), adapter=tmp_path / "run" / "adapter"), tmp_path / "merged")
-    assert of_weights(merged) != of_weights(tiny)
+    assert model_digest(merged) != model_digest(tiny)
     assert not (tmp_path / "run" / checkpoint.FOLDER).exists()
 
 

@@ -66,8 +66,3 @@ def of_folder(folder: Path, pattern: str = "*") -> str:
     """Return the hex digest of the files of a folder that match ``pattern``: names and bytes, sorted by name."""
     files = sorted(path for path in folder.rglob(pattern) if path.is_file())
     return of_value([[path.relative_to(folder).as_posix(), of_file(path)] for path in files])
-
-
-def of_weights(folder: Path) -> str:
-    """Return the hex digest of the weight files of a checkpoint or an adapter."""
-    return of_folder(folder, "*.safetensors")

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.model.identity import require_digest
 from medctx.text import tokenizer
 from medctx_eval.run.config import ModelConfig
 
@@ -39,12 +40,18 @@ def versions(kind: str) -> dict[str, str]:
 
 
 def with_digests(model: ModelConfig) -> ModelConfig:
-    """The model with the digests of its weights and adapter filled in."""
+    """The model with the digests of its folder and adapter filled in.
+
+    Raises:
+        MedctxError: If a digest that the config gives is not that of the folder.
+    """
     if model.folder is None:
         return model
     tokenizer.require_tokenizer(model.folder)
-    weights = model.weights_digest or digest.of_weights(model.folder)
-    adapter = model.adapter_digest or (digest.of_weights(model.adapter) if model.adapter else "")
+    if model.adapter is None and model.adapter_digest:
+        return model  # merged weights: both digests are those they were merged from
+    weights = require_digest(model.folder, model.weights_digest)
+    adapter = require_digest(model.adapter, model.adapter_digest) if model.adapter else ""
     return model.model_copy(update={"weights_digest": weights, "adapter_digest": adapter})
 
 

