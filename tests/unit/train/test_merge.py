@@ -152,15 +152,15 @@ def test_an_adapter_that_was_moved_still_knows_its_base(strong: Path, tiny: Path
         adapters.base_of(moved, str(tiny))
 
 
-def test_an_adapter_trained_on_a_quantised_base_is_merged_into_the_unquantised_one(
-    strong: Path, tmp_path: Path
-) -> None:
+def test_an_adapter_is_merged_into_its_base_but_not_into_a_quantised_one(strong: Path, tmp_path: Path) -> None:
     quantised = tmp_path / "quantised"
     shutil.copytree(strong, quantised)
     config = json.loads((strong / "config.json").read_text())
     (quantised / "config.json").write_text(json.dumps({**config, "quantization_config": {"load_in_4bit": True}}))
-    adapter = make(strong, tmp_path / "run")
     with pytest.raises(MedctxError, match="is quantised"):
+        merge(MergeConfig(adapter=make(quantised, tmp_path / "other")), tmp_path / "no")
+    adapter = make(strong, tmp_path / "run")
+    with pytest.raises(MedctxError, match="was trained on"):
         merge(MergeConfig(base=str(quantised), adapter=adapter), tmp_path / "no")
     merge(MergeConfig(base=str(strong), adapter=adapter), tmp_path / "merged")
 
