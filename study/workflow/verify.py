@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx.io import digest
 from medctx.io.digest import RecordsDigest
 from medctx.io.mix_folder import read_dialogues
+from medctx.model.identity import model_digest
 from medctx.schemas.result import CommandResult, Output
 
 
@@ -18,7 +18,7 @@ def _digest_of(output: Output, path: Path) -> str:
         for dialogue in read_dialogues(path):
             records.add(dialogue)
         return records.hex()
-    return digest.of_weights(path)
+    return model_digest(path)
 
 
 def require_unchanged(folder: Path, result: CommandResult) -> None:

@@ -10,6 +10,7 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import write_records
 from medctx.io.mix_folder import DIALOGUES
+from medctx.model.identity import model_digest
 from medctx.schemas.records import Dialogue, Turn
 from medctx.schemas.result import CommandResult, Output
 from study.workflow.verify import require_unchanged
@@ -34,7 +35,7 @@ def mix(tmp_path: Path) -> tuple[Path, CommandResult]:
 def adapter(tmp_path: Path) -> tuple[Path, CommandResult]:
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(bytes(range(256)))
-    made = Output(kind="adapter", path=Path("adapter"), digest=digest.of_weights(tmp_path / "adapter"))
+    made = Output(kind="adapter", path=Path("adapter"), digest=model_digest(tmp_path / "adapter"))
     return tmp_path, CommandResult(outputs=(made,))
 
 

@@ -157,11 +157,12 @@ def test_an_adapter_is_merged_into_its_base_but_not_into_a_quantised_one(strong:
     shutil.copytree(strong, quantised)
     config = json.loads((strong / "config.json").read_text())
     (quantised / "config.json").write_text(json.dumps({**config, "quantization_config": {"load_in_4bit": True}}))
-    with pytest.raises(MedctxError, match="is quantised"):
-        merge(MergeConfig(adapter=make(quantised, tmp_path / "other")), tmp_path / "no")
     adapter = make(strong, tmp_path / "run")
     with pytest.raises(MedctxError, match="was trained on"):
         merge(MergeConfig(base=str(quantised), adapter=adapter), tmp_path / "no")
+    without_record = shutil.copytree(adapter, tmp_path / "adapter")
+    with pytest.raises(MedctxError, match="is quantised"):
+        merge(MergeConfig(base=str(quantised), adapter=without_record), tmp_path / "no")
     merge(MergeConfig(base=str(strong), adapter=adapter), tmp_path / "merged")
 
 
