@@ -19,6 +19,7 @@ from pathlib import Path
 
 from medctx.schemas.records import Turn
 from medctx.text import tokenizer
+from medctx.text.rendering import render
 from medctx_train.data.packing import PackedRow, fill_rate, pack
 from medctx_train.data.tokenize import EncodedSample
 from medctx_train.model.base import prepare
@@ -37,7 +38,7 @@ def lengths(path: Path, tokens: tokenizer.PreTrainedTokenizerBase) -> list[int]:
             asked = "\n\n".join(part for part in (row["instruction"], row["input"]) if part)
             if row["output"]:
                 turns = (Turn(role="user", content=asked), Turn(role="assistant", content=row["output"]))
-                texts.append(tokenizer.render(tokens, turns, ask=False))
+                texts.append(render(tokens, turns, ask=False))
     return [len(ids) for ids in tokens(texts, add_special_tokens=False)["input_ids"]]
 
 

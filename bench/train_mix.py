@@ -13,7 +13,7 @@ from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_rows, write_records
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
-from medctx.text.tokenizer import render
+from medctx.text.rendering import render
 
 SOURCES: tuple[tuple[str, Literal["general", "medical"], str], ...] = (
     ("alpaca", "general", "sft_general_alpaca_en"),

@@ -27,9 +27,10 @@ from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_rows
 from medctx.io.mix_folder import read_dialogues
 from medctx.text import tokenizer as tokenizers
+from medctx.text.rendering import render
 from medctx_data.long_context.wording import evidence, kind_of, words_of
 from medctx_data.mix_folder import write as folder
-from medctx_data.tokens.quick_count import by_reference
+from medctx_data.tokens.count import by_reference
 
 ASKED = "wrap.share=0.5 wrap.tokens=1024 wrap.unanswerable=0.25 wrap.quote=0.25 max_tokens=4096 format=parquet"
 CHUNK = 1_000
@@ -54,7 +55,7 @@ def checked(mixed: Path, answers: dict[str, str], tokenizer: Path) -> str:
         elif kind != "plain":
             spans = evidence(dialogue)
             right["evidence"] += len(spans) == 1 and book[slice(*spans[0])] == answer
-        texts.append(tokenizers.render(model, dialogue.turns, ask=False))
+        texts.append(render(model, dialogue.turns, ask=False))
         if len(texts) == CHUNK:
             counted = lengths(texts)
             tokens, longest, texts = tokens + sum(counted), max(longest, *counted), []

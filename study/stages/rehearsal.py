@@ -15,6 +15,7 @@ from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import say
 from medctx.text import tokenizer as tokenizers
+from medctx.text.rendering import render
 from study.config.cells import Cell
 from study.config.grid import cells as cells_of
 from study.config.sections import section
@@ -69,7 +70,7 @@ def _training_rows(mix: Path, base: Base) -> Iterator[str]:
     assert base.folder is not None
     tokenizer = tokenizers.load(base.folder)
     for dialogue in islice(read_dialogues(mix), EXAMPLES):
-        text = tokenizers.render(tokenizer, dialogue.turns, ask=False)
+        text = render(tokenizer, dialogue.turns, ask=False)
         yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
 
 

@@ -18,13 +18,24 @@ from medctx_data.mixture.quota import source_requests
 from medctx_data.sources.card import Row, Supply
 from medctx_data.sources.cards import card_of
 from medctx_data.sources.config import SourceConfig
+from medctx_data.tokens.count import DialogueSize
 
 Rows = Sequence[dict[str, str]]
 
 
+def _size(dialogue: Dialogue) -> DialogueSize:
+    lengths = [(turn.role == "assistant", len(turn.content.split())) for turn in dialogue.turns]
+    return DialogueSize(sum(length for _, length in lengths), sum(length for answer, length in lengths if answer))
+
+
+def sizes(dialogues: Sequence[Dialogue]) -> list[DialogueSize]:
+    """Sizes in words: a Counter without a tokenizer."""
+    return [_size(dialogue) for dialogue in dialogues]
+
+
 def words(dialogues: Sequence[Dialogue]) -> list[int]:
-    """Lengths in words: a Counter without a tokenizer."""
-    return [sum(len(turn.content.split()) for turn in dialogue.turns) for dialogue in dialogues]
+    """Lengths in words."""
+    return [size.tokens for size in sizes(dialogues)]
 
 
 def dialogue(name: str, domain: Domain, length: int) -> Dialogue:
@@ -56,8 +67,8 @@ class Made(NamedTuple):
 
 def made_of(config: MixConfig, open_one: Callable[[SourceConfig], Supply]) -> Made:
     """Mix sources whose Dialogues are counted in words."""
-    ready = prepare(config, source_requests(config), Tools(open_one, words, "words"))
-    draft = compose(config, ready, "request", sizing=Sizing(words, config.wrap, lambda text: len(text.split())))
+    ready = prepare(config, source_requests(config), Tools(open_one, sizes, "words"))
+    draft = compose(config, ready, "request", sizing=Sizing(sizes, config.wrap, lambda text: len(text.split())))
     observed = Observed()
     dialogues = tuple(observed.watch(draft.dialogues()))
     return Made(draft, dialogues, describe(draft, observed))

@@ -23,8 +23,8 @@ from medctx_data.row_store.rows import ShardedRows, gather
 from medctx_data.sources.card import Supply
 from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from medctx_data.tokens.count import Lengths
-from tests.support.made_dialogues import dialogue, supplied, words
+from medctx_data.tokens.count import DialogueSize, Lengths
+from tests.support.made_dialogues import dialogue, sizes, supplied
 
 
 class Counted:
@@ -33,9 +33,9 @@ class Counted:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, dialogues: Sequence[Dialogue]) -> list[int]:
+    def __call__(self, dialogues: Sequence[Dialogue]) -> list[DialogueSize]:
         self.calls += len(dialogues)
-        return words(dialogues)
+        return sizes(dialogues)
 
 
 def supply(source: SourceConfig) -> Supply:
@@ -75,11 +75,11 @@ def test_a_kill_loses_the_shard_in_work(tmp_path: Path) -> None:
     gathered = gather(lambda: iter(dialogues), "ward", tmp_path)
     seen: list[str] = []
 
-    def breaks(several: Sequence[Dialogue]) -> list[int]:
+    def breaks(several: Sequence[Dialogue]) -> list[DialogueSize]:
         if several[0].id == "25" and "again" not in seen:
             raise KeyboardInterrupt
         seen.extend(one.id for one in several)
-        return words(several)
+        return sizes(several)
 
     with pytest.raises(KeyboardInterrupt):
         measured(gathered.rows, Lengths(breaks, "words"), tmp_path, "ward", 1)

@@ -13,6 +13,7 @@ from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue
 from medctx_data.sources import packaged
+from medctx_data.sources.card import RowNote
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -56,7 +57,7 @@ def read(name: str) -> list[Dialogue]:
     assert supply.read is not None
     rows = list(supply.read())
     assert rows == list(supply.read())
-    assert all(isinstance(row, Dialogue) for row in rows)
+    assert all(isinstance(row, Dialogue | RowNote) for row in rows)
     return [row for row in rows if isinstance(row, Dialogue)]
 
 

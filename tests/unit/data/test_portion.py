@@ -21,7 +21,7 @@ units = st.sampled_from(["tokens", "examples"])
 
 
 def rows_of(sizes: list[int], epoch: int = 1) -> list[Sized[int]]:
-    return [Sized(number, epoch, size) for number, size in enumerate(sizes)]
+    return [Sized(number, epoch, size, size // 2) for number, size in enumerate(sizes)]
 
 
 def tokens_of(row: Sized[int]) -> int:
@@ -85,7 +85,7 @@ def test_without_repeat_a_source_that_is_too_small_is_told(sizes: list[int]) -> 
 
 
 def test_a_source_with_nothing_short_enough_ends() -> None:
-    endless = (Sized(number, 1, 99) for number in iter(int, 1))
+    endless = (Sized(number, 1, 99, 9) for number in iter(int, 1))
     filled = fill_budget(endless, 1000, cost=tokens_of, longest=10, repeat=True)
     assert not filled.taken
     assert len(filled.too_long) == filled.reached > 0

@@ -8,6 +8,7 @@ import pytest
 
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue
+from medctx_data.sources.card import RowNote
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -33,7 +34,11 @@ def test_every_row_is_read_or_counted(name: str, file: str, counts: dict[str, in
     supply = open_source(SourceConfig(source=name, path=path), 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     found: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     for row in supply.read():
+        if isinstance(row, RowNote):
+            notes[row.text] += 1
+            continue
         if not isinstance(row, Dialogue):
             found[row.reason] += 1
             continue
@@ -42,3 +47,4 @@ def test_every_row_is_read_or_counted(name: str, file: str, counts: dict[str, in
         empty = {turn.role for turn in row.turns if not turn.content}
         found[f"empty {min(empty)}" if empty else "read"] += 1
     assert found == counts
+    assert sum(notes.values()) == sum(counts.values()) * len(notes)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer as tokenizers
@@ -109,7 +110,9 @@ def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: P
     assert ends == {25}
 
 
-def test_turns_that_the_template_strips_or_changes_are_found_or_counted(tmp_path: Path, tokenizer_folder: Path) -> None:
+def test_turns_that_the_template_strips_are_found_and_changed_ones_refused(
+    tmp_path: Path, tokenizer_folder: Path
+) -> None:
     tokenizer = tokenizers.load(tokenizer_folder)
     loose = dialogue(0, 5, 3).model_copy(
         update={"turns": (Turn(role="user", content=" a b \n"), Turn(role="assistant", content="\n c d "))}
@@ -117,9 +120,8 @@ def test_turns_that_the_template_strips_or_changes_are_found_or_counted(tmp_path
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content | trim }} <end> {% endfor %}"
     assert list(measure([loose], tokenizer, 1)) == [DialogueSpans("test", 8, (Span(5, 7),), (Span(5, 7),))]
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content | upper }} <end> {% endfor %}"
-    assert list(measure([loose], tokenizer, 1)) == [DialogueSpans("test", 8)]
-    (one,) = truncation_by_source(measure([loose], tokenizer, 1), [4])
-    assert (one.maximums[0].unlocated, one.maximums[0].over) == (1, 1)
+    with pytest.raises(MedctxError, match="drops the text of the user turn"):
+        list(measure([loose], tokenizer, 1))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
+from medctx.text.rendering import render
 from medctx_train.data.tokenize import encode
 from medctx_train.model.base import prepare
 from medctx_train.model.config import EMBEDDED
@@ -123,6 +124,6 @@ def test_trl_marks_the_same_answers(tokens: PreTrainedTokenizerBase, name: str, 
 def test_no_prompt_changes_with_the_date(tokens: PreTrainedTokenizerBase) -> None:
     """Llama 3.2 and gpt-oss tell the model the day; a run continued on another day must read the same."""
     tokens.chat_template = template("llama3_2")
-    assert date.today().strftime("%Y") not in tokenizer.render(tokens, TALK.turns, ask=True)
+    assert date.today().strftime("%Y") not in render(tokens, TALK.turns, ask=True)
     tokens.chat_template = template("gptoss")
-    assert date.today().strftime("%Y-%m-%d") not in tokenizer.render(tokens, TALK.turns, ask=True)
+    assert date.today().strftime("%Y-%m-%d") not in render(tokens, TALK.turns, ask=True)

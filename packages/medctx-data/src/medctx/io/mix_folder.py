@@ -49,7 +49,11 @@ def _schema(pyarrow: ModuleType, dialogues_digest: str) -> object:
     text = pyarrow.string()
     turn = pyarrow.struct([("role", text), ("content", text)])
     columns = dict.fromkeys(Dialogue.model_fields, text)
-    columns |= {"turns": pyarrow.list_(turn), "facts": pyarrow.list_(text)}
+    columns |= {
+        "turns": pyarrow.list_(turn),
+        "facts": pyarrow.list_(text),
+        "without_loss": pyarrow.list_(pyarrow.int64()),
+    }
     return pyarrow.schema(list(columns.items()), metadata={DIGEST_KEY: dialogues_digest.encode()})
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from medctx.schemas.records import Domain, Record
 
 MIX_FILE = "mix.json"
-By = Literal["tokens", "examples"]
+By = Literal["tokens", "loss-tokens", "examples"]
 Order = Literal["mixed", "general-first", "medical-first"]
 Fixed = Literal["total", "general", "medical"]
 Format = Literal["jsonl", "parquet"]
@@ -25,6 +25,8 @@ class Share(Record):
         dialogues: Realised Dialogues.
         token_share: Realised fraction of the tokens.
         dialogue_share: Realised fraction of the Dialogues.
+        loss_tokens: Realised tokens that carry loss.
+        loss_share: Realised fraction of the tokens that carry loss.
     """
 
     asked: float
@@ -32,6 +34,8 @@ class Share(Record):
     dialogues: int
     token_share: float
     dialogue_share: float
+    loss_tokens: int = 0
+    loss_share: float = 0.0
 
 
 class DomainShare(Share):
@@ -57,6 +61,9 @@ class SourceShare(Share):
         citation: How to cite what was read.
         revision: Revision of what was read.
         identity: Digest of everything that the rows depend on.
+        files: Names of the files that were read.
+        notes: What was not read of rows or was cut (columns, message keys, turns), with the number of rows in the
+            whole source.
     """
 
     label: str
@@ -72,6 +79,8 @@ class SourceShare(Share):
     citation: str
     revision: str = ""
     identity: str = ""
+    files: tuple[str, ...] = ()
+    notes: dict[str, int] = Field(default_factory=dict)
 
 
 class GroupShare(Record):
@@ -108,6 +117,7 @@ class MixManifest(Record):
         fixed: What the budget limits.
         budget: Budget in the unit ``by``, None where sources have amounts.
         tokens: Tokens of all Dialogues.
+        loss_tokens: Tokens that carry loss.
         dialogues: Number of Dialogues.
         wrapped: Requested fraction of Dialogues with a Book.
         format: File format.
@@ -129,6 +139,7 @@ class MixManifest(Record):
     fixed: Fixed = "total"
     budget: int | None
     tokens: int
+    loss_tokens: int = 0
     dialogues: int
     wrapped: float = 0.0
     format: Format = "jsonl"

@@ -37,6 +37,7 @@ class Dialogue(Record):
         turns: Its messages; the last one is an answer.
         language: Language code.
         licence: Its licence, ``""`` if none is stated.
+        without_loss: Numbers of the answers that are not trained on, from 0 among all turns.
         facts: Names of the facts it teaches or shows (a disease id, a document id); training and exam data are kept
             apart by comparing these names.
     """
@@ -48,11 +49,15 @@ class Dialogue(Record):
     language: str = "en"
     licence: str = ""
     facts: tuple[str, ...] = ()
+    without_loss: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _ends_with_an_answer(self) -> Self:
         if self.turns[-1].role != "assistant":
             raise ValueError(f"the last turn of Dialogue {self.id!r} is {self.turns[-1].role!r}, not 'assistant'")
+        answers = {number for number, turn in enumerate(self.turns) if turn.role == "assistant"}
+        if not answers > set(self.without_loss):
+            raise ValueError(f"without_loss of Dialogue {self.id!r} names turns that are no answers, or all answers")
         return self
 
 

@@ -34,7 +34,7 @@ def main() -> None:
 
 def _print(manifest: MixManifest) -> None:
     screen = output_console()
-    for table in (tables.shares(manifest), tables.groups(manifest)):
+    for table in (tables.shares(manifest), tables.groups(manifest), tables.notes(manifest)):
         if table:
             screen.print(table)
 
@@ -45,6 +45,7 @@ def _result(manifest: MixManifest, out: Path | None) -> CommandResult:
         outputs=(Output(kind="mix", path=Path(), name=out.name, digest=manifest.digest),) if out else (),
         numbers={
             "tokens": manifest.tokens,
+            "loss_tokens": manifest.loss_tokens,
             "dialogues": manifest.dialogues,
             "general_share": manifest.general_share,
         },
@@ -86,7 +87,8 @@ def inspect(folder: Path) -> None:
     manifest = manifest_of(folder)
     examples = tables.examples(checked(folder, manifest))
     screen = output_console()
-    for table in (tables.shares(manifest), tables.groups(manifest), tables.drops(manifest), tables.lengths(manifest)):
+    _print(manifest)
+    for table in (tables.drops(manifest), tables.lengths(manifest)):
         if table:
             screen.print(table)
     for dialogue in examples:

@@ -26,6 +26,7 @@ def _numbers(share: Share) -> tuple[str, ...]:
     return (
         _percent(share.asked),
         _percent(share.token_share),
+        _percent(share.loss_share),
         _percent(share.dialogue_share),
         f"{share.tokens:,}",
         f"{share.dialogues:,}",
@@ -41,7 +42,7 @@ def shares(manifest: MixManifest) -> Table:
         f"{manifest.tokens:,} tokens in {manifest.dialogues:,} Dialogues"
     )
     table.add_column("")
-    for name in ("asked", "by tokens", "by dialogues", "tokens", "dialogues", "epochs"):
+    for name in ("requested", "by tokens", "by loss", "by dialogues", "tokens", "dialogues", "epochs"):
         table.add_column(name, justify="right")
     table.add_column("dropped")
     for domain in manifest.domains:
@@ -72,6 +73,19 @@ def groups(manifest: MixManifest) -> Table | None:
             f"{row.tokens:,}",
             f"{row.dialogues:,}",
         )
+    return table
+
+
+def notes(manifest: MixManifest) -> Table | None:
+    """Table of what was not read of rows or was cut, by source; None where everything was read."""
+    if not any(source.notes for source in manifest.sources):
+        return None
+    table = Table(title="not read of the rows, or cut")
+    for name in ("source", "what", "rows"):
+        table.add_column(name, justify="right" if name == "rows" else "left")
+    for source in manifest.sources:
+        for note, rows in source.notes.items():
+            table.add_row(source.label, note, f"{rows:,}")
     return table
 
 

@@ -27,7 +27,7 @@ def _schema() -> Schema:
 
     text = DataType.string
     turn = Object([Property("role", text), Property("content", text)])
-    kinds = {"turns": Array(turn), "facts": Array(text)}
+    kinds = {"turns": Array(turn), "facts": Array(text), "without_loss": Array(DataType.long)}
     return Schema([ColSpec(kinds.get(name, text), name) for name in Dialogue.model_fields])
 
 
@@ -91,6 +91,7 @@ def record(run: Run, config: MixConfig, manifest: MixManifest, folder: Path) -> 
     run.metrics(
         {
             "tokens": manifest.tokens,
+            "loss_tokens": manifest.loss_tokens,
             "dialogues": manifest.dialogues,
             "excluded": sum(sum(source.dropped.values()) for source in manifest.sources),
         }
@@ -99,6 +100,7 @@ def record(run: Run, config: MixConfig, manifest: MixManifest, folder: Path) -> 
         run.metrics(
             {
                 f"{domain.domain}_token_share": domain.token_share,
+                f"{domain.domain}_loss_share": domain.loss_share,
                 f"{domain.domain}_dialogue_share": domain.dialogue_share,
             }
         )

@@ -25,11 +25,12 @@ class Draw(NamedTuple, Generic[T]):
 
 
 class Sized(NamedTuple, Generic[T]):
-    """A drawn row with its length in tokens."""
+    """A drawn row with its length in tokens, and how many of them carry loss."""
 
     row: T
     epoch: int
     tokens: int
+    loss_tokens: int
 
 
 class Filled(NamedTuple, Generic[T]):
@@ -41,7 +42,7 @@ class Filled(NamedTuple, Generic[T]):
         reached: Number of rows looked at, too long ones included.
         too_long: Rows above the length limit, each once.
         short: Whether the source ended before the budget and was not to be repeated.
-        refused: Length in tokens of the first row that no longer fitted, 0 where there was none.
+        refused: Cost of the first row that no longer fitted, 0 where there was none.
     """
 
     taken: tuple[Sized[T], ...]
@@ -98,7 +99,7 @@ def fill_budget(
             continue
         price = cost(row)
         if spent + price > budget:
-            refused = row.tokens
+            refused = price
             break
         if row.epoch > 1 and not repeat:
             short = True

@@ -46,13 +46,17 @@ class MixConfig(Config):
         description="Folder of the model to be trained: its tokenizer and chat template count every token.",
     )
     ratio: str = Field(default="1:1", description="general:medical, in the unit that by names.")
-    by: By = Field(default="tokens", description="Unit of ratio and budget.")
+    by: By = Field(
+        default="tokens",
+        description="Unit of ratio and budget: all tokens, the tokens that carry loss (the answers), or Dialogues.",
+    )
     fixed: Fixed = Field(
         default="total",
         description="What the budget limits: the whole mix, or the general or the medical part; the other part then "
         "follows from the ratio.",
     )
     tokens: int = Field(default=40_000, ge=1, description="Budget where by is tokens.")
+    loss_tokens: int = Field(default=20_000, ge=1, description="Budget where by is loss-tokens.")
     examples: int = Field(default=400, ge=1, description="Budget where by is examples.")
     max_tokens: int = Field(
         default=2_048, ge=1, description="Longest Dialogue in tokens; longer ones are left out, never cut."
@@ -106,4 +110,4 @@ class MixConfig(Config):
     @property
     def budget(self) -> int:
         """The whole budget in the unit that ``by`` names."""
-        return self.tokens if self.by == "tokens" else self.examples
+        return {"tokens": self.tokens, "loss-tokens": self.loss_tokens, "examples": self.examples}[self.by]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
@@ -20,11 +20,12 @@ CHUNK = 5_000
 
 
 class Pick(NamedTuple):
-    """A row of a sample: its number, the epoch in which it was drawn (from 1), its length in tokens."""
+    """A row of a sample: its number, the epoch in which it was drawn (from 1), its tokens and those with loss."""
 
     row: int
     epoch: int
     tokens: int
+    loss_tokens: int
 
 
 def read_picks(rows: Rows, picks: Sequence[Pick]) -> list[Dialogue]:
@@ -52,6 +53,7 @@ class SourceSample:
         usable: Number of rows it could be drawn from, None for a generated source.
         epochs: Passes over these rows, None for a generated source.
         exclusions: Rows left out.
+        notes: What was not read of its rows or was cut, with the number of rows.
     """
 
     label: str
@@ -65,11 +67,17 @@ class SourceSample:
     usable: int | None
     epochs: float | None
     exclusions: tuple[Exclusion, ...]
+    notes: Mapping[str, int]
 
     @property
     def tokens(self) -> int:
         """Total length of its Dialogues in tokens."""
         return sum(pick.tokens for pick in self.picks)
+
+    @property
+    def loss_tokens(self) -> int:
+        """Total number of tokens that carry loss."""
+        return sum(pick.loss_tokens for pick in self.picks)
 
 
 class Entry(NamedTuple):

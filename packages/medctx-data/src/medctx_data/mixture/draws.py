@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple, TypeVar
@@ -35,14 +35,16 @@ CHUNK = 64
 class PreparedSource(NamedTuple):
     """A source to draw from: a generated supply, or rows of which ``cleaned`` says which are usable.
 
-    ``lengths`` holds the length of every row in tokens, None where rows are counted as they are drawn.
+    ``sizes`` holds tokens and loss tokens of every row, None where rows are counted as they are drawn; ``notes`` what
+    was not read of rows or was cut.
     """
 
     request: SourceRequest
     supply: Supply
     rows: Rows
     cleaned: Cleaned
-    lengths: NDArray[np.int64] | None = None
+    notes: Mapping[str, int]
+    sizes: NDArray[np.int64] | None = None
 
 
 def is_wrapped(config: WrapConfig, domain: Domain) -> bool:
@@ -62,8 +64,8 @@ class Sizing:
         """Yield draws in their order with their lengths; each epoch is wrapped with a seed of its own."""
         draws = self._wrapped(draws, seed) if self.wrap.share else draws
         while chunk := list(islice(draws, CHUNK)):
-            for draw, tokens in zip(chunk, self.count([draw.row for draw in chunk]), strict=True):
-                yield Sized(draw.row, draw.epoch, tokens)
+            for draw, size in zip(chunk, self.count([draw.row for draw in chunk]), strict=True):
+                yield Sized(draw.row, draw.epoch, *size)
 
     def _wrapped(self, draws: Iterator[Draw[Dialogue]], seed: str) -> Iterator[Draw[Dialogue]]:
         for epoch, members in groupby(draws, key=lambda draw: draw.epoch):
@@ -75,12 +77,12 @@ def _refuse(quota: Quota, filled: Filled[T]) -> None:
     if filled.short and quota.budget is not None:
         raise MedctxError(
             f"The source {quota.label!r} holds {filled.spent:,} {quota.by} but its share is {quota.budget:,}; "
-            f"lower the key {quota.by}, give more data or set repeat to true."
+            f"lower the key {quota.key}, give more data or set repeat to true."
         )
     if not filled.taken and filled.refused:
         raise MedctxError(
             f"The source {quota.label!r} gives nothing: its share is {quota.budget:,} {quota.by} and its first "
-            f"Dialogue has {filled.refused:,} tokens; raise the key {quota.by}."
+            f"Dialogue has {filled.refused:,}; raise the key {quota.key}."
         )
     if not filled.taken:
         raise MedctxError(
@@ -90,7 +92,7 @@ def _refuse(quota: Quota, filled: Filled[T]) -> None:
 
 
 def _cost(quota: Quota, row: Sized[T]) -> int:
-    return row.tokens if quota.by == "tokens" else 1
+    return {"tokens": row.tokens, "loss-tokens": row.loss_tokens, "examples": 1}[quota.by]
 
 
 def _watched(rows: Iterator[Sized[T]], quota: Quota, advance: Advance) -> Iterator[Sized[T]]:
@@ -123,11 +125,9 @@ def _filled(rows: Iterator[Sized[T]], quota: Quota, advance: Advance) -> Filled[
 def _fill(source: PreparedSource, seed: int, sizing: Sizing, advance: Advance) -> tuple[Rows, Filled[int]]:
     quota, generator = source.request.quota, source.supply.generator
     name = f"{quota.label}-{seed}"
-    if generator is None and source.lengths is not None:
-        lengths: list[int] = source.lengths.tolist()
-        numbers = (
-            Sized(draw.row, draw.epoch, lengths[draw.row]) for draw in shuffled_epochs(source.cleaned.kept, name)
-        )
+    if generator is None and source.sizes is not None:
+        sizes: list[list[int]] = source.sizes.tolist()
+        numbers = (Sized(draw.row, draw.epoch, *sizes[draw.row]) for draw in shuffled_epochs(source.cleaned.kept, name))
         return source.rows, _filled(numbers, quota, advance)
     draws = (
         _fetched(source.rows, shuffled_epochs(source.cleaned.kept, name))
@@ -136,7 +136,7 @@ def _fill(source: PreparedSource, seed: int, sizing: Sizing, advance: Advance) -
     )
     spool = Spool()
     # Drawn Dialogues become rows of their own: they are generated, or wrapped and so differ from the source's rows.
-    spooled = (Sized(spool.add(row.row), row.epoch, row.tokens) for row in sizing.sized(draws, name))
+    spooled = (Sized(spool.add(row.row), *row[1:]) for row in sizing.sized(draws, name))
     filled = _filled(spooled, quota, advance)
     return spool.rows(), filled
 
@@ -156,7 +156,7 @@ def draw_to_budget(source: PreparedSource, seed: int, sizing: Sizing, advance: A
     quota, generated = source.request.quota, source.supply.generator is not None
     if quota.budget == 0:
         raise MedctxError(
-            f"The share of the source {quota.label!r} is less than one of {quota.by}; raise the key {quota.by}."
+            f"The share of the source {quota.label!r} is less than one of {quota.by}; raise the key {quota.key}."
         )
     if quota.budget is None and generated:
         raise MedctxError(f"The source {quota.label!r} is generated without an end; give its amount as a number.")
@@ -179,4 +179,5 @@ def draw_to_budget(source: PreparedSource, seed: int, sizing: Sizing, advance: A
             *source.cleaned.exclusions,
             *(Exclusion(source=quota.label, row=dialogue.id, reason=TOO_LONG) for dialogue in too_long),
         ),
+        notes=source.notes,
     )

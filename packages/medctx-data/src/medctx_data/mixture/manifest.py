@@ -33,10 +33,11 @@ def _fraction(part: int, whole: int) -> float:
 
 
 class _Totals:
-    """Tokens and Dialogues of some samples."""
+    """Tokens, loss tokens and Dialogues of some samples."""
 
     def __init__(self, samples: Sequence[SourceSample]) -> None:
         self.tokens = sum(sample.tokens for sample in samples)
+        self.loss_tokens = sum(sample.loss_tokens for sample in samples)
         self.dialogues = sum(len(sample.picks) for sample in samples)
 
     def share_of(self, whole: _Totals, requested: float) -> Share:
@@ -47,6 +48,8 @@ class _Totals:
             dialogues=self.dialogues,
             token_share=_fraction(self.tokens, whole.tokens),
             dialogue_share=_fraction(self.dialogues, whole.dialogues),
+            loss_tokens=self.loss_tokens,
+            loss_share=_fraction(self.loss_tokens, whole.loss_tokens),
         )
 
 
@@ -67,6 +70,8 @@ def _source(sample: SourceSample, licences: Iterable[str], whole: _Totals) -> So
         citation=supply.citation,
         revision=supply.revision,
         identity=supply.identity,
+        files=supply.files,
+        notes=dict(sorted(sample.notes.items())),
     )
 
 
@@ -118,6 +123,7 @@ def describe(draft: Draft, observed: Observed) -> MixManifest:
         fixed=config.fixed,
         budget=budget,
         tokens=whole.tokens,
+        loss_tokens=whole.loss_tokens,
         dialogues=whole.dialogues,
         wrapped=config.wrap.share,
         format=config.format,

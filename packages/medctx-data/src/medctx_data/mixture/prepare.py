@@ -99,10 +99,11 @@ def prepare(config: MixConfig, requests: Sequence[SourceRequest], tools: Tools) 
     prepared = []
     for request in requests:
         label = request.quota.label
-        tokens = None
+        sizes = None
         if label in counted and label in finite:
             columns = measured(read[label].rows, lengths, finite[label].folder, label, config.processes)
-            tokens = columns["tokens"].astype(np.int64)
-        rows = read[label].rows
-        prepared.append(PreparedSource(request, supplies[label], rows, cleaned.get(label, Cleaned((), ())), tokens))
+            sizes = np.stack([columns["tokens"], columns["loss_tokens"]], axis=1).astype(np.int64)
+        rows, _, notes = read[label]
+        kept = cleaned.get(label, Cleaned((), ()))
+        prepared.append(PreparedSource(request, supplies[label], rows, kept, notes, sizes))
     return prepared

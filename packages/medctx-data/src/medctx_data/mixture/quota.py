@@ -40,6 +40,11 @@ class Quota(NamedTuple):
     longest: int
     repeat: bool
 
+    @property
+    def key(self) -> str:
+        """The config key of the budget."""
+        return self.by.replace("-", "_")
+
 
 class SourceRequest(NamedTuple):
     """A configured source with a share of the mix, its card and its quota."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -20,7 +22,7 @@ from medctx.io.checked_lines import ChecksumError, unseal
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Record
-from medctx_data.sources.card import Row, SkippedRow
+from medctx_data.sources.card import Row, RowNote, SkippedRow
 
 SHARD = 20_000
 """Rows of a shard. A source with fewer rows is held in memory."""
@@ -72,6 +74,7 @@ class MemoryRows:
 class _Index(Record):
     sizes: tuple[int, ...]
     skipped: tuple[SkippedRow, ...]
+    notes: dict[str, int]
 
 
 def shard_file(folder: Path, number: int) -> Path:
@@ -181,10 +184,17 @@ class Spool:
 
 
 class Gathered(NamedTuple):
-    """The rows of a source, and those that gave no Dialogue."""
+    """The rows of a source.
+
+    Attributes:
+        rows: Those that gave a Dialogue.
+        skipped: Those that gave none.
+        notes: What was not read of rows or was cut, with the number of rows.
+    """
 
     rows: Rows
     skipped: tuple[SkippedRow, ...]
+    notes: Mapping[str, int] = MappingProxyType({})
 
 
 def _watched(rows: Iterator[Row], label: str) -> Iterator[Row]:
@@ -198,10 +208,12 @@ def _watched(rows: Iterator[Row], label: str) -> Iterator[Row]:
         yield row
 
 
-def _dialogues(rows: Iterator[Row], skipped: list[SkippedRow]) -> Iterator[Dialogue]:
+def _dialogues(rows: Iterator[Row], skipped: list[SkippedRow], notes: Counter[str]) -> Iterator[Dialogue]:
     for row in rows:
         if isinstance(row, SkippedRow):
             skipped.append(row)
+        elif isinstance(row, RowNote):
+            notes[row.text] += 1
         else:
             yield row
 
@@ -226,12 +238,13 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep:
     """
     if is_gathered(folder):
         index = read_record(folder / INDEX, _Index)
-        return Gathered(ShardedRows(folder, index.sizes), index.skipped)
+        return Gathered(ShardedRows(folder, index.sizes), index.skipped, index.notes)
     skipped: list[SkippedRow] = []
-    stream = _dialogues(_watched(read(), label), skipped)
+    notes: Counter[str] = Counter()
+    stream = _dialogues(_watched(read(), label), skipped, notes)
     batch = list(islice(stream, SHARD))
     if len(batch) < SHARD and not (keep and batch):
-        return Gathered(MemoryRows(batch), tuple(skipped))
+        return Gathered(MemoryRows(batch), tuple(skipped), dict(notes))
     sizes: list[int] = []
     while batch:
         path = shard_file(folder, len(sizes))
@@ -239,5 +252,5 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep:
             write_records(path, batch, checked=True)
         sizes.append(len(batch))
         batch = list(islice(stream, SHARD))
-    write_record(folder / INDEX, _Index(sizes=tuple(sizes), skipped=tuple(skipped)))
-    return Gathered(ShardedRows(folder, sizes), tuple(skipped))
+    write_record(folder / INDEX, _Index(sizes=tuple(sizes), skipped=tuple(skipped), notes=dict(notes)))
+    return Gathered(ShardedRows(folder, sizes), tuple(skipped), dict(notes))

@@ -47,6 +47,7 @@ class SourceCard(Record):
         columns: Column of each part of ``form``.
         held_out: Published list of ids whose rows belong to an exam and are not used.
         published: Where it is published.
+        answer_base: Number of the first option in the published files, None where answers are no numbers.
         unconfirmed: What could not be checked against the publisher's own pages.
     """
 
@@ -62,6 +63,7 @@ class SourceCard(Record):
     columns: dict[str, str] = Field(default_factory=dict)
     held_out: Remote | None = None
     published: str = ""
+    answer_base: Literal[0, 1] | None = None
     unconfirmed: str = ""
 
     @property
@@ -96,7 +98,13 @@ class SkippedRow(NamedTuple):
     row: str
 
 
-Row = Dialogue | SkippedRow
+class RowNote(NamedTuple):
+    """Something of a row that was not read or was cut, counted by its text; it comes before the row's Dialogue."""
+
+    text: str
+
+
+Row = Dialogue | SkippedRow | RowNote
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ class Supply:
         read: Streams the rows, anew at every call; None for a generated source.
         generator: Endless generated Dialogues; None for a source of files.
         size: Bytes of the files, 0 where that is not known.
+        files: Names of the files that are read.
         keep: Whether the rows are kept in the cache however few they are, because reading them fetches them again.
     """
 
@@ -123,4 +132,5 @@ class Supply:
     read: Callable[[], Iterator[Row]] | None = None
     generator: Iterator[Dialogue] | None = None
     size: int = 0
+    files: tuple[str, ...] = ()
     keep: bool = False

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
+from medctx.config.names import OptionalName
 from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Domain
 from medctx_data.sources.card import HUB, Form
@@ -35,7 +36,7 @@ class SourceConfig(Config):
     domain: Domain | None = Field(default=None, description="Domain of a source whose card names none.")
     language: str = Field(default="", description='Use only rows that state this language; "": all rows.')
     subdomain: Subdomain = Field(default="", description="School of medicine of a source whose card names none.")
-    name: str = Field(default="", description="Label in the mix, needed where a source stands twice.")
+    name: OptionalName = Field(default="", description="Label in the mix, needed where a source stands twice.")
     dataset: str = Field(default="", description="Data set of the hub (owner/name); only with source: hub.")
     subset: str = Field(default="", description='Subset (configuration) of the data set; "": its only or default one.')
     split: str = Field(default="train", description="Split of the data set.")
@@ -46,6 +47,15 @@ class SourceConfig(Config):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Column of each part of the form, as source cards name them (medctx-data sources show dolly).",
+    )
+
+    answer_base: Literal[0, 1] | None = Field(
+        default=None,
+        description="Number of the first option where answers are numbers; null: detected from all rows.",
+    )
+    reasoning: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Whether the reasoning of an answer (reasoning_content) is put before it in <think> tags.",
     )
 
     @model_validator(mode="before")

@@ -15,8 +15,9 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import describe
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx_data.sources import shapes, tables
-from medctx_data.sources.card import AS_STATED, Row, SkippedRow, SourceCard
-from medctx_data.sources.shapes import Columns, UnfitError
+from medctx_data.sources.answers import Convention, detect_convention
+from medctx_data.sources.card import AS_STATED, Row, RowNote, SkippedRow, SourceCard
+from medctx_data.sources.shapes import Columns, RowTurns, Settings, UnfitError
 from medctx_data.sources.tables import PlacedRow
 
 PATIENCE = 1_000
@@ -34,9 +35,9 @@ def language_of(turns: Sequence[Turn]) -> str:
 
 def _licence(row: Columns, card: SourceCard) -> str:
     """The row's own licence, else the card's; a user's own files have none on their card."""
-    own = row.get("licence")
-    if isinstance(own, str) and own.strip():
-        return own.strip()
+    stated = row.get("licence")
+    if isinstance(stated, str) and stated.strip():
+        return stated.strip()
     return "" if card.licence == AS_STATED else card.licence
 
 
@@ -49,7 +50,7 @@ def _facts(row: Columns, card: SourceCard) -> tuple[str, ...]:
     return (known,) if isinstance(known, str) and known else ()
 
 
-def _own(row: Columns, label: str, domain: Domain) -> Dialogue:
+def _as_dialogue(row: Columns, label: str, domain: Domain) -> Dialogue:
     """A row that is a Dialogue record already, its ``source`` replaced by ``label``."""
     try:
         dialogue = Dialogue.model_validate({name: value for name, value in row.items() if value is not None})
@@ -64,6 +65,10 @@ def _beginning(row: Columns) -> str:
     return json.dumps(row, ensure_ascii=False, default=str)[:_SHOWN]
 
 
+def _no_rows() -> Iterator[PlacedRow]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Reader:
     """Turns the rows of one source into Dialogues.
@@ -73,31 +78,57 @@ class Reader:
         domain: Domain of the Dialogues.
         card: Its card.
         held_out: Gives the ids of rows that belong to an exam; called at the first row with an id.
+        again: Streams all rows once more, to see how the source names right options.
+        answer_base: Number of the first option where the config states it.
+        reasoning: Whether the reasoning of an answer is put before it.
     """
 
     label: str
     domain: Domain
     card: SourceCard
     held_out: Callable[[], Collection[str]] = tuple
+    again: Callable[[], Iterator[PlacedRow]] = _no_rows
+    answer_base: int | None = None
+    reasoning: bool = True
 
     @cached_property
     def _exam_ids(self) -> Collection[str]:
         return self.held_out()
 
-    def _dialogue(self, name: str, row: Columns) -> Dialogue:
+    @cached_property
+    def _convention(self) -> Convention:
+        columns = (placed.row.columns for placed in self.again())
+        convention = detect_convention(shapes.answers_of(columns, self.card.columns))
+        return convention if self.answer_base is None else convention._replace(base=1 if self.answer_base else 0)
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(self.card.language, lambda: self._convention, self.reasoning)
+
+    @cached_property
+    def _also_read(self) -> list[str]:
+        """Columns that are read for other things than turns."""
+        columns = self.card.columns
+        return ["licence", *(name for part in ("id", "fact") for name in shapes.placeholders(columns.get(part, "")))]
+
+    def _dialogue(self, name: str, row: Columns) -> tuple[Dialogue, RowTurns]:
         card = self.card
         if card.form == "dialogues" and "turns" in row:
-            return _own(row, self.label, self.domain)
-        turns = shapes.turns_of(row, card.form, card.columns, card.language)
-        return Dialogue(
+            return _as_dialogue(row, self.label, self.domain), RowTurns([])
+        facts = _facts(row, card)
+        also_read = [*self._also_read, *(column for column in ("book_id", "id") if row.get(column) in facts)]
+        read = shapes.turns_of(row, card.form, card.columns, self._settings, also_read)
+        dialogue = Dialogue(
             id=name,
             domain=self.domain,
             source=self.label,
-            turns=tuple(turns),
-            language=card.language or language_of(turns),
+            turns=tuple(read.turns),
+            language=card.language or language_of(read.turns),
             licence=_licence(row, card),
-            facts=_facts(row, card),
+            facts=facts,
+            without_loss=read.without_loss,
         )
+        return dialogue, read
 
     def _exam_id(self, row: Columns) -> str:
         """The id of the row in an exam, ``""`` where it is in none."""
@@ -107,21 +138,40 @@ class Reader:
         name = shapes.named(row, card.columns["id"])
         return name if name in self._exam_ids else ""
 
-    def read(self, placed: PlacedRow) -> Row:
-        """Turn one row into a Dialogue, or into a SkippedRow with the reason."""
+    def read(self, placed: PlacedRow) -> Iterator[Row]:
+        """Yield a row as a Dialogue or as a SkippedRow with the reason, and notes on what was not read of it."""
         name, place, row = placed
         try:
             if row.problem:
                 raise UnfitError(row.problem)
             if exam_id := self._exam_id(row.columns):
                 detail = f"has the id {exam_id}, which belongs to an exam"
-                return SkippedRow(place, "held_out", detail, _beginning(row.columns))
-            return self._dialogue(name, row.columns)
+                yield SkippedRow(place, "held_out", detail, _beginning(row.columns))
+                return
+            dialogue, read = self._dialogue(name, row.columns)
         except UnfitError as error:
-            return SkippedRow(place, "malformed", str(error), row.text or _beginning(row.columns))
+            yield SkippedRow(place, "malformed", str(error), row.text or _beginning(row.columns))
+            return
+        half = _half_character(dialogue)
+        if half:
+            yield SkippedRow(place, "malformed", f"holds {half}, half of a surrogate pair and no character", "")
+            return
+        yield from map(RowNote, read.notes)
+        yield dialogue
 
 
-def _placed(paths: Sequence[Path], label: str) -> Iterator[PlacedRow]:
+def _half_character(dialogue: Dialogue) -> str:
+    """Half of a surrogate pair in a Dialogue, which no file can hold; ``""`` where there is none."""
+    texts = [dialogue.id, dialogue.licence, *dialogue.facts, *(turn.content for turn in dialogue.turns)]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        return ascii(error.object[error.start])[1:-1]
+    return ""
+
+
+def placed_rows(paths: Sequence[Path], label: str) -> Iterator[PlacedRow]:
+    """Yield the rows of files with the ids of their Dialogues: ``label-row``, or ``label-file-row`` for several."""
     for number, path in enumerate(paths, start=1):
         start = f"{label}-{number}" if len(paths) > 1 else label
         for row in tables.rows(path):
@@ -129,32 +179,36 @@ def _placed(paths: Sequence[Path], label: str) -> Iterator[PlacedRow]:
 
 
 def rows(paths: Sequence[Path], reader: Reader) -> Iterator[Row]:
-    """Yield every row of ``paths`` as a Dialogue or as a SkippedRow; ids are ``label-row``, or ``label-file-row``.
+    """Yield every row of ``paths`` as a Dialogue or as a SkippedRow, with notes.
 
     Raises:
         MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
-    return read_placed(
-        _placed(paths, reader.label), reader, f"The file {paths[0]}" if len(paths) == 1 else "Every file"
-    )
+    whole = f"The file {paths[0]}" if len(paths) == 1 else "Every file"
+    return read_placed(placed_rows(paths, reader.label), reader, whole)
 
 
-def read_placed(placed_rows: Iterable[PlacedRow], reader: Reader, whole: str) -> Iterator[Row]:
-    """Yield every row as a Dialogue or as a SkippedRow; ``whole`` is the name of all rows together in errors.
+def read_placed(placed: Iterable[PlacedRow], reader: Reader, whole: str) -> Iterator[Row]:
+    """Yield every row as a Dialogue or as a SkippedRow, with notes.
+
+    Args:
+        placed: The rows.
+        reader: Reads one row.
+        whole: Name of all rows together in errors.
 
     Raises:
         MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
     lost: list[SkippedRow] = []
     readable = False
-    for placed in placed_rows:
-        row = reader.read(placed)
-        readable = readable or isinstance(row, Dialogue) or row.reason == "held_out"
-        if not readable and isinstance(row, SkippedRow):
-            lost.append(row)
-            if len(lost) >= PATIENCE:
-                raise _useless(reader.label, whole, lost)
-        yield row
+    for placed_row in placed:
+        for row in reader.read(placed_row):
+            readable = readable or not isinstance(row, SkippedRow) or row.reason == "held_out"
+            if not readable and isinstance(row, SkippedRow):
+                lost.append(row)
+                if len(lost) >= PATIENCE:
+                    raise _useless(reader.label, whole, lost)
+            yield row
     if not readable:
         raise _useless(reader.label, whole, lost)
 

@@ -75,7 +75,7 @@ ENGLISH = (
         files=on_hub("openlifescienceai/medmcqa", "data/train-00000-of-00001.parquet"),
         columns={"question": "question", "options": "opa,opb,opc,opd", "answer": "cop"},
         published="https://github.com/medmcqa/medmcqa",
-        unconfirmed="cop counts from 0 on the hub; JSON files of the authors may count from 1 and must not be read so",
+        answer_base=0,
     ),
     SourceCard(
         name="pubmedqa-train",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -15,14 +16,31 @@ from medctx_data.sources.tables import SUFFIXES
 
 
 class Obtained(NamedTuple):
-    """Files in their order, the publisher's revision (``""`` for local ones), and a digest of their bytes."""
+    """The files of a source.
+
+    Attributes:
+        paths: The files in their order.
+        revision: The publisher's revision, ``""`` for local files.
+        digest: Digest of their bytes.
+        left_out: Files of the same folder that are not read, because their names are those of a held-out split.
+    """
 
     paths: tuple[Path, ...]
     revision: str
     digest: str
+    left_out: tuple[Path, ...] = ()
 
 
-def _inside(folder: Path) -> tuple[Path, ...]:
+_HELD_OUT = frozenset({"test", "tests", "dev", "val", "valid", "validation", "eval", "evaluation", "holdout"})
+
+
+def _is_held_out(path: Path) -> bool:
+    """Return whether a file's name is that of a split that is not for training."""
+    return not _HELD_OUT.isdisjoint(re.split(r"[^a-z]+", path.name.partition(".")[0].lower()))
+
+
+def _inside(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The files of a folder to read, and those of held-out splits beside them."""
     files = sorted(
         path
         for path in folder.iterdir()
@@ -30,14 +48,17 @@ def _inside(folder: Path) -> tuple[Path, ...]:
     )
     if not files:
         raise MedctxError(f"The folder {folder} holds no file that ends in {', '.join(SUFFIXES)}; give another path.")
-    return tuple(files)
+    held_out = tuple(path for path in files if _is_held_out(path))
+    if len(held_out) == len(files):
+        return held_out, ()
+    return tuple(path for path in files if path not in held_out), held_out
 
 
 def _own(label: str, path: Path) -> Obtained:
     if not path.exists():
         raise MedctxError(f"The path {path} of the source {label!r} does not exist; correct its key path.")
-    paths = _inside(path) if path.is_dir() else (path,)
-    return Obtained(paths, "", digest.of_value([digest.of_file(file) for file in paths]))
+    paths, left_out = _inside(path) if path.is_dir() else ((path,), ())
+    return Obtained(paths, "", digest.of_value([digest.of_file(file) for file in paths]), left_out)
 
 
 def _published(files: tuple[Remote, ...], revision: str) -> Obtained:

@@ -10,6 +10,7 @@ from medctx.errors import MedctxError
 from medctx.facts import curriculum as curricula
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
+from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Domain
 from medctx_data.sources import everyday, everyday_lists, files, hub, packaged, phenotypes, shapes
 from medctx_data.sources.card import HUB, Row, SourceCard, Supply
@@ -17,12 +18,17 @@ from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
+from medctx_data.sources.tables import PlacedRow
 
 _GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
     "everyday": everyday.dialogues,
     "everyday-exam-shaped": everyday_lists.dialogues,
     "everyday-exam-shuffled": partial(everyday_lists.dialogues, shuffled=True),
 }
+
+
+_READING = 2
+"""Changes whenever the same rows give other Dialogues, so that rows kept in the cache are read again."""
 
 
 def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: CurriculumConfig) -> Supply:
@@ -38,7 +44,7 @@ def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: Cu
 
 def _identity(card: SourceCard, *parts: object) -> str:
     read_as = card.model_dump(mode="json", include={"form", "columns", "domain", "language", "licence", "held_out"})
-    return digest.of_value([card.name, read_as, medctx.__version__, *parts])
+    return digest.of_value([card.name, read_as, medctx.__version__, _READING, *parts])
 
 
 def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
@@ -63,7 +69,27 @@ def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
             "The form pair needs the columns of both parts, for example "
             "columns: {question: '{title}\\n{body}', answer: '{reply}'}."
         )
+    for part, template in config.columns.items():
+        if config.form == "pair" and part in shapes.TEMPLATES and not shapes.placeholders(template):
+            raise MedctxError(
+                f"columns.{part} of the source {config.label!r} is the fixed text {template!r} and names no column; "
+                f"write the column in braces: '{{{template}}}'."
+            )
     return card.model_copy(update={"form": config.form, "columns": config.columns})
+
+
+def _reader(config: SourceConfig, card: SourceCard, domain: Domain, again: Callable[[], Iterator[PlacedRow]]) -> Reader:
+    # Copies of a data set may count answers differently from its published files.
+    published = card.answer_base if config.path is None else None
+    return Reader(
+        config.label,
+        domain,
+        card,
+        partial(exam_ids, card.held_out),
+        again,
+        published if config.answer_base is None else config.answer_base,
+        config.reasoning == "keep",
+    )
 
 
 def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
@@ -80,11 +106,19 @@ def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
             "citation": f"The data set {config.dataset} of the hub, {config.subset or 'default'} {config.split}",
         }
     )
-    reader = Reader(config.label, domain, hub_card)
+    reader = _reader(config, hub_card, domain, partial(hub.lines, pinned, config.label))
     return Supply(
         card=hub_card,
         citation=f"{hub_card.citation} (revision {pinned.commit})",
-        identity=_identity(hub_card, config.label, domain, split.model_dump(exclude={"revision"}), pinned.commit),
+        identity=_identity(
+            hub_card,
+            config.label,
+            domain,
+            split.model_dump(exclude={"revision"}),
+            pinned.commit,
+            config.answer_base,
+            config.reasoning,
+        ),
         revision=pinned.commit,
         read=partial(_hub_rows, pinned, reader),
         keep=True,
@@ -133,12 +167,17 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
     if card.name in packaged.PACKAGES:
         return _of_package(config, card, domain)
     obtained = obtain(config.label, card, config.path, config.revision)
-    reader = Reader(config.label, domain, card, partial(exam_ids, card.held_out))
+    if len(obtained.paths) > 1 or obtained.left_out:
+        names = ", ".join(path.name for path in obtained.paths)
+        left_out = ", ".join(path.name for path in obtained.left_out)
+        say(f"{config.label} is read from {names}{f'; not from {left_out}, held-out splits' if left_out else ''}.")
+    reader = _reader(config, card, domain, partial(files.placed_rows, obtained.paths, config.label))
     return Supply(
         card=card,
         citation=f"{card.citation} (revision {obtained.revision})" if obtained.revision else card.citation,
-        identity=_identity(card, config.label, domain, obtained.digest),
+        identity=_identity(card, config.label, domain, obtained.digest, config.answer_base, config.reasoning),
         revision=obtained.revision,
         read=partial(files.rows, obtained.paths, reader),
         size=sum(path.stat().st_size for path in obtained.paths),
+        files=tuple(path.name for path in obtained.paths),
     )

@@ -1,213 +1,356 @@
-"""The handful of shapes rows come in, each turned into turns. Nothing here reads a file.
+"""The forms in which rows come, each turned into turns. Nothing here reads a file.
 
-A shape takes a row and the card's column map; a row that does not fit raises UnfitError with a clause that says why.
-Text that is null counts as empty, so that cleaning can leave it out under its own reason.
+A form takes a row and the card's column map. A row that does not fit raises UnfitError with a clause that says why.
+Whatever a form does not read of a row is noted, so that it can be counted. Text that is null counts as empty, so that
+cleaning can leave the row out under its own reason.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from medctx.schemas.records import Role, Turn
+from medctx_data.sources.answers import LETTERS, AnswerError, Convention, is_ambiguous, right_letters
 from medctx_data.sources.card import Form
 
 Columns = Mapping[str, object]
 Names = Mapping[str, str]
 
 SPEAKERS: Mapping[str, Role] = {
-    "system": "system",
+    **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "patient", "问", "患者", "病人", "用户"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "doctor", "答", "医生"), "assistant"),
 }
-LETTERS = "ABCDEFGHIJKL"
+TOOLS = frozenset({"tool", "function", "observation", "function_call", "tool_call", "tool_response", "ipython"})
+SYSTEM_COLUMNS = ("system", "system_prompt")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+WEIGHT_KEYS = ("weight", "train", "training")
+CALL_KEYS = ("tool_calls", "function_call")
 JOINED = {"zh": "\uff1b"}
+LEADING = "answers without a question cut from the beginning"
+TRAILING = "turns without an answer cut from the end"
+NO_REASONING = "reasoning left out"
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _SPOKEN = re.compile(rf"^\s*(?:{'|'.join(SPEAKERS)})\s*[:\uff1a]\s*", re.IGNORECASE)
-_LETTERED = re.compile(r"[A-L][A-L\s,;\uff0c\uff1b\u3001]*")
 _LISTED = re.compile(r"^\s*\(?([A-L])[\s.\uff0e\u3001:\uff1a)]\s*(.*)$")
 
 
 class UnfitError(ValueError):
-    """A row is not of the shape asked: a clause that goes on from "the row ..."."""
+    """A row is not of the form requested: a clause that continues "the row ..."."""
 
 
-def _at(row: Columns, name: str) -> object:
-    """The value of a column; a dotted name reaches into a nested one."""
-    value: object = row
-    for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise UnfitError(f"has no column {name}")
-        value = value[part]
-    return value
+class Settings(NamedTuple):
+    """What reading rows needs beside the columns.
+
+    Attributes:
+        language: Language of the source, ``""`` where each row has its own.
+        convention: Gives how the source names right options; called only for a row that does not say.
+        reasoning: Whether the reasoning of an answer is put before it.
+    """
+
+    language: str
+    convention: Callable[[], Convention]
+    reasoning: bool = True
 
 
-def _text(row: Columns, name: str) -> str:
-    value = _at(row, name)
+class RowTurns(NamedTuple):
+    """What a row gives.
+
+    Attributes:
+        turns: Its turns.
+        without_loss: Numbers of the answers that are not trained on, from 0 among all turns.
+        notes: What was not read of it, or was cut.
+    """
+
+    turns: list[Turn]
+    without_loss: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Row:
+    """A row that remembers which of its columns were read."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self._read: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name.split(".", maxsplit=1)[0] in self.columns
+
+    def at(self, name: str) -> object:
+        """The value of a column; a dotted name reaches into a nested one."""
+        value: object = self.columns
+        for part in name.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                raise UnfitError(f"has no column {name}")
+            value = value[part]
+        self._read.add(name)
+        return value
+
+    def text(self, name: str) -> str:
+        """The text of a column, lists of texts joined by lines."""
+        return _as_text(self.at(name), f"the column {name}")
+
+    def unread(self) -> list[str]:
+        """The columns with a value that were not read."""
+        names = []
+        for name, value in self.columns.items():
+            inner = [read for read in self._read if read.startswith(f"{name}.")]
+            if inner and isinstance(value, Mapping):
+                names += [
+                    f"{name}.{key}" for key, part in value.items() if f"{name}.{key}" not in inner and _holds(part)
+                ]
+            elif name not in self._read and _holds(value):
+                names.append(str(name))
+        return names
+
+
+def _holds(value: object) -> bool:
+    return value is not None and value not in ("", [], {}, ())
+
+
+def _as_text(value: object, place: str) -> str:
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return "\n".join(value)
     if isinstance(value, bool | int | float):
-        raise UnfitError(f"has a number in the column {name} where text is needed")
+        raise UnfitError(f"has a number in {place} where text is needed")
     if not isinstance(value, str):
-        raise UnfitError(f"has a {type(value).__name__} in the column {name} where text is needed")
+        raise UnfitError(f"has a {type(value).__name__} in {place} where text is needed")
     return value.strip()
 
 
 def placeholders(template: str) -> list[str]:
-    """The columns a template names in braces."""
+    """Return the columns that a template names in braces."""
     return _PLACEHOLDER.findall(template)
 
 
-def filled(row: Columns, template: str) -> str:
-    """``template`` with the columns it names in braces."""
-    return _PLACEHOLDER.sub(lambda match: _text(row, match[1]), template).strip()
+def _filled(row: _Row, template: str) -> str:
+    return _PLACEHOLDER.sub(lambda match: row.text(match[1]), template).strip()
 
 
 def named(row: Columns, template: str) -> str:
-    """``filled`` for ids, which may be numbers."""
-    return _PLACEHOLDER.sub(lambda match: str(_at(row, match[1])), template).strip()
+    """Fill a template for an id, whose columns may be numbers."""
+    return _PLACEHOLDER.sub(lambda match: str(_Row(row).at(match[1])), template).strip()
 
 
-def _asked(question: str, answer: str) -> list[Turn]:
-    return [Turn(role="user", content=question), Turn(role="assistant", content=answer)]
+def _exchange(question: str, answer: str) -> RowTurns:
+    return RowTurns([Turn(role="user", content=question), Turn(role="assistant", content=answer)])
 
 
-def alpaca(row: Columns, names: Names, language: str) -> list[Turn]:
-    """Instruction and input as the question. Without an instruction nothing is said about what to do with the input."""
-    instruction = _text(row, names.get("instruction", "instruction"))
+def _history(row: _Row, name: str) -> list[Turn]:
+    """The earlier exchanges of a conversation: pairs of a question and its answer."""
+    value = row.at(name) if name in row else None
+    if not _holds(value):
+        return []
+    pairs = value if isinstance(value, list) else []
+    if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise UnfitError(f"has a {name} that is no list of pairs of a question and an answer")
+    return [
+        turn
+        for question, answer in pairs
+        for turn in _exchange(_as_text(question, f"the {name}"), _as_text(answer, f"the {name}")).turns
+    ]
+
+
+def _alpaca(row: _Row, names: Names, settings: Settings) -> RowTurns:
+    """Instruction and input as the question. Without an instruction nothing says what to do with the input."""
+    instruction = row.text(names.get("instruction", "instruction"))
     input_name = names.get("input", "input")
-    given = _text(row, input_name) if input_name in row else ""
+    given = row.text(input_name) if input_name in row else ""
     question = "\n\n".join(part for part in (instruction, given) if part) if instruction else ""
-    return _asked(question, _text(row, names.get("output", "output")))
+    last = _exchange(question, row.text(names.get("output", "output"))).turns
+    return RowTurns([*_history(row, names.get("history", "history")), *last])
 
 
-def pair(row: Columns, names: Names, language: str) -> list[Turn]:
+def _pair(row: _Row, names: Names, settings: Settings) -> RowTurns:
     """A question and an answer, each a template over columns."""
-    return _asked(filled(row, names["question"]), filled(row, names["answer"]))
+    return _exchange(_filled(row, names["question"]), _filled(row, names["answer"]))
 
 
-def _exchanges(spoken: Sequence[tuple[Role, str]]) -> list[Turn]:
-    """Turns from the first that is not an answer to the last answer.
+class _Message(NamedTuple):
+    role: Role
+    text: str
+    trained: bool = True
+
+
+def _conversation(messages: Sequence[_Message], notes: Sequence[str] = ()) -> RowTurns:
+    """Turns from the first question to the last answer.
 
     Shared conversations are cut into pieces: an answer at the beginning has lost its question, a question at the end
     its answer.
     """
-    turns = list(spoken)
-    while turns and turns[-1][0] != "assistant":
-        turns.pop()
-    while turns and turns[0][0] == "assistant":
-        turns.pop(0)
-    if not turns:
+    kept = list(messages)
+    noted = list(notes)
+    while kept and kept[-1].role != "assistant":
+        kept.pop()
+        noted.append(TRAILING)
+    leading = next((number for number, message in enumerate(kept) if message.role != "system"), len(kept))
+    while leading < len(kept) and kept[leading].role == "assistant":
+        kept.pop(leading)
+        noted.append(LEADING)
+    if not any(message.role == "assistant" for message in kept):
         raise UnfitError("has no question with an answer")
-    for (before, _), (after, _) in pairwise(turns):
-        if before == after:
-            raise UnfitError(f"has two turns of the {after} one after the other")
-        if after == "system":
+    for before, after in pairwise(kept):
+        if before.role == after.role:
+            raise UnfitError(f"has two turns of the {after.role} one after the other")
+        if after.role == "system":
             raise UnfitError("has a system turn amid the conversation")
-    return [Turn(role=role, content=text) for role, text in turns]
+    without_loss = tuple(
+        number for number, message in enumerate(kept) if message.role == "assistant" and not message.trained
+    )
+    if len(without_loss) == sum(message.role == "assistant" for message in kept):
+        raise UnfitError("has no answer with a weight above 0")
+    turns = [Turn(role=message.role, content=message.text) for message in kept]
+    return RowTurns(turns, without_loss, tuple(dict.fromkeys(noted)))
 
 
-def chat(row: Columns, names: Names, language: str) -> list[Turn]:
+def _weight(message: Columns) -> bool:
+    """Whether a message is trained on: weights are 0 or 1."""
+    for key in WEIGHT_KEYS:
+        value = message.get(key)
+        if value is not None and value not in (0, 1):
+            raise UnfitError(f"has a turn with {key} {value!r}; only 0 and 1 are read")
+        if value is not None and not value:
+            return False
+    return True
+
+
+def _content(message: Columns, name: str) -> str:
+    """The text of a message, whose content may be a list of text parts."""
+    value = message.get(name)
+    if isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value):
+        kinds = [str(part.get("type")) for part in value]
+        other = [kind for kind in kinds if kind != "text"]
+        if other:
+            raise UnfitError(f"has a part of the type {other[0]!r}; only text is read")
+        return "".join(_as_text(part.get("text"), "a part") for part in value).strip()
+    if name not in message:
+        raise UnfitError(f"has no column {name}")
+    return _as_text(value, f"the column {name}")
+
+
+def _message(message: Columns, names: Names, settings: Settings) -> tuple[_Message, list[str]]:
+    speaker_name, text_name = names.get("speaker", "role"), names.get("text", "content")
+    speaker = _Row(message).text(speaker_name)
+    if speaker.lower() in TOOLS:
+        raise UnfitError(f"has a turn of a tool ({speaker}); only system, user and assistant turns are read")
+    role = SPEAKERS.get(speaker.lower())
+    if role is None:
+        raise UnfitError(f"has the unknown speaker {speaker!r}")
+    if any(_holds(message.get(key)) for key in CALL_KEYS):
+        raise UnfitError("has a turn that calls a tool; only text is read")
+    text = _content(message, text_name)
+    notes = []
+    reasoning = next((_as_text(message[key], key) for key in REASONING_KEYS if _holds(message.get(key))), "")
+    if reasoning and role == "assistant" and settings.reasoning:
+        text = f"<think>\n{reasoning}\n</think>\n\n{text}"
+    elif reasoning:
+        notes.append(NO_REASONING)
+    known = {speaker_name, text_name, *WEIGHT_KEYS, *REASONING_KEYS, *CALL_KEYS}
+    notes += [f"message key {key} not read" for key, value in message.items() if key not in known and _holds(value)]
+    return _Message(role, text, _weight(message)), notes
+
+
+def _chat(row: _Row, names: Names, settings: Settings) -> RowTurns:
     """A list of messages: ShareGPT's conversations, the messages of chat interfaces."""
     place = names.get("messages", "messages")
-    messages = _at(row, place)
+    messages = row.at(place)
     if isinstance(messages, Mapping) and all(isinstance(column, list) for column in messages.values()):
-        # The library datasets gives lists of structs as one list for each of their fields.
+        # The library datasets gives lists of structs as one list per field.
         messages = [dict(zip(messages, values, strict=False)) for values in zip(*messages.values(), strict=False)]
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise UnfitError(f"has no list of messages in the column {place}")
-    spoken: list[tuple[Role, str]] = []
-    for message in messages:
-        speaker = _text(message, names.get("speaker", "role"))
-        role = SPEAKERS.get(speaker.lower())
-        if role is None:
-            raise UnfitError(f"has the unknown speaker {speaker!r}")
-        spoken.append((role, _text(message, names.get("text", "content"))))
-    return _exchanges(spoken)
+    read = [_message(message, names, settings) for message in messages]
+    return _conversation([message for message, _ in read], [note for _, notes in read for note in notes])
 
 
-def alternating(row: Columns, names: Names, language: str) -> list[Turn]:
-    """A list of texts taken in turns; names of speakers before a colon are taken off."""
+def _alternating(row: _Row, names: Names, settings: Settings) -> RowTurns:
+    """A list of texts in turns; names of speakers before a colon are removed."""
     place = names.get("turns", "data")
-    texts = _at(row, place)
+    texts = row.at(place)
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UnfitError(f"has no list of texts in the column {place}")
     roles: tuple[Role, Role] = ("user", "assistant")
-    return _exchanges([(roles[at % 2], _SPOKEN.sub("", text).strip()) for at, text in enumerate(texts)])
+    return _conversation([_Message(roles[at % 2], _SPOKEN.sub("", text).strip()) for at, text in enumerate(texts)])
 
 
-def _options(row: Columns, place: str) -> dict[str, str]:
+def _options(row: _Row, place: str) -> dict[str, str]:
     """Options by letter: the same for all rows ("=yes|no"), or from several columns, a mapping, a list or lines."""
     if place.startswith("="):
         return dict(zip(LETTERS, place[1:].split("|"), strict=False))
     if "," in place:
-        return dict(zip(LETTERS, (_text(row, name.strip()) for name in place.split(",")), strict=False))
-    value = _at(row, place)
+        return dict(zip(LETTERS, (row.text(name.strip()) for name in place.split(",")), strict=False))
+    value = row.at(place)
     if isinstance(value, Mapping):
         return {str(letter): str(text).strip() for letter, text in value.items() if text is not None}
     if isinstance(value, str):
-        found = [_LISTED.match(line) for line in value.splitlines() if line.strip()]
-        return {match[1]: match[2].strip() for match in found if match}
+        lines = [_LISTED.match(line) for line in value.splitlines() if line.strip()]
+        return {line[1]: line[2].strip() for line in lines if line}
     if isinstance(value, list) and all(isinstance(one, Mapping) and {"key", "value"} <= one.keys() for one in value):
-        return {str(one["key"]): str(one["value"] or "").strip() for one in value}
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return {letter: one.strip() for letter, one in zip(LETTERS, value, strict=False)}
+        return {str(option["key"]): str(option["value"] or "").strip() for option in value}
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return {letter: text.strip() for letter, text in zip(LETTERS, value, strict=False)}
     raise UnfitError(f"has no options in the column {place}")
 
 
-def _golds(row: Columns, place: str, offered: Mapping[str, str]) -> list[str]:
-    """The letters of the right options: a number counts from 0, text is an option's or names one letter or several."""
-    value = _at(row, place)
-    letters: list[str] = []
-    if isinstance(value, int) and not isinstance(value, bool):
-        letters = list(LETTERS[value : value + 1]) if value >= 0 else []
-    elif isinstance(value, str):
-        letters = [letter for letter, text in offered.items() if text.casefold() == value.strip().casefold()]
-        if not letters and _LETTERED.fullmatch(value.strip()):
-            letters = sorted(set(re.findall("[A-L]", value)))
-    if not letters or any(letter not in offered for letter in letters):
-        raise UnfitError(f"has the gold {value!r}, which is none of its options {', '.join(offered)}")
-    return letters
-
-
-def choice(row: Columns, names: Names, language: str) -> list[Turn]:
+def _choice(row: _Row, names: Names, settings: Settings) -> RowTurns:
     """A question with its options below, answered with the text of the right one (of all, where several are)."""
     options = _options(row, names.get("options", "options"))
-    golds = _golds(row, names.get("answer", "answer"), options)
+    answer = row.at(names.get("answer", "answer"))
+    convention = settings.convention() if is_ambiguous(answer, options) else Convention()
+    try:
+        letters = right_letters(answer, options, convention)
+    except AnswerError as error:
+        raise UnfitError(str(error)) from None
     context_name = names.get("context", "context")
-    context = _text(row, context_name) if context_name.split(".")[0] in row else ""
+    context = row.text(context_name) if context_name in row else ""
     listed = "\n".join(f"{letter}. {text}" for letter, text in options.items())
-    question = _text(row, names.get("question", "question"))
+    question = row.text(names.get("question", "question"))
     whole = "\n\n".join(part for part in (context, question, listed) if part) if question else ""
-    return _asked(whole, JOINED.get(language, "; ").join(options[letter] for letter in golds))
+    return _exchange(whole, JOINED.get(settings.language, "; ").join(options[letter] for letter in letters))
 
 
-Shape = Callable[[Columns, Names, str], list[Turn]]
+def answers_of(rows: Iterator[Columns], names: Names) -> Iterator[tuple[object, Mapping[str, str]]]:
+    """Yield answers and options of the rows in the form ``choice``; other rows are left out."""
+    for columns in rows:
+        form = form_of(columns, "choice", names)
+        if form is not None and form[0] == "choice":
+            row = _Row(columns)
+            try:
+                yield row.at(form[1].get("answer", "answer")), _options(row, form[1].get("options", "options"))
+            except UnfitError:
+                continue
+
+
+Shape = Callable[[_Row, Names, Settings], RowTurns]
 SHAPES: Mapping[Form, Shape] = {
-    "alpaca": alpaca,
-    "pair": pair,
-    "chat": chat,
-    "alternating": alternating,
-    "choice": choice,
+    "alpaca": _alpaca,
+    "pair": _pair,
+    "chat": _chat,
+    "alternating": _alternating,
+    "choice": _choice,
 }
-
 
 PARTS: Mapping[Form, frozenset[str]] = {
-    "alpaca": frozenset({"instruction", "input", "output"}),
-    "pair": frozenset({"question", "answer"}),
-    "chat": frozenset({"messages", "speaker", "text"}),
-    "alternating": frozenset({"turns"}),
-    "choice": frozenset({"question", "options", "answer", "context"}),
+    "alpaca": frozenset({"instruction", "input", "output", "history", "system"}),
+    "pair": frozenset({"question", "answer", "system"}),
+    "chat": frozenset({"messages", "speaker", "text", "system"}),
+    "alternating": frozenset({"turns", "system"}),
+    "choice": frozenset({"question", "options", "answer", "context", "system"}),
 }
-"""The parts of each form that may be told which column they are in."""
+"""The parts of each form whose column can be named."""
+TEMPLATES = frozenset({"question", "answer", "id", "fact"})
+"""The parts of the form pair, and of cards, that are templates: they must name a column in braces."""
 
 
 def needed(form: Form, names: Names) -> set[str]:
-    """The columns without which a row is not of ``form``."""
+    """Return the columns without which a row is not of ``form``."""
     if form == "pair":
         return {name.split(".")[0] for part in ("question", "answer") for name in placeholders(names[part])}
     if form == "alpaca":
@@ -228,18 +371,51 @@ KNOWN: tuple[tuple[Form, Names], ...] = (
     ("choice", {}),
     ("pair", {"question": "{question}", "answer": "{answer}"}),
 )
-"""What rows are taken for whose columns are not the card's: files are passed on converted."""
+"""Forms tried for rows that lack the card's columns: files are passed on converted."""
 
 
 def fits(row: Columns, form: Form, names: Names) -> bool:
-    """Whether a row has the columns a form needs. A question with options is no pair: its answer may be a letter."""
+    """Whether a row has the columns of a form. A question with options is no pair: its answer may be a letter."""
     return form in SHAPES and needed(form, names) <= row.keys() and (form != "pair" or "options" not in row)
 
 
-def turns_of(row: Columns, form: Form, names: Names, language: str) -> list[Turn]:
-    """The turns of a row: in the card's own columns, else in the first of the :data:`KNOWN` that has all it needs."""
-    for kind, columns in ((form, names), *KNOWN):
-        if fits(row, kind, columns):
-            return SHAPES[kind](row, columns, language)
-    requested = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
-    raise UnfitError(f"has not the columns {', '.join(requested)} (it has {', '.join(map(str, row)) or 'none'})")
+def form_of(row: Columns, form: Form, names: Names) -> tuple[Form, Names] | None:
+    """Return the card's form if a row has its columns, else the first of :data:`KNOWN` that fits; None if none does."""
+    return next(((kind, columns) for kind, columns in ((form, names), *KNOWN) if fits(row, kind, columns)), None)
+
+
+def _with_system(row: _Row, names: Names, read: RowTurns) -> RowTurns:
+    """The turns with the text of a system column before them."""
+    columns = (names["system"],) if "system" in names else SYSTEM_COLUMNS
+    system = next((text for name in columns if name in row and (text := row.text(name))), "")
+    first = read.turns[0]
+    if not system or (first.role == "system" and first.content == system):
+        return read
+    if first.role == "system":
+        joined = Turn(role="system", content=f"{system}\n\n{first.content}")
+        return read._replace(turns=[joined, *read.turns[1:]])
+    shifted = tuple(number + 1 for number in read.without_loss)
+    return read._replace(turns=[Turn(role="system", content=system), *read.turns], without_loss=shifted)
+
+
+def turns_of(columns: Columns, form: Form, names: Names, settings: Settings, also_read: Sequence[str] = ()) -> RowTurns:
+    """Turn a row into turns, in the card's own columns or in the first of the :data:`KNOWN` forms that fits.
+
+    Args:
+        columns: The row.
+        form: The card's form.
+        names: The card's column map.
+        settings: What reading needs beside the columns.
+        also_read: Columns that are read elsewhere, such as an id.
+
+    Raises:
+        UnfitError: The row has the columns of no form, or does not fit its form.
+    """
+    chosen = form_of(columns, form, names)
+    if chosen is None:
+        wanted = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
+        raise UnfitError(f"has not the columns {', '.join(wanted)} (it has {', '.join(map(str, columns)) or 'none'})")
+    row = _Row(columns)
+    read = _with_system(row, chosen[1], SHAPES[chosen[0]](row, chosen[1], settings))
+    unread = [f"column {name} not read" for name in row.unread() if name not in also_read]
+    return read._replace(notes=(*read.notes, *unread))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 import ijson
 
 from medctx.errors import MedctxError
+from medctx.io.jsonl import JsonProblemError, parse_json
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 _BATCH = 1_000
@@ -67,18 +67,33 @@ def _kind(path: Path) -> str:
 
 
 def _line(number: int, line: bytes) -> FileRow:
+    content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    shown = content.strip()[:_SHOWN].decode(errors="replace")
     try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        row = json.loads(text)
-    except UnicodeDecodeError as error:
-        return FileRow(number, {}, f"is not UTF-8 (byte {error.start})", repr(line[:_SHOWN]))
-    except json.JSONDecodeError as error:
-        return FileRow(number, {}, f"is not JSON ({error.msg} at column {error.colno})", text.strip()[:_SHOWN])
-    except RecursionError:
-        return FileRow(number, {}, "is nested too deeply", text.strip()[:_SHOWN])
+        row = parse_json(content)
+    except JsonProblemError as error:
+        return FileRow(number, {}, str(error), shown)
     if not isinstance(row, dict):
-        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", text.strip()[:_SHOWN])
+        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", shown)
     return FileRow(number, row)
+
+
+class _Object(dict[str, object]):
+    """An object of a JSON array that remembers a repeated key."""
+
+    repeated = ""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        if key in self:
+            self.repeated = key
+        super().__setitem__(key, value)
+
+
+def _repeated_key(value: object) -> str:
+    """A key that stands twice in an object or in one inside it, ``""`` where none does."""
+    if isinstance(value, _Object):
+        return value.repeated or next(filter(None, map(_repeated_key, value.values())), "")
+    return next(filter(None, map(_repeated_key, value)), "") if isinstance(value, list) else ""
 
 
 def _lines(path: Path) -> Iterator[FileRow]:
@@ -91,8 +106,10 @@ def _lines(path: Path) -> Iterator[FileRow]:
 def _array(path: Path) -> Iterator[FileRow]:
     with _opened(path) as stream:
         try:
-            for number, row in enumerate(ijson.items(stream, "item", use_float=True), start=1):
-                if isinstance(row, dict):
+            for number, row in enumerate(ijson.items(stream, "item", use_float=True, map_type=_Object), start=1):
+                if repeated := _repeated_key(row):
+                    yield FileRow(number, {}, f"has the key {repeated!r} twice", str(row)[:_SHOWN])
+                elif isinstance(row, dict):
                     yield FileRow(number, row)
                 else:
                     yield FileRow(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:_SHOWN])
@@ -106,6 +123,9 @@ def _csv(path: Path) -> Iterator[FileRow]:
     with _opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         rows = csv.reader(text)
         names = next(rows, [])
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise MedctxError(f"The file {path} names the column {repeated[0]!r} twice; rename or remove one.")
         for number, row in enumerate(rows, start=1):
             if not row:
                 continue

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from medctx.schemas.records import Dialogue
-from medctx.text.tokenizer import render
+from medctx.schemas.records import Dialogue, Turn
+from medctx.text.rendering import content_spans, encode_turns, render
 from medctx_data.long_context.wording import evidence
 
 if TYPE_CHECKING:
@@ -28,26 +28,13 @@ class DialogueSpans(NamedTuple):
     """A Dialogue's length in tokens, and the places of its answers and evidence.
 
     Evidence is that in a Book; a Dialogue without one has its last answer as evidence. Both are None where the Dialogue
-    is not longer than requested, or its turns cannot be found in the rendered text.
+    is not longer than requested.
     """
 
     source: str
     tokens: int
     evidence: tuple[Span, ...] | None = None
     answers: tuple[Span, ...] | None = None
-
-
-def _characters(text: str, dialogue: Dialogue) -> list[tuple[int, int]] | None:
-    """The place of each turn's content in the rendered ``text``; templates may strip it."""
-    places, at = [], 0
-    for turn in dialogue.turns:
-        content = turn.content if text.find(turn.content, at) >= 0 else turn.content.strip()
-        begin = text.find(content, at)
-        if begin < 0:
-            return None
-        at = begin + len(content)
-        places.append((begin, at))
-    return places
 
 
 def _evidence(dialogue: Dialogue, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -71,8 +58,8 @@ def _spans(offsets: Sequence[tuple[int, int]], places: Iterable[tuple[int, int]]
 
 
 def _measured(dialogue: Dialogue, text: str, offsets: Sequence[tuple[int, int]], longest: int) -> DialogueSpans:
-    places = _characters(text, dialogue) if len(offsets) > longest else None
-    if places is None:
+    places = content_spans(text, dialogue.turns) if len(offsets) > longest else None
+    if places is None or isinstance(places, Turn):
         return DialogueSpans(dialogue.source, len(offsets))
     answered = [place for place, turn in zip(places, dialogue.turns, strict=True) if turn.role == "assistant"]
     evident = _spans(offsets, _evidence(dialogue, places))
@@ -84,6 +71,5 @@ def measure(dialogues: Iterable[Dialogue], tokenizer: PreTrainedTokenizerBase, l
     stream = iter(dialogues)
     while chunk := list(islice(stream, CHUNK)):
         texts = [render(tokenizer, dialogue.turns, ask=False) for dialogue in chunk]
-        encoded = tokenizer(texts, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
-        for dialogue, text, offsets in zip(chunk, texts, encoded["offset_mapping"], strict=True):
-            yield _measured(dialogue, text, offsets, longest)
+        for dialogue, text in zip(chunk, texts, strict=True):
+            yield _measured(dialogue, text, encode_turns(tokenizer, text, dialogue.turns).offsets, longest)

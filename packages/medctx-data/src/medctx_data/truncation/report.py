@@ -35,7 +35,6 @@ class MaximumLoss(Record):
         tokens_cut: Tokens lost where they are cut.
         end: Losses where the end is cut off.
         start: Losses where the start is cut off.
-        unlocated: Longer Dialogues whose turns were not found in the rendered text.
     """
 
     maximum: int
@@ -44,7 +43,6 @@ class MaximumLoss(Record):
     tokens_cut: int
     end: CutLoss
     start: CutLoss
-    unlocated: int = 0
 
 
 class SourceTruncation(Record):
@@ -91,14 +89,14 @@ class _Tally:
         cut = dialogue.tokens - self.maximum
         if cut <= 0:
             return
-        self.whole.update(over=1, tokens_over=dialogue.tokens, tokens_cut=cut, unlocated=int(dialogue.answers is None))
+        self.whole.update(over=1, tokens_over=dialogue.tokens, tokens_cut=cut)
         self.end.update(_lost(dialogue, Span(0, self.maximum)))
         self.start.update(_lost(dialogue, Span(cut, dialogue.tokens)))
 
     def record(self) -> MaximumLoss:
         """The counts as a record."""
         sides = {"end": CutLoss.model_validate(self.end), "start": CutLoss.model_validate(self.start)}
-        counts = {name: self.whole[name] for name in ("over", "tokens_over", "tokens_cut", "unlocated")}
+        counts = {name: self.whole[name] for name in ("over", "tokens_over", "tokens_cut")}
         return MaximumLoss(maximum=self.maximum, **counts, **sides)
 
 

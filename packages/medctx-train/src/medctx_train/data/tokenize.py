@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Turn
-from medctx.text.tokenizer import render
+from medctx.text.rendering import encode_turns, render
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,27 +37,34 @@ class EncodedSample:
 
 @dataclass(frozen=True, slots=True)
 class RenderedText:
-    """A text as the model reads it, and the character spans ``[start, end)`` of the answers it is trained on."""
+    """A text as the model reads it, its turns, and the character spans ``[start, end)`` of the trained answers."""
 
     text: str
+    turns: tuple[Turn, ...]
     spans: tuple[tuple[int, int], ...]
 
 
-def _answer_positions(turns: Sequence[Turn]) -> list[int]:
-    return [position for position, turn in enumerate(turns) if turn.role == "assistant"]
+def _trained_answers(dialogue: Dialogue) -> list[int]:
+    """The positions of the answers that are trained on."""
+    return [
+        position
+        for position, turn in enumerate(dialogue.turns)
+        if turn.role == "assistant" and position not in dialogue.without_loss
+    ]
 
 
-def _render_whole(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> RenderedText | None:
+def _render_whole(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> RenderedText | None:
     """Return the Dialogue as one text, or None if the template rewrites a turn once other turns follow it."""
+    turns = dialogue.turns
     whole = render(tokenizer, turns, ask=False)
     spans = []
-    for position in _answer_positions(turns):
+    for position in _trained_answers(dialogue):
         prompt = render(tokenizer, turns[:position], ask=True)
         answered = render(tokenizer, turns[: position + 1], ask=False)
         if not (answered.startswith(prompt) and whole.startswith(answered)):
             return None
         spans.append((len(prompt), len(answered)))
-    return RenderedText(whole, tuple(spans))
+    return RenderedText(whole, turns, tuple(spans))
 
 
 def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[RenderedText, ...]:
@@ -79,11 +85,11 @@ def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tu
     Raises:
         MedctxError: If the template writes an answer that does not begin with its own generation prompt.
     """
-    whole = _render_whole(tokenizer, dialogue.turns)
+    whole = _render_whole(tokenizer, dialogue)
     if whole is not None:
         return (whole,)
     texts = []
-    for position in _answer_positions(dialogue.turns):
+    for position in _trained_answers(dialogue):
         prompt = render(tokenizer, dialogue.turns[:position], ask=True)
         answered = render(tokenizer, dialogue.turns[: position + 1], ask=False)
         if not answered.startswith(prompt):
@@ -92,20 +98,21 @@ def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tu
                 "after its generation prompt, so they cannot be told apart from the prompt; choose a base whose "
                 "template does, or give it a training template."
             )
-        texts.append(RenderedText(answered, ((len(prompt), len(answered)),)))
+        texts.append(RenderedText(answered, dialogue.turns[: position + 1], ((len(prompt), len(answered)),)))
     return tuple(texts)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[EncodedSample, ...]:
-    """Encode one Dialogue; a token carries loss if it begins inside an answer (see :func:`render_samples`)."""
+    """Encode one Dialogue; a token carries loss if it begins inside a trained answer (see :func:`render_samples`).
+
+    Control tokens within the turns' texts are encoded as plain text.
+    """
     texts = render_samples(tokenizer, dialogue)
     samples = []
     for number, text in enumerate(texts, start=1):
-        encoding = tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True)
-        token_starts = [start for start, _ in encoding["offset_mapping"]]
+        encoded = encode_turns(tokenizer, text.text, text.turns)
+        token_starts = [start for start, _ in encoded.offsets]
         mask = tuple(any(begin <= start < end for begin, end in text.spans) for start in token_starts)
         sample_id = dialogue.id if len(texts) == 1 else f"{dialogue.id}/answer-{number}"
-        samples.append(
-            EncodedSample(id=sample_id, source=dialogue.source, ids=tuple(encoding["input_ids"]), carries_loss=mask)
-        )
+        samples.append(EncodedSample(id=sample_id, source=dialogue.source, ids=tuple(encoded.ids), carries_loss=mask))
     return tuple(samples)

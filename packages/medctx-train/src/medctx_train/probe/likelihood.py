@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from medctx.schemas.probe_item import ProbeItem
 from medctx.schemas.records import Turn
 from medctx.text.continuation import continuation_tokens, shared_prefix, user_message
-from medctx.text.tokenizer import render
+from medctx.text.rendering import render
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,100 @@
+"""Which option an answer names: a letter, an option's text, or a number counted from 0 or from 1.
+
+How a source names its answers is decided from all its rows: one row alone is often ambiguous. Among the options
+``A: O, B: A`` the answer ``A`` is a letter or a text, and the answer 2 is the second or the third option.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+LETTERS = "ABCDEFGHIJKL"
+_LETTERED = re.compile(r"[A-L][A-L\s,;\uff0c\uff1b\u3001]*")
+
+
+class AnswerError(ValueError):
+    """An answer names no option, or several: a clause that continues "the row ..."."""
+
+
+class Convention(NamedTuple):
+    """How a source names its answers.
+
+    Attributes:
+        base: Number of the first option, None where no row shows it.
+        ambiguous: How to read an answer that is a letter and another option's text; ``refuse`` where the source uses
+            both letters and texts.
+    """
+
+    base: Literal[0, 1] | None = None
+    ambiguous: Literal["letter", "text", "refuse"] = "letter"
+
+
+def is_number(answer: object) -> bool:
+    """Return whether an answer is the number of an option."""
+    return isinstance(answer, int) and not isinstance(answer, bool)
+
+
+def _letters(answer: str, options: Mapping[str, str]) -> list[str]:
+    letters = sorted(set(re.findall("[A-L]", answer))) if _LETTERED.fullmatch(answer.strip()) else []
+    return letters if all(letter in options for letter in letters) else []
+
+
+def _by_text(answer: str, options: Mapping[str, str]) -> list[str]:
+    return [letter for letter, text in options.items() if text.casefold() == answer.strip().casefold()]
+
+
+def is_ambiguous(answer: object, options: Mapping[str, str]) -> bool:
+    """Return whether the row alone does not say which option an answer names."""
+    if is_number(answer):
+        return True
+    if not isinstance(answer, str):
+        return False
+    letters, texts = _letters(answer, options), _by_text(answer, options)
+    return bool(letters and texts) and letters != texts
+
+
+def detect_convention(answers: Iterable[tuple[object, Mapping[str, str]]]) -> Convention:
+    """Decide how a source names its answers, from the answers and options of all its rows."""
+    first = last = letters_only = texts_only = False
+    for answer, options in answers:
+        if is_number(answer):
+            first = first or answer == 0
+            last = last or answer == len(options)
+        elif isinstance(answer, str):
+            letters, texts = _letters(answer, options), _by_text(answer, options)
+            letters_only = letters_only or bool(letters and not texts)
+            texts_only = texts_only or bool(texts and not letters)
+    base: Literal[0, 1] | None = 0 if first else 1 if last else None
+    return Convention(base, "refuse" if letters_only and texts_only else "text" if texts_only else "letter")
+
+
+def right_letters(answer: object, options: Mapping[str, str], convention: Convention) -> list[str]:
+    """Return the letters of the options that an answer names.
+
+    Raises:
+        AnswerError: It names none of them, or the source does not say which.
+    """
+    letters: list[str] = []
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        if convention.base is None:
+            raise AnswerError(
+                f"has the answer {answer}, but no row of the source shows whether its answers count from 0 or from 1; "
+                "set the source's key answer_base to 0 or 1"
+            )
+        place = answer - convention.base
+        letters = list(options)[place : place + 1] if place >= 0 else []
+    elif isinstance(answer, str):
+        letters, texts = _letters(answer, options), _by_text(answer, options)
+        if letters and texts and letters != texts:
+            if convention.ambiguous == "refuse":
+                raise AnswerError(
+                    f"has the answer {answer!r}, a letter and also the text of option {texts[0]}, in a source whose "
+                    "answers are letters and texts"
+                )
+            letters = texts if convention.ambiguous == "text" else letters
+        letters = letters or texts
+    if not letters:
+        raise AnswerError(f"has the gold {answer!r}, which is none of its options {', '.join(options)}")
+    return letters
