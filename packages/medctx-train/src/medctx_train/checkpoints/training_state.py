@@ -1,7 +1,12 @@
-"""Checkpoints that a killed run resumes from: trained weights, optimizer and step, written whole or not at all.
+"""Checkpoints that a killed run resumes from: trained weights and optimizer moments, written whole or not at all.
 
-PyTorch's distributed checkpoint writes them: every process its own part, in parallel, and a run may be resumed by
-another number of processes. DeepSpeed writes its own format, which is tied to the number of processes.
+A checkpoint is a folder of safetensors files and ``checkpoint.json``, which states their SHA-256. There is no pickle in
+it, and a folder that holds any other file is refused before anything is loaded: unpickling a file runs code.
+
+PyTorch's distributed checkpoint writes and reads the files: every process its own part, in parallel, and a run may be
+resumed by another number of processes. Only tensors are stored. The rest of the optimizer follows from the config, the
+number of steps, and the learning rate of each step; random draws are seeded by step and row, so there is no random
+state. DeepSpeed's own checkpoints are pickles; its weights and moments are gathered parameter by parameter instead.
 """
 
 from __future__ import annotations
@@ -9,33 +14,49 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from medctx.errors import MedctxError
+from medctx.io import digest
+from medctx.io.jsonl import read_record, write_record
+from medctx.schemas.records import Record
+from medctx_train.distributed import launch
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
 FOLDER = "checkpoints"
+INDEX = "checkpoint.json"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""State of AdamW beside the number of steps."""
 _PREFIX = "step-"
+
+
+class CheckpointIndex(Record):
+    """The content of a checkpoint.
+
+    Attributes:
+        step: Optimizer steps done.
+        files: SHA-256 of every file by name.
+    """
+
+    step: int
+    files: dict[str, str]
 
 
 def _checkpointed_steps(folder: Path) -> list[int]:
     """Return the steps of the complete checkpoints of a run, ascending."""
-    return sorted(int(path.name.removeprefix(_PREFIX)) for path in (folder / FOLDER).glob(f"{_PREFIX}*"))
+    names = [path.name.removeprefix(_PREFIX) for path in (folder / FOLDER).glob(f"{_PREFIX}*")]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def exists(folder: Path) -> bool:
     """Return True if a run has a checkpoint to resume from."""
     return bool(_checkpointed_steps(folder))
-
-
-def _is_deepspeed(accelerator: Accelerator) -> bool:
-    from accelerate.utils import DistributedType
-
-    return bool(accelerator.distributed_type == DistributedType.DEEPSPEED)
 
 
 @contextmanager
@@ -48,11 +69,19 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return trained weights and optimizer moments by weight name, sharded as the processes hold them."""
+    """Return trained weights and the optimizer's state by weight name, sharded as the processes hold them."""
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
 
     weights, moments = get_state_dict(model, optimizer, options=StateDictOptions(ignore_frozen_params=True))
     return {"weights": weights, "optimizer": moments}
+
+
+def _tensors(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the tensors of a state by the names they are stored under; they share memory with it."""
+    tensors = {f"weights.{name}": tensor for name, tensor in state["weights"].items()}
+    for name, moments in state["optimizer"]["state"].items():
+        tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
+    return tensors
 
 
 def save(
@@ -65,15 +94,16 @@ def save(
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    if _is_deepspeed(accelerator):
-        accelerator.save_state(str(scratch))
-    else:
-        from torch.distributed.checkpoint.state_dict_saver import save as save_parts
+    if launch.is_deepspeed(accelerator):
+        from medctx_train.checkpoints import deepspeed_state
 
-        with _without_warnings():
-            save_parts(_state(model, _unwrap(optimizer)), checkpoint_id=scratch)
+        deepspeed_state.save(scratch, accelerator, model)
+    else:
+        _save_parts(scratch, _tensors(_state(model, _unwrap(optimizer))))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        files = {path.name: digest.of_file(path) for path in sorted(scratch.iterdir())}
+        write_record(scratch / INDEX, CheckpointIndex(step=step, files=files))
         earlier = _checkpointed_steps(folder)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(scratch, final)
@@ -82,31 +112,92 @@ def save(
                 shutil.rmtree(folder / FOLDER / f"{_PREFIX}{old}")
 
 
+def _save_parts(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+    from torch.distributed.checkpoint.state_dict_saver import save as save_parts
+
+    with _without_warnings():
+        save_parts(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+
+
+def _load_parts(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+    from torch.distributed.checkpoint.state_dict_loader import load as load_parts
+
+    with _without_warnings():
+        load_parts(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
+
+
+def verify(checkpoint: Path) -> None:
+    """Verify the files of a checkpoint before any of them is loaded.
+
+    Raises:
+        MedctxError: If a file is missing, was changed, or was not written with the checkpoint.
+    """
+    remedy = f"remove {checkpoint} to start over"
+    index = read_record(checkpoint / INDEX, CheckpointIndex)
+    names = {path.name for path in checkpoint.iterdir()} - {INDEX}
+    if strange := sorted(names - index.files.keys()):
+        raise MedctxError(
+            f"The checkpoint {checkpoint} holds {strange[0]}, which this run did not write and which is not loaded, "
+            f"since loading it could run code; remove that file, or {remedy}."
+        )
+    if missing := sorted(index.files.keys() - names):
+        raise MedctxError(f"The checkpoint {checkpoint} lacks {missing[0]}; restore that file, or {remedy}.")
+    if checkpoint.name != f"{_PREFIX}{index.step}":
+        raise MedctxError(f"{checkpoint / INDEX} states step {index.step}, which is not that of its folder; {remedy}.")
+    for name, expected in index.files.items():
+        if digest.of_file(checkpoint / name) != expected:
+            raise MedctxError(
+                f"{checkpoint / name} was changed after the checkpoint was written (its digest differs); {remedy}."
+            )
+
+
+def _verify_once(accelerator: Accelerator, checkpoint: Path) -> None:
+    """Verify a checkpoint in the main process; raise the same error in all processes."""
+    problem = ""
+    if accelerator.is_main_process:
+        try:
+            verify(checkpoint)
+        except MedctxError as error:
+            problem = str(error)
+    if problem := launch.broadcast(accelerator, problem):
+        raise MedctxError(problem)
+
+
 def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Load the last complete checkpoint into the prepared model and optimizer.
 
     Returns:
         The number of steps done; 0 without a checkpoint.
+
+    Raises:
+        MedctxError: If the checkpoint is damaged or holds files that this run did not write.
     """
     steps = _checkpointed_steps(folder)
     if not steps:
         return 0
-    path = folder / FOLDER / f"{_PREFIX}{steps[-1]}"
-    if _is_deepspeed(accelerator):
-        accelerator.load_state(str(path))
-        return steps[-1]
+    step = steps[-1]
+    checkpoint = folder / FOLDER / f"{_PREFIX}{step}"
+    _verify_once(accelerator, checkpoint)
+    if launch.is_deepspeed(accelerator):
+        from medctx_train.checkpoints import deepspeed_state
+
+        deepspeed_state.restore(checkpoint, accelerator, model, step)
+        return step
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
-    from torch.distributed.checkpoint.state_dict_loader import load as load_parts
 
     inner = _unwrap(optimizer)
     with _without_warnings():
         state = _state(model, inner)
-        load_parts(state, checkpoint_id=path)
+        _load_parts(checkpoint, _tensors(state))
+        for moments in state["optimizer"]["state"].values():
+            moments["step"].fill_(step)
         options = StateDictOptions(ignore_frozen_params=True, strict=False)
         set_state_dict(
             model, inner, model_state_dict=state["weights"], optim_state_dict=state["optimizer"], options=options
         )
-    return steps[-1]
+    return step
 
 
 def _unwrap(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

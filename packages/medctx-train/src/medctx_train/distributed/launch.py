@@ -82,6 +82,13 @@ def is_replicated(accelerator: Accelerator) -> bool:
     return accelerator.distributed_type not in {DistributedType.FSDP, DistributedType.DEEPSPEED}
 
 
+def is_deepspeed(accelerator: Accelerator) -> bool:
+    """Return True if DeepSpeed holds the model and the optimizer."""
+    from accelerate.utils import DistributedType
+
+    return bool(accelerator.distributed_type == DistributedType.DEEPSPEED)
+
+
 def gathered_weights(accelerator: Accelerator, model: torch.nn.Module) -> AbstractContextManager[None]:
     """Hold the whole weights of a loaded but not yet prepared model in every process.
 
