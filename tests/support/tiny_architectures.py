@@ -54,6 +54,7 @@ LEAKING: dict[str, tuple[str, dict[str, object]]] = {
     "mpt": ("mpt", {"vocab_size": 256, "d_model": 64, "n_layers": 4, "n_heads": 4, "pad_token_id": 0}),
     "mamba": ("mamba", {**SIZES, "state_size": 8}),
     "jamba": ("jamba", {**SIZES, "num_experts": 4, "mamba_dt_rank": 8, "use_mamba_kernels": False}),
+    "gpt_oss": ("gpt_oss", {**SIZES, **MOE, "sliding_window": 8}),
     "opt": ("opt", {**SIZES, "ffn_dim": 96, "word_embed_proj_dim": 64}),
 }
 """Architectures in which a packed sample depends on those before it, by name: model type and config."""

@@ -28,6 +28,7 @@ from medctx_train.model.loss import row_losses
 from medctx_train.model.neftune import add_neftune, noise_bounds
 from medctx_train.sft.setup import set_up_model, trainable_parameters, write_rope_overrides
 from tests.support.made_training import dialogue
+from tests.support.tiny_architectures import LEAKING, SIZES, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,13 @@ def test_gradients_under_qlora_pass_through_the_quantised_layers(tiny: Path, row
         gradients.append({name: value.grad for name, value in trainable_parameters(found).items()})
     for name, gradient in gradients[0].items():
         assert (gradient - gradients[1][name]).norm() < 0.05 * gradients[1][name].norm(), name
+
+
+@pytest.mark.parametrize("name", ["bloom", "gpt_oss", "llama"])
+def test_architectures_without_sdpa_are_loaded_with_their_own_attention(name: str, tmp_path: Path) -> None:
+    model_type, sizes = LEAKING.get(name, (name, SIZES))
+    tiny_model(model_type, sizes).save_pretrained(tmp_path)
+    assert load_model(tmp_path).config._attn_implementation == ("sdpa" if name == "llama" else "eager")
 
 
 def test_without_bitsandbytes_qlora_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,12 @@ def test_a_leak_is_found_below_such_rounding(name: str) -> None:
     assert "influence each other" in check_packing(model, [made_row()]).problem
 
 
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_attention_that_looks_ahead_is_found(dtype: torch.dtype) -> None:
+    sizes = {**SIZES, "is_decoder": False}
+    assert "influence each other" in check_packing(tiny_model("bert", sizes, dtype), [made_row()]).problem
+
+
 def test_a_model_that_computes_no_numbers_does_not_pass() -> None:
     model = tiny_model("llama", SIZES)
     with torch.no_grad():

@@ -58,6 +58,14 @@ def load_config(folder: Path, scaling: RopeSettings) -> tuple[PreTrainedConfig, 
     return config, changes
 
 
+def _supports_sdpa(config: PreTrainedConfig) -> bool:
+    """Return True unless the architecture has only its own attention code (BLOOM, MPT, gpt-oss)."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    model_class = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return bool(getattr(model_class, "_supports_sdpa", True))
+
+
 def load_model(
     folder: Path,
     precision: Precision = "auto",
@@ -74,18 +82,22 @@ def load_model(
         config: Used instead of the folder's own config.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    if config is None:
+        config = AutoConfig.from_pretrained(folder)
     dtypes: dict[str, torch.dtype | str] = {"auto": "auto", "bf16": torch.bfloat16, "fp32": torch.float32}
     options: dict[str, Any] = {"dtype": dtypes.get(precision, torch.bfloat16)}
     if precision == "nf4":
         device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
         options |= {"quantization_config": _nf4(), "device_map": {"": device}}
-    if config is not None:
-        options["config"] = config
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention, **options)
+    if attention == "sdpa" and not _supports_sdpa(config):
+        attention = "eager"
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation=attention, config=config, **options
+    )
     if precision == "nf4":
         _keep_differentiable(model)
     return model

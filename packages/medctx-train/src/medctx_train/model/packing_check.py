@@ -30,7 +30,10 @@ NOISE_FACTOR = 8.0
 _NEGLIGIBLE = 1e-6
 _MAX_GAP, _MAX_GAP_HALF = 1e-3, 0.1
 """Largest relative difference by rounding between a sample in its row and alone, in float32 and in half precision.
-Measured on 60 architectures: below 1e-5 and 0.02; positions counted through the row give 0.3 and more."""
+Measured on tiny models of 78 architectures: at most 4e-6 and 0.024."""
+_MAX_NOISE = 0.3
+"""Largest change by rounding alone when only later samples are replaced, as a fraction of the largest gap. Attention
+that looks ahead exceeds it."""
 
 
 class PackingCheck(NamedTuple):
@@ -115,7 +118,7 @@ def _leaks(model: torch.nn.Module, row: PackedRow, batch: RowTensors, hidden: to
     return [changes[number] for number in range(len(row.members))]
 
 
-def _worst_leak(changes: Sequence[Sequence[_Changes]]) -> _Changes | None:
+def _worst_leak(changes: Sequence[Sequence[_Changes]], max_noise: float) -> _Changes | None:
     """Return the member that depends most on those before it; None if rounding explains all changes.
 
     Most models compute a token's states by the same operations whatever the other tokens are: the first members do not
@@ -128,7 +131,7 @@ def _worst_leak(changes: Sequence[Sequence[_Changes]]) -> _Changes | None:
         return worst if worst.largest > _NEGLIGIBLE else None
     worst = max(others, key=lambda member: member.median)
     noise = max(member.median for member in first)
-    return worst if worst.median > max(_NEGLIGIBLE, NOISE_FACTOR * noise) else None
+    return worst if noise > max_noise or worst.median > max(_NEGLIGIBLE, NOISE_FACTOR * noise) else None
 
 
 def _position_gaps(
@@ -170,14 +173,15 @@ def check_packing(model: torch.nn.Module, rows: Sequence[PackedRow]) -> PackingC
         gaps += _position_gaps(model, row, hidden, weight.device)
     gap, sample = max(gaps)
     name = type(causal_model(model)).__name__
-    leak = _worst_leak(changes)
+    max_gap = _MAX_GAP_HALF if half else _MAX_GAP
+    leak = _worst_leak(changes, _MAX_NOISE * max_gap)
     if leak is not None:
         problem = (
             f"{name} lets packed samples influence each other: the hidden states of sample {leak.sample!r} change by "
-            f"up to {leak.largest:.1%} with the samples before it"
+            f"up to {leak.largest:.1%} with the other samples of its row"
         )
         return PackingCheck(gap, problem)
-    if not gap <= (_MAX_GAP_HALF if half else _MAX_GAP):  # a NaN is no pass
+    if not gap <= max_gap:  # a NaN does not pass
         problem = (
             f"{name} computes packed samples differently: the hidden states of sample {sample!r} differ by {gap:.1%} "
             "between its row and alone"
