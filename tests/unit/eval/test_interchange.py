@@ -160,6 +160,13 @@ def test_the_same_id_of_another_question_is_not_joined() -> None:
     assert (disagreeing.judged, disagreeing.disagreeing) == ((), 1)
 
 
+def test_a_long_question_is_joined_by_id_with_its_shortened_form() -> None:
+    question = "A patient was seen in the clinic and then again. " * 30
+    index = {"generate": ItemIndex(items_of_run(run_of(answer("7", question, "red blue", "A", "A")))["generate"])}
+    joined = join(run_of(answer("7", f"{question[:900]}...", "red blue", "A", "B")), index)  # type: ignore[arg-type]
+    assert (joined.by_id, joined.left_out) == (1, 0)
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -19,7 +19,10 @@ ARTIFACTS = "exam"
 """The artifact folder under which an exam logs one folder per examined model."""
 RUN_TAG, FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
 """Tags of a registered version: the MLflow run of its exam, and its folder among that run's artifacts."""
-GRAMMAR = "a run folder, runs:/<run id>[/<folder>], models:/<name>/<version> or models:/<name>@<alias>"
+GRAMMAR = (
+    "a run folder, runs:/<run id>[/<folder>], models:/<name>/<version>, models:/<name>@<alias>, "
+    "or another harness's log"
+)
 
 
 def _slug(text: str) -> str:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from medctx.schemas.records import ExamItem, Judged, Mode
 from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun
 
+_SHORTENED = 200
+"""Characters that a shortened question keeps at least."""
+
 TextKey = tuple[str, frozenset[str]]
 
 
@@ -101,6 +104,12 @@ def items_of_exam(items: Iterable[ExamItem]) -> list[JoinedItem]:
     ]
 
 
+def _is_same_question(first: str, second: str) -> bool:
+    """Return True for equal questions; inspect shortens long ones, so a long beginning of the other counts too."""
+    short, long = sorted((normalised(first), normalised(second)), key=len)
+    return short == long or (len(short) > _SHORTENED and long.startswith(short))
+
+
 class ItemIndex:
     """Finds the item of the first run that an answer of another belongs to."""
 
@@ -117,7 +126,7 @@ class ItemIndex:
         item = self._by_exam_and_id.get((answer.exam, answer.item)) or self._by_id.get(answer.item)
         if item is None:
             return None
-        if answer.question and item.question and normalised(answer.question) != normalised(item.question):
+        if answer.question and item.question and not _is_same_question(answer.question, item.question):
             return None
         if answer.options and item.options and len(answer.options) != len(item.options):
             return None
