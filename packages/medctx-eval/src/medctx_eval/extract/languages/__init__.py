@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import cache
 
 from medctx_eval.extract.languages.arabic import ARABIC
@@ -13,10 +14,11 @@ from medctx_eval.extract.languages.german import GERMAN
 from medctx_eval.extract.languages.italian import ITALIAN
 from medctx_eval.extract.languages.japanese import JAPANESE
 from medctx_eval.extract.languages.korean import KOREAN
-from medctx_eval.extract.languages.language import Language, Wording, combine
+from medctx_eval.extract.languages.language import Language, Wording
 from medctx_eval.extract.languages.portuguese import PORTUGUESE
 from medctx_eval.extract.languages.russian import RUSSIAN
 from medctx_eval.extract.languages.spanish import SPANISH
+from medctx_eval.extract.markup import simplify
 
 
 def _any_word(words: str) -> re.Pattern[str]:
@@ -71,4 +73,13 @@ def wording_for(text: str) -> Wording:
 
 @cache
 def _combined(numbers: tuple[int, ...]) -> Wording:
-    return combine(ENGLISH, *(_HINTS[number][0] for number in numbers))
+    return _combine(ENGLISH, *(_HINTS[number][0] for number in numbers))
+
+
+def _combine(*languages: Language[str]) -> Wording:
+    """Compile patterns that match wherever the pattern of one of ``languages`` matches."""
+    names = [field.name for field in fields(Language)]
+    sources = {name: "|".join(f"(?:{getattr(language, name)})" for language in languages) for name in names}
+    return Language(
+        **{name: re.compile(simplify(source), re.IGNORECASE | re.MULTILINE) for name, source in sources.items()}
+    )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from re import Pattern
 from typing import Generic, TypeAlias, TypeVar
-
-from medctx_eval.extract.markup import simplify
 
 Form = TypeVar("Form", str, Pattern[str])
 
@@ -79,12 +76,3 @@ class Language(Generic[Form]):
 
 Wording: TypeAlias = Language[Pattern[str]]
 """The compiled patterns that an answer is read with."""
-
-
-def combine(*languages: Language[str]) -> Wording:
-    """Compile patterns that match wherever the pattern of one of ``languages`` matches."""
-    names = [field.name for field in fields(Language)]
-    sources = {name: "|".join(f"(?:{getattr(language, name)})" for language in languages) for name in names}
-    return Language(
-        **{name: re.compile(simplify(source), re.IGNORECASE | re.MULTILINE) for name, source in sources.items()}
-    )
