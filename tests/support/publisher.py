@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medctx.fetch import url as download
+from medctx.fetch import errors as download
 from tests.support.hub_stand_in import Hub, hub
 
 

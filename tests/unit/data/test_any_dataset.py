@@ -143,7 +143,7 @@ def test_a_mix_of_it_says_what_its_licence_forbids_and_needs_no_hub_again(
         ({"dataset": "clinic/nothing"}, "does not exist or is not open to you"),
         ({"subset": "notes"}, "'notes' not found. Available: ['letters', 'chats']"),
         ({"split": "validation"}, "Bad split: validation"),
-        ({"revision": "v9"}, "is not there (404)"),
+        ({"revision": "v9"}, "does not exist (404)"),
         ({"form": "pair"}, "needs the columns of both parts"),
         ({"form": "chat", "columns": {"speeker": "from"}}, "has no part 'speeker'"),
         ({"path": "a.jsonl"}, "remove its key path"),

@@ -11,7 +11,7 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
-from medctx.fetch import url as download
+from medctx.fetch import pinned
 from medctx.fetch.pinned import RECORD, Remote
 from medctx.schemas.records import Dialogue
 from medctx_data.cli.tables import described, recorded
@@ -186,15 +186,15 @@ def test_files_of_one_source_are_of_one_commit(stand_in: Hub, monkeypatch: pytes
     repo = CARDS["ultrachat"].hub
     first = stand_in.resolve(repo, "main")
     asked: list[str] = []
-    fetch = download.from_hub
+    fetch = pinned.from_hub
 
-    def interrupted(repo: str, file: str, revision: str, *, anew: bool = False) -> tuple[Path, str]:
+    def interrupted(repo: str, file: str, revision: str, *, force: bool = False) -> tuple[Path, str]:
         asked.append(revision)
-        found = fetch(repo, file, revision, anew=anew)
+        found = fetch(repo, file, revision, force=force)
         publish("ultrachat", stand_in, monkeypatch, [row, row])
         return found
 
-    monkeypatch.setattr(download, "from_hub", interrupted)
+    monkeypatch.setattr(pinned, "from_hub", interrupted)
     assert opened(source="ultrachat").revision == first
     assert asked == ["main", first, first]
 

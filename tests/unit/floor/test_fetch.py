@@ -17,7 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from medctx.errors import MedctxError
-from medctx.fetch import url as download
+from medctx.fetch import errors as download
 from medctx.fetch.pinned import RECORD, Remote, fetch
 from tests.support.hub_stand_in import CUT, Hub
 from tests.support.publisher import published
@@ -124,7 +124,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(kind: str, stand_in: Hub) -
 
 def test_what_is_not_there_is_one_sentence(stand_in: Hub, tmp_path: Path) -> None:
     stand_in.commit(REPO, {FILE.file: BODY})
-    assert "is not there (404)" in _sentence(Remote(repo=REPO, file="data/other.jsonl"))
+    assert "does not exist (404)" in _sentence(Remote(repo=REPO, file="data/other.jsonl"))
     assert "revision 1.9" in _sentence(Remote(repo=REPO, file=FILE.file, revision="1.9"))
     assert "HF_TOKEN" in _sentence(Remote(repo="owner/unknown", file="a"))
     assert "path=" in _sentence(Remote(url=stand_in.url + "/nowhere.jsonl"))

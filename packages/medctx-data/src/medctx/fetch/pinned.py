@@ -1,7 +1,7 @@
-"""Published files, fetched once and held to what was fetched.
+"""Published files, pinned by the first fetch.
 
-The first fetch of a file appends a line to the revision record (``revisions.jsonl`` in the cache folder): which file,
-the revision the server resolved, the digest of its bytes, the date. Every later fetch is held to that line.
+The first fetch of a file appends a line to the revision record (``revisions.jsonl`` in the cache folder): the file, the
+revision that the server resolved, the digest of its bytes, the date. Every later fetch must give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 
 from medctx.errors import MedctxError
-from medctx.fetch import url as download
+from medctx.fetch.errors import require_packages
+from medctx.fetch.hub import from_hub
+from medctx.fetch.url import from_url
 from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.journal import Journal
+from medctx.io.masking import mask_secrets
 from medctx.schemas.records import Record
 
 if TYPE_CHECKING:
@@ -26,9 +29,13 @@ RECORD = "revisions.jsonl"
 
 
 class Remote(Record):
-    """A published file: of a hub data set (``repo`` "owner/name" and ``file`` inside it) or at a ``url``.
+    """A published file, of a data set of the hub or at a URL.
 
-    ``url`` may hold "{revision}". ``revision`` is a commit, a tag or a branch.
+    Attributes:
+        repo: Data set, ``owner/name``.
+        file: File in the data set.
+        url: Address, which may hold ``{revision}``.
+        revision: Commit, tag or branch.
     """
 
     repo: str = ""
@@ -44,15 +51,17 @@ class Remote(Record):
 
     @property
     def place(self) -> str:
-        """As errors name it."""
-        return self.url.replace("{revision}", self.revision) or f"{self.file} of the data set {self.repo}"
+        """How errors name it."""
+        return mask_secrets(self.url.replace("{revision}", self.revision)) or f"{self.file} of the data set {self.repo}"
 
 
 class Fetched(Record):
     """A fetched file.
 
-    ``revision`` is the commit the server told, else what was asked ("" for a ``url`` that names none); ``digest`` is
-    the SHA-256 of its bytes in hex.
+    Attributes:
+        path: Where it is.
+        revision: Commit that the server stated, else the requested revision (``""`` for a URL without one).
+        digest: SHA-256 of its bytes in hex.
     """
 
     path: Path
@@ -61,7 +70,7 @@ class Fetched(Record):
 
 
 class Recorded(Record):
-    """One line of the revision record: what the first fetch of ``remote`` found, and when (UTC)."""
+    """One line of the revision record: the result and the date (UTC) of the first fetch of ``remote``."""
 
     remote: Remote
     revision: str
@@ -70,16 +79,21 @@ class Recorded(Record):
 
 
 def lock_in(folder: Path, name: str) -> BaseFileLock:
-    """A lock between processes, which the system frees when its holder is killed."""
+    """Return a lock between processes, which the system releases when its holder is killed."""
     from filelock import FileLock
 
     (folder / "locks").mkdir(parents=True, exist_ok=True)
     return FileLock(folder / "locks" / f"{name}.lock")
 
 
+def _masked(remote: Remote) -> Remote:
+    """The file as it is recorded: without secrets in its address."""
+    return remote.model_copy(update={"url": mask_secrets(remote.url)})
+
+
 def _recorded(folder: Path, remote: Remote) -> Recorded | None:
     with lock_in(folder, "revisions"), Journal(folder / RECORD, Recorded) as journal:
-        return next((line for line in journal.records if line.remote == remote), None)
+        return next((line for line in journal.records if line.remote == _masked(remote)), None)
 
 
 def _record(folder: Path, line: Recorded) -> None:
@@ -87,39 +101,40 @@ def _record(folder: Path, line: Recorded) -> None:
         journal.append(line)
 
 
-def _bring(folder: Path, remote: Remote, known: Recorded | None) -> Fetched:
-    """The file as it is here, or as it comes from its publisher where it is not here or not what was recorded."""
+def _retrieve(folder: Path, remote: Remote, known: Recorded | None) -> Fetched:
+    """The file from the cache, or from its publisher if it is missing or not the recorded one."""
     if remote.repo:
-        asked = known.revision if known else remote.revision
-        path, revision = download.from_hub(remote.repo, remote.file, asked)
-        found = digest.of_file(path)
-        if known and found != known.digest:
-            path, revision = download.from_hub(remote.repo, remote.file, asked, anew=True)
-            found = digest.of_file(path)
-        return Fetched(path=path, revision=revision, digest=found)
+        pinned = known.revision if known else remote.revision
+        path, revision = from_hub(remote.repo, remote.file, pinned)
+        file_digest = digest.of_file(path)
+        if known and file_digest != known.digest:
+            path, revision = from_hub(remote.repo, remote.file, pinned, force=True)
+            file_digest = digest.of_file(path)
+        return Fetched(path=path, revision=revision, digest=file_digest)
     address = remote.url.replace("{revision}", remote.revision)
     path = folder / "files" / digest.of_record(remote)[: digest.SHORT] / address.partition("?")[0].rpartition("/")[2]
     if known and path.is_file() and digest.of_file(path) == known.digest:
         return Fetched(path=path, revision=known.revision, digest=known.digest)
-    path, told = download.from_url(address, path)
-    revision = told or (remote.revision if "{revision}" in remote.url else "")
+    path, stated = from_url(address, path)
+    revision = stated or (remote.revision if "{revision}" in remote.url else "")
     return Fetched(path=path, revision=revision, digest=digest.of_file(path))
 
 
 def fetch(remote: Remote) -> Fetched:
-    """Bring a published file here, or find it in the cache; it is what the first fetch recorded, or an error.
+    """Fetch a published file, or find it in the cache.
 
-    Raises MedctxError where the file cannot be reached, and where its bytes are not those recorded.
+    Raises:
+        MedctxError: The file cannot be reached, or its bytes differ from those of the first fetch.
     """
-    download.require_packages()
+    require_packages()
     folder = cache_folder()
     try:
         with lock_in(folder, digest.of_record(remote)[: digest.SHORT]):
             known = _recorded(folder, remote)
-            fetched = _bring(folder, remote, known)
+            fetched = _retrieve(folder, remote, known)
             if known is None:
                 date = datetime.now(UTC).isoformat(timespec="seconds")
-                line = Recorded(remote=remote, revision=fetched.revision, digest=fetched.digest, date=date)
+                line = Recorded(remote=_masked(remote), revision=fetched.revision, digest=fetched.digest, date=date)
                 _record(folder, line)
             elif fetched.digest != known.digest:
                 raise MedctxError(

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
-from medctx.fetch import url as download
+from medctx.fetch.errors import require_packages, with_retries
+from medctx.fetch.hub import hub_error
 from medctx.fetch.pinned import lock_in
 from medctx.io import digest
 from medctx.io.cache import cache_folder
@@ -73,16 +74,16 @@ def _card(split: HubSplit) -> _Card:
         try:
             info = huggingface_hub.HfApi().dataset_info(split.dataset, revision=split.revision)
         except Exception as error:
-            raise download.hub_error(split.place, error) from None
+            raise hub_error(split.place, error) from None
         stated = (info.card_data.get("license") if info.card_data else None) or ()
         return _Card(info.sha or "", ", ".join([stated] if isinstance(stated, str) else map(str, stated)))
 
-    return download.with_retries(split.place, request)
+    return with_retries(split.place, request)
 
 
 def _explained(split: HubSplit, error: Exception) -> Exception:
     """The error that an exception of the library stands for."""
-    known = download.hub_error(split.place, error)
+    known = hub_error(split.place, error)
     if known is not error or not isinstance(error, ValueError | RuntimeError | LookupError):
         return known
     why = str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
@@ -109,7 +110,7 @@ def pin(split: HubSplit) -> PinnedSplit:
     Raises:
         MedctxError: The data set, its subset, split or revision does not exist or is not accessible.
     """
-    download.require_packages()
+    require_packages()
     folder = cache_folder()
     try:
         with lock_in(folder, digest.of_record(split)[: digest.SHORT]):
