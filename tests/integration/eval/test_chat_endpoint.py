@@ -6,10 +6,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from medctx.errors import MedctxError
@@ -17,7 +20,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import Reader, reader
-from medctx_eval.engines.client import BusyError, Client, _seconds
+from medctx_eval.engines.client import BusyError, _retry_after
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
@@ -126,7 +129,14 @@ def examined(server: Chat, mode: Mode, out: Path) -> tuple[list[Judged], dict[st
 def test_a_chat_server_is_examined_in_every_mode_it_can_do(mode: Mode, tmp_path: Path) -> None:
     with chat(lists=True, holds=True) as server:
         judged, found = examined(server, mode, tmp_path)
-    assert found == {"letter": "letters among the 2 likeliest", "choice": "json_schema", "logits": "unknown"}
+    assert found == {
+        "letter": "letters among the 2 likeliest",
+        "choice": "json_schema",
+        "logits": "unknown",
+        "prompt": "messages",
+        "temperature": "0",
+        "limit": "max_tokens",
+    }
     assert len(judged) == 3 * ITEMS
     assert {one.verdict for one in judged} == {Verdict.CORRECT}
 
@@ -159,6 +169,9 @@ def test_what_is_longer_than_the_server_takes_is_never_sent(tmp_path: Path) -> N
 
 
 def test_a_server_is_left_alone_for_as_long_as_it_asks() -> None:
-    assert [_seconds(header) for header in ("7", "1.5", None, "soon")] == [7.0, 1.5, 0.0, 0.0]
-    assert Client("http://127.0.0.1:9/v1/").url == "http://127.0.0.1:9"
+    waits = [_retry_after(httpx.Headers({"Retry-After": value})) for value in ("7", "1.5", "soon", "-3")]
+    assert waits == [7.0, 1.5, 0.0, 0.0]
+    assert _retry_after(httpx.Headers()) == 0.0
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 25 < _retry_after(httpx.Headers({"Retry-After": soon})) <= 30
     assert BusyError("busy", 7.0).wait_s == 7.0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medctx.errors import MedctxError
-from medctx.io.journal import Journal
+from medctx.errors import MedctxError, UnfinishedError
+from medctx.io.journal import Journal, read_journal
 from medctx.io.jsonl import read_records
-from medctx.schemas.exam_run import EXAM_FILE
+from medctx.schemas.exam_run import EXAM_FILE, Usage, total_usage
 from medctx.schemas.records import Judged, Reply, Verdict
 from medctx.text import tokenizer
 from medctx_eval.artifacts import run_folder
@@ -19,6 +19,7 @@ from medctx_eval.engines import client
 from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
+from medctx_eval.run import usage_log
 from medctx_eval.run.config import ModelConfig, RunConfig
 from tests.support.exam_files import write_exam
 from tests.support.loopback import Loopback, Rule, serve
@@ -120,11 +121,12 @@ def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alpha
         asked = config(server, exam_file, alphabet)
         (whole,) = examination.run(asked, tmp_path / "whole")
         server.troubles = [0] * 600
-        (folder,) = examination.run(asked, tmp_path / "out")
-        first = run_folder.read(folder).manifest.cost
-        (folder / EXAM_FILE).unlink()
+        with pytest.raises(UnfinishedError):
+            examination.run(asked, tmp_path / "out")
+        (log,) = (tmp_path / "out").glob("*/" + usage_log.FILE)
+        first = total_usage(read_journal(log, Usage))
         server.troubles = []
-        examination.run(asked, tmp_path / "out")
+        (folder,) = examination.run(asked, tmp_path / "out")
         both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
     assert both.prompt_tokens == first.prompt_tokens + once.prompt_tokens
     assert both.requests == first.requests + once.requests
@@ -138,16 +140,18 @@ def test_busy_servers_are_asked_again(exam_file: Path, alphabet: Path, tmp_path:
     assert Verdict.FAILED not in {one.verdict for one in judged}
 
 
-def test_failed_items_stay_in_the_denominator_and_are_retried(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_an_exam_with_failed_answers_is_unfinished_and_asks_them_again(
+    exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
     with serve(flat) as server:
         server.troubles = [500] * 600
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
-        assert len(judged) == ROWS * 2 * 2
-        assert {one.verdict for one in judged} == {Verdict.FAILED}
+        with pytest.raises(UnfinishedError, match=r"48 of 48 answers of m failed \(48: 500 from http.*: .*trouble"):
+            run(server, exam_file, alphabet, tmp_path / "out")
+        assert not list((tmp_path / "out").glob("*/" + EXAM_FILE))
         server.troubles = []
-        (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
-        (folder / EXAM_FILE).unlink()
-        assert Verdict.FAILED not in {one.verdict for one in run(server, exam_file, alphabet, tmp_path / "out")}
+        judged = run(server, exam_file, alphabet, tmp_path / "out")
+    assert len(judged) == ROWS * 2 * 2
+    assert Verdict.FAILED not in {one.verdict for one in judged}
 
 
 def test_what_does_not_fit_is_never_sent(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
@@ -197,12 +201,15 @@ def test_a_refused_question_fails_alone_and_a_refusal_of_all_ends_the_exam(
         asked = config(server, exam_file, alphabet)
         server.complaint = "content filter"
         server.troubles = [400] * 100
-        with pytest.raises(MedctxError, match=r"refused a request to /v1/completions \(400\): .*content filter"):
+        with pytest.raises(MedctxError, match=r"/v1/completions refused a request \(400\): .*content filter"):
             examination.run(asked, tmp_path / "none")
         server.troubles = [400]
+        with pytest.raises(UnfinishedError, match="1 of 48 answers of m failed"):
+            run(server, exam_file, alphabet, tmp_path / "one")
+        before = len(server.requests)
         judged = run(server, exam_file, alphabet, tmp_path / "one")
-    assert sum(one.verdict is Verdict.FAILED for one in judged) >= 1
-    assert sum(one.verdict is Verdict.FAILED for one in judged) < len(judged) / 2
+        assert 1 <= len(server.requests) - before <= 3, "only what failed is asked again"
+    assert len(judged) == ROWS * 2 * 2
 
 
 def test_too_long_for_the_server_is_does_not_fit_and_not_asked_again(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from medctx.schemas.records import Domain, Mode, Record
 
@@ -103,8 +103,11 @@ class ExamManifest(Record):
         cell: What was trained; runs of one cell differ in the training seed only.
         training_seed: Seed of the training.
         key: Digest of model and plan; a run with the same key need not be done again.
-        weights_digest: Digest of the weights.
+        weights_digest: Digest of the model or, of a tuned one, of its base (:mod:`medctx.model.identity`).
         adapter_digest: Digest of the adapter.
+        urls: Addresses of the servers that answered, without secrets.
+        served: What the first server says of the model and of itself.
+        verdicts_digest: Digest of the file of verdicts.
         engine: The engine that answered.
         mode: Scoring mode of the headline numbers.
         modes: All scoring modes.
@@ -127,6 +130,8 @@ class ExamManifest(Record):
     key: str = ""
     weights_digest: str
     adapter_digest: str = ""
+    urls: tuple[str, ...] = ()
+    served: dict[str, JsonValue] = Field(default_factory=dict)
     engine: str
     mode: Mode
     modes: tuple[Mode, ...] = ()
@@ -138,6 +143,7 @@ class ExamManifest(Record):
     conditions: tuple[str, ...]
     unalterable: dict[str, int] = Field(default_factory=dict)
     n: int = Field(ge=0)
+    verdicts_digest: str = ""
     cost: Cost = Cost()
     versions: dict[str, str] = Field(default_factory=dict)
     seed: int = 0

@@ -6,7 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
+from medctx.errors import MedctxError
+from medctx.io import digest
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
+from medctx.io.lock import LOCK_FILE
 from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import Book, ExamItem, Judged, Record
 from medctx_eval.artifacts.checksums import write_checksums
@@ -25,8 +28,11 @@ class RunFolder(Record):
 
 
 def write(folder: Path, manifest: ExamManifest, judged: list[Judged]) -> None:
-    """Write the verdicts first and the manifest last: a folder with a manifest is complete."""
+    """Write the verdicts first, and last the manifest with their digest: a folder with a manifest is complete."""
+    # An earlier manifest would not be that of these verdicts.
+    (folder / EXAM_FILE).unlink(missing_ok=True)
     write_records(folder / VERDICTS, judged)
+    manifest = manifest.model_copy(update={"verdicts_digest": digest.of_file(folder / VERDICTS)})
     write_record(folder / EXAM_FILE, manifest)
     write_run_checksums(folder, manifest)
 
@@ -39,16 +45,22 @@ def write_run_checksums(folder: Path, manifest: ExamManifest) -> None:
 
 
 def read(folder: Path) -> RunFolder:
-    """Read a finished run; raises MedctxError if it is not one."""
+    """Read a finished run; raises MedctxError if it is not one, or its verdicts were changed."""
     manifest = read_record(folder / EXAM_FILE, ExamManifest)
-    return RunFolder(manifest=manifest, judged=tuple(read_records(folder / VERDICTS, Judged)))
+    verdicts = folder / VERDICTS
+    if manifest.verdicts_digest and verdicts.is_file() and digest.of_file(verdicts) != manifest.verdicts_digest:
+        raise MedctxError(
+            f"{verdicts} was changed after {EXAM_FILE} was written (its digest differs); remove {folder / EXAM_FILE} "
+            "and run the exam again, which judges the stored answers anew."
+        )
+    return RunFolder(manifest=manifest, judged=tuple(read_records(verdicts, Judged)))
 
 
 def copy_as(folder: Path, finished: Path, *, model: str, cell: str, training_seed: int | None) -> None:
     """Copy a finished run to ``folder`` under another name: the same weights were asked the same plan."""
     scratch = folder.with_name(f".{folder.name}")
     shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(finished, scratch)
+    shutil.copytree(finished, scratch, ignore=shutil.ignore_patterns(f"{LOCK_FILE}*"))
     manifest = read_record(finished / EXAM_FILE, ExamManifest)
     names = {"model": model, "cell": cell, "training_seed": training_seed}
     renamed = manifest.model_copy(update=names)

@@ -1,30 +1,60 @@
-"""One OpenAI-compatible server over HTTP: what it answers, when to ask it again, and when it refuses."""
+"""One OpenAI-compatible server over HTTP: addresses, retries, refusals, and answers that are none."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from threading import Lock
 
 import httpx
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from medctx.errors import MedctxError
-from medctx.schemas.records import Record
+from medctx.errors import MedctxError, UnfinishedError
+from medctx.io.masking import mask_secrets
+from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of
 
 TIMEOUT_S = 600.0
-_ANY: TypeAdapter[object] = TypeAdapter(object)
+GIVE_UP_S = 300.0
 ATTEMPTS = 5
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
+MAX_ANSWER_BYTES = 2**28
 
-_TOO_LONG = ("context length", "context_length", "maximum length", "max_model_len", "too long", "too many tokens")
+CHAT = "chat/completions"
+COMPLETIONS = "completions"
+_MODELS = "models"
 
+_TOO_LONG = (
+    "context length",
+    "context_length",
+    "context size",
+    "context_size",
+    "context window",
+    "maximum length",
+    "max_model_len",
+    "max_new_tokens",
+    "maximum allowed length",
+    "maximum number of tokens",
+    "input length",
+    "too long",
+    "too many tokens",
+)
+"""Wordings of vLLM, llama.cpp, TGI, SGLang, OpenAI, Gemini and others for a prompt that exceeds the context."""
+_BUSY_STATUS = frozenset({408, 409, 425, 429})
+_KEY_STATUS = frozenset({401, 403})
+_NO_ROUTE_STATUS = frozenset({404, 405, 501})
 _JSON = {"Content-Type": "application/json"}
+_ANY: TypeAdapter[object] = TypeAdapter(object)
+_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 Body = dict[str, object]
 
 
 class BusyError(Exception):
-    """The server was busy or gone for a moment; ``wait_s`` is how long it asked to be left alone."""
+    """The server did not answer this time. ``wait_s``: how long it asked to be left alone."""
 
     def __init__(self, message: str, wait_s: float = 0.0) -> None:
         super().__init__(message)
@@ -32,175 +62,336 @@ class BusyError(Exception):
 
 
 class TooLongError(Exception):
-    """The server says the prompt is longer than it takes."""
+    """The server says that the prompt exceeds its context."""
 
 
 class RefusedError(MedctxError):
-    """The server refused a request for another reason."""
+    """The server refused a request for another reason. ``status``: its HTTP status."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-class _Open(Record):
-    """A part of an answer; fields that are not read here are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class ServerDownError(UnfinishedError):
+    """The server has answered nothing for too long."""
 
 
-class _Details(_Open):
-    cached_tokens: int | None = None
+class ServerHealth:
+    """When a server last answered. Safe to use from several threads."""
 
+    def __init__(self, give_up_s: float) -> None:
+        self._give_up_s = give_up_s
+        self._lock = Lock()
+        self._failing_since: float | None = None
+        self.answers = 0
 
-class ServerUsage(_Open):
-    """Tokens a request took."""
+    def answered(self) -> None:
+        """Note an answer."""
+        with self._lock:
+            self._failing_since = None
+            self.answers += 1
 
-    prompt_tokens: int = 0
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-
-
-class _TopLogprob(_Open):
-    token: str
-    logprob: float
-
-
-class _TokenLogprob(_Open):
-    top_logprobs: tuple[_TopLogprob, ...] = ()
-
-
-class _Logprobs(_Open):
-    top_logprobs: tuple[dict[str, float] | None, ...] | None = None
-    content: tuple[_TokenLogprob, ...] | None = None
-
-
-class _Message(_Open):
-    content: str | None = None
-
-
-class Choice(_Open):
-    """One completion: of ``/v1/completions`` (``text``) or of ``/v1/chat/completions`` (``message``)."""
-
-    index: int = 0
-    text: str = ""
-    message: _Message = _Message()
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    def failed(self) -> None:
+        """Note a request without an answer."""
+        with self._lock:
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
 
     @property
-    def written(self) -> str:
-        """The text, from either kind."""
-        return self.text or self.message.content or ""
-
-    @property
-    def first_tokens(self) -> Mapping[str, float]:
-        """Log-probabilities of first tokens by how the server writes them."""
-        if self.logprobs is None:
-            return {}
-        if self.logprobs.top_logprobs:
-            return self.logprobs.top_logprobs[0] or {}
-        listed = self.logprobs.content[0].top_logprobs if self.logprobs.content else ()
-        return {entry.token: entry.logprob for entry in listed}
+    def down(self) -> bool:
+        """Whether nothing was answered for ``give_up_s`` seconds since the first request that failed."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since >= self._give_up_s
 
 
-class Answer(_Open):
-    """What a completions route answers, choices in the order of their prompts."""
-
-    choices: tuple[Choice, ...] = Field(min_length=1)
-    usage: ServerUsage | None = None
-
-
-class ServedModel(_Open):
-    """One entry of ``/v1/models``; servers name the length of their context differently."""
-
-    id: str
-    parent: str | None = None
-    root: str | None = None
-    max_model_len: int | None = None
-    context_length: int | None = None
-    context_window: int | None = None
-
-    @property
-    def positions(self) -> int | None:
-        """Longest sequence, where the server says it."""
-        return self.max_model_len or self.context_length or self.context_window
+def quote(content: bytes, length: int = 300) -> str:
+    """The beginning of what a server said, on one line and without secrets, for an error message."""
+    text = " ".join(content[: 4 * length].decode(errors="replace").split())
+    return mask_secrets(text[:length]) or "(nothing)"
 
 
-class _Models(_Open):
-    data: tuple[ServedModel, ...]
+def _retry_after(headers: httpx.Headers) -> float:
+    """Seconds to wait by the Retry-After header, given in seconds or as a date; 0 without one."""
+    value = headers.get("Retry-After", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def _wait(state: RetryCallState) -> float:
-    """Growing waits with jitter, and never shorter than the server asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait_s if isinstance(error, BusyError) else 0.0
-    return max(min(asked, LONGEST_WAIT_S), wait_exponential_jitter(initial=0.5, max=20)(state))
+def _is_loopback(url: httpx.URL) -> bool:
+    try:
+        return url.host == "localhost" or ip_address(url.host).is_loopback
+    except ValueError:
+        return False
 
 
-def _seconds(header: str | None) -> float:
-    return float(header) if header and header.replace(".", "", 1).isdigit() else 0.0
+def _connection(url: httpx.URL, api_key: str, timeout_s: float) -> httpx.Client:
+    """An HTTP client; a server on this machine is never asked through a proxy."""
+    key = api_key.strip()
+    if not key.isascii():
+        raise MedctxError("The API key contains characters other than ASCII; correct its environment variable.")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+    try:
+        return httpx.Client(headers=headers, timeout=timeout_s, limits=limits, trust_env=not _is_loopback(url))
+    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+        raise MedctxError(
+            f"The proxy or certificate settings of the environment cannot be used ({mask_secrets(str(error))}); "
+            "correct HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, or unset them."
+        ) from None
+
+
+def _parse_url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise MedctxError(f"{mask_secrets(address)!r} is not the address of a server; give http://host:port.")
+    return url
 
 
 class Client:
-    """The connection to one server. Safe to use from several threads."""
+    """The connection to one server. Safe to use from several threads.
 
-    def __init__(self, url: str, api_key: str = "", timeout_s: float = TIMEOUT_S) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        # People give the address with and without the version.
-        self.url = url.rstrip("/").removesuffix("/v1")
-        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+    Args:
+        address: The server's address: ``http://host:port``, with or without ``/v1``, or any base address that the
+            OpenAI SDK takes; a query such as ``?api-version=...`` is added to every request.
+        api_key: Sent as a bearer token.
+        timeout_s: Time limit of a whole answer.
+        give_up_s: Seconds without any answer after which the server counts as down.
+    """
 
-    def models(self) -> Sequence[ServedModel]:
-        """What the server serves; raises MedctxError where nobody answers as such a server does."""
-        try:
-            answer = self.http.get("/v1/models")
-        except httpx.HTTPError as error:
-            raise MedctxError(
-                f"No server answers at {self.url} ({type(error).__name__}); start it or correct the address."
-            ) from None
-        if answer.status_code != 200:
-            raise MedctxError(
-                f"{self.url}/v1/models answers {answer.status_code}; is it an OpenAI-compatible server, and is the "
-                "key right?"
-            )
-        try:
-            return _Models.model_validate_json(answer.content).data
-        except ValidationError:
-            raise MedctxError(
-                f"{self.url}/v1/models does not list models; is it an OpenAI-compatible server?"
-            ) from None
+    def __init__(
+        self, address: str, api_key: str = "", timeout_s: float = TIMEOUT_S, give_up_s: float = GIVE_UP_S
+    ) -> None:
+        url = _parse_url(address)
+        self._query = url.params
+        path = url.path.rstrip("/")
+        self._origin = url.copy_with(path="/", query=None, fragment=None)
+        self._bases = [path, f"{path}/v1"] if path and not path.endswith("/v1") else [f"{path.removesuffix('/v1')}/v1"]
+        if not path:
+            self._bases.append("")
+        self._base = self._bases[0]
+        self._timeout_s, self._api_key = timeout_s, api_key
+        self.health = ServerHealth(give_up_s)
+        self._ping: tuple[str, Body] | None = None
+        self._http = _connection(url, api_key, timeout_s)
+
+    @property
+    def url(self) -> str:
+        """The base address in use, without user, password and query."""
+        plain = self._origin.copy_with(username=None, password=None)
+        return mask_secrets(str(plain).rstrip("/") + self._base)
+
+    def _address(self, route: str, base: str | None = None) -> httpx.URL:
+        base = self._base if base is None else base
+        # Routes that begin with a slash are vLLM's own, beside /v1.
+        path = f"{base.removesuffix('/v1')}{route}" if route.startswith("/") else f"{base}/{route}"
+        return self._origin.copy_with(path=path).copy_merge_params(self._query)
+
+    def get(self, route: str, base: str | None = None) -> httpx.Response:
+        """GET a route; raises httpx.HTTPError without an answer."""
+        return self._http.get(self._address(route, base))
+
+    def models(self) -> Sequence[ServedModel] | None:
+        """List what the server serves, trying each base address it may have; None if it has no such list.
+
+        Raises:
+            MedctxError: If no server answers, or it refuses the key.
+        """
+        for base in self._bases:
+            try:
+                response = self.get(_MODELS, base)
+            except httpx.HTTPError as error:
+                raise MedctxError(
+                    f"No server answers at {self.url} ({type(error).__name__}); start it or correct the address."
+                ) from None
+            if response.status_code in _KEY_STATUS:
+                raise MedctxError(
+                    f"{self.url}/{_MODELS} answers {response.status_code} ({quote(response.content)}); is the key "
+                    "right? It is read from the environment variable of api_key_variable."
+                )
+            if response.status_code == 200:
+                try:
+                    listed = ModelList.model_validate_json(response.content)
+                except ValidationError:
+                    continue
+                self._base = base
+                return listed.data
+        return None
+
+    def find_base(self, route: str, body: Body) -> None:
+        """Choose the base address at which a route exists, for servers without a list of models."""
+        for base in self._bases:
+            try:
+                response = self._http.post(self._address(route, base), content=_ANY.dump_json(body), headers=_JSON)
+            except httpx.HTTPError:
+                continue
+            if response.status_code not in _NO_ROUTE_STATUS:
+                self._base = base
+                return
+
+    def _read(self, response: httpx.Response, deadline: float) -> bytes:
+        """Read an answer; one that drips in is ended at the deadline."""
+        parts, size = [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if time.monotonic() > deadline:
+                raise BusyError(f"answer not complete after {self._timeout_s:g} s from {self.url}")
+            if size > MAX_ANSWER_BYTES:
+                raise BusyError(f"answer of more than {MAX_ANSWER_BYTES:,} bytes from {self.url}")
+        return b"".join(parts)
 
     def _once(self, route: str, body: Body) -> bytes:
+        deadline = time.monotonic() + self._timeout_s
+        # Prompts are thousands of token ids: pydantic writes them eight times as fast as the standard library.
+        content = _ANY.dump_json(body)
         try:
-            # Prompts are thousands of token ids: pydantic writes them eight times as fast as the standard library.
-            answer = self.http.post(route, content=_ANY.dump_json(body), headers=_JSON)
+            with self._http.stream("POST", self._address(route), content=content, headers=_JSON) as response:
+                answer = self._read(response, deadline)
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__} from {self.url}") from error
-        if answer.status_code == 429 or answer.status_code >= 500:
-            wait_s = _seconds(answer.headers.get("Retry-After"))
-            raise BusyError(f"{answer.status_code} from {self.url}: {answer.text[:200]}", wait_s)
-        if answer.status_code != 200:
-            said = answer.text[:300]
-            if answer.status_code in {400, 413, 422} and any(sign in said.lower() for sign in _TOO_LONG):
-                raise TooLongError(said)
-            raise RefusedError(f"The server {self.url} refused a request to {route} ({answer.status_code}): {said}")
-        return answer.content
+        status = response.status_code
+        if status == 200:
+            return answer
+        self._raise_refusal(status, answer, route, _retry_after(response.headers))
+        raise AssertionError
 
-    def post(self, route: str, body: Body) -> bytes:
-        """The content of the answer; tries again up to :data:`ATTEMPTS` times before it raises BusyError."""
-        retrying = Retrying(
-            retry=retry_if_exception_type(BusyError), stop=stop_after_attempt(ATTEMPTS), wait=_wait, reraise=True
-        )
-        return retrying(self._once, route, body)
+    def _raise_refusal(self, status: int, content: bytes, route: str, wait_s: float = 0.0) -> None:
+        said = quote(content)
+        too_long = any(sign in said.lower() for sign in _TOO_LONG)
+        if too_long and (status in {400, 413, 422} or (status >= 500 and "exceed_context_size" in said)):
+            raise TooLongError(said)
+        # A key that was accepted before is not wrong: gateways refuse one now and then.
+        if status in _BUSY_STATUS or status >= 500 or (status in _KEY_STATUS and self.health.answers):
+            raise BusyError(f"{status} from {self.url}: {said}", wait_s)
+        raise RefusedError(f"{self.url}/{route.lstrip('/')} refused a request ({status}): {said}", status)
 
-    def complete(self, route: str, body: Body) -> Answer:
-        """Post to a completions route."""
-        content = self.post(route, body)
+    def _checked(self, route: str, content: bytes, prompts: int) -> Answer:
+        """Parse an answer; one that is none (an error with status 200, half of it, a web page) is a busy server."""
         try:
             answer = Answer.model_validate_json(content)
         except ValidationError:
-            raise RefusedError(
-                f"The server {self.url} answers {route} with something that is no completion: {content[:200]!r}."
-            ) from None
+            self._raise_hidden_error(route, content)
+            raise BusyError(f"no completion from {self.url}: {quote(content, 200)}") from None
+        problem = problem_of(answer, prompts)
+        if problem:
+            raise BusyError(f"{problem} from {self.url}")
         return answer.model_copy(update={"choices": tuple(sorted(answer.choices, key=lambda choice: choice.index))})
+
+    def _raise_hidden_error(self, route: str, content: bytes) -> None:
+        """Treat an error that was sent with status 200 as one of the status it names."""
+        try:
+            value = _VALUE.validate_json(content)
+        except ValidationError:
+            return
+        error = value.get("error") if isinstance(value, dict) else None
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, int) and 400 <= code < 600:
+            self._raise_refusal(code, content, route)
+
+    def _attempt(self, route: str, body: Body, prompts: int) -> Answer:
+        answer = self._checked(route, self._once(route, body), prompts)
+        self.health.answered()
+        return answer
+
+    def _answers_ping(self) -> bool:
+        """Whether the server answers a short request, so that a request that fails is to blame itself."""
+        if self._ping is None:
+            return False
+        route, body = self._ping
+        try:
+            self._checked(route, self._once(route, body), 1)
+        except (BusyError, TooLongError, RefusedError):
+            return False
+        self.health.answered()
+        return True
+
+    def _stop(self, answers_before: int, state: RetryCallState) -> bool:
+        """Whether to stop asking: the server is down, or it answers others but not this request."""
+        self.health.failed()
+        if self.health.down:
+            return True
+        if state.attempt_number < ATTEMPTS:
+            return False
+        return self.health.answers > answers_before or self._ping is None or self._answers_ping()
+
+    def post(self, route: str, body: Body) -> bytes:
+        """POST once and return the content of the answer.
+
+        Raises:
+            BusyError: If the server does not answer.
+            TooLongError: If it says that the prompt is too long.
+            RefusedError: If it refuses the request.
+        """
+        return self._once(route, body)
+
+    def complete(self, route: str, body: Body, prompts: int = 1) -> Answer:
+        """POST to a completions or chat route, again as long as the server is busy.
+
+        Args:
+            route: The route below the base address.
+            body: The request.
+            prompts: Number of prompts in it.
+
+        Returns:
+            The answer, its choices in the order of the prompts.
+
+        Raises:
+            BusyError: If the server answers other requests but not this one, after ``ATTEMPTS`` attempts.
+            ServerDownError: If it has answered nothing for ``give_up_s`` seconds.
+            TooLongError: If it says that the prompt is too long.
+            RefusedError: If it refuses the request.
+        """
+        answers_before = self.health.answers
+        retrying = Retrying(
+            retry=retry_if_exception_type(BusyError),
+            stop=lambda state: self._stop(answers_before, state),
+            wait=_wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, route, body, prompts)
+        except BusyError as error:
+            if self.health.down:
+                raise ServerDownError(
+                    f"The server {self.url} has answered nothing for a while ({error}); start it again and run the "
+                    "same command to continue, or raise give_up_s."
+                ) from None
+            raise
+
+    def watch_with(self, route: str, body: Body) -> None:
+        """Set the short request by which a server that is up is told from one that is down."""
+        self._ping = (route, body)
 
     def close(self) -> None:
         """Close the connections."""
-        self.http.close()
+        self._http.close()
+
+
+def _wait(state: RetryCallState) -> float:
+    """Growing waits with jitter, at least as long as the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked_s = error.wait_s if isinstance(error, BusyError) else 0.0
+    return max(min(asked_s, MAX_WAIT_S), wait_exponential_jitter(initial=0.5, max=20)(state))
+
+
+def server_version(client: Client) -> str:
+    """The version a server states on ``/version`` (vLLM); "" without one."""
+    try:
+        response = client.get("/version")
+        value = _VALUE.validate_json(response.content) if response.status_code == 200 else None
+    except (httpx.HTTPError, ValidationError):
+        return ""
+    version = value.get("version") if isinstance(value, Mapping) else None
+    return version if isinstance(version, str) else ""

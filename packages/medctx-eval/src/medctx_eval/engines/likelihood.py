@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from medctx.errors import MedctxError
-from medctx_eval.engines.client import Answer, Body, Client
-from medctx_eval.engines.probe import CHAT
+from medctx_eval.engines.answers import Answer
+from medctx_eval.engines.client import Body
 from medctx_eval.engines.protocol import LikelihoodRequest, RequestFailure, TokenLogprobs
 
 Tokens = tuple[int, ...]
@@ -73,31 +73,23 @@ def gather(request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]
         ) from None
 
 
-def from_top_tokens(
-    client: Client, model: str, request: LikelihoodRequest, top: int
-) -> tuple[Answer, TokenLogprobs | RequestFailure]:
+def top_tokens_body(chat: Body, top: int) -> Body:
+    """The body of a chat request that asks for the likeliest first tokens."""
+    return {**chat, "logprobs": True, "top_logprobs": top}
+
+
+def from_top_tokens(answer: Answer, request: LikelihoodRequest) -> TokenLogprobs | RequestFailure:
     """Read letters from the likeliest first tokens of a chat answer, for servers that return no others.
 
     A letter that is not listed is at most as likely as the last one listed, and gets that one's value; if none is
     listed, the answer is unparsable.
     """
-    answer = client.complete(
-        CHAT,
-        {
-            "model": model,
-            "messages": [{"role": "user", "content": request.message}],
-            "max_tokens": 1,
-            "temperature": 0.0,
-            "logprobs": True,
-            "top_logprobs": top,
-        },
-    )
     listed = answer.choices[0].first_tokens
     best: dict[str, float] = {}
     for token, logprob in listed.items():
         text = token.strip()
         best[text] = max(logprob, best.get(text, logprob))
     if not any(text in best for text in request.texts):
-        return answer, RequestFailure("no letter is among the likeliest first tokens", "unparsable")
+        return RequestFailure("no letter is among the likeliest first tokens", "unparsable")
     least = min(listed.values())
-    return answer, tuple((best.get(text, least),) for text in request.texts)
+    return tuple((best.get(text, least),) for text in request.texts)

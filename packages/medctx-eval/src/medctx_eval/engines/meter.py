@@ -10,23 +10,24 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from medctx.schemas.exam_run import Usage
-from medctx_eval.engines.client import Answer
+from medctx_eval.engines.answers import Answer
+from medctx_eval.engines.client import Client
 
 _HISTOGRAM = "vllm:request_prefill_kv_computed_tokens"
 
 
-def computed_tokens(client: httpx.Client) -> int | None:
-    """Prompt tokens computed, not read from the prefix cache, since the server started; nothing without metrics."""
+def computed_tokens(client: Client) -> int | None:
+    """Prompt tokens that vLLM has computed, not read from its prefix cache, since it started; None without metrics."""
     try:
-        answer = client.get("/metrics")
+        response = client.get("/metrics")
     except httpx.HTTPError:
         return None
-    if answer.status_code != 200:
+    if response.status_code != 200:
         return None
     try:
         computed = [
             sample.value
-            for family in text_string_to_metric_families(answer.text)
+            for family in text_string_to_metric_families(response.text)
             if family.name == _HISTOGRAM
             for sample in family.samples
             if sample.name.endswith("_sum")
@@ -40,12 +41,12 @@ def computed_tokens(client: httpx.Client) -> int | None:
 class Meter:
     """Counts requests, tokens and Book prefills. Safe to use from several threads.
 
-    ``computed_tokens`` is the difference of the servers' own counters, so a server that others use at the same time
-    counts their tokens too. A Book's prefills are the Book tokens that requests of one prompt did not find in the
-    cache over the Book tokens there are; servers that do not tell what was cached leave them unknown.
+    ``computed_tokens`` is the difference of the servers' own counters, so it includes the tokens of other users of the
+    same server. ``book_prefills`` adds up, over requests with one prompt, the share of the Book's tokens that was not
+    in the cache; it stays unknown for servers that do not report cached tokens.
     """
 
-    def __init__(self, servers: Sequence[httpx.Client]) -> None:
+    def __init__(self, servers: Sequence[Client]) -> None:
         self._servers = servers
         self._before = self._computed()
         self._requests, self._prompt_tokens = 0, 0
@@ -59,8 +60,13 @@ class Meter:
         return sum(known) if known else None
 
     def count(self, answer: Answer, sent: int, book: int = 0) -> None:
-        """One answer to a request of ``sent`` prompt tokens; ``book``: how many of them are Book in whole blocks of
-        the cache, 0 where that is not asked or the request had several prompts.
+        """Count one answer.
+
+        Args:
+            answer: The answer.
+            sent: Prompt tokens of its request.
+            book: Book tokens among them, in whole blocks of the cache; 0 if unknown or if the request had several
+                prompts.
         """
         details = answer.usage.prompt_tokens_details if answer.usage else None
         with self._lock:
@@ -72,7 +78,7 @@ class Meter:
 
     @property
     def usage(self) -> Usage:
-        """Everything so far; reads the servers' counters."""
+        """Usage so far; reads the servers' counters."""
         now = self._computed()
         computed = None if now is None or self._before is None else now - self._before
         with self._lock:

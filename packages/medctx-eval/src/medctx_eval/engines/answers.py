@@ -1,0 +1,139 @@
+"""What an OpenAI-compatible server answers, as far as an exam reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ConfigDict, Field, JsonValue, field_validator
+
+from medctx.schemas.records import Record
+
+_TEXT_PARTS = frozenset({"text", "output_text"})
+_CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
+_CHANGING_KEYS = frozenset({"created", "permission"})
+"""Fields of a model's entry that some servers make anew for every request."""
+
+
+class _Answer(Record):
+    """A part of an answer; fields that are not read here are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _CachedTokens(_Answer):
+    cached_tokens: int | None = None
+
+
+class ServerUsage(_Answer):
+    """Tokens of one request as the server counts them; None where it does not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _CachedTokens | None = None
+
+
+class _TopLogprob(_Answer):
+    token: str
+    logprob: float
+
+
+class _TokenLogprob(_Answer):
+    top_logprobs: tuple[_TopLogprob, ...] = ()
+
+
+class _Logprobs(_Answer):
+    top_logprobs: tuple[dict[str, float] | None, ...] | None = None
+    content: tuple[_TokenLogprob, ...] | None = None
+
+
+class _Message(_Answer):
+    content: str | tuple[str | dict[str, JsonValue], ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer: of content in parts, those of text; parts with thoughts are no answer."""
+        if not isinstance(self.content, tuple):
+            return self.content or ""
+        texts = (part if isinstance(part, str) else _part_text(part) for part in self.content)
+        return "".join(texts)
+
+
+def _part_text(part: Mapping[str, JsonValue]) -> str:
+    text = part.get("text") if part.get("type", "text") in _TEXT_PARTS else ""
+    return text if isinstance(text, str) else ""
+
+
+class Choice(_Answer):
+    """One completion: ``text`` of the completions route, ``message`` of the chat route."""
+
+    index: int = 0
+    text: str | None = None
+    message: _Message = _Message()
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+    @property
+    def written(self) -> str:
+        """The generated text, from either route."""
+        return self.text or self.message.text
+
+    @property
+    def first_tokens(self) -> Mapping[str, float]:
+        """Log-probabilities of first tokens, by the server's spelling of the token."""
+        if self.logprobs is None:
+            return {}
+        if self.logprobs.top_logprobs:
+            return self.logprobs.top_logprobs[0] or {}
+        listed = self.logprobs.content[0].top_logprobs if self.logprobs.content else ()
+        return {entry.token: entry.logprob for entry in listed}
+
+
+class Answer(_Answer):
+    """The answer of a completions or chat route."""
+
+    choices: tuple[Choice, ...] = Field(min_length=1)
+    usage: ServerUsage | None = None
+    model: str | None = None
+
+
+class ServedModel(_Answer):
+    """One entry of ``/v1/models``."""
+
+    id: str
+    parent: str | None = None
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def positions(self) -> int | None:
+        """Longest sequence in tokens, if the server states it."""
+        lengths = [self.fields.get(key) for key in _CONTEXT_KEYS]
+        return next((length for length in lengths if isinstance(length, int) and length > 0), None)
+
+    @property
+    def lasting_fields(self) -> dict[str, JsonValue]:
+        """What the server says of the model, without fields that change from request to request."""
+        return {key: value for key, value in self.fields.items() if key not in _CHANGING_KEYS}
+
+
+class ModelList(_Answer):
+    """The answer of ``/v1/models``."""
+
+    data: tuple[ServedModel, ...]
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _keep_fields(cls, entries: object) -> object:
+        if not isinstance(entries, Sequence):
+            return entries
+        return [entry | {"fields": entry} if isinstance(entry, dict) else entry for entry in entries]
+
+
+def problem_of(answer: Answer, prompts: int) -> str:
+    """What is wrong with the choices of an answer to ``prompts`` prompts; "" if nothing is."""
+    indices = sorted(choice.index for choice in answer.choices)
+    if len(indices) != prompts:
+        return f"{len(indices)} choices for {prompts} prompt{'s' if prompts > 1 else ''}"
+    if indices != list(range(prompts)):
+        return f"choices with the indices {indices}"
+    failed = [choice.finish_reason for choice in answer.choices if choice.finish_reason in {"error", "abort"}]
+    return f"the finish reason {failed[0]!r}" if failed else ""
