@@ -110,7 +110,7 @@ def test_what_is_no_run_is_one_sentence(runs: dict[str, Path], tmp_path: Path, m
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     for arguments, sentence in (
         ((tmp_path / "nowhere",), "There is no run"),
-        ((runs["base"].parent,), "it holds the run folders 0:1, 1:1, base"),
+        ((runs["base"].parent,), "it contains the run folders 0:1, 1:1, base"),
         ((runs["base"],), "Only base was given"),
         ((*runs.values(), "--base", "2:1"), "no run '2:1' to be the base"),
         (("models:/nothing",), "There is no registered model models:/nothing"),
@@ -126,7 +126,7 @@ def test_what_is_no_run_is_one_sentence(runs: dict[str, Path], tmp_path: Path, m
 
 def test_without_mlflow_its_sources_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MEDCTX_TRACKING", "off")
-    with pytest.raises(MedctxError, match="not installed or switched off"):
+    with pytest.raises(MedctxError, match="not installed or is switched off"):
         resolve("runs:/abc", tmp_path)
 
 
@@ -171,10 +171,10 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
         assert "Fetching" in named.stderr
     for source, sentence in (
         ("runs:/0123", "cannot be read from"),
-        (f"runs:/{run_id}/1-1", "holds no exam '1-1' (it has: 0-1, base)"),
+        (f"runs:/{run_id}/1-1", "has no exam '1-1'"),
         ("models:/study/9", "There is no registered model models:/study/9"),
         ("models:/study@best", "There is no registered model models:/study@best"),
-        ("models:/study/2", f"does not say which exam it sat (tags {RUN_TAG} and {FOLDER_TAG})"),
+        ("models:/study/2", f"does not name its exam (tags {RUN_TAG} and {FOLDER_TAG})"),
     ):
         refused = call(runs["base"], source)
         assert refused.exit_code == 2

@@ -18,7 +18,6 @@ from typing import Annotated, Literal, NamedTuple, TypeVar, Union, get_args, get
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 REQUIRED = "required"
 _WIDTH = 100
@@ -120,7 +119,7 @@ def default_text(field: FieldInfo) -> str:
     if field.is_required():
         return REQUIRED
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is PydanticUndefined or isinstance(value, BaseModel):
+    if isinstance(value, BaseModel):
         return ""
     text = yaml.safe_dump(_plain(value), default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")

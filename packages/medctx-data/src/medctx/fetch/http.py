@@ -42,11 +42,9 @@ def certificates() -> ssl.SSLContext:
         if not Path(value).exists():
             raise MedctxError(f"The variable {name} names {value}, which does not exist; correct or unset it.")
     if not names:
-        try:
-            import certifi
-        except ImportError:
-            return ssl.create_default_context()
-        return ssl.create_default_context(cafile=certifi.where())
+        import httpx
+
+        return httpx.create_ssl_context()
     try:
         return ssl.create_default_context(cafile=names.get("SSL_CERT_FILE"), capath=names.get("SSL_CERT_DIR"))
     except (ssl.SSLError, OSError) as error:
