@@ -18,7 +18,7 @@ from medctx_train.checkpoints import training_state
 from medctx_train.checkpoints.training_state import FOLDER, INDEX
 
 FLIPS = int(os.environ.get("MEDCTX_FLIPS", "40"))
-"""Single-bit flips that are tried; the campaign in DECISIONS.md took 400."""
+"""Single-bit flips that are tried; MEDCTX_FLIPS sets another number."""
 Trained = tuple[torch.nn.Module, torch.optim.Optimizer]
 
 
