@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from opencc import OpenCC
 
@@ -336,7 +336,8 @@ def test_time_grows_at_most_with_the_length_of_an_answer(loop: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map(" ".join), st.sampled_from([" ", "\n", ""]))
-@settings(max_examples=12, deadline=None)
+@example("。 : :", "\n")
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_any_repeated_text_is_read_without_delay(piece: str, gap: str) -> None:
     started = time.process_time()
     extract((piece + gap) * (LONG // len(piece + gap)), DRUGS, multiple=False)

@@ -10,11 +10,12 @@ from functools import cache
 
 from opencc import OpenCC
 
-# Base models often go on with another question, or with another turn of the conversation.
+# Base models often go on with another question, or with another turn of the conversation. What may stand before its
+# name is bounded and stays within the line: an answer of punctuation alone is read in linear time.
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[INST\]"
-    r"|\n\W*(?:user|human|question|q|instruction|problem)\W{0,3}\d*\W{0,3}[:：]"
-    r"|\n\W*(?:用户|问题|题目|下一题|例题|frage|pregunta|pergunta|domanda|вопрос|质问|질문|문제|السؤال)\W{0,3}\d*\W{0,3}[:：]",
+    r"|\n[^\w\n]{0,40}(?:user|human|question|q|instruction|problem)\W{0,3}\d*\W{0,3}[:：]"
+    r"|\n[^\w\n]{0,40}(?:用户|问题|题目|下一题|例题|frage|pregunta|pergunta|domanda|вопрос|质问|질문|문제|السؤال)\W{0,3}\d*\W{0,3}[:：]",
     re.IGNORECASE,
 )
 
