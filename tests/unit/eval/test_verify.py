@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medctx.errors import MedctxError
+from medctx.io import digest
 from medctx_eval.artifacts.checksums import CHECKSUMS, check_checksums, write_checksums
 from medctx_eval.cli.verify import verify
 from medctx_eval.verify.report import first_difference, verify_report
@@ -83,9 +84,18 @@ def edit(file: Path, change: Callable[[str], str]) -> None:
     rewrite(file.parent)
 
 
+def renew_digest(run: Path) -> None:
+    """Write the digest of the changed verdicts into the manifest, as somebody would who changes them on purpose."""
+    manifest = json.loads((run / "exam.json").read_text(encoding="utf-8"))
+    manifest["verdicts_digest"] = digest.of_file(run / "verdicts.jsonl")
+    (run / "exam.json").write_text(json.dumps(manifest), encoding="utf-8")
+    rewrite(run)
+
+
 def test_a_verdict_that_does_not_follow_from_its_reply_is_named_though_checksums_match(copy: Path) -> None:
     run = copy / "runs" / "0:1-0"
     edit(run / "verdicts.jsonl", lambda text: text.replace('"verdict":"wrong"', '"verdict":"correct"', 1))
+    renew_digest(run)
     check_checksums(run, ())
     with pytest.raises(MedctxError, match=r"the verdict correct . on .* does not follow from the journal: its"):
         verify_run(run)
@@ -97,6 +107,7 @@ def test_a_missing_reply_and_a_changed_gold_letter_are_named(copy: Path) -> None
     with pytest.raises(MedctxError, match="the journal has no reply to it"):
         verify_run(base)
     edit(tuned / "verdicts.jsonl", lambda text: text.replace('"gold":["A"]', '"gold":["B"]', 1))
+    renew_digest(tuned)
     with pytest.raises(MedctxError, match="its gold letters"):
         verify_run(tuned)
 
