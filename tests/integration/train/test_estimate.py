@@ -97,7 +97,7 @@ def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tupl
 
     AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
-    model, _ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
+    model, *_ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
     return kept_bytes(model, accelerator, rows[0]), sum(one.numel() for one in trainable_parameters(model).values())
 
 

@@ -133,7 +133,7 @@ def sample(name: str, answer: int, tokens: int = 60) -> EncodedSample:
 def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[StepLog, dict[str, torch.Tensor]]:
     """The step on these rows, and the weights after it."""
     accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
-    model, _ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
+    model, *_ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
     weights = trainable_parameters(model)
     optimizer = torch.optim.SGD(list(weights.values()), lr=config.learning_rate)
     meter = UtilisationMeter.of(accelerator, model)
@@ -145,6 +145,7 @@ def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[St
         [rows],
         done=0,
         row_tokens=config.row_tokens,
+        packed=True,
         seed=config.seed,
         meter=meter,
     )

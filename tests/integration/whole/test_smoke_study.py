@@ -90,7 +90,7 @@ def test_runs_are_compared_by_folder_by_run_and_by_registered_version_alike(done
     by_folder = compared(folder, str(place), str(other))
     assert by_version["differences"] == by_run["differences"] == by_folder["differences"] != []
     everything = compared(folder, f"runs:/{tags['medctx.exam_run']}", "--base", "base")
-    assert everything["noise"]
+    assert everything["noise_floor"]
 
 
 def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str]) -> None:

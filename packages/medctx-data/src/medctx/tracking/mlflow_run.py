@@ -208,7 +208,8 @@ def run(
         yield Run(None, prefix)
         return
     mlflow = client()
-    inherited, kept = run_id or os.environ.get("MLFLOW_RUN_ID", ""), _kept_run(mlflow, run_file)
+    variable = os.environ.get("MLFLOW_RUN_ID", "")
+    inherited, kept = run_id or variable, _kept_run(mlflow, run_file)
     if inherited and kept and inherited != kept and prefer_file:
         mlflow.MlflowClient().set_tag(inherited, CONTINUED_TAG, kept)
         inherited = ""
@@ -228,6 +229,9 @@ def run(
             raise
         finally:
             _end(mlflow, status)
+            if variable and variable != run_id:
+                # MLflow forgets the variable with the run; it names another one, that of whoever started this process.
+                os.environ["MLFLOW_RUN_ID"] = variable
 
 
 def _end(mlflow: ModuleType, status: str) -> None:

@@ -77,8 +77,18 @@ def _state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str
 
 
 def _tensors(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """Return the tensors of a state by the names they are stored under; they share memory with it."""
-    tensors = {f"weights.{name}": tensor for name, tensor in state["weights"].items()}
+    """Return the tensors of a state by the names they are stored under; they share memory with it.
+
+    Of weights that share memory (a head tied to the embedding) the first is stored; loading it fills both.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    stored: set[int] = set()
+    for name, tensor in state["weights"].items():
+        local = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+        place = local.untyped_storage().data_ptr()
+        if not place or place not in stored:
+            tensors[f"weights.{name}"] = tensor
+            stored.add(place)
     for name, moments in state["optimizer"]["state"].items():
         tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
     return tensors
