@@ -1,4 +1,4 @@
-"""Registering a study's plan before anything is trained, its power, and what was done otherwise.
+"""Registering a study's plan before anything is trained, and its power.
 
 Pure functions of plans; only :func:`register` touches the disk.
 """
@@ -6,7 +6,6 @@ Pure functions of plans; only :func:`register` touches the disk.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -17,7 +16,6 @@ from medctx.schemas.study_plan import PLAN_FILE, Estimand, Family, Power, StudyP
 
 LEVEL = 0.05
 """Two-sided error rate of a single contrast."""
-AS_REGISTERED = "as registered"
 
 
 def standard_error(
@@ -108,33 +106,3 @@ def register(plan: StudyPlan, folder: Path) -> Path:
 
 def _changed(before: StudyPlan, after: StudyPlan) -> list[str]:
     return [name for name in StudyPlan.model_fields if getattr(before, name) != getattr(after, name)]
-
-
-def _weights(estimands: Sequence[Estimand]) -> dict[str, dict[str, float]]:
-    return {
-        f"{estimand.axis} ({estimand.measure})": {part.name: round(part.weight, 9) for part in estimand.parts}
-        for estimand in estimands
-    }
-
-
-def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand], family: Family) -> Iterator[str]:
-    """What a report did otherwise than its plan says, one clause each; nothing where it did as registered."""
-    if not math.isclose(margin, plan.margin):
-        yield f"margin {100 * margin:g} instead of {100 * plan.margin:g} points"
-    if _weights(estimands) != _weights(plan.estimands):
-        yield "other parts or weights of an axis"
-    left = [contrast.name for contrast in plan.family.contrasts if contrast not in family.contrasts]
-    more = [contrast.name for contrast in family.contrasts if contrast not in plan.family.contrasts]
-    if left or more:
-        yield f"another family ({len(left)} comparisons left out, {len(more)} added)"
-    if (family.error_rate, family.correction) != (plan.family.error_rate, plan.family.correction):
-        yield (
-            f"error rate {family.error_rate:g} ({family.correction}) instead of {plan.family.error_rate:g} "
-            f"({plan.family.correction})"
-        )
-
-
-def headline(plan: StudyPlan, found: Sequence[str]) -> str:
-    """What the headline of a report says about its plan."""
-    name = short_digest(plan)
-    return f"{AS_REGISTERED} (plan {name})" if not found else f"not {AS_REGISTERED} (plan {name}): {'; '.join(found)}"

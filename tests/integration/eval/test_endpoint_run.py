@@ -51,6 +51,7 @@ def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object)
         "engine": "endpoint",
         "urls": (server.url,),
         "tokenizer": str(alphabet),
+        "modes": ("letter",),
         "concurrency": 2,
     }
     return RunConfig.model_validate({**values, **changes})

@@ -20,17 +20,11 @@ from medctx.schemas.study_plan import (
     Prediction,
     StudyPlan,
     WeightedPart,
-    equal_weights,
-)
-from study.registration import (
-    detectable,
     deviations,
+    equal_weights,
     headline,
-    planned_power,
-    power_of,
-    register,
-    standard_error,
 )
+from study.registration import detectable, planned_power, power_of, register, short_digest, standard_error
 
 READING = equal_weights("reading", [("records", f"open:{length}", 96, 24) for length in (256, 1024, 4096)])
 PRIMARY = Contrast(cell="0:1", against="base", axis="reading")
@@ -102,7 +96,7 @@ def test_a_report_as_registered_says_so_and_others_say_what_differs() -> None:
     registered = plan()
     same = list(deviations(registered, margin=0.05, estimands=[READING], family=FAMILY))
     assert same == []
-    assert headline(registered, same).startswith("as registered (plan ")
+    assert headline(short_digest(registered), same).startswith("as registered (plan ")
     by_rows = equal_weights("reading", [("records", "open:256", 96, 24)])
     smaller = Family(contrasts=(PRIMARY,), error_rate=0.1)
     found = list(deviations(registered, margin=0.03, estimands=[by_rows], family=smaller))
@@ -112,7 +106,7 @@ def test_a_report_as_registered_says_so_and_others_say_what_differs() -> None:
         "another family (1 comparisons left out, 0 added)",
         "error rate 0.1 (holm) instead of 0.05 (holm)",
     ]
-    assert headline(registered, found).startswith("not as registered (plan ")
+    assert headline(short_digest(registered), found).startswith("not as registered (plan ")
 
 
 def test_the_error_is_that_of_simulated_studies() -> None:

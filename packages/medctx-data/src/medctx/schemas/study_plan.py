@@ -7,7 +7,8 @@ family is not the one registered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,8 @@ from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Record
 
 PLAN_FILE = "plan.json"
+
+AS_REGISTERED = "as registered"
 
 PlanAxis = Literal["knowledge", "reading"]
 
@@ -187,3 +190,39 @@ class StudyPlan(Record):
         if self.primary not in self.family.contrasts:
             raise ValueError(f"the primary contrast {self.primary.name!r} is not in the family")
         return self
+
+
+def _weights(estimands: Sequence[Estimand]) -> dict[str, dict[str, float]]:
+    return {
+        f"{estimand.axis} ({estimand.measure})": {part.name: round(part.weight, 9) for part in estimand.parts}
+        for estimand in estimands
+    }
+
+
+def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand], family: Family) -> Iterator[str]:
+    """What a report did otherwise than its plan says, one clause each; nothing where it did as registered."""
+    if not math.isclose(margin, plan.margin):
+        yield f"margin {100 * margin:g} instead of {100 * plan.margin:g} points"
+    if _weights(estimands) != _weights(plan.estimands):
+        yield "other parts or weights of an axis"
+    left = [contrast.name for contrast in plan.family.contrasts if contrast not in family.contrasts]
+    more = [contrast.name for contrast in family.contrasts if contrast not in plan.family.contrasts]
+    if left or more:
+        yield f"another family ({len(left)} comparisons left out, {len(more)} added)"
+    if (family.error_rate, family.correction) != (plan.family.error_rate, plan.family.correction):
+        yield (
+            f"error rate {family.error_rate:g} ({family.correction}) instead of {plan.family.error_rate:g} "
+            f"({plan.family.correction})"
+        )
+
+
+def headline(digest: str, found: Sequence[str]) -> str:
+    """What the headline of a report says about its plan.
+
+    Args:
+        digest: What the plan is called: the first characters of its digest.
+        found: What was done otherwise, from :func:`deviations`.
+    """
+    return (
+        f"{AS_REGISTERED} (plan {digest})" if not found else f"not {AS_REGISTERED} (plan {digest}): {'; '.join(found)}"
+    )

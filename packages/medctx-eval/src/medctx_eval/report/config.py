@@ -42,6 +42,20 @@ class ReportConfig(Config):
     max_contaminated: float = Field(
         0.01, ge=0, le=1, description="Largest share of items found in training data with which a cell passes the gate."
     )
+    plan: Path | None = Field(
+        None,
+        description=(
+            "The study's registered plan (plan.json). The axes weigh their conditions as it says; the headline says "
+            "what the report does otherwise than registered."
+        ),
+    )
+    confirmation: tuple[Path, ...] = Field(
+        (),
+        description=(
+            "Runs of the base and of selected cells on items that selected none of them (`half: confirmation`), shown "
+            "beside the selected values."
+        ),
+    )
     draws: int = Field(10_000, ge=100, description="Bootstrap resamples.")
     seed: int = Field(0, description="Seed of the bootstrap.")
     cells: dict[str, Recipe] = Field(
@@ -71,7 +85,7 @@ class ReportConfig(Config):
         300, ge=0, description="Largest number of items in the item browser of the HTML page; 0 leaves it out."
     )
 
-    @field_validator("contamination", mode="before")
+    @field_validator("contamination", "confirmation", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         if value is None:

@@ -52,7 +52,10 @@ class RunConfig(Config):
         "CPU without half-precision arithmetic.",
     )
     mode: Mode = Field("text", description="Scoring mode of the headline numbers.")
-    modes: tuple[Mode, ...] = Field(("text", "letter"), description="All scoring modes; mode is always among them.")
+    modes: tuple[Mode, ...] = Field(
+        (),
+        description="Further scoring modes. text and text-raw share their requests; every other mode costs its own.",
+    )
     orders: int = Field(
         1, ge=1, le=10, description="In how many orders of the options an item is asked if its prompt lists them."
     )
