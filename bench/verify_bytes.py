@@ -20,7 +20,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx.errors import MedctxError
-from medctx_eval.verify.report import verify_report
+from medctx_eval.verify.recompute import verify_report
 from tests.support import journalled_runs
 
 SECONDS = 10.0

@@ -20,11 +20,11 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import ExamItem, Passage, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
-from medctx_eval.interchange import every_eval_records, exam_export, inspect_log, lm_eval_samples, olmo_predictions
+from medctx_eval.interchange import exam_export, inspect_log, lm_eval_samples, olmo_predictions
 from medctx_eval.interchange.every_eval_export import export_run
 from medctx_eval.interchange.foreign import ForeignAnswer, ForeignRun, letter_of, options_of, split_prompt
 from medctx_eval.interchange.join import ItemIndex, items_of_run, join
-from medctx_eval.interchange.read_runs import is_foreign, read_foreign, resolve_runs
+from medctx_eval.interchange.read_runs import is_foreign, read_every_eval, read_foreign, resolve_runs
 from medctx_eval.report.compare import compare
 from medctx_eval.report.config import ReportConfig
 
@@ -75,13 +75,13 @@ def test_inspect_logs_have_the_scores_that_inspect_gave() -> None:
 
 
 def test_every_eval_ever_records_are_read_as_their_source() -> None:
-    (record,) = every_eval_records.read(FILES / "every_eval" / "from_lm_eval")
+    (record,) = read_every_eval(FILES / "every_eval" / "from_lm_eval")
     (log,) = lm_eval_samples.read(SECOND)
     from_log = [answer for answer in log.answers if answer.exam == "mini_letters"]
     assert [(answer.chosen, answer.gold, answer.verdict, answer.mode) for answer in record.answers] == [
         (answer.chosen, answer.gold, answer.verdict, answer.mode) for answer in from_log
     ]
-    (inspected,) = every_eval_records.read(FILES / "every_eval" / "from_inspect")
+    (inspected,) = read_every_eval(FILES / "every_eval" / "from_inspect")
     second = inspect_log.read(FILES / "inspect" / "second.json")[0]
     assert verdicts(inspected, "generate") == verdicts(second, "generate")
 
@@ -261,7 +261,7 @@ def test_a_run_exported_to_every_eval_ever_reads_back_the_same(tmp_path: Path) -
     assert record["model_info"]["id"] == "acme/first"
     assert record["evaluation_results"][0]["score_details"]["score"] == 0.5
     assert record["detailed_evaluation_results"]["total_rows"] == 4
-    (back,) = every_eval_records.read(tmp_path / "out")
+    (back,) = read_every_eval(tmp_path / "out")
     (source,) = inspect_log.read(FILES / "inspect" / "first.eval")
     assert verdicts(back, "generate") == verdicts(source, "generate")
     assert Counter(answer.verdict for answer in back.answers)[Verdict.UNPARSABLE] == 1

@@ -14,9 +14,8 @@ from click.testing import CliRunner, Result
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx_eval.artifacts.checksums import CHECKSUMS, check_checksums, write_checksums
-from medctx_eval.cli.verify import verify
-from medctx_eval.verify.report import first_difference, verify_report
-from medctx_eval.verify.run import verify_run
+from medctx_eval.cli.main import verify
+from medctx_eval.verify.recompute import first_difference, verify_report, verify_run
 from tests.support import journalled_runs
 
 CHANGES = 60

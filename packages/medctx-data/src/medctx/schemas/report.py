@@ -11,6 +11,7 @@ from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.statistics import LEVEL, Accuracy, Difference, Outcome
 
 REPORT_FILE = "report.json"
+MARKDOWN_FILE = "report.md"
 READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
 UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
 Family = Literal["headline", "pairs", "untaught", "axes", "conditions", "grid"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from medctx.schemas.records import Mode, Verdict
-from medctx_eval.extract import extract
 from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, split_prompt
 from medctx_eval.interchange.json_lines import mapping, read_object, read_rows, sequence
+
+LetterReader = Callable[[str, Mapping[str, str]], Sequence[str]]
+"""The letters that a written answer states, given the offered options by letter."""
 
 
 def record_files(path: Path) -> list[Path]:
@@ -27,8 +29,11 @@ def _is_record(path: Path) -> bool:
     return b'"schema_version"' in head and b'"evaluation_id"' in head
 
 
-def read(path: Path) -> list[ForeignRun]:
-    """Read one run per model, of all its evaluations below a path."""
+def read(path: Path, letters_in: LetterReader) -> list[ForeignRun]:
+    """Read one run per model, of all its evaluations below a path.
+
+    ``letters_in`` reads the answers from which the harness extracted nothing.
+    """
     answers: dict[str, list[ForeignAnswer]] = defaultdict(list)
     libraries: dict[str, str] = {}
     for file in record_files(path):
@@ -40,7 +45,7 @@ def read(path: Path) -> list[ForeignRun]:
                 model, f"{library.get('name', 'every-eval-ever')} {library.get('version', '')}".strip()
             )
             if mapping(row.get("metadata")).get("medctx_condition", "closed") == "closed":  # no Book is recorded
-                answers[model].append(_answer(row))
+                answers[model].append(_answer(row, letters_in))
     return [ForeignRun(model, libraries[model], path, _first_metrics(rows)) for model, rows in answers.items()]
 
 
@@ -52,7 +57,7 @@ def _first_metrics(answers: Sequence[ForeignAnswer]) -> tuple[ForeignAnswer, ...
     return tuple(first.values())
 
 
-def _answer(row: Mapping[str, object]) -> ForeignAnswer:
+def _answer(row: Mapping[str, object], letters_in: LetterReader) -> ForeignAnswer:
     data, output = mapping(row.get("input")), mapping(row.get("output"))
     question, listed = split_prompt(str(data.get("raw") or ""))
     choices = tuple(str(choice) for choice in sequence(data.get("choices")))
@@ -65,7 +70,7 @@ def _answer(row: Mapping[str, object]) -> ForeignAnswer:
     ranked = bool(choices) and written.strip() in {choice.strip() for choice in choices}
     if not extracted and options and not ranked:
         offered = dict(zip(LETTERS, options, strict=False))
-        extracted = ",".join(extract(written, offered, multiple=True).letters)
+        extracted = ",".join(letters_in(written, offered))
     references = [str(reference) for reference in sequence(data.get("reference"))]
     gold = tuple(sorted({letter for reference in references if (letter := _letter(reference, options))}))
     letters = tuple(sorted({letter for part in extracted.split(",") if (letter := letter_of(part, options))}))

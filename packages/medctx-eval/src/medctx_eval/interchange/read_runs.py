@@ -13,14 +13,25 @@ from medctx.process.progress import say
 from medctx.schemas.exam_run import EXAM_FILE, ExamCard, ExamManifest
 from medctx.schemas.records import ExamItem, Judged, Mode
 from medctx_eval.artifacts import run_folder, run_source
+from medctx_eval.extract.rules import extract
 from medctx_eval.interchange import every_eval_records, inspect_log, lm_eval_samples, olmo_predictions
 from medctx_eval.interchange.foreign import NO_OPTIONS, ForeignRun
 from medctx_eval.interchange.join import ItemIndex, Joined, JoinedItem, items_of_exam, items_of_run, join
 
+
+def _stated_letters(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    return extract(text, options, multiple=True).letters
+
+
+def read_every_eval(path: Path) -> list[ForeignRun]:
+    """Read Every Eval Ever records; answers without an extracted value are read as ours are."""
+    return every_eval_records.read(path, _stated_letters)
+
+
 READERS: tuple[tuple[str, Callable[[Path], list[Path]], Callable[[Path], list[ForeignRun]]], ...] = (
     ("lm-evaluation-harness samples", lm_eval_samples.sample_files, lm_eval_samples.read),
     ("an inspect log", inspect_log.log_files, inspect_log.read),
-    ("Every Eval Ever records", every_eval_records.record_files, every_eval_records.read),
+    ("Every Eval Ever records", every_eval_records.record_files, read_every_eval),
     ("olmo-eval predictions", olmo_predictions.prediction_files, olmo_predictions.read),
 )
 """What is read, the files of it at a path, and how."""

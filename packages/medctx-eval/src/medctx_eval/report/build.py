@@ -11,19 +11,17 @@ from medctx.io.jsonl import write_record, write_text
 from medctx.plotting import save
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.records import ExamItem
-from medctx.schemas.report import REPORT_FILE
+from medctx.schemas.report import MARKDOWN_FILE, REPORT_FILE
 from medctx_eval.artifacts.checksums import write_checksums
-from medctx_eval.report.analyses.published import published
-from medctx_eval.report.compute import compute, views_of
+from medctx_eval.report.compute import compute, decided, views_of
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.exam_contents import book_outlines, items_of
 from medctx_eval.report.model import Report
 from medctx_eval.report.render import figures, html, markdown
 from medctx_eval.report.render.browser.contents import contents
 
-HTML, MARKDOWN, FIGURES = "report.html", "report.md", "figures"
+HTML, FIGURES = "report.html", "figures"
 RUN_CONFIG = "config.yaml"
 
 
@@ -35,21 +33,6 @@ def _configs(run_set: RunSet, config: ReportConfig) -> dict[str, str]:
         if file is not None and file.is_file():
             texts.setdefault(f"exam of {file.parent.name}", file.read_text(encoding="utf-8"))
     return texts
-
-
-def decided(
-    computed: Report, config: ReportConfig, config_texts: Mapping[str, str], run_folders: Sequence[str]
-) -> tuple[Report, Decision]:
-    """Decide on a computed report, and complete it."""
-    decision = decide(computed)
-    update = {
-        "headline": decision.reason,
-        "gate_checks": checks(computed),
-        "published": published(computed, config.published),
-        "configs": dict(config_texts),
-        "run_folders": tuple(run_folders),
-    }
-    return computed.model_copy(update=update), decision
 
 
 def publish(
@@ -66,12 +49,12 @@ def publish(
         save(picture.figure, out / FIGURES, name)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
     shown = contents(run_set, views_of(run_set, report), bases, items, config.browser_items)
-    write_text(out / MARKDOWN, markdown.page(report, pictures))
+    write_text(out / MARKDOWN_FILE, markdown.page(report, pictures))
     write_text(out / HTML, html.page(report, pictures, decision, shown))
     write_record(out / DECISION_FILE, decision)
     write_record(out / REPORT_FILE, report)
     drawn = [out / FIGURES / f"{name}.{kind}" for name in pictures for kind in ("png", "svg")]
-    files = [out / name for name in (HTML, MARKDOWN, DECISION_FILE, REPORT_FILE)]
+    files = [out / name for name in (HTML, MARKDOWN_FILE, DECISION_FILE, REPORT_FILE)]
     write_checksums(out, [file for file in (*files, *drawn) if file.is_file()])
     return report, decision
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from medctx.schemas.decision import Decision
 from medctx.schemas.records import ExamItem
 from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.comparisons import comparisons
 from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
+from medctx_eval.report.analyses.published import published
 from medctx_eval.report.analyses.scores import scores
 from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.exam_contents import BookOutline
@@ -83,3 +86,18 @@ def compute(
             "training_curves": tuple(training_curves(config.training)),
         }
     )
+
+
+def decided(
+    computed: Report, config: ReportConfig, config_texts: Mapping[str, str], run_folders: Sequence[str]
+) -> tuple[Report, Decision]:
+    """Decide on a computed report, and complete it."""
+    decision = decide(computed)
+    update = {
+        "headline": decision.reason,
+        "gate_checks": checks(computed),
+        "published": published(computed, config.published),
+        "configs": dict(config_texts),
+        "run_folders": tuple(run_folders),
+    }
+    return computed.model_copy(update=update), decision

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from medctx.schemas.records import AnswerScore, Axis, ExamItem, Judged, Mode, Reply, Verdict
-from medctx_eval.extract import extract
+from medctx_eval.extract.rules import extract
 from medctx_eval.planning.plan import PlannedItem
 from medctx_eval.prompting.option_order import show
 

@@ -11,7 +11,7 @@ import re
 from random import Random
 
 from medctx.schemas.records import Record
-from medctx_eval.exams.generated.sheets import Phrasing
+from medctx_eval.exams.generated.phrasing import Phrasing
 
 
 class Analyte(Record):

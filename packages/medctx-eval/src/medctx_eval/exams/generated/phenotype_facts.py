@@ -33,7 +33,8 @@ from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Record
 from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.generated import sheets
-from medctx_eval.exams.generated.sheets import ENTITIES, Phrasing, Sheet
+from medctx_eval.exams.generated.phrasing import Phrasing
+from medctx_eval.exams.generated.sheets import ENTITIES, Sheet
 
 NAME = "phenotypes-facts"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z \-]{3,29}")
