@@ -17,7 +17,7 @@ from medctx_eval.demo.run import DemoConfig, serve_models
 def example(url: str) -> str:
     """The code block of the package's docstring, with the address of a server that runs."""
     assert medctx_eval.__doc__ is not None
-    code = textwrap.dedent(inspect.cleandoc(medctx_eval.__doc__).partition("::\n")[2])
+    code = textwrap.dedent(inspect.cleandoc(medctx_eval.__doc__).partition(":\n\n")[2])
     assert "http://127.0.0.1:8000" in code
     return code.replace("http://127.0.0.1:8000", url)
 

@@ -17,7 +17,7 @@ from tests.support.made_training import settings
 def example() -> str:
     """The code block of the package's docstring."""
     assert medctx_train.__doc__ is not None
-    return textwrap.dedent(inspect.cleandoc(medctx_train.__doc__).partition("::\n")[2])
+    return textwrap.dedent(inspect.cleandoc(medctx_train.__doc__).partition(":\n\n")[2])
 
 
 def test_the_example_of_the_docstring_runs(

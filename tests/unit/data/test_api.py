@@ -17,7 +17,7 @@ from medctx.errors import MedctxError
 @pytest.fixture
 def example() -> str:
     docstring = inspect.getdoc(medctx_data) or ""
-    return textwrap.dedent(docstring.partition("::\n")[2])
+    return textwrap.dedent(docstring.partition(":\n\n")[2])
 
 
 def test_the_example_of_the_docstring_runs(

@@ -1,7 +1,7 @@
 """Controlled mixtures of general and medical Dialogues.
 
 Example:
-    Half general and half medical Dialogues, 2,000 tokens as the tokenizer of the model to be trained counts them::
+    Half general and half medical Dialogues, 2,000 tokens as the tokenizer of the model to be trained counts them:
 
         from medctx_data import MixConfig, load_mix, mix
 

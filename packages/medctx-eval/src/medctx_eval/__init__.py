@@ -1,7 +1,7 @@
 """Closed- and open-book exams for language models, compared item by item.
 
 Example:
-    Examine two models behind an OpenAI-compatible server, compare them and write a report::
+    Examine two models behind an OpenAI-compatible server, compare them and write a report:
 
         from pathlib import Path
 

@@ -1,7 +1,7 @@
 """medctx-train: LoRA or full fine-tuning of causal language models on mixes of Dialogues.
 
 Example:
-    Fine-tune an adapter on a mix folder and merge it into its base::
+    Fine-tune an adapter on a mix folder and merge it into its base:
 
         from pathlib import Path
 

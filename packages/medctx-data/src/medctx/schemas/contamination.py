@@ -1,6 +1,6 @@
 """Overlaps between training data and exam items: written by medctx_data, read by medctx_eval's report.
 
-``overlaps.jsonl`` holds one :class:`Overlap` per line. ``contamination.json`` says what was compared, so that an exam
+``overlaps.jsonl`` holds one ``Overlap`` per line. ``contamination.json`` says what was compared, so that an exam
 without an overlap is known to be clean.
 """
 
@@ -27,7 +27,7 @@ Where = Literal["question", "book"]
 """Whether the question or one of the item's Passages of evidence was found."""
 
 TAUGHT = "taught"
-"""Name of the overlap of an item whose fact a Dialogue teaches on purpose: see :class:`Overlap`."""
+"""Name of the overlap of an item whose fact a Dialogue teaches on purpose: see ``Overlap``."""
 
 
 class Overlap(Record):
@@ -62,7 +62,7 @@ class Overlap(Record):
 
     @property
     def category(self) -> str:
-        """Kind and where, as in "exact question", or :data:`TAUGHT`."""
+        """Kind and where, as in "exact question", or ``TAUGHT``."""
         return TAUGHT if self.taught else f"{self.kind} {self.where}"
 
 

@@ -21,8 +21,12 @@ class ParetoPosition(Record):
         cell: Name of the cell.
         standing: Whether it is on the Pareto front.
         dominated_by: The cells that dominate it, surely or possibly.
-        knowledge: Knowledge accuracy in [0, 1], with the ends of its 95 % interval.
-        reading: Reading accuracy in [0, 1], with the ends of its 95 % interval.
+        knowledge: Knowledge accuracy in [0, 1].
+        knowledge_low: Lower end of its 95 % interval.
+        knowledge_high: Upper end.
+        reading: Reading accuracy in [0, 1].
+        reading_low: Lower end of its 95 % interval.
+        reading_high: Upper end.
     """
 
     cell: str

@@ -103,7 +103,7 @@ class ExamManifest(Record):
         cell: What was trained; runs of one cell differ in the training seed only.
         training_seed: Seed of the training.
         key: Digest of model and plan; a run with the same key need not be done again.
-        weights_digest: Digest of the model or, of a tuned one, of its base (:mod:`medctx.model.identity`).
+        weights_digest: Digest of the model or, of a tuned one, of its base (``medctx.model.identity``).
         adapter_digest: Digest of the adapter.
         urls: Addresses of the servers that answered, without secrets.
         served: What the first server says of the model and of itself.

@@ -39,7 +39,7 @@ class Share(Record):
 
 
 class DomainShare(Share):
-    """One domain of the mix."""
+    """One domain of the mix; a Share and its ``domain``."""
 
     domain: Domain
 

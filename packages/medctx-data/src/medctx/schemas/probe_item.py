@@ -1,6 +1,6 @@
 """Items of a probe: a small fixed set of exam items that a model answers while it is trained, each with its Book.
 
-A probe file holds one :class:`ProbeItem` per line; ``medctx-eval exams probe`` writes one from any exam. If training is
+A probe file holds one ``ProbeItem`` per line; ``medctx-eval exams probe`` writes one from any exam. If training is
 stopped or a checkpoint chosen by the probe, it must not hold items of the exam that judges the trained model.
 """
 

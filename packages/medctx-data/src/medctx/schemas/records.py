@@ -21,7 +21,12 @@ class Record(BaseModel):
 
 
 class Turn(Record):
-    """One message of a Dialogue."""
+    """One message of a Dialogue.
+
+    Attributes:
+        role: Who speaks: system, user or assistant.
+        content: The text.
+    """
 
     role: Role
     content: str
@@ -62,7 +67,14 @@ class Dialogue(Record):
 
 
 class Passage(Record):
-    """A piece of text that may hold evidence; ``facts`` as in Dialogue."""
+    """A piece of text that may hold evidence.
+
+    Attributes:
+        id: Name, unique within its exam.
+        text: The text.
+        title: Its title, ``""`` if it has none.
+        facts: Names of the facts it states, as in Dialogue.
+    """
 
     id: str
     text: str = Field(min_length=1)
@@ -133,7 +145,14 @@ class ExamItem(Record):
 
 
 class Book(Record):
-    """The text before a question, made of Passages; ``tokens`` is its length by the examined model's tokenizer."""
+    """The text before a question, made of Passages.
+
+    Attributes:
+        id: Name, unique within a run.
+        text: The text.
+        passages: Ids of its Passages, in their order.
+        tokens: Length in tokens of the examined model's tokenizer.
+    """
 
     id: str
     text: str
@@ -163,7 +182,13 @@ Mode = Literal["text", "text-raw", "text-prior", "letter", "generate", "choice"]
 
 
 class AnswerScore(Record):
-    """Score of one possible answer, a set of letters: natural-log likelihood summed over ``tokens`` tokens."""
+    """Score of one possible answer.
+
+    Attributes:
+        letters: The answer, a set of letters.
+        logprob: Natural logarithm of its likelihood, summed over its tokens.
+        tokens: Number of these tokens.
+    """
 
     letters: tuple[str, ...]
     logprob: float
@@ -201,7 +226,24 @@ class Reply(Record):
 
 
 class Judged(Record):
-    """The Verdict on one Reply with what the statistics need; ``memory`` holds the right letters before altering."""
+    """The Verdict on one Reply, with what the statistics need.
+
+    Attributes:
+        item: Id of the item.
+        exam: Name of the exam.
+        condition: The Condition.
+        axis: What the item measures under this Condition.
+        cluster: Document or fact by which items are clustered.
+        mode: How the Reply was scored.
+        order: By how many places the options were rotated.
+        verdict: The outcome.
+        chosen: Letters of the answer.
+        gold: Right letters under this Condition.
+        memory: Right letters before the evidence was altered; empty where it was not.
+        book: Id of the Book.
+        detail: Details of an answer that cannot be used.
+        tags: Values by which reports group items.
+    """
 
     item: str
     exam: str

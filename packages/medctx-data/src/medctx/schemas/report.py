@@ -35,7 +35,12 @@ class Recipe(Record):
 
 
 class CellRun(Record):
-    """One examined model of a cell; the runs of a cell differ in their training seed."""
+    """One examined model of a cell; the runs of a cell differ in their training seed.
+
+    Attributes:
+        name: Name of the examined model.
+        manifest: Its ``exam.json``.
+    """
 
     name: str
     manifest: ExamManifest

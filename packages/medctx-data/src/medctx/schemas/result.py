@@ -19,8 +19,13 @@ OutputKind = Literal[
 
 
 class Output(Record):
-    """One thing a command made: its ``kind``, its ``path`` relative to ``--out`` (absolute where the command has none),
-    the ``name`` it is known by and the ``digest`` of its content, "" where there is none.
+    """One thing a command made.
+
+    Attributes:
+        kind: What it is.
+        path: Where it is, relative to ``--out``; absolute where the command has none.
+        name: The name it is known by.
+        digest: Digest of its content, ``""`` where there is none.
     """
 
     kind: OutputKind
@@ -35,7 +40,7 @@ class CommandResult(Record):
     Attributes:
         command: such as ``medctx-data mix``.
         version: of medctx.
-        status: see :data:`Status`.
+        status: see ``Status``.
         message: the sentence of an error, or how to continue unfinished work.
         outputs: what was made, in the command's order.
         numbers: key numbers such as ``tokens`` or ``seconds``.

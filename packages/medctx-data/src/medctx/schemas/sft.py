@@ -18,7 +18,14 @@ WeightsKind = Literal["adapter", "model"]
 
 
 class BaseCard(Record):
-    """What a prepared base model is: where it came from and the digest of its weights."""
+    """What a prepared base model is.
+
+    Attributes:
+        name: Name of the model.
+        source: Where the weights came from: a package, a folder or a hub id.
+        licence: Licence of the weights.
+        weights_digest: Digest of the weights.
+    """
 
     name: str
     source: str
@@ -49,9 +56,16 @@ class StepLog(Record):
 class SourceCount(Record):
     """What became of the Dialogues of one source.
 
-    ``dialogues`` were read; of these ``dropped`` were too long and left out, ``split`` made into several parts at their
-    turns, ``unrolled`` into one sample per answer because the chat template rewrites earlier turns. ``samples`` are
-    trained on, with ``tokens`` of which ``loss_tokens`` carry loss, in one epoch. ``replay``: the source is replayed.
+    Attributes:
+        source: Label of the source.
+        replay: Whether the source is replayed.
+        dialogues: Dialogues read.
+        dropped: Of these, too long and left out.
+        split: Of these, made into several parts at their turns.
+        unrolled: Of these, made into one sample per answer because the chat template rewrites earlier turns.
+        samples: Samples trained on in one epoch.
+        tokens: Tokens of these samples.
+        loss_tokens: Of these, tokens that carry loss.
     """
 
     source: str

@@ -37,7 +37,7 @@ class Accuracy(Record):
         seeds: Number of training seeds averaged.
         seed_error: Standard error due to training seeds, included in the interval. None if no cell was trained with
             several seeds; the interval then holds for these runs only.
-        few_clusters: True below :data:`FEW_CLUSTERS` clusters.
+        few_clusters: True below ``FEW_CLUSTERS`` clusters.
     """
 
     n: int = Field(ge=1)
@@ -74,7 +74,7 @@ class Difference(Record):
         seed_df: Degrees of freedom of ``seed_error``.
         seeds_differ: Whether training seeds vary more in some cells than in others; then each cell's own variance is
             used and no difference is claimed.
-        few_clusters: True below :data:`FEW_CLUSTERS` clusters.
+        few_clusters: True below ``FEW_CLUSTERS`` clusters.
     """
 
     n: int = Field(ge=1)
@@ -105,7 +105,7 @@ class Difference(Record):
         """Non-inferiority: the whole interval lies above ``-margin``, a one-sided test at 2.5 % as in ICH E9.
 
         Uses the lower end of the interval that is shown, so that readers can check the result. Always False below
-        :data:`MIN_CLUSTERS` clusters, and where training seeds differ in spread.
+        ``MIN_CLUSTERS`` clusters, and where training seeds differ in spread.
         """
         return self.clusters >= MIN_CLUSTERS and not self.seeds_differ and self.low > -margin
 
@@ -211,7 +211,7 @@ TermName = Literal["start", "length", "depth", "edge", "model", "model x length"
 
 
 class TrendTerm(Record):
-    """One coefficient of a :class:`Trend`, in log odds of a right answer.
+    """One coefficient of a ``Trend``, in log odds of a right answer.
 
     Attributes:
         name: ``start`` is the base and ``model`` the tuned cell against the base; ``length``, ``depth`` and ``edge``
@@ -247,7 +247,7 @@ class Trend(Record):
     Attributes:
         rows: Number of answers.
         clusters: Number of clusters.
-        few_clusters: True below :data:`FEW_CLUSTERS` clusters.
+        few_clusters: True below ``FEW_CLUSTERS`` clusters.
         bias_reduced: Whether standard errors are bias-reduced (Mancl and DeRouen 2001, Biometrics 57:126-134).
         tokens: Length of the Book at which the terms hold (geometric mean), with the evidence halfway between front
             and back and halfway between middle and end.

@@ -1,7 +1,7 @@
 """The registered plan of a study, ``plan.json``: written before the first training, held against every report.
 
 A plan says what will be compared, on which items, with which weights, margin and error rates, and what is expected. Its
-digest (:func:`medctx.io.digest.of_record`) names it: a report made under another margin, other weights or another
+digest (``medctx.io.digest.of_record``) names it: a report made under another margin, other weights or another
 family is not the one registered.
 """
 

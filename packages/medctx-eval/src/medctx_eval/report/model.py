@@ -246,7 +246,13 @@ class Report(ReportCore):
 
 
 class ComparedCell(Record):
-    """One compared cell, the names of its ``runs`` (training seeds) and whether it is the base."""
+    """One compared cell.
+
+    Attributes:
+        name: Name of the cell.
+        base: Whether it is the base.
+        runs: Names of its runs, one per training seed.
+    """
 
     name: str
     base: bool
@@ -254,7 +260,13 @@ class ComparedCell(Record):
 
 
 class CellAccuracy(Record):
-    """Accuracy of one cell on one part of the exam."""
+    """Accuracy of one cell on one part of the exam.
+
+    Attributes:
+        cell: Name of the cell.
+        part: An axis or a condition.
+        accuracy: The accuracy with its interval.
+    """
 
     cell: str
     part: str
@@ -288,7 +300,21 @@ class CellDifference(Record):
 
 
 class ExamComparison(Record):
-    """Everything ``medctx-eval compare`` shows, in one mode; ``failed`` counts the failed answers by cell."""
+    """Everything ``medctx-eval compare`` shows, in one scoring mode.
+
+    Attributes:
+        mode: The scoring mode.
+        exams: Names of the exams.
+        base: Name of the first base.
+        margin: Largest loss of reading that counts as none, in (0, 1).
+        draws: Draws of the bootstrap.
+        seed: Seed of the bootstrap.
+        cells: The compared cells, the base first.
+        failed: Number of failed answers, for every cell that has any.
+        accuracies: Every cell on every part.
+        differences: Paired differences.
+        noise_floor: Differences between two exams of the same model, where there are any.
+    """
 
     mode: Mode
     exams: tuple[str, ...]
