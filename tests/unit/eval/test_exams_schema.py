@@ -99,6 +99,14 @@ def test_letters_are_the_same_in_any_order_and_form(letters: set[str], between: 
         ({"answer": 1}, ["gold not among the options"]),
         ({"answer": "AB", "multiple": False}, ["several golds in a single choice"]),
         ({"multiple": "yes"}, ["unclear multiple"]),
+        ({"multiple": 0}, ["unclear multiple"]),
+        ({"multiple": 1, "answer": "AB"}, ["unclear multiple"]),
+        ({"multiple": 0, "answer": "AB"}, ["unclear multiple"]),
+        ({"tags": {"ward": 3, "shift": None}}, []),
+        ({"tags": ["surgery"]}, ["unclear groups"]),
+        ({"tags": "surgery"}, ["unclear groups"]),
+        ({"tags": {"ward": {"floor": 1}}}, ["unclear groups"]),
+        ({"subject": ["surgery"]}, ["unclear groups"]),
         ({"options": {**OPTIONS, "C": "blue"}}, ["right option offered twice"]),
         ({"options": {**OPTIONS, "C": "red"}}, []),
         ({"cannot": "E"}, ["cannot not among the options"]),
@@ -107,6 +115,7 @@ def test_letters_are_the_same_in_any_order_and_form(letters: set[str], between: 
         ({"context": "x", "counterfactual": {"context": "y", "answer": "E"}}, ["unusable counterfactual"]),
         ({"context": "x", "counterfactual": {"context": "y", "answer": "B"}}, ["unusable counterfactual"]),
         ({"context": "x", "counterfactual": {"context": "y", "answer": "AC"}}, ["unusable counterfactual"]),
+        ({"context": " x", "counterfactual": {"context": "x ", "answer": "A"}}, ["unusable counterfactual"]),
         ({"counterfactual": {"context": "y", "answer": "A"}}, ["unusable counterfactual"]),
         ({"context": "x", "counterfactual": "y"}, ["unusable counterfactual"]),
         ({"id": "", "question": "", "answer": ""}, ["no id", "no question", "no gold"]),
@@ -212,6 +221,28 @@ def test_parquet_holds_the_same_exam_as_json_lines(tmp_path: Path) -> None:
     assert built(path) == built(written(tmp_path, rows))
 
 
+def test_parquet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "items.parquet"
+    parquet.write_table(arrow.Table.from_arrays([arrow.array(["1"])] * 2, names=["id", "id"]), path)
+    with pytest.raises(MedctxError, match=r"items\.parquet has the column 'id' twice"):
+        built(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
+    path = written(tmp_path, [GOOD])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [item.id for item in built(path).items] == ["q1"]
+
+
+def test_a_counterfactual_that_alters_nothing_is_refused_also_where_the_passage_is_named(tmp_path: Path) -> None:
+    row = {**GOOD, "book_id": "b", "counterfactual": {"context": "It is blue.", "answer": "A"}}
+    passages = written(tmp_path, [{"book_id": "b", "text": "It is blue. "}], "books.jsonl")
+    with pytest.raises(MedctxError, match=r"counterfactual of item 'q1' .* is the passage it should alter"):
+        built(written(tmp_path, [row]), passages, ("gold",))
+
+
 def test_parquet_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "items.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -225,6 +256,11 @@ def test_parquet_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch
         ("a.jsonl", b'{"id": }\n', r"a\.jsonl:1 is not JSON"),
         ("a.jsonl", b'\n["x"]\n', r"a\.jsonl:2 holds a list, not an object"),
         ("a.jsonl", b'{"id": "\xff"}\n', r"a\.jsonl:1 is not UTF-8"),
+        ("a.jsonl", b'{"id": 1, "id": 2}\n', r"a\.jsonl:1 has the key 'id' twice"),
+        ("a.jsonl", b'{"id": 1, "options": {"A": "x", "A": "y"}}\n', r"a\.jsonl:1 has the key 'A' twice"),
+        ("a.jsonl", b'{"id": "\\ud835"}\n', r"a\.jsonl:1 holds \\ud835, half of a surrogate pair"),
+        ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1 is nested too deeply"),
+        ("a.csv", b"id,answer,id\n1,A,2\n", r"a\.csv has the column 'id' twice"),
         ("a.jsonl", b"", "holds no items"),
         ("a.jsonl.gz", b"plain", "cannot be read to its end"),
         ("a.jsonl.gz", gzip.compress(b"\n" * 9999, mtime=0)[:20], "cannot be read to its end"),

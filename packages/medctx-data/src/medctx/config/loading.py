@@ -164,6 +164,11 @@ def deep_merge(below: Mapping[str, ValueT], above: Mapping[str, ValueT]) -> dict
     return merged
 
 
+def override_keys(overrides: Iterable[str]) -> set[str]:
+    """Return the keys that ``key=value`` overrides set, dots included."""
+    return {pair.partition("=")[0] for override in overrides for pair in _pairs(override)}
+
+
 def _keys(path: Path) -> dict[str, object]:
     try:
         keys = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}

@@ -25,7 +25,8 @@ class JsonProblemError(ValueError):
     """A text is no JSON that can be used: a clause that continues "the line ..."."""
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object of its pairs, for ``json.loads``; raises JsonProblemError at a key that stands twice."""
     row = dict(pairs)
     if len(row) < len(pairs):
         names = [name for name, _ in pairs]
@@ -41,7 +42,7 @@ def parse_json(line: bytes) -> object:
             half of a surrogate pair, which is no character.
     """
     try:
-        value: object = json.loads(line.decode("utf-8"), object_pairs_hook=_unique)
+        value: object = json.loads(line.decode("utf-8"), object_pairs_hook=unique_keys)
         if b"\\ud" in line or b"\\uD" in line:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:

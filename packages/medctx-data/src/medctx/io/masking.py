@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 MASK = "***"
 _SECRET_NAMES = (
@@ -29,19 +30,36 @@ _PATTERNS = (
     (re.compile(r"\b(?:sk|rk|pk)-[\w-]{12,}|\bhf_[A-Za-z0-9]{12,}|\bgh[pousr]_\w{16,}|\bAKIA[0-9A-Z]{12,}"), MASK),
 )
 _VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
-_SHORTEST = 8
+SHORTEST_SECRET = 8
+"""Shorter values are no secrets but stand-ins such as ``EMPTY``, which are words of ordinary texts."""
+SECRET_NAME = re.compile(_SECRET_NAMES, re.IGNORECASE)
+"""Names of query parameters that hold secrets."""
 _registered: set[str] = set()
 
 
 def register_secret(value: str) -> None:
     """Mask ``value`` from now on wherever it occurs, for secrets whose variable has an unusual name."""
-    if len(value) >= _SHORTEST:
+    if len(value) >= SHORTEST_SECRET:
         _registered.add(value)
 
 
+def _spellings(char: str) -> str:
+    """A character as texts, JSON and URLs write it."""
+    plain = re.escape(char)
+    return rf"(?:{plain}|\\{plain}|\\u{ord(char):04x}|%{ord(char):02x})"
+
+
+def secrets_pattern(secrets: Iterable[str]) -> re.Pattern[bytes] | None:
+    """A pattern of several secrets in every spelling that JSON and URLs have for them; None if none is long enough."""
+    known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    if not known:
+        return None
+    return re.compile("|".join("".join(map(_spellings, secret)) for secret in known).encode(), re.IGNORECASE)
+
+
 def _known_secrets() -> set[str]:
-    variables = {value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= _SHORTEST}
-    return variables | _registered
+    variables = {value for name, value in os.environ.items() if _VARIABLE.search(name)}
+    return {value for value in variables if len(value) >= SHORTEST_SECRET} | _registered
 
 
 def mask_secrets(text: str) -> str:

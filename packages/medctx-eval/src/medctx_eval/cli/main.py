@@ -90,6 +90,7 @@ def _as_overrides(
     help="closed (default), gold, open:<tokens>, distractor or counterfactual; may be repeated.",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Most items of each --exam.")
+@click.option("--trust-config", is_flag=True, help="The --config file is your own: it may choose programs and servers.")
 @step_options
 @reported
 def run(
@@ -98,6 +99,7 @@ def run(
     exam_names: tuple[str, ...],
     conditions: tuple[str, ...],
     limit: int | None,
+    trust_config: bool,
     config: str,
     overrides: tuple[str, ...],
     out: Path | None,
@@ -106,9 +108,13 @@ def run(
     """Examine the models of a config; running it again asks only what is missing."""
     from medctx_eval.run import examine
     from medctx_eval.run.config import RunConfig
+    from medctx_eval.run.trust import require_trust
 
     from_options = _as_overrides(endpoint, model, exam_names, conditions, limit)
-    resolved = configs.load(RunConfig, config_path(config), [*from_options, *overrides])
+    file, typed = config_path(config), [*from_options, *overrides]
+    resolved = configs.load(RunConfig, file, typed)
+    if file is not None:
+        require_trust(resolved, file, configs.override_keys(typed), trusted=trust_config)
     if dry_run:
         estimate = examine.dry_run(resolved)
         click.echo(estimate.model_dump_json(indent=2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +16,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from medctx.errors import MedctxError, UnfinishedError
-from medctx.io.masking import mask_secrets
+from medctx.io.masking import MASK, SECRET_NAME, mask_secrets, register_secret, secrets_pattern
 from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of
 
 TIMEOUT_S = 600.0
@@ -51,6 +53,16 @@ _ANY: TypeAdapter[object] = TypeAdapter(object)
 _VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 Body = dict[str, object]
+
+
+def _mask_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = mask_secrets(record.getMessage()), None
+    return True
+
+
+# They log addresses with user, password and query, and headers.
+for _name in ("httpx", *(f"httpcore.{_part}" for _part in ("connection", "http11", "http2", "proxy", "socks"))):
+    logging.getLogger(_name).addFilter(_mask_record)
 
 
 class BusyError(Exception):
@@ -159,6 +171,15 @@ def _parse_url(address: str) -> httpx.URL:
     return url
 
 
+def _secrets_of(url: httpx.URL, api_key: str) -> list[str]:
+    """What is sent to a server and is nobody else's business: key, user and password, secret parameters."""
+    secrets = [api_key, *(value for name, value in url.params.multi_items() if SECRET_NAME.fullmatch(name))]
+    if url.userinfo:
+        login = f"{url.username}:{url.password}".encode()
+        secrets += [url.username, url.password, b64encode(login).decode()]
+    return secrets
+
+
 class Client:
     """The connection to one server. Safe to use from several threads.
 
@@ -181,7 +202,11 @@ class Client:
         if not path:
             self._bases.append("")
         self._base = self._bases[0]
-        self._timeout_s, self._api_key = timeout_s, api_key
+        self._timeout_s = timeout_s
+        secrets = _secrets_of(url, api_key.strip())
+        for secret in secrets:
+            register_secret(secret)
+        self._secrets = secrets_pattern(secrets)
         self.health = ServerHealth(give_up_s)
         self._ping: tuple[str, Body] | None = None
         self._http = _connection(url, api_key, timeout_s)
@@ -200,7 +225,8 @@ class Client:
 
     def get(self, route: str, base: str | None = None) -> httpx.Response:
         """GET a route; raises httpx.HTTPError without an answer."""
-        return self._http.get(self._address(route, base))
+        response = self._http.get(self._address(route, base))
+        return httpx.Response(response.status_code, content=self._clean(response.content))
 
     def models(self) -> Sequence[ServedModel] | None:
         """List what the server serves, trying each base address it may have; None if it has no such list.
@@ -250,7 +276,11 @@ class Client:
                 raise BusyError(f"answer not complete after {self._timeout_s:g} s from {self.url}")
             if size > MAX_ANSWER_BYTES:
                 raise BusyError(f"answer of more than {MAX_ANSWER_BYTES:,} bytes from {self.url}")
-        return b"".join(parts)
+        return self._clean(b"".join(parts))
+
+    def _clean(self, content: bytes) -> bytes:
+        """Mask the secrets sent in what a server says: some echo the request."""
+        return self._secrets.sub(MASK.encode(), content) if self._secrets else content
 
     def _once(self, route: str, body: Body) -> bytes:
         deadline = time.monotonic() + self._timeout_s

@@ -158,12 +158,31 @@ def _about_evidence(row: ExamRow) -> Iterator[RowProblem]:
         message = (
             f"has a counterfactual with the answer {', '.join(letters)}, which is not among its options; correct it"
         )
+    elif text == text_of(row, "context"):
+        message = "has a counterfactual with the context it has anyway; give the altered text"
     elif letters == letters_of(row.get("answer")):
         message = "has a counterfactual with the row's own answer; give the letter that is right by the altered text"
     elif len(letters) > 1 and row.get("multiple") is not True:
         message = "has a counterfactual with several answers but multiple is not true; give one, or write true"
     if message:
         yield RowProblem(kind="unusable counterfactual", message=message)
+
+
+def _about_groups(row: ExamRow) -> Iterator[RowProblem]:
+    subject, tags = row.get("subject"), row.get("tags")
+    if subject is not None and not isinstance(subject, str | int):
+        message = f"has the subject {str(subject)[:60]!r}, which is no text; give one name"
+        yield RowProblem(kind="unclear groups", message=message)
+    if tags is None:
+        return
+    if not isinstance(tags, dict):
+        message = f"has tags {str(tags)[:60]!r}; give values by name, such as {{'ward': 'surgery'}}"
+        yield RowProblem(kind="unclear groups", message=message)
+        return
+    nested = next((name for name, value in tags.items() if isinstance(value, dict | list)), None)
+    if nested is not None:
+        message = f"has the tag {nested!r} with several values; give one text or number"
+        yield RowProblem(kind="unclear groups", message=message)
 
 
 def problems_of(row: ExamRow) -> list[RowProblem]:
@@ -175,7 +194,7 @@ def problems_of(row: ExamRow) -> list[RowProblem]:
         problems.append(RowProblem(kind="no question", message="has no question; write one or remove the row"))
     problems += _about_options(row)
     problems += _about_answer(row)
-    if row.get("multiple") not in (None, True, False):
+    if not isinstance(row.get("multiple"), bool | None):
         message = f"has multiple {row.get('multiple')!r}; write true or false"
         problems.append(RowProblem(kind="unclear multiple", message=message))
     cannot, options = text_of(row, "cannot").upper(), options_of(row)
@@ -183,4 +202,5 @@ def problems_of(row: ExamRow) -> list[RowProblem]:
         message = f"has cannot {cannot!r}, which is not among its options; correct the letter"
         problems.append(RowProblem(kind="cannot not among the options", message=message))
     problems += _about_evidence(row)
+    problems += _about_groups(row)
     return problems

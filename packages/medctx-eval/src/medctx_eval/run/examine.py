@@ -174,11 +174,15 @@ class Examination:
             seed=config.seed,
         )
 
+    def _require_same_model(self, engine: Engine, folder: Path, model: ModelConfig) -> None:
+        """Refuse another model under the address and name of the one whose answers are in the folder."""
+        if self.kind == "endpoint" and "text" in engine.forms:
+            canary.require_same_model(engine, self._tokenizer, folder, model.name)
+
     def _examine(self, candidate: Candidate, engine: Engine, name: str, folder: Path, key: str) -> None:
         config, model = self._config, candidate.config
         modes.require_modes(config.all_modes, engine, self.plan.items.values(), model.name)
-        if self.kind == "endpoint" and "text" in engine.forms:
-            canary.require_same_model(engine, self._tokenizer, folder, model.name)
+        self._require_same_model(engine, folder, model)
         proof = self._check_adapter(model, engine)
         limits = (config.positions, config.vllm.max_model_len, engine.max_positions)
         replies, usage = ask_all(
@@ -228,6 +232,7 @@ class Examination:
             name = served_identity(model.name, candidate.digests, engine.urls, engine.described)
             folder, key = self._folder(model, name), self._key(name)
             if self._is_done(folder, key):
+                self._require_same_model(engine, folder, model)
                 return folder, False
             with self._locked(folder):
                 self._examine(candidate, engine, name, folder, key)

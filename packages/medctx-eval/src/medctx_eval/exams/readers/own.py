@@ -96,7 +96,13 @@ def build(exam: str, items: Path | None, passages: Path | None = None, *, closed
         return assemble(card, [_without_passages(entry, exam, closed_only=closed_only) for entry in entries])
     documents = read_passages(passages)
     known = {passage.id for passage in documents} | {entry.passage.id for entry in entries if entry.passage}
+    texts = {passage.id: passage.text for passage in documents}
     for entry in entries:
+        if entry.alteration and texts.get(entry.alteration.passages[0].id) == entry.alteration.passages[0].text:
+            raise MedctxError(
+                f"The counterfactual of item {entry.item.id!r} in {items} is the passage it should alter; give the "
+                "altered text."
+            )
         missing = [name for name in entry.item.evidence if name not in known]
         if missing:
             raise MedctxError(

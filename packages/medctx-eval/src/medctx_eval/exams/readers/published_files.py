@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote, fetch
+from medctx.io.jsonl import JsonProblemError, unique_keys
 
 
 def obtain(exam: str, path: Path | None, remote: Remote, revision: str = "") -> tuple[Path, str]:
@@ -32,12 +33,16 @@ def obtain(exam: str, path: Path | None, remote: Remote, revision: str = "") -> 
 def read_json(path: Path) -> object:
     """Read a file that holds one JSON value; raises MedctxError if it does not."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), object_pairs_hook=unique_keys)
+    except RecursionError:
+        raise MedctxError(f"{path} is nested too deeply; give the file as published.") from None
     except json.JSONDecodeError as error:
         raise MedctxError(
             f"{path}:{error.lineno} is not JSON ({error.msg} at column {error.colno}); give the file as published."
         ) from None
     except UnicodeDecodeError as error:
         raise MedctxError(f"{path} is not UTF-8 (byte {error.start}); give the file as published.") from None
+    except JsonProblemError as error:
+        raise MedctxError(f"{path} {error}; give the file as published.") from None
     except OSError as error:
         raise MedctxError(f"{path} cannot be read ({error.strerror}); give a readable file.") from None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx.io.jsonl import JsonProblemError, parse_json
 from medctx_eval.exams.schema import ExamRow
 
 NumberedRow = tuple[int, ExamRow | str]
@@ -19,19 +19,27 @@ _KINDS = ".jsonl, .jsonl.gz, .json (one object per line), .parquet or .csv"
 _BATCH = 1024
 
 
+def _json_row(line: bytes) -> ExamRow | str:
+    """The row of a line, or the reason why it holds none."""
+    try:
+        row = parse_json(line)
+    except JsonProblemError as error:
+        return str(error)
+    return row if isinstance(row, dict) else f"holds a {type(row).__name__}, not an object"
+
+
 def _json_lines(path: Path) -> Iterator[NumberedRow]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except UnicodeDecodeError as error:
-                yield number, f"is not UTF-8 (byte {error.start})"
-            except json.JSONDecodeError as error:
-                yield number, f"is not JSON ({error.msg} at column {error.colno})"
-            else:
-                yield number, row if isinstance(row, dict) else f"holds a {type(row).__name__}, not an object"
+            content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if content.strip():
+                yield number, _json_row(content)
+
+
+def _require_different(path: Path, columns: Sequence[str]) -> None:
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise MedctxError(f"{path} has the column {twice!r} twice; rename or remove one of them.")
 
 
 def _parquet(path: Path) -> Iterator[NumberedRow]:
@@ -46,6 +54,7 @@ def _parquet(path: Path) -> Iterator[NumberedRow]:
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
+            _require_different(path, file.schema_arrow.names)
             for batch in file.iter_batches(_BATCH):
                 for row in batch.to_pylist():
                     number += 1
@@ -59,6 +68,7 @@ def _csv(path: Path) -> Iterator[NumberedRow]:
     # utf-8-sig: a byte-order mark, which spreadsheets write, would become part of the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
+        _require_different(path, rows.fieldnames or ())
         for row in rows:
             yield rows.line_num, {key: value for key, value in row.items() if key is not None}
 

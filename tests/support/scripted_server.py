@@ -1,0 +1,197 @@
+"""A chat server that answers as a test says: wrong status, broken bytes, slow, echoing, or as another model."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from medctx_eval.exams.config import ExamConfig
+from medctx_eval.run.config import ModelConfig, RunConfig
+
+Json = dict[str, Any]
+PROBES = frozenset({"Hello", "What is two and two?"})
+"""Messages of the probe and of the ping: everything else is a question of an exam."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request of an exam: ``number`` counts them from 1; ``echo`` is what the server was sent, as text."""
+
+    number: int
+    message: str
+    echo: str
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What the server does: ``content`` None cuts the connection, ``drip_s`` waits before every byte."""
+
+    content: bytes | None
+    status: int = 200
+    drip_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+React = Callable[[Question], Reaction | None]
+"""The reaction to a question; None for an ordinary answer."""
+
+
+def completion(text: str = "The answer is B.", tokens: int | None = None, model: str = "m", **choice: object) -> Json:
+    """An ordinary answer; ``choice`` adds to or replaces fields of its only choice."""
+    first = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {} if tokens is None else {"usage": {"prompt_tokens": tokens, "completion_tokens": 5}}
+    return {"id": "x", "object": "chat.completion", "model": model, "choices": [first | choice], **usage}
+
+
+def says(body: object, status: int = 200) -> Reaction:
+    return Reaction(json.dumps(body).encode(), status)
+
+
+class ScriptedServer(ThreadingHTTPServer):
+    """Serves the model ``m``.
+
+    Attributes:
+        react: What it does with a question.
+        entry: What it says of the model beside its name.
+        react_to_probes: What it does with probes and pings; None: it answers them.
+        echo_in_list: Whether its list of models repeats the request.
+        delay_s: How long every answer takes.
+        questions: The messages of the exam, in the order they came.
+        most_at_once: Most questions it had at the same time.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, react: React, entry: Mapping[str, object], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.react, self.entry = react, dict(entry)
+        self.react_to_probes: Reaction | None = None
+        self.questions: list[str] = []
+        self.echo_in_list = False
+        self.delay_s = 0.0
+        self.at_once = self.most_at_once = 0
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: ScriptedServer
+
+    def _send(self, reaction: Reaction) -> None:
+        if reaction.content is None:
+            self.close_connection = True
+            return
+        self.send_response(reaction.status)
+        for name, value in reaction.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reaction.content)))
+        self.end_headers()
+        if reaction.drip_s:
+            self.close_connection = True
+            for byte in reaction.content:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(reaction.drip_s)
+        else:
+            self.wfile.write(reaction.content)
+
+    @property
+    def _echo(self) -> str:
+        return "\n".join([f"{self.command} {self.path}", *(f"{name}: {value}" for name, value in self.headers.items())])
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] != "/v1/models":
+            self._send(says({"error": "no such route"}, 404))
+            return
+        words = {"description": self._echo, "nested": {"said": [self._echo]}} if self.server.echo_in_list else {}
+        self._send(says({"object": "list", "data": [{"id": "m", "object": "model", **self.server.entry, **words}]}))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.partition("?")[0] != "/v1/chat/completions":
+            self._send(says({"error": "no such route"}, 404))
+            return
+        message = body["messages"][-1]["content"]
+        if message in PROBES:
+            self._send(self.server.react_to_probes or says(completion()))
+            return
+        server = self.server
+        with server.lock:
+            server.questions.append(message)
+            number = len(server.questions)
+            server.at_once += 1
+            server.most_at_once = max(server.most_at_once, server.at_once)
+        try:
+            time.sleep(server.delay_s)
+            reaction = server.react(Question(number, message, self._echo)) or says(completion())
+        finally:
+            with server.lock:
+                server.at_once -= 1
+        try:
+            self._send(reaction)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def serve(
+    react: React = lambda question: None, entry: Mapping[str, object] | None = None, port: int = 0
+) -> Iterator[ScriptedServer]:
+    with ScriptedServer(react, entry or {}, port) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def settings(urls: Sequence[str], items: Path, **changes: object) -> RunConfig:
+    """The config of an exam of written answers on a file."""
+    values: dict[str, object] = {
+        "models": (ModelConfig(name="m"),),
+        "exams": (ExamConfig(exam="file", items=items, conditions=("closed",)),),
+        "engine": "endpoint",
+        "urls": tuple(urls),
+        "tokenizer": "bytes",
+        "positions": 8192,
+        "mode": "generate",
+        "modes": (),
+        "concurrency": 2,
+    }
+    return RunConfig.model_validate(values | changes)
+
+
+def arguments(urls: Sequence[str], items: Path, out: Path, *more: str) -> list[str]:
+    """The same as arguments of ``medctx-eval``."""
+    quoted = ", ".join(f"'{url}'" for url in urls)
+    pairs = [
+        f"urls=[{quoted}]",
+        "engine=endpoint",
+        "models=[{name: m}]",
+        f"exams=[{{exam: file, items: '{items}', conditions: [closed]}}]",
+        "tokenizer=bytes",
+        "positions=8192",
+        "mode=generate",
+        "modes=[]",
+        "concurrency=2",
+        *more,
+    ]
+    return ["run", *(part for pair in pairs for part in ("--set", pair)), "--out", str(out)]
