@@ -10,6 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from medctx.io.jsonl import write_text
+from medctx.model.identity import model_digest
 from medctx_train.model.base import prepare
 
 IDS = torch.arange(40)[None] * 7 % 500
@@ -52,6 +53,12 @@ def make(base: Path, run: Path, seed: int = 0, **settings: object) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.save_pretrained(run / "adapter")
-    card = prepare(str(base))[1].model_dump_json()
-    write_text(run / "sft.json", f'{{"weights": "adapter", "base": {card}, "more": 1}}')
+    record(run, base)
     return run / "adapter"
+
+
+def record(run: Path, base: Path) -> None:
+    """Write the manifest that a training run writes beside its adapter."""
+    digest = model_digest(run / "adapter")
+    card = prepare(str(base))[1].model_dump_json()
+    write_text(run / "sft.json", f'{{"weights": "adapter", "weights_digest": "{digest}", "base": {card}, "more": 1}}')

@@ -29,7 +29,7 @@ from medctx_train.model.config import RopeSettings
 from medctx_train.model.rope import overrides
 from medctx_train.repair.config import ARMS, CombineConfig, InterpolateConfig, RestoreQkConfig, ScaleConfig
 from medctx_train.repair.run import repair
-from tests.support.made_adapters import adapted, gap, logits, make, whole
+from tests.support.made_adapters import adapted, gap, logits, make, record, whole
 
 KINDS: dict[str, dict[str, object]] = {
     "lora": {},
@@ -322,6 +322,7 @@ def positions(folder: Path) -> None:
     changed = overrides(asked, AutoConfig.from_pretrained(base))
     assert changed is not None
     write_record(folder / FILE, changed)
+    record(folder.parent, Path(base))
 
 
 def test_positions_an_adapter_was_trained_with_stay_with_it(strong: Path, tmp_path: Path) -> None:

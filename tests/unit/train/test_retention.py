@@ -56,7 +56,7 @@ def test_a_run_killed_after_a_checkpoint_still_has_what_it_will_want(
 
 def test_the_list_names_only_whole_folders_and_the_others_go(tmp_path: Path) -> None:
     for step in (10, 20, 30):
-        write_text(tmp_path / "retained" / retention.state_folder(step) / "weights", "x")
+        write_text(tmp_path / "retained" / retention.state_folder(step) / "model.safetensors", "x")
     retention.write_index(
         tmp_path, {10: ("every 10",), 20: ("every 10", "best reading"), 40: ("last 1",)}, [probe(20, 4)]
     )
@@ -67,4 +67,4 @@ def test_the_list_names_only_whole_folders_and_the_others_go(tmp_path: Path) -> 
     ]
     assert listed[1].probe["probe.reading"] == 0.4
     retention.remove_unlisted(tmp_path)
-    assert sorted(path.name for path in (tmp_path / "retained").iterdir()) == ["index.json", "step-10", "step-20"]
+    assert sorted(path.name for path in (tmp_path / "retained").iterdir()) == ["retained.json", "step-10", "step-20"]

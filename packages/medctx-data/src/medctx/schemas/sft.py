@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from medctx.schemas.records import Record
 
@@ -13,6 +13,8 @@ SFT_FILE = "sft.json"
 TRAINING_LOG = "training.jsonl"
 MERGE_FILE = "merge.json"
 REPAIR_FILE = "repair.json"
+RETAINED_FILE = "retained.json"
+"""Beside the folders of the retained weights of a run."""
 WeightsKind = Literal["adapter", "model"]
 """An adapter on a base, or a whole checkpoint."""
 
@@ -138,6 +140,30 @@ class SftManifest(Record):
     flop_per_second: float
     peak_memory: int
     versions: dict[str, str]
+
+
+class RetainedState(Record):
+    """Weights of a training run that were kept before its end.
+
+    Attributes:
+        step: Optimizer steps done.
+        folder: Folder of the weights, relative to the list.
+        weights_digest: Digest of that folder.
+        rules: Names of the rules that keep it.
+        probe: Metrics of the probe after this step.
+    """
+
+    step: int
+    folder: str
+    weights_digest: str
+    rules: tuple[str, ...]
+    probe: dict[str, float] = Field(default_factory=dict)
+
+
+class RetainedStates(Record):
+    """All retained weights of a run, ``retained.json``, ascending by step."""
+
+    states: tuple[RetainedState, ...] = ()
 
 
 class MergeManifest(Record):

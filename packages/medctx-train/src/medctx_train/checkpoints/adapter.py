@@ -15,11 +15,11 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
-from medctx.model.identity import model_digest
 from medctx.model.rope import RopeOverrides
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx_train.checkpoints.lora_math import LoraPair
 from medctx_train.model.base import prepare
+from medctx_train.model.recorded import verified_digest
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ def _recorded_base(folder: Path) -> BaseCard | None:
                 manifest = json.loads(path.read_text(encoding="utf-8"))
                 if manifest["weights"] == folder.name:
                     return BaseCard.model_validate(manifest["base"])
-    except (ValidationError, ValueError, KeyError) as error:
+    except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise MedctxError(
             f"The record of the base beside {folder} cannot be read ({type(error).__name__}); mend or remove it."
         ) from None
@@ -172,6 +172,24 @@ def _sort_tensors(tensors: Mapping[str, torch.Tensor]) -> _SortedTensors:
     return result
 
 
+def _read(folder: Path) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
+    """Read PEFT's config and the tensors of an adapter folder."""
+    from peft import PeftConfig
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        settings = PeftConfig.from_pretrained(str(folder))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MedctxError(
+            f"{folder / CONFIG} is no config of an adapter ({type(error).__name__}); copy the adapter again."
+        ) from None
+    try:
+        return settings, load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise MedctxError(f"{folder / WEIGHTS} cannot be read ({error}); copy the adapter again.") from None
+
+
 def load(path: Path) -> Adapter:
     """Read an adapter.
 
@@ -181,17 +199,19 @@ def load(path: Path) -> Adapter:
     Raises:
         MedctxError: If the folder holds no LoRA adapter in safetensors.
     """
-    from peft import PeftConfig
-    from safetensors.torch import load_file
-
     folder = locate(path)
-    settings = PeftConfig.from_pretrained(str(folder))
+    if not (folder / WEIGHTS).is_file():
+        raise MedctxError(
+            f"The adapter {folder} has no {WEIGHTS}, and only safetensors are loaded; save it again with PEFT's "
+            "save_pretrained, which writes them."
+        )
+    # Before anything is parsed: a changed file is named as changed, whatever it would be read as.
+    weights_digest = verified_digest(folder)
+    settings, stored = _read(folder)
     kind = getattr(settings.peft_type, "value", str(settings.peft_type))
     if kind != "LORA":
         raise MedctxError(f"The adapter {folder} is {kind}, not LORA; only LoRA, rsLoRA and DoRA are supported.")
-    if not (folder / WEIGHTS).is_file():
-        raise MedctxError(f"The adapter {folder} has no {WEIGHTS}; save it as safetensors.")
-    tensors = _sort_tensors(load_file(folder / WEIGHTS))
+    tensors = _sort_tensors(stored)
     pairs = {
         module: LoraPair(
             a=parts["a"],
@@ -210,7 +230,7 @@ def load(path: Path) -> Adapter:
         trained_on=_recorded_base(folder),
         unsupported=_unsupported(settings, tensors.unknown),
         base_copies=tensors.base_copies,
-        digest=model_digest(folder),
+        digest=weights_digest,
         positions=rope_files.read(folder),
     )
 

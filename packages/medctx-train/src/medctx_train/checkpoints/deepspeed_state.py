@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medctx.errors import MedctxError
+
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
@@ -38,13 +40,36 @@ def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module) -> None
         save_file(tensors, folder / FILE, metadata={"format": "pt"})
 
 
-def _set_steps(optimizer: Any, steps: int) -> None:
-    """Set the number of steps that AdamW's bias correction counts, wherever the optimizer keeps it."""
-    inner = getattr(optimizer, "optimizer", optimizer)
-    for state in inner.state.values():
-        if "step" in state:
-            step = state["step"]
-            state["step"] = step.fill_(steps) if hasattr(step, "fill_") else steps
+def _partitions(optimizer: Any) -> list[torch.Tensor]:
+    """Return this process's flat float32 weights, which DeepSpeed's inner optimizer keeps its state by."""
+    # ZeRO-3, ZeRO-1 and -2, and ZeRO-1 in bfloat16.
+    for name in ("fp32_partitioned_groups_flat", "single_partition_of_fp32_groups", "fp32_groups_flat_partition"):
+        if hasattr(optimizer, name):
+            return list(getattr(optimizer, name))
+    import deepspeed
+
+    raise MedctxError(
+        f"DeepSpeed {deepspeed.__version__} keeps its weights in a {type(optimizer).__name__}, which a run cannot be "
+        "resumed with; use the launch config zero2, zero3 or fsdp2."
+    )
+
+
+def _make_state(optimizer: Any, steps: int) -> None:
+    """Give every partition the state of AdamW after ``steps`` steps, its moments still zero.
+
+    DeepSpeed leaves this to the first step of the optimizer, so that a new run has no moments to load into.
+    """
+    import torch
+
+    inner = optimizer.optimizer
+    for partition in _partitions(optimizer):
+        state = inner.state[partition]
+        for moment in _MOMENTS:
+            if moment not in state:
+                state[moment] = torch.zeros_like(partition.data)
+        # Bias correction counts the steps: a tensor in PyTorch's AdamW, a number in those of DeepSpeed.
+        kept = state.get("step", torch.tensor(0.0))
+        state["step"] = torch.full_like(kept, steps) if isinstance(kept, torch.Tensor) else steps
     for group in inner.param_groups:
         if "step" in group:
             group["step"] = steps
@@ -57,6 +82,7 @@ def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, step
     from safetensors import safe_open
 
     optimizer = accelerator.deepspeed_engine_wrapped.engine.optimizer
+    _make_state(optimizer, steps)
     if hasattr(optimizer, "_lazy_init_hp_params_optimizer_state"):
         # ZeRO-2 connects parameters with their moments in the first step otherwise.
         optimizer._lazy_init_hp_params_optimizer_state()
@@ -69,4 +95,3 @@ def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, step
             # The weights that the model computes with, which the optimizer only overwrites in its next step.
             with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
                 parameter.data.copy_(weight.to(parameter.dtype))
-    _set_steps(optimizer, steps)

@@ -25,6 +25,7 @@ from medctx_train.checkpoints.sharded import CONFIG, copy_companions, open_check
 from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
 from medctx_train.model.meta import plain_modules
+from medctx_train.model.recorded import verified_digest
 
 
 class MergeConfig(Config):
@@ -103,6 +104,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
         merged_from = done and (done.base.weights_digest, done.adapter_digest)
         if merged_from != (card.weights_digest, adapter.digest):
             raise MedctxError(f"{out} holds another model already ({CONFIG}); choose another folder with --out.")
+        verified_digest(out)
         return out
     with build_folder(out) as whole:
         write_merged(folder, adapter, whole)

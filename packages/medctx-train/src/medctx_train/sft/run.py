@@ -21,6 +21,7 @@ from medctx_train.data.dataset import load_data
 from medctx_train.distributed import launch
 from medctx_train.model.base import prepare
 from medctx_train.model.precision import uses_bf16_autocast
+from medctx_train.model.recorded import verified_digest
 from medctx_train.probe.probe import make_prober
 from medctx_train.sft import resume
 from medctx_train.sft.callbacks import StepCallbacks
@@ -53,8 +54,10 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     """
     if (out / SFT_FILE).is_file():
         resume.require_same(out, config)
+        manifest = read_record(out / SFT_FILE, SftManifest)
+        verified_digest(out / manifest.weights)
         say(f"{out} is finished; nothing to do.")
-        return read_record(out / SFT_FILE, SftManifest)
+        return manifest
     accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     launch.require_shared_folder(accelerator, out)
     main = accelerator.is_main_process
