@@ -20,6 +20,7 @@ from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
 from study.forecast.dry_run import plan_text
+from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run
 from study.stages.records import Outcome
@@ -194,7 +195,7 @@ def recommend(
     if checking:
         publish.show_check(publish.check(paths, folder))
         return
-    evidence = publish.read(paths)
+    evidence = read_evidence(paths)
     options = Options(
         utility=utility,
         margin=None if no_margin else margin or evidence.margin,

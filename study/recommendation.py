@@ -14,6 +14,7 @@ from medctx.process.progress import say
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import StudyConfig, general_share
+from study.law.evidence.sources import read_evidence
 from study.law.output import publish
 from study.law.recommend.records import ForecastCheck, Options, Recommendation
 from study.stages.records import Outcome
@@ -89,7 +90,7 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
     recommendation, outcome = _known(folder, study), None
     if recommendation is None:
         outcome = run(config)
-        evidence = publish.read([folder])
+        evidence = read_evidence([folder])
         options = Options(margin=evidence.margin, seeds=len(config.seeds))
         recommendation = publish.recommend(evidence, options, folder, replace=True, config=study)
     say(recommendation.sentence)

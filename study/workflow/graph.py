@@ -14,8 +14,7 @@ from medctx.process.progress import say
 from medctx.schemas.result import CommandResult
 from study.workflow.job import Executor, Job, JobEnd
 from study.workflow.lineage import Lineage
-from study.workflow.steps import Done, Step
-from study.workflow.verify import require_unchanged
+from study.workflow.steps import Done, Step, require_unchanged
 
 DoneTasks = Mapping[str, Done]
 

@@ -25,7 +25,7 @@ def _joined(parts: Sequence[Measured]) -> Measured:
     return Measured(parts[0].part, tuple(runs), bases.pop() if len(bases) == 1 else None, parts[0].noise)
 
 
-def read(paths: Sequence[Path]) -> Evidence:
+def read_evidence(paths: Sequence[Path]) -> Evidence:
     """The evidence in study folders, reports and tables; several are taken together."""
     evidence = [
         of_table.read(path) if path.suffix == ".csv" else of_report.read(files.report_path(path)) for path in paths

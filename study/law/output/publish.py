@@ -16,12 +16,13 @@ from medctx import plotting as figures
 from medctx.errors import MedctxError
 from medctx.io.jsonl import RecordT, read_record, write_record, write_text
 from medctx.process.progress import say
-from study.law.evidence import files, sources
+from study.law.evidence import files
 from study.law.evidence.evidence import Evidence
+from study.law.evidence.sources import read_evidence
 from study.law.model.describe import law_part
 from study.law.model.saturation import saturations
-from study.law.output import markdown, tables
 from study.law.output import plots as picture
+from study.law.output import tables
 from study.law.output.tables import TextTable
 from study.law.recommend import recommend as recommending
 from study.law.recommend.records import ForecastCheck, Options, Recommendation
@@ -33,8 +34,6 @@ LAW, PAGE, RECOMMENDATION, CHECK = "law.json", "law.md", "recommendation.json", 
 CELL = "recommended_cell.yaml"
 PICTURE = "recommendation"
 WIDTH = 150
-
-read = sources.read
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _print(sheets: Sequence[TextTable], sentences: Sequence[str]) -> None:
 
 def law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
     """Fit and validate."""
-    evidence = read(paths)
+    evidence = read_evidence(paths)
     return FittedLaw(evidence, law_of(evidence, margin or evidence.margin))
 
 
@@ -107,7 +106,7 @@ def _write_page(record: LawRecord, out: Path) -> None:
     names = [PICTURE, "law", *(name for name, _ in picture.saturations(record))]
     found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, ForecastCheck)
     there = [f"{name}.png" for name in names if (out / f"{name}.png").is_file()]
-    write_text(out / PAGE, markdown.page(record, there, found, checked))
+    write_text(out / PAGE, law_page(record, there, found, checked))
 
 
 def write_law(found: FittedLaw, out: Path) -> None:
@@ -182,7 +181,7 @@ def check(paths: Sequence[Path], out: Path) -> ForecastCheck:
     write_record(out / CHECK, checked)
     record = _if_there(out / LAW, LawRecord)
     if record is not None:
-        figures.save(picture.recommendation(found, record.parts, read(paths).intervals, checked), out, PICTURE)
+        figures.save(picture.recommendation(found, record.parts, read_evidence(paths).intervals, checked), out, PICTURE)
         _write_page(record, out)
     return checked
 
@@ -190,3 +189,45 @@ def check(paths: Sequence[Path], out: Path) -> ForecastCheck:
 def show_check(found: ForecastCheck) -> None:
     """The table and the sentence, on stdout."""
     _print([tables.of_check(found)], [found.sentence])
+
+
+_FORM = (
+    "Logit accuracies follow Ye et al. (arXiv 2403.16952), c + k exp(t s) in the general share s, and in the "
+    "logarithms of the amount and of the size where these vary. A smooth deviation from the "
+    "form, chance between runs, and chance in the items (correlated, as all runs answer the same ones) are part of "
+    "every interval."
+)
+
+
+def _noise(record: LawRecord) -> list[str]:
+    return [
+        f"- {part.part}: errors by items {part.noise.origin}"
+        + (
+            f" (correlation {part.noise.far:.2f} between unlike and {part.noise.near:.2f} between like compositions, "
+            f"{part.noise.base:.2f} with the base)."
+            if part.noise.near
+            else "."
+        )
+        for part in record.parts
+    ]
+
+
+def law_page(
+    law: LawRecord,
+    pictures: Sequence[str],
+    recommendation: Recommendation | None = None,
+    checked: ForecastCheck | None = None,
+) -> str:
+    """The whole page; ``pictures`` are names of files beside it."""
+    lines = [f"# The mixing law of {law.study}", ""]
+    if recommendation is not None:
+        lines += [recommendation.sentence, ""]
+        lines += [sheet.markdown() + "\n" for sheet in tables.of_recommendation(recommendation)]
+    if checked is not None:
+        lines += [checked.sentence, "", tables.of_check(checked).markdown(), ""]
+    lines += [*(f"- {sentence}" for sentence in law.sentences), ""]
+    lines += [f"![{name}]({name})" for name in pictures]
+    lines += ["", "## The law", "", _FORM, "", *_noise(law), *(f"- {note}" for note in law.notes), ""]
+    lines += [sheet.markdown() + "\n" for sheet in tables.of_law(law)]
+    lines += ["Measured runs outside the law's interval are marked with an exclamation mark.", ""]
+    return "\n".join(lines)

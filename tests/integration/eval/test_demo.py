@@ -8,7 +8,7 @@ import pytest
 
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.demo.run import DemoConfig, serve_models
+from medctx_eval.demo.server import DemoConfig, serve_models
 from medctx_eval.run import examine as examination
 
 ITEMS = 24

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import medctx_eval
-from medctx_eval.demo.run import DemoConfig, serve_models
+from medctx_eval.demo.server import DemoConfig, serve_models
 
 
 def example(url: str) -> str:

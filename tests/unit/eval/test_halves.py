@@ -12,7 +12,7 @@ from medctx.schemas.records import ExamItem
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.generated.records import RecordsConfig
-from medctx_eval.exams.halves import halves_of
+from medctx_eval.exams.registry import halves_of
 
 
 def item(number: int, cluster: int, taught: bool) -> ExamItem:

@@ -9,8 +9,7 @@ from medctx.schemas.report import Comparison, Score
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.decision.cards import card
-from medctx_eval.report.decision.gate import checks, decide
+from medctx_eval.report.decision.gate import card, checks, decide
 from medctx_eval.report.load.collect import collect_in_memory
 from medctx_eval.report.model import Contamination, Report
 from tests.support import synthetic_runs

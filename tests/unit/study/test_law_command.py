@@ -46,7 +46,7 @@ def test_a_report_as_medctx_eval_writes_it_is_understood(tmp_path: Path) -> None
     path = tmp_path / "report.json"
     write_record(path, computed)
     report = files.read_report(path)
-    found = sources.read([path])
+    found = sources.read_evidence([path])
     assert {one.part for one in found.measured} == {"knowledge", "reading"}
     for measured in found.measured:
         for run_cell in measured.cells:
@@ -80,7 +80,7 @@ def test_cells_that_were_trained_in_another_way_are_left_out_and_named(made: Pat
     report["cells"][-1]["recipe"]["method"] = "full"
     path = tmp_path / "report.json"
     path.write_text(json.dumps(report))
-    found = sources.read([path])
+    found = sources.read_evidence([path])
     assert found.measured[0].cells == FEW[:-1]
     assert found.notes == ("The law is of the cells trained plainly, without 0:1.",)
 
@@ -94,7 +94,7 @@ def test_cells_of_two_bases_stand_at_two_sizes(made: Path, tmp_path: Path) -> No
     unknown = study("law", path)
     assert unknown.exit_code == 2 and "size of the base 'base'" in unknown.output
     (tmp_path / "study.yaml").write_text("name: two\nmodels: {base: {parameters: 135000000}}\n")
-    knowledge = sources.read([path]).part("knowledge")
+    knowledge = sources.read_evidence([path]).part("knowledge")
     assert knowledge is not None
     assert [knowledge.point_of(cell).size for cell in FEW] == [1.5e9, 135e6, 135e6, 135e6]
 
@@ -151,7 +151,7 @@ def test_a_table_of_published_results_is_a_study_too(tmp_path: Path) -> None:
 def test_several_studies_are_taken_together(made: Path, tmp_path: Path) -> None:
     larger = write(tmp_path / "larger", ("1:0", "1:1", "0:1"), luck=1)
     (larger / "study.yaml").write_text("name: larger\nbase: tiny-1.7b\ntokens: 40000\n")
-    found = sources.read([made, larger])
+    found = sources.read_evidence([made, larger])
     knowledge = found.part("knowledge")
     assert knowledge is not None
     assert sorted(set(knowledge.sizes)) == [135e6, 1.7e9]

@@ -13,7 +13,7 @@ from medctx.io.mix_folder import DIALOGUES
 from medctx.model.identity import model_digest
 from medctx.schemas.records import Dialogue, Turn
 from medctx.schemas.result import CommandResult, Output
-from study.workflow.verify import require_unchanged
+from study.workflow.steps import require_unchanged
 
 
 def flipped(file: Path, place: int) -> None:

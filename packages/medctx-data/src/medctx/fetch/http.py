@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from medctx.errors import MedctxError
+from medctx.fetch.errors import RetryError, may_pass, refused, unreachable, with_retries
+from medctx.io.atomic import atomic_file
 from medctx.io.masking import mask_secrets
+from medctx.process.progress import say, track
 
 if TYPE_CHECKING:
     import httpx
@@ -101,3 +104,41 @@ def connection_problem(error: BaseException) -> str | None:
             return f"the certificates of {' or '.join(CERTIFICATE_VARIABLES)} cannot be read: {_reason(cause)}"
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+TIMEOUT_S = 30.0
+_MEGABYTE = 1e6
+
+
+def from_url(url: str, target: Path) -> tuple[Path, str]:
+    """Fetch the file at ``url`` as ``target``; return it, and the commit its server states (``""`` if none)."""
+    import httpx
+
+    place = mask_secrets(url)
+
+    def download() -> tuple[Path, str]:
+        try:
+            with (
+                atomic_file(target) as stream,
+                http_client(url, follow_redirects=True, timeout=TIMEOUT_S) as client,
+                # Identity: a .gz file must arrive as it is, not unpacked on the way.
+                client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
+            ):
+                if answer.status_code != 200:
+                    if may_pass(answer.status_code):
+                        raise RetryError(f"the server answers {answer.status_code}")
+                    raise refused(place, answer.status_code)
+                size = int(answer.headers.get("Content-Length", 0)) / _MEGABYTE
+                with track(f"fetching {target.name}", size, "MB") as advance:
+                    for chunk in answer.iter_bytes():
+                        stream.write(chunk)
+                        advance(len(chunk) / _MEGABYTE)
+            return target, answer.headers.get("X-Repo-Commit", "")
+        except httpx.TransportError as error:
+            problem = connection_problem(error)
+            raise (unreachable(place, problem) if problem else RetryError(type(error).__name__)) from None
+        except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError) as error:
+            raise unreachable(place, str(error)) from None
+
+    say(f"Fetching {place}.")
+    return with_retries(place, download)

@@ -14,8 +14,8 @@ from pydantic import model_validator
 
 from medctx.errors import MedctxError
 from medctx.fetch.errors import require_packages
+from medctx.fetch.http import from_url
 from medctx.fetch.hub import from_hub
-from medctx.fetch.url import from_url
 from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.journal import Journal

@@ -43,7 +43,7 @@ def _report_config() -> type[Config]:
 
 
 def _demo_config() -> type[Config]:
-    from medctx_eval.demo.run import DemoConfig
+    from medctx_eval.demo.server import DemoConfig
 
     return DemoConfig
 
@@ -196,7 +196,7 @@ def _reported(decision: Decision, folder: Path) -> CommandResult:
 @reported
 def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Examine built-in models whose behaviour is known; needs no model, no network and no GPU."""
-    from medctx_eval.demo.run import BASE, DemoConfig, serve_models
+    from medctx_eval.demo.server import BASE, DemoConfig, serve_models
     from medctx_eval.report.build import write_report
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.report.render.tables import main_table

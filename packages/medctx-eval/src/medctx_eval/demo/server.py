@@ -1,4 +1,4 @@
-"""The built-in models behind an OpenAI-compatible server on the loopback interface, with bytes as tokens."""
+"""The demo: built-in models behind an OpenAI-compatible server on the loopback interface, with bytes as tokens."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from typing import Annotated, cast
 
 from pydantic import ConfigDict, Field
 
+from medctx.config.loading import Config
 from medctx.schemas.records import Record
-from medctx_eval.demo.rule_models import Reader
+from medctx_eval.demo.rule_models import Reader, reader
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
 from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.run.config import ModelConfig, RunConfig
 
 POSITIONS = 200_000
 SURE, UNSURE = math.log(0.97), math.log(0.0001)
@@ -176,3 +180,37 @@ def serve_in_process(reader: Reader) -> Iterator[str]:
     finally:
         process.kill()
         process.join()
+
+
+BASE = "oracle"
+CONDITIONS = ("closed", "gold", "open:1536", "open:4096", "distractor", "counterfactual")
+
+
+class DemoConfig(Config):
+    """The exam of the built-in models."""
+
+    items: int = Field(40, description="Questions of the exam needle.")
+    conditions: tuple[str, ...] = Field(CONDITIONS, description="Conditions to ask them under; lengths in bytes.")
+    orders: int = Field(2, description="In how many orders of its options each question is asked.")
+    draws: int = Field(10_000, description="Bootstrap draws of the report.")
+    seed: int = Field(0, description="Seed of the generated exam.")
+
+
+@contextmanager
+def serve_models(config: DemoConfig) -> Iterator[RunConfig]:
+    """Serve the built-in models; yields the config of their exam."""
+    exam_config = ExamConfig(exam="needle", conditions=config.conditions, limit=config.items)
+    exam = registry.build(exam_config, RunConfig().curriculum, config.seed)
+    models = reader(exam)
+    with serve_in_process(models) as url:
+        yield RunConfig(
+            models=tuple(ModelConfig(name=name) for name in models.rule_models),
+            exams=(exam_config,),
+            engine="endpoint",
+            urls=(url,),
+            tokenizer="bytes",
+            mode="generate",
+            modes=("letter", "text", "choice"),
+            orders=config.orders,
+            seed=config.seed,
+        )

@@ -1,24 +1,50 @@
-"""Exams by name: their cards and how each is built."""
+"""Exams by name: their cards, how each is built, and the halves that select cells and measure them again."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from medctx.errors import MedctxError
 from medctx.facts import curriculum
 from medctx.facts import phenotypes as ontology
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.exam_run import ExamCard
+from medctx.schemas.records import ExamItem
 from medctx_eval.exams import schema
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
-from medctx_eval.exams.halves import keep_half
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map, own
+
+Half = Literal["selection", "confirmation"]
+
+
+def halves_of(items: Iterable[ExamItem]) -> dict[str, Half]:
+    """The half of every cluster: clusters whose first items have the same tags are dealt out in turns.
+
+    An exam with as many taught as untaught clusters so has as many of each in both halves, give or take one.
+    """
+    halves: dict[str, Half] = {}
+    dealt: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for item in items:
+        if item.cluster not in halves:
+            stratum = tuple(sorted(item.tags.items()))
+            halves[item.cluster] = "confirmation" if dealt[stratum] % 2 else "selection"
+            dealt[stratum] += 1
+    return halves
+
+
+def keep_half(exam: Exam, half: Half) -> Exam:
+    """The exam with the items of one half, and with all its Passages."""
+    halves = halves_of(exam.items)
+    return exam.model_copy(update={"items": tuple(item for item in exam.items if halves[item.cluster] == half)})
+
 
 Builder = Callable[[ExamConfig, CurriculumConfig, int], Exam]
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from medctx.schemas.decision import Decision
 from medctx.schemas.records import ExamItem
 from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
-from medctx_eval.report.analyses.comparisons import comparisons
+from medctx_eval.report.analyses.comparisons import comparisons, scores
 from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
 from medctx_eval.report.analyses.published import published
-from medctx_eval.report.analyses.scores import scores
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode

@@ -6,17 +6,34 @@ A probe does not influence training: no gradients, no random draws, and every mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medctx.io.probe_file import probe_digest, read_probe
+from medctx.errors import MedctxError
+from medctx.io import digest
+from medctx.io.jsonl import read_records
 from medctx.process.progress import say
 from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Record
 from medctx_train.distributed import launch
 from medctx_train.probe.config import ProbeSettings
 from medctx_train.probe.likelihood import answer_groups, mean_logprobs
+
+
+def read_probe(path: Path) -> list[ProbeItem]:
+    """Read the items of a probe file, which must hold at least one."""
+    items = list(read_records(path, ProbeItem))
+    if not items:
+        raise MedctxError(f"The probe file {path} holds no items; write one with medctx-eval exams probe.")
+    return items
+
+
+def probe_digest(items: Iterable[ProbeItem]) -> str:
+    """Return the digest of a probe's items in their order."""
+    return digest.of_value([item.model_dump(mode="json") for item in items])
+
 
 if TYPE_CHECKING:
     import torch
