@@ -204,7 +204,10 @@ def page(found: Calibration) -> str:
     low, high = (f"{100 * edge:.0f}" for edge in found.window)
     exams = sorted({row.exam for row in found.rows}, reverse=True)
     tables = "\n\n".join(f"## {exam}\n\n{table(row for row in found.rows if row.exam == exam)}" for exam in exams)
-    return f"""# What the untouched base scores on the embedded exams
+    return f"""---
+description: "What the untouched base scores on the embedded exams, by length, beside the floors."
+---
+# What the untouched base scores on the embedded exams
 
 `{found.model}` on the {found.engine} engine ({found.arithmetic}), medctx {found.medctx}. No cell was trained for this.
 An exam can show reading lost or gained where the base reads between {low} and {high} % and readers that leave out the

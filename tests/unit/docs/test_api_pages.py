@@ -87,3 +87,10 @@ def test_the_site_builds_and_its_api_pages_are_filled(site: Path) -> None:
             "a role of Sphinx, which this site does not read"
         )
     assert "Raises:" in (site / "reference" / "api" / "eval.html").read_text(encoding="utf-8")
+
+
+def test_the_site_holds_every_page_as_markdown_and_no_program(site: Path) -> None:
+    pages = {page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")}
+    assert {page.relative_to(site) for page in site.rglob("*.md")} == pages
+    assert len((site / "llms-full.txt").read_text(encoding="utf-8")) > 50_000
+    assert (site / "llms.txt").is_file() and not list(site.rglob("*.py"))

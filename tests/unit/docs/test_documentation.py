@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -128,11 +129,18 @@ def test_readme_is_short_and_shows_what_it_promises() -> None:
     assert {"make study", "make test"} <= {line.partition("#")[0].strip() for line in lines}
 
 
-def test_generated_pages_are_up_to_date() -> None:
+@cache
+def generator() -> ModuleType:
+    """docs/generate.py, which is no module of a package."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None and spec.loader is not None
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    generate = generator()
     for name, page in generate.PAGES.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page(), f"docs/{name}: run make docs"
 
@@ -140,3 +148,24 @@ def test_generated_pages_are_up_to_date() -> None:
 def test_every_page_is_in_the_navigation() -> None:
     pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
     assert pages == set(re.findall(r"[\w./-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+
+
+def test_every_page_says_in_one_line_what_it_holds() -> None:
+    descriptions = {path: generator().description_of(path) for _, _, path in generator().navigation()}
+    assert [path for path, text in descriptions.items() if not text.endswith(".") or not 20 <= len(text) <= 160] == []
+    assert len(set(descriptions.values())) == len(descriptions)
+
+
+def test_the_list_for_language_models_names_every_page_with_its_description() -> None:
+    text = (ROOT / "docs" / "llms.txt").read_text(encoding="utf-8")
+    assert text.startswith("# medctx\n\n> ")
+    entries = dict(re.findall(r"^- \[.+?\]\((\S+)\): (.+)$", text, flags=re.MULTILINE))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert entries == {page: generator().description_of(page) for page in pages}
+
+
+def test_a_page_for_language_models_needs_no_other_file() -> None:
+    api = generator().plain("reference/api/eval.md")
+    assert ":::" not in api and "`medctx_eval.examine(config: RunConfig" in api and "Raises:" in api
+    assert "## [0.1.0]" in generator().plain("about/changelog.md")
+    assert generator().plain("start/exam.md").startswith("# ")
