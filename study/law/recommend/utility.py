@@ -1,10 +1,11 @@
-"""What is to be made large: a small formula over the scores, read without ever being executed."""
+"""The utility that a recommendation maximises: a small formula over the scores, evaluated from its syntax tree."""
 
 from __future__ import annotations
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from medctx.errors import MedctxError
 from study.law.evidence.points import FloatArray
 
 NAMES = ("knowledge", "reading", "base_knowledge", "base_reading")
-"""What a formula may name: accuracies in [0, 1] of the composition and of the untouched model."""
+"""Names of a formula: accuracies in [0, 1] of the composition and of the untouched model."""
 
+_LARGEST = 1e15
 _BINARY: Mapping[type[ast.operator], Callable[[FloatArray, FloatArray], FloatArray]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -26,71 +28,58 @@ _CALLS: Mapping[str, Callable[[FloatArray, FloatArray], FloatArray]] = {"min": n
 class Utility:
     """A formula such as ``0.5*knowledge + 0.5*reading`` or ``min(knowledge, reading)``.
 
-    Numbers, the names in :data:`NAMES`, ``+ - * /``, parentheses, and ``min`` and ``max`` of two or more. Raises
-    MedctxError where it holds anything else.
+    It holds numbers, the names in :data:`NAMES`, ``+ - * /``, parentheses, and ``min`` and ``max`` of two or more
+    values. Raises MedctxError if it holds anything else.
+
+    Attributes:
+        text: The formula.
+        names: The names in it.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
+            self._evaluate(dict.fromkeys(NAMES, np.asarray(0.5)))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise MedctxError(
                 f"The utility {text!r} is no formula; write for example 0.5*knowledge + 0.5*reading."
             ) from None
-        self.names: frozenset[str] = frozenset(_names(self._tree, text))
+        self.names = frozenset(NAMES) & {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)}
         if not self.names & {"knowledge", "reading"}:
-            raise MedctxError(f"The utility {text!r} names neither knowledge nor reading, so no composition is better.")
+            raise MedctxError(
+                f"The utility {text!r} names neither knowledge nor reading, so it is the same for every composition; "
+                "write for example 0.5*knowledge + 0.5*reading."
+            )
 
     def __call__(self, values: Mapping[str, FloatArray]) -> FloatArray:
-        """The utility at arrays of equal shape, one for each name."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.asarray(_value(self._tree, values), dtype=np.float64)
-        if not np.isfinite(found).all():
+        """Return the utility at arrays of equal shape, one for each name."""
+        utility = self._evaluate(values)
+        if not np.isfinite(utility).all():
             raise MedctxError(
-                f"The utility {self.text!r} divides by nothing somewhere; choose a formula that does not."
+                f"The utility {self.text!r} divides by zero at some compositions; choose a formula that does not."
             )
-        return found
+        return utility
 
+    def _evaluate(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return np.asarray(self._value(self._tree, values), dtype=np.float64)
 
-def _names(node: ast.expr, text: str) -> set[str]:
-    """The names below a node; raises MedctxError where something is not allowed."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return set()
-    if isinstance(node, ast.Name) and node.id in NAMES:
-        return {node.id}
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        return _names(node.operand, text)
-    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        return _names(node.left, text) | _names(node.right, text)
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in _CALLS
-        and len(node.args) > 1
-        and not node.keywords
-    ):
-        return set().union(*(_names(argument, text) for argument in node.args))
-    raise MedctxError(
-        f"The utility {text!r} holds {ast.unparse(node)!r}, which is not understood; use numbers, {', '.join(NAMES)}, "
-        "+ - * /, min and max."
-    )
-
-
-def _value(node: ast.expr, values: Mapping[str, FloatArray]) -> FloatArray:
-    """The value of a node that :func:`_names` has let through."""
-    if isinstance(node, ast.Constant):
-        return np.asarray(node.value, dtype=np.float64)
-    if isinstance(node, ast.Name):
-        return values[node.id]
-    if isinstance(node, ast.UnaryOp):
-        inner = _value(node.operand, values)
-        return -inner if isinstance(node.op, ast.USub) else inner
-    if isinstance(node, ast.BinOp):
-        return _BINARY[type(node.op)](_value(node.left, values), _value(node.right, values))
-    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    combine, arguments = _CALLS[node.func.id], [_value(argument, values) for argument in node.args]
-    value = arguments[0]
-    for argument in arguments[1:]:
-        value = combine(value, argument)
-    return value
+    def _value(self, node: ast.expr, values: Mapping[str, FloatArray]) -> FloatArray:
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool) and number <= _LARGEST:
+                return np.asarray(number, dtype=np.float64)
+            case ast.Name(id=name) if name in NAMES:
+                return values[name]
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self._value(operand, values)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self._value(operand, values)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+                return _BINARY[type(op)](self._value(left, values), self._value(right, values))
+            case ast.Call(func=ast.Name(id="min" | "max" as name), args=[_, _, *_] as arguments, keywords=[]):
+                return reduce(_CALLS[name], [self._value(argument, values) for argument in arguments])
+        raise MedctxError(
+            f"The utility {self.text!r} holds {ast.unparse(node)!r}, which is not understood; use numbers up to "
+            f"{_LARGEST:g}, {', '.join(NAMES)}, + - * /, min and max."
+        )

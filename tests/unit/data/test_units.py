@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medctx_data.text.ngrams import Units, similarity, spans_of
+from medctx_data.text.ngrams import Units, similarity
+from medctx_data.text.segments import spans_of
 
 WORDS = ("gout", "fever", "the", "of", "a", "pain", "痛", "风", "热")
 texts = st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)

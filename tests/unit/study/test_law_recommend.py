@@ -155,6 +155,15 @@ def test_a_formula_means_what_it_says(knowledge: float, reading: float, first: f
         ("max(knowledge)", "which is not understood"),
         ("knowledge if reading else 0", "which is not understood"),
         ("True * knowledge", "which is not understood"),
+        ("min(knowledge, reading, key=reading)", "key=reading.*which is not understood"),
+        ("min + knowledge", "holds 'min', which is not understood"),
+        ("knowledge[0]", "which is not understood"),
+        ("'a' * knowledge", "which is not understood"),
+        ("1j * knowledge", "which is not understood"),
+        ("1e999 * knowledge", "which is not understood"),
+        (f"{10**400} * knowledge", "which is not understood"),
+        ("knowledge; reading", "is no formula"),
+        ("knowledge + " * 9000 + "reading", "formula|understood"),
         ("0.5 + base_reading", "names neither knowledge nor reading"),
     ],
 )
@@ -163,7 +172,8 @@ def test_anything_else_is_no_formula(text: str, sentence: str) -> None:
         Utility(text)
 
 
-def test_a_formula_that_divides_by_nothing_is_refused() -> None:
+@pytest.mark.parametrize("text", ["knowledge / (reading - base_reading)", "knowledge + 1 / 0", "knowledge / 0"])
+def test_a_formula_that_divides_by_zero_is_refused(text: str) -> None:
     values = {name: np.array([0.5, 0.5]) for name in NAMES}
-    with pytest.raises(MedctxError, match="divides by nothing"):
-        Utility("knowledge / (reading - base_reading)")(values)
+    with pytest.raises(MedctxError, match="divides by zero"):
+        Utility(text)(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from medctx.io.masking import mask_secrets
 console = Console(stderr=True, highlight=False)
 
 PLAIN_EVERY_S = 15.0
+_SHORT_S = 2.0
 
 Advance = Callable[[float], None]
 
@@ -30,50 +30,33 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def _plain(label: str, total: float, unit: str) -> Iterator[Advance]:
-    begun = last = time.monotonic()
-    done = 0.0
-
-    def advance(step: float = 1.0) -> None:
-        nonlocal done, last
-        done += step
-        now = time.monotonic()
-        if now - last >= PLAIN_EVERY_S:
-            last = now
-            rate = done / (now - begun)
-            left = _clock(max(0.0, total - done) / max(rate, 1e-9))
-            say(f"{label}: {done:,.0f}/{total:,.0f} {unit}, {rate:,.1f} {unit}/s, ETA {left}")
-
-    yield advance
-    took = time.monotonic() - begun
-    if took >= 2:
-        say(f"{label}: {done:,.0f} {unit} in {_clock(took)}")
-
-
-@contextmanager
 def track(label: str, total: float, unit: str) -> Iterator[Advance]:
     """Show the progress of ``total`` units; the yielded function is called with the number of units done."""
-    if not sys.stderr.isatty():
-        with _plain(label, total, unit) as advance:
-            yield advance
-        return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[unit]} {task.fields[rate]:,.1f}/s"),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(label, total=total, rate="")
-        begun = time.monotonic()
+    begun = last = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        progress.add_task(label, total=total, unit=unit, rate=0.0)
+        (task,) = progress.tasks
 
         def advance(step: float = 1.0) -> None:
-            elapsed = max(time.monotonic() - begun, 1e-9)
-            done = progress.tasks[0].completed + step
-            progress.update(task, advance=step, rate=f"{done / elapsed:,.1f}/s")
+            nonlocal last
+            now = time.monotonic()
+            rate = (task.completed + step) / max(now - begun, 1e-9)
+            progress.update(task.id, advance=step, rate=rate)
+            if progress.disable and now - last >= PLAIN_EVERY_S:
+                last = now
+                left = _clock((task.remaining or 0.0) / max(rate, 1e-9))
+                say(f"{label}: {task.completed:,.0f}/{total:,.0f} {unit}, {rate:,.1f} {unit}/s, ETA {left}")
 
         yield advance
+    took = time.monotonic() - begun
+    if progress.disable and took >= _SHORT_S:
+        say(f"{label}: {task.completed:,.0f} {unit} in {_clock(took)}")

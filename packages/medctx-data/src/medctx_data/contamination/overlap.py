@@ -12,8 +12,8 @@ from medctx.schemas.contamination import Kind, Overlap
 from medctx.schemas.records import Dialogue
 from medctx_data.contamination.exam_index import FEWEST_SHINGLES, GRAM, ExamIndex, Target
 from medctx_data.text import minhash
-from medctx_data.text.ngrams import Units, similarity, spans_of
-from medctx_data.text.segments import Numbers, Places
+from medctx_data.text.ngrams import Units, similarity
+from medctx_data.text.segments import Numbers, Places, spans_of
 
 SHOWN = 300
 """Characters of the common text that an Overlap keeps."""

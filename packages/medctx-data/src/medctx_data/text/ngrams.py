@@ -7,18 +7,40 @@ never inside a shingle, so the same options in another order give the same shing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medctx_data.text.segments import Numbers, Places, mixed, powers, scan
+from medctx_data.text.segments import Numbers, Places, scan
 
-VERSION = 2
+VERSION = 3
 """Version of the numbers of units and shingles: numbers of two versions must not be compared."""
 WORDS_IN_SHINGLE = 3
 CHARACTERS_IN_SHINGLE = 5
+
+_BASE = 0x9E3779B97F4A7C13  # odd, and 3 modulo 8: powers of it differ in all but a few low bits
+_INVERSE = pow(_BASE, -1, 2**64)
+
+
+@lru_cache(maxsize=4)
+def _powers_of(base: int, size: int) -> Numbers:
+    powers = np.full(size, base, dtype=np.uint64)
+    powers[0] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+def _powers(size: int) -> tuple[Numbers, Numbers]:
+    """Return at least ``size`` powers of the base from the zeroth on, and of its inverse modulo 2^64."""
+    size = 1 << max(10, size.bit_length())
+    return _powers_of(_BASE, size), _powers_of(_INVERSE, size)
+
+
+def _mix_bits(numbers: Numbers) -> Numbers:
+    """Map numbers one to one to numbers of which every bit depends on every bit of the number."""
+    numbers = (numbers ^ (numbers >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    return numbers ^ (numbers >> np.uint64(29))
 
 
 class Groups(NamedTuple):
@@ -26,12 +48,6 @@ class Groups(NamedTuple):
 
     of_text: Places
     size: int
-
-
-def spans_of(text: str) -> list[tuple[int, int]]:
-    """Return the begin and end of each unit of a text, in characters."""
-    units = scan(text)
-    return list(zip(units.begins.tolist(), units.ends.tolist(), strict=True))
 
 
 class Units:
@@ -43,14 +59,12 @@ class Units:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        # A line break between two texts ends a segment, and no unit reaches across.
-        scanned = scan("\n".join(texts))
-        edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
+        scanned = scan(texts)
         self.numbers: Numbers = scanned.numbers
-        self.starts: Places = np.searchsorted(scanned.begins, edges)
+        self.starts: Places = scanned.starts
         self._text: Places = np.repeat(np.arange(len(texts)), np.diff(self.starts))
         self._segment: Places = scanned.segments
-        up, self._back = powers(len(self.numbers) + 1)
+        up, self._back = _powers(len(self.numbers) + 1)
         self._sums: Numbers = np.zeros(len(self.numbers) + 1, np.uint64)
         np.cumsum(self.numbers * up[: len(self.numbers)], dtype=np.uint64, out=self._sums[1:])
 
@@ -59,7 +73,9 @@ class Units:
 
     def sequences(self, starts: Places, ends: Places) -> Numbers:
         """Return a number for each run of units from ``starts`` to before ``ends``; equal runs have equal numbers."""
-        return mixed((self._sums[ends] - self._sums[starts]) * self._back[starts] + (ends - starts).astype(np.uint64))
+        return _mix_bits(
+            (self._sums[ends] - self._sums[starts]) * self._back[starts] + (ends - starts).astype(np.uint64)
+        )
 
     def wholes(self) -> Numbers:
         """Return a number for each whole text."""
