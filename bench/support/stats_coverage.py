@@ -181,7 +181,7 @@ class Setting:
     seeds: int = 1
     deviation: float = 0.0
 
-    def measure_disagreement(self, exams: int, draws: int) -> Row:
+    def measure(self, exams: int, draws: int) -> Row:
         """Simulate ``exams`` exams, with ``draws`` of the bootstrap in each."""
         if self.seeds > 1:
             return seeded(self.clusters, self.seeds, self.deviation, exams, draws, self.icc)

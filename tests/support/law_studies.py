@@ -60,7 +60,7 @@ def _comparison(cell: str, other: str, part: str, difference: FloatArray, cluste
     found = {
         "n": len(difference), "clusters": len(clusters), "value": value, "low": low, "high": high, "error": error,
         "bootstrap": [low, high], "only_first": 0, "only_second": 0, "p": 1, "p_mcnemar": 1, "p_permutation": 1,
-        "detectable": 1,
+        "detectable": 1, "df": len(clusters) - 1,
     }  # fmt: skip
     return {
         "cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": found,

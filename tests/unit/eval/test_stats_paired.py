@@ -15,7 +15,8 @@ from medctx.schemas.statistics import Difference
 from medctx_eval.stats import difference, differences, mcnemar, permutation_tests
 from medctx_eval.stats.bootstrap import _means_by_cluster, _means_by_kind
 from medctx_eval.stats.clusters import clusters_of
-from medctx_eval.stats.seeds import Spread, seed_variance
+from medctx_eval.stats.seeds import Spread, seed_variances
+from medctx_eval.stats.strata import stratified
 from medctx_eval.stats.tango import score_intervals
 
 answers = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), min_size=2, max_size=50)
@@ -160,13 +161,15 @@ def test_of_single_items_the_ends_are_where_tangos_statistic_is_1_96(gained: int
     binomial = (gained + lost) / 100 - ((gained - lost) / 100) ** 2
     # An error that makes the effective size 100 after the correction for few clusters.
     error = (binomial / 100) ** 0.5 * stats.norm.ppf(0.975) / stats.t.ppf(0.975, 99)
-    low, high = score_intervals(by_item, np.array([error]), clusters_of(np.arange(100)), 0.95)
+    low, high = score_intervals(by_item, np.array([error]), np.array([99.0]), stratified(clusters_of(np.arange(100))), 0.95)
     assert _score(gained, lost, 100, float(low[0])) == pytest.approx(1.96, abs=0.001)
     assert _score(gained, lost, 100, float(high[0])) == pytest.approx(-1.96, abs=0.001)
 
 
 def test_of_models_that_agree_the_score_interval_is_wilsons_at_nothing_seen() -> None:
-    low, high = score_intervals(np.zeros((1, 100)), np.zeros(1), clusters_of(np.arange(100)), 0.95)
+    low, high = score_intervals(
+        np.zeros((1, 100)), np.zeros(1), np.array([99.0]), stratified(clusters_of(np.arange(100))), 0.95
+    )
     squared = stats.norm.ppf(0.975) ** 2
     assert (low[0], high[0]) == pytest.approx((-squared / (100 + squared), squared / (100 + squared)))
 
@@ -177,7 +180,7 @@ def test_drawing_kinds_of_clusters_is_drawing_clusters() -> None:
     totals = clusters.totals(rng.choice([-1.0, 0, 1], p=[0.1, 0.6, 0.3], size=(1, 600)))
     by_kind, by_cluster = (
         _means_by_kind(totals[0], clusters, 20_000, 1),
-        _means_by_cluster(totals, clusters, 20_000, 1)[:, 0],
+        _means_by_cluster(totals[:, :, None], stratified(clusters), 20_000, 1)[:, 0],
     )
     assert by_kind is not None
     assert by_kind.mean() == pytest.approx(by_cluster.mean(), abs=0.001)
@@ -199,8 +202,7 @@ def test_few_clusters_prove_nothing() -> None:
 
 def test_robust_error_of_single_items_is_the_textbook_one() -> None:
     values = np.array([1, 0, 1, 1, 0, 0, 1, 1])
-    clusters = clusters_of([str(place) for place in range(8)])
-    error = clusters.errors(clusters.totals(values[None]))[0]
+    error = stratified(clusters_of([str(place) for place in range(8)])).errors(values[None])[0]
     assert error == pytest.approx(values.std(ddof=1) / 8**0.5)
 
 
@@ -270,7 +272,7 @@ def test_seed_variance_is_not_that_of_items() -> None:
         for _ in range(200):
             exam = seeded_exam(rng, 60, 0.1, accuracies=(0.5, 0.5), seeds=3, seed_deviation=deviation)
             clusters = clusters_of(exam.clusters)
-            values.append(seed_variance(clusters.totals(exam.correct), clusters, [(1, 2, 3)]).value)
+            values.append(seed_variances(exam.correct, stratified(clusters), [(1, 2, 3)]).pooled.value)
         found[deviation] = np.mean(values)
     assert found[0.0] < 0.02**2
     assert found[0.05] == pytest.approx(0.05**2, rel=0.3)

@@ -69,6 +69,7 @@ class Difference(Record):
         p_permutation: Exact P value of the permutation test over clusters.
         detectable: Smallest true difference (absolute value) found with 80 % power by an exam with this variance.
         error: Standard error due to items.
+        df: Degrees of freedom of ``error``.
         seeds: Number of training seeds of the side that has fewest.
         seed_error: Standard error due to training seeds, or None if no cell was trained with several.
         seed_df: Degrees of freedom of ``seed_error``.
@@ -90,6 +91,7 @@ class Difference(Record):
     p_permutation: float = Field(ge=0, le=1)
     detectable: float = Field(ge=0, le=1)
     error: float = Field(ge=0, le=1)
+    df: float = Field(ge=0)
     seeds: int = Field(1, ge=1)
     seed_error: float | None = Field(None, ge=0)
     seed_df: int = Field(0, ge=0)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from scipy import special
 from statsmodels.stats.proportion import proportion_confint
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Accuracy
-from medctx_eval.stats.clusters import Clusters, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.clusters import Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variances, seed_weight
-from medctx_eval.stats.strata import StratifiedClusters
+from medctx_eval.stats.strata import StratifiedClusters, stratified
 
 PRIOR_ICC, PRIOR_ANSWERS = 0.3, 50.0
 """Correlation within clusters assumed without data, and the number of answers of the rarer kind that it weighs as much
@@ -61,6 +61,7 @@ def accuracies(
     untrained: Collection[int] = (),
     level: float = LEVEL,
     strata: Labels | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> list[Accuracy]:
     """Accuracy of each cell with its interval.
 
@@ -76,8 +77,9 @@ def accuracies(
         cells: Rows of each cell; None makes every row a cell.
         untrained: Rows of models without a training seed.
         level: Confidence level.
-        strata: Label of each item's stratum (such as its condition); the accuracy is then the mean of the strata's
-            means. None weights all items equally.
+        strata: Label of each item's stratum (such as its condition); the accuracy is then the weighted mean of the
+            strata's means. None weighs all items alike.
+        weights: Weight of each stratum; None weighs them alike.
 
     Returns:
         One accuracy per cell.
@@ -85,18 +87,18 @@ def accuracies(
     grouping = clusters_of(clusters)
     rows = as_rows(values, grouping)
     cell_rows = list(range(len(rows))) if cells is None else list(cells)
-    stratified = _stratified(grouping, strata)
-    variances = seed_variances(grouping.totals(rows), grouping, cell_rows)
+    estimand = stratified(grouping, strata, weights)
+    variances = seed_variances(rows, estimand, cell_rows)
     results = []
     for cell in cell_rows:
         means = rows[list(runs_of(cell))].mean(axis=0)
         seed = variances.of(cell)
         seed_error = float(np.sqrt(seed.value * seed_weight(cell, untrained)))
-        value = min(1.0, stratified.mean(means))
+        value = min(1.0, estimand.mean(means))
         minority = float(min(means.sum(), grouping.items - means.sum()))
-        df = stratified.df(stratified.icc(means))
-        spread = Spread(stratified.error(means), df, seed_error, seed.df)
-        low, high = _interval(value, minority, spread, stratified, level)
+        df = estimand.df(float(estimand.iccs(means[None])[0]))
+        spread = Spread(float(estimand.errors(means[None])[0]), df, seed_error, seed.df)
+        low, high = _interval(value, minority, spread, estimand, level)
         results.append(
             Accuracy(
                 n=grouping.items,
@@ -110,14 +112,6 @@ def accuracies(
             )
         )
     return results
-
-
-def _stratified(grouping: Clusters, strata: Labels | None) -> StratifiedClusters:
-    """The items in their strata, all strata with the same weight."""
-    if strata is None:
-        return StratifiedClusters(grouping, np.zeros(grouping.items, dtype=np.int64), np.ones(1))
-    names, index = np.unique(np.asarray(strata), return_inverse=True)
-    return StratifiedClusters(grouping, index.astype(np.int64), np.full(len(names), 1 / len(names)))
 
 
 def accuracy(correct: Values, clusters: Labels, level: float = LEVEL) -> Accuracy:

@@ -47,19 +47,6 @@ class Clusters:
         rows = np.asarray(values, dtype=np.float64)
         return np.array([np.bincount(self.index, weights=row, minlength=self.count) for row in rows])
 
-    def errors(self, totals: FloatArray) -> FloatArray:
-        """Cluster-robust standard errors (R,) of the means over items whose cluster sums are ``totals`` (R, G).
-
-        Linearised variance of a ratio of cluster totals with the factor G / (G - 1): Cochran (1977), Sampling
-        Techniques, section 9A.2; equal to the sandwich estimator of Liang and Zeger (1986), Biometrika 73:13-22, for a
-        mean. Infinite for one cluster.
-        """
-        if self.count < 2:
-            return np.full(len(totals), np.inf)
-        means = totals.sum(axis=1) / self.items
-        residuals = totals - means[:, None] * self.sizes
-        return np.asarray(np.sqrt(self.factor * np.square(residuals).sum(axis=1)) / self.items)
-
 
 def clusters_of(labels: Labels) -> Clusters:
     """The clusters of N items from their labels; independent of the order of the items."""

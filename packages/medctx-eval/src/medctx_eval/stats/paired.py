@@ -5,16 +5,17 @@ Shapes: R runs, N items, P pairs of cells, G clusters.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from scipy import special
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Difference
 from medctx_eval.stats.bootstrap import percentile_intervals, resampled_means
-from medctx_eval.stats.clusters import Clusters, FloatArray, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.clusters import FloatArray, Labels, Values, as_rows, clusters_of
 from medctx_eval.stats.exact import PermutationTest, mcnemar, permutation_tests
 from medctx_eval.stats.seeds import CellRuns, SeedVariances, Spread, combined_df, runs_of, seed_variances, seed_weight
+from medctx_eval.stats.strata import StratifiedClusters, stratified
 from medctx_eval.stats.tango import score_intervals
 
 Pair = tuple[CellRuns, CellRuns]
@@ -36,7 +37,7 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def minimum_half_width(items: int, level: float) -> float:
+def minimum_half_width(items: float, level: float) -> float:
     """Smallest half-width of an interval over N items.
 
     Models that agree on all of them may still differ on a share 1 - (alpha / 2)^(1 / N) of others (Clopper and Pearson
@@ -79,16 +80,15 @@ def _fewest_seeds(pair: Pair, untrained: Collection[int]) -> int:
 
 def spread_of(difference: Difference) -> Spread:
     """The standard errors of a difference with their degrees of freedom."""
-    return Spread(difference.error, difference.clusters - 1, difference.seed_error or 0.0, difference.seed_df)
+    return Spread(difference.error, difference.df, difference.seed_error or 0.0, difference.seed_df)
 
 
 def _spread(
-    error: float, clusters: Clusters, pair: Pair, variances: SeedVariances, untrained: Collection[int], level: float
+    error: float, df: float, items: float, pair: Pair, variances: SeedVariances, untrained: Collection[int], level: float
 ) -> Spread:
-    """Standard errors of a pair; that of items is at least what gives the minimum half-width."""
-    df = clusters.count - 1
+    """Standard errors of a pair; that of ``items`` is at least what gives the minimum half-width."""
     if df:
-        error = max(error, minimum_half_width(clusters.items, level) / float(special.stdtrit(df, (1 + level) / 2)))
+        error = max(error, minimum_half_width(items, level) / float(special.stdtrit(df, (1 + level) / 2)))
     parts = [(variances.of(side).value * seed_weight(side, untrained), variances.of(side).df) for side in pair]
     if not variances.differ:
         seed_df = variances.pooled.df
@@ -107,19 +107,19 @@ def _difference(
     score: Ends,
     bootstrap: Ends,
     spread: Spread,
-    clusters: Clusters,
+    estimand: StratifiedClusters,
     permutation: PermutationTest,
     seeds: int,
     seeds_differ: bool,
     level: float,
 ) -> Difference:
-    value = float(by_item.mean())
+    clusters, value = estimand.clusters, estimand.mean(by_item)
     only_first, only_second = int((by_item > 0).sum()), int((by_item < 0).sum())
     known = clusters.count > 1
     low, high, p = -1.0, 1.0, 1.0
     if known:
         p = _p(value, permutation, spread)
-        floor = minimum_half_width(clusters.items, level)
+        floor = minimum_half_width(estimand.effective_items, level)
         score = min(score[0], value - floor), max(score[1], value + floor)
         ends = _combined(value, score, bootstrap, spread, clusters.count, level)
         low, high = _consistent(value, ends, p, clusters.items, level)
@@ -137,6 +137,7 @@ def _difference(
         p_permutation=permutation.exact,
         detectable=min(1.0, spread.half_width((1 + level) / 2, POWER)) if known else 1.0,
         error=min(1.0, spread.error),
+        df=spread.df,
         seeds=seeds,
         seed_error=spread.seed_error if spread.seed_df else None,
         seed_df=spread.seed_df,
@@ -154,14 +155,16 @@ def differences(
     seed: int = 0,
     untrained: Collection[int] = (),
     level: float = LEVEL,
+    strata: Labels | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> list[Difference]:
     """Compare the two cells of each pair item by item.
 
     The interval is the score interval of :mod:`~medctx_eval.stats.tango`, from 30 clusters at least as wide as that of
     :mod:`~medctx_eval.stats.bootstrap`, combined with the variance of seeds as described in
     :class:`~medctx_eval.stats.seeds.Spread`. It has a minimum width and includes 0 exactly where ``p`` does not reject
-    it. ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors with G - 1 degrees of freedom: Bloom (1995),
-    Evaluation Review 19:547-556.
+    it. Standard errors and degrees of freedom are those of :class:`~medctx_eval.stats.strata.StratifiedClusters`.
+    ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors: Bloom (1995), Evaluation Review 19:547-556.
 
     Args:
         correct: Values in [0, 1] per run and item, shape (R, N).
@@ -171,6 +174,9 @@ def differences(
         seed: Seed of the bootstrap.
         untrained: Rows of models without a training seed, such as the base.
         level: Confidence level.
+        strata: Label of each item's stratum (such as its condition); the difference is then the weighted mean of the
+            strata's mean differences. None weighs all items alike.
+        weights: Weight of each stratum; None weighs them alike.
 
     Returns:
         One difference per pair.
@@ -179,22 +185,24 @@ def differences(
     rows = as_rows(correct, grouping)
     if not pairs:
         return []
+    estimand = stratified(grouping, strata, weights)
     by_item = np.array([rows[list(runs_of(a))].mean(axis=0) - rows[list(runs_of(b))].mean(axis=0) for a, b in pairs])
-    totals = grouping.totals(by_item)
-    variances = seed_variances(grouping.totals(rows), grouping, [side for pair in pairs for side in pair])
-    errors = grouping.errors(totals)
+    totals, errors = estimand.totals(by_item), estimand.errors(by_item)
+    df = np.array([estimand.df(icc) for icc in estimand.iccs(by_item).tolist()])
+    variances = seed_variances(rows, estimand, [side for pair in pairs for side in pair])
     zeros = np.zeros(len(pairs))
     score = bootstrap = zeros, zeros
     if grouping.count > 1:
-        score = score_intervals(by_item, errors, grouping, level)
-        bootstrap = percentile_intervals(resampled_means(totals, grouping, draws, seed), grouping.count, level)
+        score = score_intervals(by_item, errors, df, estimand, level)
+        resampled = resampled_means(estimand.sums(by_item), estimand, draws, seed)
+        bootstrap = percentile_intervals(resampled, grouping.count, level)
     return [
         _difference(
             by_item[place],
             (float(score[0][place]), float(score[1][place])),
             (float(bootstrap[0][place]), float(bootstrap[1][place])),
-            _spread(error, grouping, pair, variances, untrained, level),
-            grouping,
+            _spread(error, float(df[place]), estimand.effective_items, pair, variances, untrained, level),
+            estimand,
             permutation,
             _fewest_seeds(pair, untrained),
             variances.differ and any(seed_weight(side, untrained) for side in pair),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from medctx_eval.stats.clusters import Clusters, FloatArray
+from medctx_eval.stats.clusters import Values
+from medctx_eval.stats.strata import StratifiedClusters
 
 CellRuns = int | tuple[int, ...]
 """The runs of one cell: the number of its row, or one row number per training seed."""
@@ -44,15 +45,14 @@ class SeedVariance:
         return self.df > 0
 
 
-def _components(totals: FloatArray, clusters: Clusters, rows: Sequence[int]) -> tuple[float, float, int]:
+def _components(values: Values, estimand: StratifiedClusters, rows: Sequence[int]) -> tuple[float, float, int]:
     """Sums of squares of one cell's runs: between run means, the part of it that items explain, and the degrees of
     freedom.
     """
-    cell_totals = totals[list(rows)]
-    means = cell_totals.sum(axis=1) / clusters.items
-    residuals = cell_totals - cell_totals.mean(axis=0) - np.outer(means - means.mean(), clusters.sizes)
+    runs = np.asarray(values[list(rows)], dtype=np.float64)
+    means, scores = estimand.means(runs), estimand.linear_scores(runs)
     between = float(np.square(means - means.mean()).sum())
-    within = clusters.factor * float(np.square(residuals).sum()) / clusters.items**2
+    within = estimand.clusters.factor * float(np.square(scores - scores.mean(axis=0)).sum())
     return between, within, len(rows) - 1
 
 
@@ -106,7 +106,7 @@ def cochran_p(variances: Sequence[float], df: int) -> float:
     return min(1.0, count * float(special.betainc((count - 1) * df / 2, df / 2, 1 - share)))
 
 
-def seed_variances(totals: FloatArray, clusters: Clusters, cells: Iterable[CellRuns]) -> SeedVariances:
+def seed_variances(values: Values, estimand: StratifiedClusters, cells: Iterable[CellRuns]) -> SeedVariances:
     """Estimate the variance components of training seeds.
 
     Runs of one cell differ by their seed and by the interaction of seed and item. The variance of run means holds both;
@@ -115,14 +115,14 @@ def seed_variances(totals: FloatArray, clusters: Clusters, cells: Iterable[CellR
     so one variance is pooled over all of them unless Cochran's test rejects that they are equal.
 
     Args:
-        totals: Cluster sums of each run, shape (R, G).
-        clusters: The clusters.
+        values: Values of each run, shape (R, N).
+        estimand: Clusters and weights of the items.
         cells: The rows of each cell.
     """
     repeated = {rows for cell in cells if len(rows := runs_of(cell)) > 1}
-    if clusters.count < 2 or not repeated:
+    if estimand.clusters.count < 2 or not repeated:
         return SeedVariances(SeedVariance(), {}, differ=False)
-    components = {rows: _components(totals, clusters, rows) for rows in repeated}
+    components = {rows: _components(values, estimand, rows) for rows in repeated}
     between, within, df = (sum(values) for values in zip(*components.values(), strict=True))
     smallest_df = min(cell_df for _, _, cell_df in components.values())
     run_variances = [cell_between / cell_df for cell_between, _, cell_df in components.values()]
@@ -131,11 +131,6 @@ def seed_variances(totals: FloatArray, clusters: Clusters, cells: Iterable[CellR
         by_cell={rows: _variance(*values) for rows, values in components.items()},
         differ=cochran_p(run_variances, smallest_df) < MAX_COCHRAN_P,
     )
-
-
-def seed_variance(totals: FloatArray, clusters: Clusters, cells: Iterable[CellRuns]) -> SeedVariance:
-    """The pooled variance of :func:`seed_variances`."""
-    return seed_variances(totals, clusters, cells).pooled
 
 
 def combined_df(parts: Sequence[tuple[float, int]]) -> int:
