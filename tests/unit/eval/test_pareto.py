@@ -20,7 +20,9 @@ Span = tuple[float, float, float]
 def template() -> Report:
     runs = []
     for name in ("base", "1:1", "0:1"):
-        judged = tuple(synthetic_runs.judged(name, facts=20, dossiers=12))
+        judged = tuple(
+            record for record in synthetic_runs.judged(name, facts=20, dossiers=12) if record.tags.get("taught") != "no"
+        )
         runs.append(RunFolder(manifest=synthetic_runs.manifest(name, len(judged)), judged=judged))
     return compute(collect_in_memory(("base", "1:1", "0:1"), runs), ReportConfig(draws=200))
 

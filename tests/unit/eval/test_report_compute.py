@@ -9,7 +9,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
-from medctx.schemas.report import Recipe, Score
+from medctx.schemas.report import Comparison, Recipe, Score
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compare import failed_answers
 from medctx_eval.report.compute import compute
@@ -18,7 +18,7 @@ from medctx_eval.report.decision.gate import decide
 from medctx_eval.report.load.cells import cells_of
 from medctx_eval.report.load.collect import collect, collect_in_memory, names_of
 from medctx_eval.report.load.view import view_of
-from medctx_eval.report.model import Report
+from medctx_eval.report.model import LEARNING, Report
 from medctx_eval.report.recipe import ratio_label, share_in_name
 from medctx_eval.report.render.figures.curves import series
 from tests.support import synthetic_runs
@@ -48,7 +48,8 @@ def report() -> Report:
 def test_verdicts_add_up_and_n_is_the_same_for_every_cell(report: Report) -> None:
     for score in report.scores:
         assert sum(score.verdicts.values()) == score.n
-        assert score.accuracy.value == pytest.approx(score.verdicts[Verdict.CORRECT] / score.n)
+        if score.part != "reading":
+            assert score.accuracy.value == pytest.approx(score.verdicts[Verdict.CORRECT] / score.n)
         assert score.accuracy.value <= score.upper_bound <= 1
         assert score_of(report, report.base, score.part, score.mode).n == score.n
 
@@ -109,7 +110,9 @@ def test_unreadable_answers_lie_between_the_bounds() -> None:
     )
     score = score_of(found, "1:1", "reading")
     assert score.unreadable == score.verdicts[Verdict.UNPARSABLE] + score.verdicts[Verdict.TRUNCATED] > 0
-    assert score.upper_bound == pytest.approx(score.accuracy.value + score.unreadable / score.n)
+    apart = [score_of(found, "1:1", part) for part in ("gold", "open:200", "open:400")]
+    assert score.upper_bound == pytest.approx(sum(part.upper_bound for part in apart) / 3)
+    assert apart[0].upper_bound == pytest.approx(apart[0].accuracy.value + apart[0].unreadable / apart[0].n)
     assert score.validity == pytest.approx(1 - score.unreadable / score.n)
 
 
@@ -184,9 +187,51 @@ def test_every_pair_is_compared_once_and_adjusted_in_its_family(report: Report) 
 
 
 def test_differences_are_differences_of_the_accuracies(report: Report) -> None:
-    for one in report.comparisons:
-        mine, other = (score_of(report, cell, one.part, one.mode) for cell in (one.cell, one.other))
-        assert one.difference.value == pytest.approx(mine.accuracy.value - other.accuracy.value)
+    def value(cell: str, comparison: Comparison) -> float:
+        part, mode = comparison.part, comparison.mode
+        if part == LEARNING:
+            taught, untaught = (score_of(report, cell, name, mode) for name in ("knowledge", "untaught"))
+            return taught.accuracy.value - untaught.accuracy.value
+        return score_of(report, cell, part, mode).accuracy.value
+
+    for comparison in report.comparisons:
+        expected = value(comparison.cell, comparison) - value(comparison.other, comparison)
+        assert comparison.difference.value == pytest.approx(expected)
+
+
+def test_an_axis_is_the_mean_of_its_conditions_and_the_same_number_everywhere(report: Report) -> None:
+    (knowledge, reading) = report.estimands
+    assert (knowledge.measure, [part.name for part in knowledge.parts]) == (LEARNING, ["synthetic closed"])
+    assert {part.name: part.weight for part in reading.parts} == pytest.approx(
+        {"synthetic gold": 1 / 3, "synthetic open:200": 1 / 3, "synthetic open:400": 1 / 3}
+    )
+    assert [part.items for part in reading.parts] == [68, 48, 48]
+    reads = {row.cell: row.behaviour.reads for row in report.behaviours}
+    for cell in report.cells:
+        score = score_of(report, cell.name, "reading")
+        apart = [score_of(report, cell.name, part).accuracy.value for part in ("gold", "open:200", "open:400")]
+        by_rows = score.verdicts[Verdict.CORRECT] / score.n
+        assert score.accuracy.value == pytest.approx(sum(apart) / 3)
+        assert score.accuracy.value != pytest.approx(by_rows)
+        assert reads[cell.name] == score.accuracy
+        assert score.seeds == pytest.approx((score.accuracy.value,))
+
+
+def test_weights_of_the_config_are_those_of_the_axis_and_leave_out_what_they_do_not_name() -> None:
+    weights = {"reading": {"synthetic open:200": 1.0, "synthetic open:400": 3.0}}
+    config = ReportConfig.model_validate({"draws": 200, "weights": weights})
+    runs = collect_in_memory(("base", "1:1"), [run("base"), run("1:1")])
+    found = compute(runs, config)
+    score = score_of(found, "1:1", "reading")
+    apart = [score_of(found, "1:1", part).accuracy.value for part in ("open:200", "open:400")]
+    assert score.accuracy.value == pytest.approx(0.25 * apart[0] + 0.75 * apart[1])
+    assert score.n == 96
+    assert score_of(found, "1:1", "gold").n == 68
+    difference = found.axis_gain("1:1", "reading")
+    base = score_of(found, "base", "reading").accuracy.value
+    assert difference is not None and difference.difference.value == pytest.approx(score.accuracy.value - base)
+    with pytest.raises(MedctxError, match="None of the parts that reading weighs was asked"):
+        compute(runs, ReportConfig.model_validate({"weights": {"reading": {"synthetic open:9": 1.0}}}))
 
 
 def test_modes_are_compared_within_themselves_only(report: Report) -> None:

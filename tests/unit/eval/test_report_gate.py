@@ -22,7 +22,9 @@ def template() -> Report:
     names = ("base", "1:1", "0:1")
     runs = []
     for name in names:
-        judged = tuple(synthetic_runs.judged(name, facts=20, dossiers=12))
+        judged = tuple(
+            record for record in synthetic_runs.judged(name, facts=20, dossiers=12) if record.tags.get("taught") != "no"
+        )
         runs.append(RunFolder(manifest=synthetic_runs.manifest(name, len(judged)), judged=judged))
     return compute(collect_in_memory(names, runs), ReportConfig(draws=200))
 

@@ -161,7 +161,9 @@ def test_of_single_items_the_ends_are_where_tangos_statistic_is_1_96(gained: int
     binomial = (gained + lost) / 100 - ((gained - lost) / 100) ** 2
     # An error that makes the effective size 100 after the correction for few clusters.
     error = (binomial / 100) ** 0.5 * stats.norm.ppf(0.975) / stats.t.ppf(0.975, 99)
-    low, high = score_intervals(by_item, np.array([error]), np.array([99.0]), stratified(clusters_of(np.arange(100))), 0.95)
+    low, high = score_intervals(
+        by_item, np.array([error]), np.array([99.0]), stratified(clusters_of(np.arange(100))), 0.95
+    )
     assert _score(gained, lost, 100, float(low[0])) == pytest.approx(1.96, abs=0.001)
     assert _score(gained, lost, 100, float(high[0])) == pytest.approx(-1.96, abs=0.001)
 

@@ -9,12 +9,13 @@ from pydantic import ConfigDict, Field, model_validator
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.statistics import LEVEL, Accuracy, Difference, Outcome
+from medctx.schemas.study_plan import Estimand, PlanAxis
 
 REPORT_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
 READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
 UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
-Family = Literal["headline", "pairs", "untaught", "axes", "conditions", "grid"]
+Family = Literal["headline", "pairs", "knowledge", "axes", "conditions", "grid"]
 """Comparisons shown together; P values are adjusted within each family."""
 RecipeAxis = Literal["general_share", "amount", "base", "method"]
 
@@ -71,7 +72,8 @@ class Score(Record):
         mode: Scoring mode.
         n: Number of answers: items x option orders x training seeds.
         verdicts: Number of answers by verdict; they add up to ``n``.
-        accuracy: Correct answers / ``n``. Unreadable answers count as not correct, so it is a lower bound.
+        accuracy: Mean over the exams and conditions of the part, weighted as in the estimand of its axis, of correct
+            answers / answers. Unreadable answers count as not correct, so it is a lower bound.
         validity: Share of readable answers (correct, wrong, abstained) among those that fitted.
         upper_bound: Accuracy if every unreadable answer had been right.
         seeds: Accuracy of each run.
@@ -127,7 +129,7 @@ class Comparison(Record):
     outcome: Outcome
     dropped: int = Field(ge=0)
     p_holm: float = Field(ge=0, le=1)
-    p_mcnemar_holm: float = Field(ge=0, le=1)
+    p_mcnemar_holm: float | None = Field(None, ge=0, le=1)
 
     @property
     def not_after_holm(self) -> bool:
@@ -144,6 +146,7 @@ class ReportCore(Record):
         base: Name of the first base.
         mode: Scoring mode of the headline.
         margin: Largest loss of reading that counts as none, in (0, 1).
+        estimands: What the one number of each axis is: its parts and their weights.
         cells: Each base before the cells made from it, and these from general to medical.
         scores: Every cell on every part of the exam in every mode.
         comparisons: Paired differences.
@@ -156,6 +159,7 @@ class ReportCore(Record):
     base: str
     mode: Mode
     margin: float = Field(gt=0, lt=1)
+    estimands: tuple[Estimand, ...] = ()
     cells: tuple[Cell, ...] = Field(min_length=1)
     scores: tuple[Score, ...]
     comparisons: tuple[Comparison, ...]
@@ -179,6 +183,15 @@ class ReportCore(Record):
         """One score, by default in the headline mode."""
         key = (cell, part, mode or self.mode)
         return next((score for score in self.scores if (score.cell, score.part, score.mode) == key), None)
+
+    def measure(self, axis: PlanAxis) -> str:
+        """The part whose differences are the headline of an axis: the axis, or taught items minus untaught ones."""
+        estimand = next((estimand for estimand in self.estimands if estimand.axis == axis), None)
+        return axis if estimand is None or estimand.measure == "accuracy" else estimand.measure
+
+    def axis_gain(self, cell: str, axis: PlanAxis, mode: Mode | None = None) -> Comparison | None:
+        """The headline comparison of a cell with its base on an axis, by default in the headline mode."""
+        return self.gain(cell, self.measure(axis), mode)
 
     def gain(self, cell: str, part: str, mode: Mode | None = None) -> Comparison | None:
         """The comparison of a cell with its base on one part, by default in the headline mode."""

@@ -1,7 +1,8 @@
 """Results of the statistics: accuracies, paired differences and what is derived from them.
 
-All accuracies and shares lie in [0, 1], all differences in [-1, 1]; multiply by 100 for percent and accuracy points.
-Intervals hold 95 %. The functions that compute these records are in ``medctx_eval.stats``.
+All accuracies and shares lie in [0, 1], differences in [-1, 1], differences of differences in [-2, 2]; multiply by 100
+for percent and accuracy points. Intervals hold 95 %. The functions that compute these records are in
+``medctx_eval.stats``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Accuracy(Record):
 
 
 class Difference(Record):
-    """Accuracy of a first model minus that of a second on the items both answered.
+    """Accuracy of a first model minus that of a second on the items both answered, or a difference of two such values.
 
     Attributes:
         n: Number of items under their conditions. An item asked in several option orders or of several training seeds
@@ -65,8 +66,9 @@ class Difference(Record):
         only_second: Items on which the second model did better.
         p: P value that belongs to the interval: at most 0.05 exactly where the interval excludes 0. It is the mid-p of
             the permutation test; with repeated seeds it is at least that of a t test that includes their variance.
-        p_mcnemar: Exact P value of McNemar's test, which assumes independent items.
-        p_permutation: Exact P value of the permutation test over clusters.
+        p_mcnemar: Exact P value of McNemar's test, which assumes independent items. None for a difference of
+            differences.
+        p_permutation: Exact P value of the permutation test over clusters. None for a difference of differences.
         detectable: Smallest true difference (absolute value) found with 80 % power by an exam with this variance.
         error: Standard error due to items.
         df: Degrees of freedom of ``error``.
@@ -80,15 +82,15 @@ class Difference(Record):
 
     n: int = Field(ge=1)
     clusters: int = Field(ge=1)
-    value: float = Field(ge=-1, le=1)
-    low: float = Field(ge=-1, le=1)
-    high: float = Field(ge=-1, le=1)
+    value: float = Field(ge=-2, le=2)
+    low: float = Field(ge=-2, le=2)
+    high: float = Field(ge=-2, le=2)
     bootstrap: tuple[float, float]
     only_first: int = Field(ge=0)
     only_second: int = Field(ge=0)
     p: float = Field(ge=0, le=1)
-    p_mcnemar: float = Field(ge=0, le=1)
-    p_permutation: float = Field(ge=0, le=1)
+    p_mcnemar: float | None = Field(None, ge=0, le=1)
+    p_permutation: float | None = Field(None, ge=0, le=1)
     detectable: float = Field(ge=0, le=1)
     error: float = Field(ge=0, le=1)
     df: float = Field(ge=0)

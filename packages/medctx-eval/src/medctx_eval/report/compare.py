@@ -9,6 +9,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Verdict
 from medctx.schemas.report import Cell
 from medctx.schemas.statistics import Difference
+from medctx_eval.report.analyses.comparisons import adjusted_mcnemar
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
@@ -16,13 +17,19 @@ from medctx_eval.report.load.cells import cells_of, check_means, headline_mode, 
 from medctx_eval.report.load.collect import CellPair, collect
 from medctx_eval.report.load.verdict_matrix import VERDICTS
 from medctx_eval.report.load.view import ModeView, view_of
-from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.stats.margin import tost
 from medctx_eval.stats.paired import holm
 
 
 def _shown_parts(view: ModeView, conditions: bool) -> list[str]:
     return [part for part in view.masks if part in parts.AXES or (conditions and parts.is_condition(part))]
+
+
+def _with_learning(view: ModeView, shown: Sequence[str]) -> list[str]:
+    """The parts, and taught minus untaught items after the axis of knowledge."""
+    place = shown.index(KNOWLEDGE) + 1 if view.has_learning else 0
+    return [*shown[:place], *([LEARNING] if place else []), *shown[place:]]
 
 
 def _accuracies(view: ModeView, shown: Sequence[str]) -> Iterator[CellAccuracy]:
@@ -37,13 +44,11 @@ def _differences(
     view: ModeView, shown: Sequence[str], pairs: Sequence[CellPair], config: ReportConfig
 ) -> list[CellDifference]:
     results: list[tuple[str, CellPair, Difference]] = []
-    for part in shown:
-        kept = view.masks[part] & view.matrix.fits
-        if kept.any():
-            differences = view.differences(kept, pairs, draws=config.draws, seed=config.seed)
-            results += [(part, pair, difference) for pair, difference in zip(pairs, differences, strict=True)]
+    for part in _with_learning(view, shown):
+        differences = view.differences(part, pairs, draws=config.draws, seed=config.seed)
+        results += [(part, pair, difference) for pair, difference in zip(pairs, differences, strict=False)]
     permutation = holm([difference.p for _, _, difference in results])
-    mcnemar = holm([difference.p_mcnemar for _, _, difference in results])
+    mcnemar = adjusted_mcnemar([difference for _, _, difference in results])
     return [
         CellDifference(
             cell=pair[0],
@@ -51,7 +56,7 @@ def _differences(
             part=part,
             difference=difference,
             outcome=difference.outcome(config.margin),
-            dropped=int((view.masks[part] & ~view.matrix.fits).sum()),
+            dropped=view.count(part) - difference.n,
             p_holm=p_holm,
             p_mcnemar_holm=p_mcnemar,
             equivalence=tost(difference, config.margin),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from medctx.io.jsonl import read_record
 from medctx.schemas.decision import Decision
 from medctx.schemas.records import ExamItem
+from medctx.schemas.study_plan import StudyPlan
 from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.comparisons import comparisons, scores
 from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
@@ -16,16 +18,18 @@ from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
+from medctx_eval.report.load.estimands import estimand_weights, estimands_of, registered_weights
 from medctx_eval.report.load.exam_contents import BookOutline
 from medctx_eval.report.load.training import training_curves
 from medctx_eval.report.load.view import ModeView, view_of
-from medctx_eval.report.model import Report
+from medctx_eval.report.model import LEARNING, Report
 
 
 def views_of(run_set: RunSet, report: Report) -> list[ModeView]:
     """One view per mode, the headline mode first."""
     modes = sorted(run_set.modes, key=lambda mode: (mode != report.mode, mode))
-    return [view_of(run_set, mode, report.cells) for mode in modes]
+    weights = estimand_weights(report.estimands)
+    return [view_of(run_set, mode, report.cells, weights) for mode in modes]
 
 
 def compute(
@@ -46,12 +50,15 @@ def compute(
     draws, seed = config.draws, config.seed
     check_names("training", config.training, run_set)
     cells = cells_of(run_set, config.base, config.cells)
+    mode = headline_mode(run_set, config.mode)
+    plan = read_record(config.plan, StudyPlan) if config.plan else None
     empty = Report(
         title=config.title,
         headline="",
         base=cells[0].name,
-        mode=headline_mode(run_set, config.mode),
+        mode=mode,
         margin=config.margin,
+        estimands=estimands_of(run_set.modes[mode], registered_weights(plan, config.weights), plan),
         max_unreadable=config.max_unreadable,
         max_contaminated=config.max_contaminated,
         draws=draws,
@@ -72,7 +79,13 @@ def compute(
                 comparison
                 for view in views
                 for comparison in comparisons(
-                    view, cells, margin=config.margin, draws=draws, seed=seed, all_families=view is headline
+                    view,
+                    cells,
+                    learning=empty.measure("knowledge") == LEARNING,
+                    margin=config.margin,
+                    draws=draws,
+                    seed=seed,
+                    all_families=view is headline,
                 )
             ),
             "option_orders": tuple(score for view in views for score in option_order_scores(view)),

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from medctx.config.loading import Config
 from medctx.schemas.records import Mode
 from medctx.schemas.report import Recipe
+from medctx.schemas.study_plan import PlanAxis
 
 
 class PublishedConfig(Config):
@@ -49,6 +50,13 @@ class ReportConfig(Config):
             "what the report does otherwise than registered."
         ),
     )
+    weights: dict[PlanAxis, dict[str, float]] = Field(
+        default_factory=dict,
+        description=(
+            "By axis, the weight of each part by exam and condition without depth (`knowledge: {medqa closed: 1}`); "
+            "other parts do not count. By default as the plan says, else all parts of an axis alike."
+        ),
+    )
     confirmation: tuple[Path, ...] = Field(
         (),
         description=(
@@ -84,6 +92,13 @@ class ReportConfig(Config):
     browser_items: int = Field(
         300, ge=0, description="Largest number of items in the item browser of the HTML page; 0 leaves it out."
     )
+
+    @field_validator("weights")
+    @classmethod
+    def _positive(cls, weights: dict[PlanAxis, dict[str, float]]) -> dict[PlanAxis, dict[str, float]]:
+        if any(value <= 0 for by_name in weights.values() for value in by_name.values()):
+            raise ValueError("every weight must be above 0; leave out what does not count")
+        return weights
 
     @field_validator("contamination", "confirmation", mode="before")
     @classmethod

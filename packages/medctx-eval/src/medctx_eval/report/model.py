@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -10,9 +10,11 @@ from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.report import Comparison, Family, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 
-KNOWLEDGE = "knowledge"
-READING = "reading"
+KNOWLEDGE: Final = "knowledge"
+READING: Final = "reading"
 UNTAUGHT = "untaught"
+LEARNING = "taught-minus-untaught"
+"""Gain on taught items minus gain on untaught ones: what training taught, without what it did to every answer."""
 ABSTENTION = "abstention"
 FAITHFULNESS = "faithfulness"
 
@@ -295,7 +297,7 @@ class CellDifference(Record):
     outcome: Outcome
     dropped: int = Field(ge=0)
     p_holm: float = Field(ge=0, le=1)
-    p_mcnemar_holm: float = Field(ge=0, le=1)
+    p_mcnemar_holm: float | None = Field(None, ge=0, le=1)
     equivalence: Equivalence
 
 

@@ -19,11 +19,15 @@ READING_KINDS = ("gold", "open")
 def _right(
     answers: Answers, mask: BoolArray, cells: Sequence[CellRuns], untrained: Collection[int]
 ) -> list[Accuracy] | list[None]:
-    """Accuracy of each cell on some questions; one variance of seeds is pooled for all."""
+    """Accuracy of each cell on some questions, conditions weighted alike; one variance of seeds is pooled for all."""
     if not mask.any():
         return [None] * len(cells)
-    items = per_item(answers.correct[:, mask], answers.items[mask], answers.clusters[mask])
-    return accuracies(items.values, items.clusters, cells, untrained=untrained)
+    codes = answers.condition[mask].astype(np.int64)
+    _, items = np.unique(answers.items[mask], return_inverse=True)
+    planned = per_item(answers.correct[:, mask], items * len(answers.conditions) + codes, answers.clusters[mask])
+    names = [condition.model_copy(update={"depth": None}).name for condition in answers.parsed_conditions]
+    strata = np.array([names.index(name) for name in names])[codes][planned.first]
+    return accuracies(planned.values, planned.clusters, cells, untrained=untrained, strata=strata)
 
 
 def _share(cell: Answers, counted: BoolArray, among: BoolArray) -> Accuracy | None:
@@ -101,7 +105,14 @@ def _behaviour(cell: Answers, knows: Accuracy | None, reads: Accuracy | None, dr
 
 
 def behaviours(
-    answers: Answers, cells: Sequence[CellRuns], *, untrained: Collection[int] = (), draws: int = 10_000, seed: int = 0
+    answers: Answers,
+    cells: Sequence[CellRuns],
+    *,
+    untrained: Collection[int] = (),
+    draws: int = 10_000,
+    seed: int = 0,
+    knows: Sequence[Accuracy] | None = None,
+    reads: Sequence[Accuracy] | None = None,
 ) -> list[Behaviour]:
     """Behaviour of each cell.
 
@@ -111,12 +122,14 @@ def behaviours(
         untrained: Rows of models without a training seed.
         draws: Bootstrap resamples.
         seed: Seed of the bootstrap.
+        knows: Knowledge of each cell, if it was already computed; by default conditions are weighted alike.
+        reads: The same for reading.
     """
-    knows = _right(answers, answers.under("closed") & answers.taught, cells, untrained)
-    reads = _right(answers, answers.under(*READING_KINDS), cells, untrained)
+    known = knows or _right(answers, answers.under("closed") & answers.taught, cells, untrained)
+    read = reads or _right(answers, answers.under(*READING_KINDS), cells, untrained)
     return [
-        _behaviour(answers.of_runs(runs_of(rows)), known, read, draws, seed)
-        for rows, known, read in zip(cells, knows, reads, strict=True)
+        _behaviour(answers.of_runs(runs_of(rows)), knowledge, reading, draws, seed)
+        for rows, knowledge, reading in zip(cells, known, read, strict=True)
     ]
 
 

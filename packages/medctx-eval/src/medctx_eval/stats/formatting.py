@@ -30,8 +30,10 @@ def difference_interval(difference: Difference) -> str:
     return f"{points(difference.low)} to {points(difference.high)}"
 
 
-def p_value(value: float) -> str:
-    """Three decimals, or ``<0.001``."""
+def p_value(value: float | None) -> str:
+    """Three decimals, or ``<0.001``; empty for None."""
+    if value is None:
+        return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from medctx.schemas.statistics import RepeatNoise
-from medctx_eval.stats.accuracy import accuracy
+from medctx_eval.stats.accuracy import accuracies
 from medctx_eval.stats.clusters import BoolArray, Labels, Values
-from medctx_eval.stats.paired import difference
+from medctx_eval.stats.paired import differences
 
 
 def repeat_noise(
-    first: Values, second: Values, changed: BoolArray, clusters: Labels, *, draws: int = 10_000, seed: int = 0
+    first: Values,
+    second: Values,
+    changed: BoolArray,
+    clusters: Labels,
+    *,
+    draws: int = 10_000,
+    seed: int = 0,
+    strata: Labels | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> RepeatNoise:
     """Measure the noise from two exams of one model.
 
@@ -22,12 +32,17 @@ def repeat_noise(
         clusters: Cluster label of each item.
         draws: Bootstrap resamples.
         seed: Seed of the bootstrap.
+        strata: Label of each item's stratum.
+        weights: Weight of each stratum.
     """
-    result = difference(second, first, clusters, draws=draws, seed=seed)
+    both = np.stack([np.asarray(second, dtype=np.float64), np.asarray(first, dtype=np.float64)])
+    result = differences(both, clusters, [(0, 1)], draws=draws, seed=seed, strata=strata, weights=weights)[0]
+    shares = np.stack([np.abs(both[0] - both[1]), np.asarray(changed, dtype=np.float64)])
+    verdicts, answers = accuracies(shares, clusters, strata=strata, weights=weights)
     half_width = max(result.value - result.low, result.high - result.value)
     return RepeatNoise(
-        verdicts=accuracy(np.abs(np.subtract(second, first, dtype=np.float64)), clusters),
-        answers=accuracy(changed, clusters),
+        verdicts=verdicts,
+        answers=answers,
         difference=result,
         floor=min(1.0, half_width) if result.clusters > 1 else 1.0,
     )

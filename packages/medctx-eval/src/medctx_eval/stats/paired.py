@@ -84,7 +84,13 @@ def spread_of(difference: Difference) -> Spread:
 
 
 def _spread(
-    error: float, df: float, items: float, pair: Pair, variances: SeedVariances, untrained: Collection[int], level: float
+    error: float,
+    df: float,
+    items: float,
+    pair: Pair,
+    variances: SeedVariances,
+    untrained: Collection[int],
+    level: float,
 ) -> Spread:
     """Standard errors of a pair; that of ``items`` is at least what gives the minimum half-width."""
     if df:

@@ -49,7 +49,7 @@ class StratifiedClusters:
     @cached_property
     def sizes(self) -> FloatArray:
         """Items of each cluster in each stratum, (G, C)."""
-        return self.sums(np.ones((1, self.clusters.items)))[0]
+        return np.asarray(self.sums(np.ones((1, self.clusters.items)))[0])
 
     @cached_property
     def counts(self) -> FloatArray:
@@ -96,7 +96,7 @@ class StratifiedClusters:
 
     def mean(self, values: Values) -> float:
         """Weighted mean of ``values`` (N,)."""
-        return float(self.means(np.asarray(values)[None])[0])
+        return float(self.means(np.asarray(values, dtype=np.float64)[None])[0])
 
     def totals(self, rows: Values) -> FloatArray:
         """What each cluster adds to the weighted means, times N: shape (R, G).
@@ -150,7 +150,9 @@ class StratifiedClusters:
     def _products(self) -> _Products:
         count = self.clusters.count
         # projections[g, k, c]: what an item of cluster k and stratum c adds to the score of cluster g.
-        projections = self._leverage_weights[:, None, :] * (np.eye(count)[:, :, None] - (self.sizes / self.counts)[None])
+        projections = self._leverage_weights[:, None, :] * (
+            np.eye(count)[:, :, None] - (self.sizes / self.counts)[None]
+        )
         scaled = projections * self.sizes[None]
         first = scaled.reshape(count, -1) @ projections.reshape(count, -1).T
         shared = scaled.sum(axis=2)

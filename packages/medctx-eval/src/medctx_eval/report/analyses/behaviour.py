@@ -13,7 +13,7 @@ from medctx_eval.report.load.cells import pairs_of
 from medctx_eval.report.load.exam_contents import BookOutline
 from medctx_eval.report.load.verdict_matrix import VERDICTS, MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import CellAttribution, CellBehaviour
+from medctx_eval.report.model import KNOWLEDGE, READING, CellAttribution, CellBehaviour
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.attribution import attributions
 from medctx_eval.stats.behaviour import behaviours
@@ -65,8 +65,17 @@ def answers_of(matrix: VerdictMatrix, items: Mapping[str, ExamItem], books: Mapp
 
 
 def cell_behaviours(view: ModeView, answers: Answers, *, draws: int, seed: int) -> Iterator[CellBehaviour]:
-    """The behaviour of every cell: knows, reads, trusts memory, invents, and what Books add."""
-    results = behaviours(answers, list(view.rows.values()), untrained=view.untrained, draws=draws, seed=seed)
+    """The behaviour of every cell: knows, reads, trusts memory, invents, and what Books add.
+
+    What it knows and reads are its scores on the two axes.
+    """
+    known, read = (
+        list(view.shares(view.matrix.values, view.masks[axis]).values()) if axis in view.masks else None
+        for axis in (KNOWLEDGE, READING)
+    )
+    results = behaviours(
+        answers, list(view.rows.values()), untrained=view.untrained, draws=draws, seed=seed, knows=known, reads=read
+    )
     for cell, behaviour in zip(view.rows, results, strict=True):
         yield CellBehaviour(cell=cell, behaviour=behaviour)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from medctx_eval.report.load.cells import pairs_of
 from medctx_eval.report.load.collect import CellPair
 from medctx_eval.report.load.verdict_matrix import VERDICTS, MaskArray
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT
+from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, LEARNING, READING, UNTAUGHT
 from medctx_eval.stats.paired import holm
 
 
@@ -26,7 +26,9 @@ def _score(view: ModeView, cell: str, part: str, planned_items: MaskArray, accur
     total = int(questions.sum()) * len(rows)
     fitting = total - counts[Verdict.DOES_NOT_FIT]
     readable = sum(counts[verdict] for verdict in READABLE)
-    unreadable = sum(counts[verdict] for verdict in UNREADABLE)
+    unreadable = np.isin(matrix.verdicts[rows], [VERDICTS.index(verdict) for verdict in UNREADABLE])
+    unread = np.add.reduceat(unreadable.astype(np.float64), matrix.starts, axis=1) / matrix.sizes
+    means = view.means(np.concatenate([matrix.values[rows], unread]), planned_items)
     return Score(
         cell=cell,
         part=part,
@@ -35,8 +37,8 @@ def _score(view: ModeView, cell: str, part: str, planned_items: MaskArray, accur
         verdicts=counts,
         accuracy=accuracy,
         validity=readable / fitting if fitting else 0.0,
-        upper_bound=min(1.0, accuracy.value + unreadable / total),
-        seeds=tuple(matrix.values[rows][:, planned_items].mean(axis=1).tolist()),
+        upper_bound=min(1.0, accuracy.value + float(means[len(rows) :].mean())),
+        seeds=tuple(means[: len(rows)].tolist()),
         dropped_for_others=int(matrix.dropped_for_others[rows][:, questions].sum()),
     )
 
@@ -49,14 +51,17 @@ def scores(view: ModeView) -> Iterator[Score]:
             yield _score(view, cell, part, mask, accuracies[part][cell])
 
 
-def _families(masks: Mapping[str, MaskArray]) -> dict[Family, list[str]]:
+def _families(view: ModeView, learning: bool) -> dict[Family, list[str]]:
     """The parts each family compares on."""
-    headline = [part for part in (KNOWLEDGE, READING) if part in masks]
+    masks = view.masks
+    learning = learning and view.has_learning
+    headline = [LEARNING] if learning else [part for part in (KNOWLEDGE,) if part in masks]
+    headline += [part for part in (READING,) if part in masks]
     conditions = [part for part in masks if part not in parts.AXES]
     return {
         "headline": headline,
         "pairs": headline,
-        "untaught": [part for part in masks if part == UNTAUGHT],
+        "knowledge": [part for part in masks if part == UNTAUGHT or (part == KNOWLEDGE and learning)],
         "axes": [part for part in (ABSTENTION, FAITHFULNESS) if part in masks],
         "conditions": [part for part in conditions if parts.is_condition(part)],
         "grid": [part for part in conditions if parts.in_grid(part)],
@@ -65,9 +70,15 @@ def _families(masks: Mapping[str, MaskArray]) -> dict[Family, list[str]]:
 
 def _adjusted(family: Sequence[Comparison]) -> Iterator[Comparison]:
     permutation = holm([comparison.difference.p for comparison in family])
-    mcnemar = holm([comparison.difference.p_mcnemar for comparison in family])
+    mcnemar = adjusted_mcnemar([comparison.difference for comparison in family])
     for comparison, p_holm, p_mcnemar in zip(family, permutation, mcnemar, strict=True):
         yield comparison.model_copy(update={"p_holm": p_holm, "p_mcnemar_holm": p_mcnemar})
+
+
+def adjusted_mcnemar(differences: Sequence[Difference]) -> list[float | None]:
+    """McNemar's P values, Holm-adjusted; None for differences of differences, which have none."""
+    adjusted = iter(holm([difference.p_mcnemar for difference in differences if difference.p_mcnemar is not None]))
+    return [None if difference.p_mcnemar is None else next(adjusted) for difference in differences]
 
 
 def _comparison(
@@ -81,7 +92,7 @@ def _comparison(
         family=family,
         difference=difference,
         outcome=difference.outcome(margin),
-        dropped=int(view.masks[part].sum()) - difference.n,
+        dropped=view.count(part) - difference.n,
         p_holm=difference.p,
         p_mcnemar_holm=difference.p_mcnemar,
     )
@@ -91,20 +102,19 @@ def _differences(
     view: ModeView, part: str, pairs: Sequence[CellPair], draws: int, seed: int
 ) -> dict[CellPair, Difference]:
     """The difference of each pair on a part; empty if no item fits."""
-    kept = view.masks[part] & view.matrix.fits
-    if not kept.any():
-        return {}
-    return dict(zip(pairs, view.differences(kept, pairs, draws=draws, seed=seed), strict=True))
+    results = view.differences(part, pairs, draws=draws, seed=seed)
+    return dict(zip(pairs, results, strict=True)) if results else {}
 
 
 def comparisons(
-    view: ModeView, cells: Sequence[Cell], *, margin: float, draws: int, seed: int, all_families: bool
+    view: ModeView, cells: Sequence[Cell], *, learning: bool, margin: float, draws: int, seed: int, all_families: bool
 ) -> Iterator[Comparison]:
     """All comparisons in one mode; none if no base was judged in it.
 
     Args:
         view: The mode.
         cells: The cells of the report.
+        learning: Whether knowledge is the gain on taught items minus that on untaught ones.
         margin: Margin within which two cells are called equal, in (0, 1).
         draws: Bootstrap resamples.
         seed: Seed of the bootstrap.
@@ -114,12 +124,12 @@ def comparisons(
     if not to_base:
         return
     known: dict[str, dict[CellPair, Difference]] = {}
-    for family, family_parts in _families(view.masks).items():
+    for family, family_parts in _families(view, learning).items():
         if family != "headline" and not all_families:
             continue
         for part in family_parts:
             if part not in known:
-                pairs = every_pair if part in (KNOWLEDGE, READING) else to_base
+                pairs = every_pair if family == "headline" else to_base
                 known[part] = _differences(view, part, pairs, draws, seed)
         pairs = every_pair if family == "pairs" else to_base
         yield from _adjusted(

@@ -32,5 +32,7 @@ def noise_floors(run_set: RunSet, view: ModeView, *, draws: int, seed: int) -> I
                     view.clusters[kept],
                     draws=draws,
                     seed=seed,
+                    strata=view.strata.codes[kept],
+                    weights=view.strata.weights(view.strata.codes[kept]),
                 )
                 yield NoiseFloor(cell=run.cell, runs=(run.repeats, run.name), part=part, mode=view.mode, noise=noise)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from medctx.schemas.decision import Card, Decision
 from medctx.schemas.records import Record
 from medctx.schemas.report import Comparison
+from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.decision.pareto import balanced, pareto_positions
-from medctx_eval.report.model import KNOWLEDGE, READING, GateCheck, Report
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, GateCheck, Report
 from medctx_eval.stats.formatting import difference_interval, p_value, percent, points
+
+AXIS_WORDS = {LEARNING: "knowledge (taught minus untaught)"}
 
 
 def unreadable_share(report: Report, cell: str) -> float:
@@ -38,6 +41,18 @@ def card(report: Report, cell: str) -> Card:
             f"{part.capitalize()} {percent(score.accuracy.value)} % of {score.accuracy.n} items, "
             f"{points(difference.value)} points to {gain.other} (95 % interval {difference_interval(difference)})."
         )
+        specific = report.gain(cell, LEARNING)
+        if part == KNOWLEDGE and specific is not None:
+            difference = specific.difference
+            metrics |= {
+                f"{LEARNING}.gain": difference.value,
+                f"{LEARNING}.gain.low": difference.low,
+                f"{LEARNING}.gain.high": difference.high,
+            }
+            sentences.append(
+                f"Gain on taught items minus gain on untaught ones {points(difference.value)} points (95 % interval "
+                f"{difference_interval(difference)})."
+            )
     if metrics:
         metrics["unreadable"] = unreadable_share(report, cell)
     if report.contamination:
@@ -63,7 +78,7 @@ class _Candidate(Record):
 def _candidates(report: Report) -> list[_Candidate]:
     candidates = []
     for cell in report.tuned:
-        knowledge, reading = report.gain(cell.name, KNOWLEDGE), report.gain(cell.name, READING)
+        knowledge, reading = report.axis_gain(cell.name, KNOWLEDGE), report.axis_gain(cell.name, READING)
         if knowledge and reading:
             candidates.append(
                 _Candidate(
@@ -124,13 +139,13 @@ def checks(report: Report) -> tuple[GateCheck, ...]:
     return tuple(gate_checks)
 
 
-def _best(report: Report, part: str) -> str:
+def _best(report: Report, part: PlanAxis) -> str:
     """The cell with the highest accuracy among those whose gain is shown; empty if there is none."""
     scored = [
         (score.accuracy.value, cell.name)
         for cell in report.tuned
         if (score := report.score(cell.name, part))
-        and (gain := report.gain(cell.name, part))
+        and (gain := report.axis_gain(cell.name, part))
         and gain.outcome == "gains"
     ]
     return max(scored, key=lambda entry: entry[0])[1] if scored else ""
@@ -139,11 +154,12 @@ def _best(report: Report, part: str) -> str:
 def _alias_notes(report: Report, best_knowledge: str, best_reading: str, balanced_cell: str) -> tuple[str, ...]:
     """One sentence per alias beside ``champion``."""
     notes = []
-    for alias, part, cell in (
+    candidates: tuple[tuple[str, PlanAxis, str], ...] = (
         ("best-knowledge", KNOWLEDGE, best_knowledge),
         ("best-reading", READING, best_reading),
-    ):
-        gain = report.gain(cell, part) if cell else None
+    )
+    for alias, part, cell in candidates:
+        gain = report.axis_gain(cell, part) if cell else None
         if gain is None:
             notes.append(f"No cell is {alias}: none is shown to gain {part}.")
         else:
@@ -162,7 +178,7 @@ def _alias_notes(report: Report, best_knowledge: str, best_reading: str, balance
 
 def _axis_clause(comparison: Comparison, against: str, margin: float, lead: str = "") -> str:
     """``gains 12.0 points of knowledge over base (95 % interval +5.0 to +20.0)``."""
-    difference, axis = comparison.difference, comparison.part
+    difference, axis = comparison.difference, AXIS_WORDS.get(comparison.part, comparison.part)
     interval = f"{lead}{difference_interval(difference)}"
     if comparison.outcome == "gains":
         return f"gains {percent(difference.value)} points of {axis} over {against} ({interval})"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from medctx.schemas.decision import ParetoPosition
+from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 
-AXES = (KNOWLEDGE, READING)
+AXES: tuple[PlanAxis, ...] = (KNOWLEDGE, READING)
 
 
 def _shown_better(report: Report, better: str, worse: str) -> bool:
@@ -14,7 +15,7 @@ def _shown_better(report: Report, better: str, worse: str) -> bool:
     return any(
         pair.outcome == ("gains" if pair.cell == better else "loses")
         for pair in report.family("pairs")
-        if pair.part in AXES and {pair.cell, pair.other} == {better, worse}
+        if {pair.cell, pair.other} == {better, worse}
     )
 
 
@@ -60,7 +61,7 @@ def balanced(report: Report) -> str:
     """
     best, largest = "", 0.0
     for cell in report.tuned:
-        gains = [gain for axis in AXES if (gain := report.gain(cell.name, axis)) is not None]
+        gains = [gain for axis in AXES if (gain := report.axis_gain(cell.name, axis)) is not None]
         outcomes = {gain.outcome for gain in gains}
         if len(gains) < len(AXES) or "loses" in outcomes or "gains" not in outcomes:
             continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from medctx.schemas.records import Axis
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, READING, UNTAUGHT
+from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, LEARNING, READING, UNTAUGHT
 
 AXES = (KNOWLEDGE, READING, ABSTENTION, FAITHFULNESS, UNTAUGHT)
 _PATTERN = re.compile(r"(closed|gold|open|distractor|counterfactual)(?::(\d+)(?::([\d.]+))?)?")
@@ -21,6 +21,7 @@ _TITLES = {
     "distractor": "evidence removed",
     "counterfactual": "evidence altered",
     UNTAUGHT: "knowledge, untaught",
+    LEARNING: "knowledge, taught minus untaught",
 }
 
 

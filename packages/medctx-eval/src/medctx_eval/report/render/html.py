@@ -17,9 +17,11 @@ from medctx.schemas.exam_run import total_usage
 from medctx.schemas.records import Mode, Verdict
 from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
 from medctx_eval.report.analyses.published import agreement
+from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, Report
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, Report
 from medctx_eval.report.render.browser.document import BrowserContents
+from medctx_eval.report.render.estimand import estimand_sentence
 from medctx_eval.report.render.figures import Picture, heat, style
 from medctx_eval.stats import formatting
 
@@ -28,7 +30,7 @@ _SECTIONS = (
     ("published", "Published and measured"),
     ("conditions", "By condition"),
     ("loss", "Where reading is lost"),
-    ("untaught", "Untaught items"),
+    ("untaught", "Taught and untaught"),
     ("behaviour", "Behaviour"),
     ("verdicts", "Verdicts"),
     ("modes", "Scoring modes"),
@@ -86,10 +88,13 @@ def _content_security_policy(script: str) -> str:
 def _detectable(report: Report) -> dict[str, float]:
     """The smallest difference to the base that every comparison on an axis can detect."""
     return {
-        part: max(
-            comparison.difference.detectable for comparison in report.family("headline") if comparison.part == part
+        axis: max(
+            comparison.difference.detectable
+            for comparison in report.family("headline")
+            if comparison.part == report.measure(axis)
         )
-        for part in report.parts("headline")
+        for axis in AXES
+        if report.measure(axis) in report.parts("headline")
     }
 
 
@@ -165,6 +170,8 @@ def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, br
             gained_on=list(gained_on),
             agreement=agreement(report.published) if report.published else None,
             untaught=UNTAUGHT,
+            learning=LEARNING,
+            estimand=estimand_sentence(report),
             min_clusters=MIN_CLUSTERS,
             few_clusters=FEW_CLUSTERS,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),

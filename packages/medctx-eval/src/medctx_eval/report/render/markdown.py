@@ -6,11 +6,14 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 
 from medctx.schemas.records import Mode, Verdict
+from medctx.schemas.report import Comparison
 from medctx.schemas.statistics import MIN_CLUSTERS, Accuracy, Difference
+from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, GateCheck, Report
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, GateCheck, Report
+from medctx_eval.report.render.estimand import estimand_sentence
 from medctx_eval.report.render.figures import Picture, heat
-from medctx_eval.report.render.tables import FEW_NOTE, HEADER, HOLM_NOTE, OUTCOME_LABELS, rows
+from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, rows
 from medctx_eval.stats.formatting import (
     accuracy_interval,
     comparison_sentence,
@@ -47,6 +50,12 @@ def _difference(difference: Difference | None) -> str:
     return f"{points(difference.value)} [{difference_interval(difference)}]" if difference else ""
 
 
+def _change(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    return f"{OUTCOME_LABELS[comparison.outcome]} {_difference(comparison.difference)}"
+
+
 def _check(check: GateCheck) -> str:
     if check.value is None:
         return _PASSED[check.passed]
@@ -64,11 +73,21 @@ def _gate(report: Report) -> TableRows:
 def _conditions(report: Report, mode: Mode) -> TableRows:
     asked = dict.fromkeys(score.part for score in report.scores if score.mode == mode)
     shown = [part for part in sorted(asked, key=parts.sort_key) if parts.is_condition(part)]
-    shown += [UNTAUGHT] if UNTAUGHT in asked else []
     for part in shown:
         scores = [report.score(cell.name, part, mode) for cell in report.cells]
         count = next(f"{score.n:,}" for score in scores if score)
         yield [parts.title(part), *(_accuracy(score.accuracy) if score else "" for score in scores), count]
+
+
+def _knowledge(report: Report) -> TableRows:
+    if report.score(report.base, UNTAUGHT) is None:
+        return
+    for cell in report.cells:
+        values = []
+        for part in (KNOWLEDGE, UNTAUGHT):
+            score, gain = report.score(cell.name, part), report.gain(cell.name, part)
+            values += [_accuracy(score.accuracy) if score else "", _change(gain)]
+        yield [cell.name, *values, _change(report.gain(cell.name, LEARNING))]
 
 
 def _published(report: Report) -> TableRows:
@@ -111,10 +130,10 @@ def _verdicts(report: Report) -> TableRows:
 def _mode(report: Report, mode: Mode) -> TableRows:
     for cell in report.cells:
         values = []
-        for part in (KNOWLEDGE, READING):
-            score, gain = report.score(cell.name, part, mode), report.gain(cell.name, part, mode)
+        for part in AXES:
+            score, gain = report.score(cell.name, part, mode), report.axis_gain(cell.name, part, mode)
             values.append(_accuracy(score.accuracy) if score else "")
-            values.append(f"{OUTCOME_LABELS[gain.outcome]} {_difference(gain.difference)}" if gain else "")
+            values.append(_change(gain))
         if any(values):
             yield [cell.name, *values]
 
@@ -171,12 +190,12 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
     for warning in report.warnings:
         lines += [escape(warning), ""]
-    lines += _table("", HEADER, iter([row.values for row in rows(report)]))
+    lines += _table("", header(report), iter([row.values for row in rows(report)]))
     lines += [
-        f"Accuracy is correct / N in {mode} mode; intervals are 95 %, clustered by document; differences are paired on "
-        f'items. "=" means that the interval lies within {margin} points of 0, "not told apart" that the exam shows '
-        f"neither a difference nor equality, or has fewer than {MIN_CLUSTERS} clusters. The margin on reading is "
-        f"{margin} points. {escape(FEW_NOTE)}; {escape(HOLM_NOTE)}: not significant when adjusted for all comparisons "
+        f"Accuracy in {mode} mode: {estimand_sentence(report)} Intervals are 95 %, clustered by document; differences "
+        f'are paired on items. "=" means that the interval lies within {margin} points of 0, "not told apart" that the '
+        f"exam shows neither a difference nor equality, or has fewer than {MIN_CLUSTERS} clusters. The margin on reading "
+        f"is {margin} points. {escape(FEW_NOTE)}; {escape(HOLM_NOTE)}: not significant when adjusted for all comparisons "
         "of the table.",
         "",
     ]
@@ -190,26 +209,28 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += _table("The gate", ["cell", "gains knowledge", "keeps reading", "readable", "clean"], _gate(report))
     cells = [cell.name for cell in report.cells]
     lines += _table(f"By condition, {mode} mode", ["condition", *cells, "N"], _conditions(report, mode))
-    header = ["cell", "published", "measured", "difference", "published value lies"]
-    lines += _table("Published and measured, %", header, _published(report))
-    header = ["cell", "Book", "to base, points", "n", "clusters"]
-    lines += _table("Where reading is lost", header, _grid(report))
-    header = ["cell", "knows", "reads", "context gain", "trusts memory", "invents"]
-    lines += _table(f"Behaviour, {mode} mode", header, _behaviours(report))
-    header = ["cell", "axis", *(verdict.replace("_", " ") for verdict in Verdict), "N", "accuracy", "at most"]
-    lines += _table(f"Verdicts, {mode} mode", header, _verdicts(report))
+    columns = ["cell", "taught %", "to base", "untaught %", "to base", "taught minus untaught, to base"]
+    lines += _table(f"Taught and untaught, {mode} mode", columns, _knowledge(report))
+    columns = ["cell", "published", "measured", "difference", "published value lies"]
+    lines += _table("Published and measured, %", columns, _published(report))
+    columns = ["cell", "Book", "to base, points", "n", "clusters"]
+    lines += _table("Where reading is lost", columns, _grid(report))
+    columns = ["cell", "knows", "reads", "context gain", "trusts memory", "invents"]
+    lines += _table(f"Behaviour, {mode} mode", columns, _behaviours(report))
+    columns = ["cell", "axis", *(verdict.replace("_", " ") for verdict in Verdict), "N", "accuracy", "at most"]
+    lines += _table(f"Verdicts, {mode} mode", columns, _verdicts(report))
     for other in report.modes[1:]:
         lines += _table(f"{other} mode", ["cell", *axes], _mode(report, other))
-    header = ["cell", "axis", "mode", "mean", "right in all", "flips", "orders"]
-    lines += _table("Option orders", header, _option_orders(report))
-    header = ["cell", "mode", "chosen", "recall", "spread"]
-    lines += _table("Letters as shown", header, _letter_bias(report))
-    header = ["cell", "axis", "all items", "clean items", "clean n"]
-    lines += _table(f"Contamination, {mode} mode", header, _clean_scores(report))
-    header = ["model", "axis", "mode", "answers changed", "verdicts changed", "floor"]
-    lines += _table("Noise floor", header, _noise_floor(report))
-    header = ["comparison", "axis", "points [95 %]", "p (Holm)", "detects", "n"]
-    lines += _table("All pairs", header, _pairs(report))
-    header = ["cell", "model", "seed", "weights", "adapter", "engine", "requests", "prompt tokens", "seconds"]
-    lines += _table("Provenance", header, _provenance(report))
+    columns = ["cell", "axis", "mode", "mean", "right in all", "flips", "orders"]
+    lines += _table("Option orders", columns, _option_orders(report))
+    columns = ["cell", "mode", "chosen", "recall", "spread"]
+    lines += _table("Letters as shown", columns, _letter_bias(report))
+    columns = ["cell", "axis", "all items", "clean items", "clean n"]
+    lines += _table(f"Contamination, {mode} mode", columns, _clean_scores(report))
+    columns = ["model", "axis", "mode", "answers changed", "verdicts changed", "floor"]
+    lines += _table("Noise floor", columns, _noise_floor(report))
+    columns = ["comparison", "axis", "points [95 %]", "p (Holm)", "detects", "n"]
+    lines += _table("All pairs", columns, _pairs(report))
+    columns = ["cell", "model", "seed", "weights", "adapter", "engine", "requests", "prompt tokens", "seconds"]
+    lines += _table("Provenance", columns, _provenance(report))
     return "\n".join(lines)

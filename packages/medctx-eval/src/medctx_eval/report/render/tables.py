@@ -11,6 +11,7 @@ from rich.text import Text
 from medctx.schemas.records import Record
 from medctx.schemas.report import Cell
 from medctx.schemas.statistics import FEW_CLUSTERS, Outcome
+from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.stats.formatting import accuracy_interval, difference_interval, percent, points
 
@@ -18,13 +19,19 @@ FEW_MARK = "*"
 HOLM_MARK = "?"
 HOLM_NOTE = f"{HOLM_MARK} not after Holm"
 FEW_NOTE = f"{FEW_MARK} fewer than {FEW_CLUSTERS} clusters"
-HEADER = ("cell", "knowledge %", "to base", "reading %", "to base", "readable %", "N")
+LEARNING_HEADER = "taught minus untaught, to base"
 OUTCOME_LABELS: dict[Outcome, str] = {
     "gains": "gains",
     "loses": "loses",
     "equals": "=",
     "not told apart": "not told apart",
 }
+
+
+def header(report: Report) -> tuple[str, ...]:
+    """The headings of the main table; the second says what the headline of knowledge is."""
+    to_base = "to base" if report.measure(KNOWLEDGE) == KNOWLEDGE else LEARNING_HEADER
+    return ("cell", "knowledge %", to_base, "reading %", "to base", "readable %", "N")
 
 
 class MainTableRow(Record):
@@ -40,7 +47,7 @@ class MainTableRow(Record):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The texts in the order of HEADER."""
+        """The texts in the order of :func:`header`."""
         axes = (self.knowledge, self.knowledge_to_base, self.reading, self.reading_to_base)
         return (self.cell, *axes, self.validity, self.n)
 
@@ -53,10 +60,10 @@ def _accuracy(report: Report, cell: Cell, part: str) -> str:
     return f"{percent(score.accuracy.value)} [{accuracy_interval(score.accuracy)}]{mark}"
 
 
-def _to_base(report: Report, cell: Cell, part: str) -> str:
+def _to_base(report: Report, cell: Cell, axis: PlanAxis) -> str:
     if cell.base:
         return "base"
-    comparison = report.gain(cell.name, part)
+    comparison = report.axis_gain(cell.name, axis)
     if comparison is None:
         return ""
     difference = comparison.difference
@@ -97,7 +104,8 @@ def main_table(report: Report) -> Table:
     """The table for the terminal, usually 80 columns wide; words, not colours, carry the meaning."""
     table_rows = rows(report)
     notes = _notes(report, table_rows)
-    shown = HEADER if len({row.n for row in table_rows}) > 1 else HEADER[:-1]
+    headings = header(report)
+    shown = headings if len({row.n for row in table_rows}) > 1 else headings[:-1]
     table = Table(
         title=Text(report.title),
         caption=Text(", ".join(notes)) if notes else None,

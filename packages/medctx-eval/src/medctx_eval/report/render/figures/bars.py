@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from medctx.schemas.records import Verdict
+from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, READING, Report
 from medctx_eval.report.render.figures import style
@@ -31,8 +32,8 @@ def differences(report: Report) -> Iterator[Picture]:
     rows = [
         (cell, axis, comparison)
         for cell in report.tuned
-        for axis in (KNOWLEDGE, READING)
-        if (comparison := report.gain(cell.name, axis)) is not None
+        for axis in AXES
+        if (comparison := report.axis_gain(cell.name, axis)) is not None
     ]
     if not rows:
         return
@@ -55,12 +56,17 @@ def differences(report: Report) -> Iterator[Picture]:
     axes.set_ylim(len(rows) - 0.5, -1.1)
     style.percentages(axes.xaxis)
     axes.set_xlabel(f"difference to {style.short(report.base_label)}, accuracy points")
+    learning = (
+        ""
+        if report.measure(KNOWLEDGE) == KNOWLEDGE
+        else " Knowledge is the gain on taught minus that on untaught items."
+    )
     yield Picture(
         "differences",
         figure,
-        "Difference to the base with 95 % intervals, paired on items. An interval to the right of the solid line is a "
-        "gain; one that crosses it shows no difference. A reading interval that crosses the dotted margin may be a "
-        "loss that matters.",
+        f"Difference to the base with 95 % intervals, paired on items.{learning} An interval to the right of the solid "
+        "line is a gain; one that crosses it shows no difference. A reading interval that crosses the dotted margin "
+        "may be a loss that matters.",
     )
 
 

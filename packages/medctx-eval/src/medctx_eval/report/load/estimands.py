@@ -1,0 +1,166 @@
+"""What one number of an axis is: the conditions it weighs, and how.
+
+A stratum is one exam under one condition, depths together. The accuracy of an axis is the weighted mean of its strata's
+accuracies, with the weights of the registered plan or of the config, else equal ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medctx.errors import MedctxError
+from medctx.schemas.study_plan import Estimand, PlanAxis, StudyPlan, WeightedPart
+from medctx_eval.report.load import parts
+from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
+from medctx_eval.report.model import KNOWLEDGE, UNTAUGHT
+
+AxisWeights = Mapping[PlanAxis, Mapping[str, float]]
+"""By axis, the weight of each stratum by its name; axes that are not named weigh their strata alike."""
+
+
+def stratum_name(exam: str, condition: str) -> str:
+    """Exam and condition without its depth, as plans name them."""
+    return f"{exam} {parts.without_depth(condition)}"
+
+
+class Strata:
+    """The planned items of a matrix in strata, and the strata that count in each part.
+
+    Args:
+        matrix: The verdicts of a mode.
+        weights: Weights by axis and stratum.
+    """
+
+    def __init__(self, matrix: VerdictMatrix, weights: AxisWeights) -> None:
+        self._matrix = matrix
+        self._weights = weights
+
+    @cached_property
+    def _of_pairs(self) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.int64]]:
+        """Names and axes of the strata, and the stratum of each planned item."""
+        matrix = self._matrix
+        items, conditions = matrix.item[matrix.starts].tolist(), matrix.condition[matrix.starts].tolist()
+        names: dict[tuple[str, str], int] = {}
+        known: dict[tuple[str, int], int] = {}
+        codes = np.empty(len(items), dtype=np.int64)
+        for place, (item, condition) in enumerate(zip(items, conditions, strict=True)):
+            pair = (matrix.exams[item], condition)
+            if pair not in known:
+                label = (stratum_name(matrix.exams[item], matrix.conditions[condition]), matrix.axes[condition])
+                known[pair] = names.setdefault(label, len(names))
+            codes[place] = known[pair]
+        return tuple(name for name, _ in names), tuple(axis for _, axis in names), codes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the strata."""
+        return self._of_pairs[0]
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Stratum of each planned item, an index into ``names``, (N,)."""
+        return self._of_pairs[2]
+
+    def codes_of_axis(self, axis: str) -> list[int]:
+        """Strata that count in an axis: those with a weight, or all of the axis if it has no weights."""
+        chosen = self._of_axis(axis)
+        return [
+            code
+            for code, (name, own_axis) in enumerate(zip(self.names, self._of_pairs[1], strict=True))
+            if own_axis == axis and (chosen is None or name in chosen)
+        ]
+
+    def _of_axis(self, axis: str) -> Mapping[str, float] | None:
+        return next((weights for name, weights in self._weights.items() if name == axis), None)
+
+    def counted(self, part: str) -> MaskArray:
+        """Planned items that an axis counts, (N,); every item for a condition."""
+        if part not in parts.AXES:
+            return np.ones(len(self.codes), dtype=np.bool_)
+        return np.isin(self.codes, self.codes_of_axis(KNOWLEDGE if part == UNTAUGHT else part))
+
+    def weights(self, codes: NDArray[np.int64]) -> dict[str, float]:
+        """Weight of every stratum that occurs in ``codes``, by its number as text."""
+        axis = self._of_pairs[1]
+        occurring = np.unique(codes).tolist()
+        values = {code: (self._of_axis(axis[code]) or {}).get(self.names[code], 0.0) for code in occurring}
+        # Strata outside of the estimand, as under a condition that is not part of it, weigh alike.
+        complete = all(values.values())
+        return {str(code): values[code] if complete else 1.0 for code in occurring}
+
+
+def registered_weights(plan: StudyPlan | None, configured: AxisWeights) -> dict[PlanAxis, dict[str, float]]:
+    """Weights by axis: those of the config, else of the plan."""
+    weights = {
+        estimand.axis: {part.name: part.weight for part in estimand.parts}
+        for estimand in (plan.estimands if plan else ())
+    }
+    weights |= {axis: dict(by_name) for axis, by_name in configured.items()}
+    return weights
+
+
+def estimand_weights(estimands: tuple[Estimand, ...]) -> dict[PlanAxis, dict[str, float]]:
+    """The weights of the estimands of a report."""
+    return {estimand.axis: {part.name: part.weight for part in estimand.parts} for estimand in estimands}
+
+
+def _part(matrix: VerdictMatrix, name: str, mask: MaskArray, weight: float) -> WeightedPart:
+    items, clusters = matrix.item[matrix.starts][mask], matrix.cluster[matrix.starts][mask]
+    exam, _, condition = name.rpartition(" ")
+    return WeightedPart(
+        exam=exam,
+        condition=condition,
+        weight=weight,
+        items=len(np.unique(items)),
+        clusters=len(np.unique(clusters)),
+    )
+
+
+def estimands_of(matrix: VerdictMatrix, weights: AxisWeights, plan: StudyPlan | None = None) -> tuple[Estimand, ...]:
+    """The estimands of knowledge and reading, as far as they were asked.
+
+    Knowledge is the accuracy on taught items less that on untaught ones where every exam of the axis has both, unless
+    the plan says otherwise.
+
+    Args:
+        matrix: The verdicts of the headline mode.
+        weights: Weights by axis and stratum.
+        plan: The registered plan.
+
+    Raises:
+        MedctxError: If an axis has weights but none of its parts was asked.
+    """
+    strata = Strata(matrix, weights)
+    taught = matrix.taught[matrix.starts]
+    planned = {estimand.axis: estimand.measure for estimand in (plan.estimands if plan else ())}
+    estimands = []
+    for axis in get_args(PlanAxis):
+        codes = strata.codes_of_axis(axis)
+        if not codes:
+            if weights.get(axis):
+                asked = ", ".join(strata.names)
+                raise MedctxError(
+                    f"None of the parts that {axis} weighs was asked ({', '.join(weights[axis])}); the exam asked "
+                    f"{asked}. Give the runs of the plan, or other weights."
+                )
+            continue
+        masks = [strata.codes == code for code in codes]
+        raw = np.array([weights.get(axis, {}).get(strata.names[code], 1.0) for code in codes])
+        both = all(taught[mask].any() and not taught[mask].all() for mask in masks)
+        automatic = "taught-minus-untaught" if axis == KNOWLEDGE and both else "accuracy"
+        estimands.append(
+            Estimand(
+                axis=axis,
+                measure=planned.get(axis, automatic) if both else "accuracy",
+                parts=tuple(
+                    _part(matrix, strata.names[code], mask, weight)
+                    for code, mask, weight in zip(codes, masks, (raw / raw.sum()).tolist(), strict=True)
+                ),
+            )
+        )
+    return tuple(estimands)
