@@ -73,7 +73,7 @@ def test_every_rate_is_the_one_written_down() -> None:
     assert made.trusts_memory is not None
     assert made.invents is not None
     assert (made.knows.value, made.knows.n) == (0.5, 40)
-    assert (made.reads.value, made.reads.n) == (0.75, 40)
+    assert (made.reads.value, made.reads.n) == (0.75, 80)
     assert (made.context_gain.value, made.context_gain.n, made.context_gain.only_first) == (0.25, 40, 10)
     assert (made.trusts_memory.value, made.trusts_memory.n) == (0.5, 20)
     assert (made.invents.value, made.invents.n) == (pytest.approx(1 / 3), 30)
@@ -100,7 +100,7 @@ def test_an_item_is_known_when_most_of_its_orders_are_right() -> None:
 def test_seeds_are_averaged_item_by_item() -> None:
     made = found(list(made_run(reads=30)), list(made_run(reads=20)))
     assert made.reads is not None
-    assert (made.reads.value, made.reads.n, made.reads.seeds) == (0.625, 40, 2)
+    assert (made.reads.value, made.reads.n, made.reads.seeds) == (0.625, 80, 2)
     assert made.reads.seed_error is not None
     assert made.reads.seed_error > 0
 

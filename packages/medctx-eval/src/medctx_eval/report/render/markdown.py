@@ -194,9 +194,9 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += [
         f"Accuracy in {mode} mode: {estimand_sentence(report)} Intervals are 95 %, clustered by document; differences "
         f'are paired on items. "=" means that the interval lies within {margin} points of 0, "not told apart" that the '
-        f"exam shows neither a difference nor equality, or has fewer than {MIN_CLUSTERS} clusters. The margin on reading "
-        f"is {margin} points. {escape(FEW_NOTE)}; {escape(HOLM_NOTE)}: not significant when adjusted for all comparisons "
-        "of the table.",
+        f"exam shows neither a difference nor equality, or has fewer than {MIN_CLUSTERS} clusters. The margin on "
+        f"reading is {margin} points. {escape(FEW_NOTE)}; {escape(HOLM_NOTE)}: not significant when adjusted for all "
+        "comparisons of the table.",
         "",
     ]
     folded = heat.folded(report)
