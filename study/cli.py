@@ -19,13 +19,17 @@ from medctx.process.progress import say
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
+from study.forecast.budget import with_budget
 from study.forecast.dry_run import plan_text
 from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run
+from study.registration.asked import planned
+from study.registration.power import plan_sentence
 from study.stages.records import Outcome
 from study.stages.rehearsal import rehearse
 
+POSITIVE_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 INCOMPLETE = 1
 """Exit code of a study that has a report, but not of all its cells, and of a dry run that found problems."""
 TERMINATED = 128 + signal.SIGTERM
@@ -54,6 +58,8 @@ def _show(outcome: Outcome) -> None:
     for version in outcome.registered:
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         click.echo(f"registered  {version.model} version {version.version}: cell {version.cell}{aliases}")
+    if outcome.primary is not None:
+        click.echo(f"primary     {outcome.primary.sentence}")
 
 
 @main.command("run")
@@ -75,6 +81,8 @@ def run_study(
     if dry_run:
         rehearsal = rehearse(config)
         click.echo(plan_text(config, rehearsal.exam))
+        if rehearsal.plan is not None:
+            click.echo(f"plan        {plan_sentence(rehearsal.plan)}")
         if recommending:
             click.echo("then        the recommended composition, trained with every seed and examined as a cell")
         for text in (*rehearsal.examples, *rehearsal.notes):
@@ -109,6 +117,29 @@ def _run(config: StudyConfig, recommending: bool) -> Outcome:
     return recommended.outcome
 
 
+@main.command("power")
+@click.argument("name")
+@click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
+@click.option("--difference", type=POSITIVE_SHARE, help="Difference, as a share of 1, to state the power for [plan's].")
+@click.option("--power", "target", type=POSITIVE_SHARE, help="Power to state the smallest difference for [plan's].")
+@one_sentence
+def power(
+    name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], difference: float | None, target: float | None
+) -> None:
+    """Say how small a difference a study sees, before anything is trained."""
+    from study.registration.table import power_text
+
+    config = with_budget(load_study(name, overlays, overrides), keep=False)
+    plan = planned(config)
+    if plan is None:
+        raise MedctxError(
+            f"The study {config.name} trains nothing or asks neither knowledge nor reading, so it has no contrast; "
+            "give ratios, and an exam with the conditions closed, gold or open."
+        )
+    click.echo(power_text(plan, difference, target))
+
+
 @main.command("list")
 def list_studies() -> None:
     """Name the studies that come with the project."""
@@ -119,7 +150,6 @@ def list_studies() -> None:
 OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for law.json, law.md and pictures."
 )
-POSITIVE_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="STUDY...")
 
 

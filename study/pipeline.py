@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,23 +16,28 @@ from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.report import REPORT_FILE, ReportCore
+from medctx.schemas.study_plan import AS_REGISTERED, PLAN_FILE, StudyPlan
 from medctx.tracking import mlflow_run
 from study.config.cells import Cell
 from study.config.grid import cells as cells_of
-from study.config.sections import section
+from study.config.sections import confirmation_exam, section
 from study.config.study import ExecutorConfig, StudyConfig
 from study.forecast.budget import with_budget
 from study.forecast.exam_cost import exam_dry_run
+from study.registration.asked import planned
+from study.registration.outcome import OUTCOME_FILE, PrimaryOutcome, primary_outcome
+from study.registration.power import plan_sentence
+from study.registration.register import read_plan, register, short_digest, was_used
 from study.stages import contamination
 from study.stages.bases import Base, prepare
 from study.stages.exam_runs import ExamRun, exam_plans, exam_runs, exams_of
 from study.stages.records import SUMMARY_FILE, CellResult, Outcome, Registered, StudySummary
-from study.stages.report import write_report
+from study.stages.report import Attached, write_report
 from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import track_cells
 from study.tracking.model_card import model_card
-from study.tracking.registry import StudyTracking, adapters, register
+from study.tracking.registry import StudyTracking, adapters, register_adapters
 from study.tracking.scores import description_of, study_metrics
 from study.workflow.executors.local import LocalExecutor
 from study.workflow.executors.ray import RayExecutor
@@ -39,7 +45,9 @@ from study.workflow.graph import Results, Setting, run_tasks
 from study.workflow.job import Executor
 from study.workflow.lineage import Lineage
 
-SECTIONS = {"mix", "train", "exam", "report", "curriculum", "models", "recipes", "arms", "executor"}
+SECTIONS = {
+    "mix", "train", "exam", "report", "confirmation", "plan", "curriculum", "models", "recipes", "arms", "executor",
+}  # fmt: skip
 
 
 def _serving(config: StudyConfig, bases: Mapping[str, Base], cells: Sequence[Cell]) -> Serving:
@@ -114,8 +122,49 @@ def _say_missing(summary: StudySummary) -> None:
             say(f"  {result.cell.name}: {result.reason}")
 
 
-def run(config: StudyConfig) -> Outcome:
-    """Run a study; finished steps are not run again."""
+def _registered(config: StudyConfig, out: Path, tracked: mlflow_run.Run, *, follows: bool) -> StudyPlan | None:
+    """Register the plan of a study before anything is trained; of one that ``follows`` another, the other's plan."""
+    plan = read_plan(out) if follows else planned(config)
+    if plan is None:
+        return None
+    # A trial decides nothing; a plan under which nothing was trained is not held against anything.
+    path = register(plan, out, replace=config.trial or not was_used(out, config.work))
+    name = short_digest(plan)
+    say(f"Plan {name} ({path}): {plan_sentence(plan)}.")
+    tracked.artifact(path, "report")
+    tracked.tags({"registered_plan": name})
+    return plan
+
+
+def _confirm(
+    config: StudyConfig,
+    cells: Sequence[Cell],
+    bases: Mapping[str, Base],
+    serving: Serving,
+    setting: Setting,
+    groups: Sequence[str],
+) -> dict[str, ExamRun]:
+    """Ask the base and selected cells the items that selected none of them."""
+    exam = confirmation_exam(config)
+    selected = [cell for cell in cells if cell.group in groups]
+    labels = {cell.base for cell in selected}
+    if exam is None or not selected:
+        return {}
+    say(f"Confirmation: {', '.join(dict.fromkeys(cell.group for cell in selected))} on items that selected no cell.")
+    examined = [cell for cell in cells if cell in selected or (not cell.trained and cell.base in labels)]
+    again = config.model_copy(update={"exam": exam, "repeat_base_exam": False})
+    results = run_tasks(tasks_of(again, examined, bases, serving), setting)
+    return exam_runs(exams_of(examined, bases), results)
+
+
+def run(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
+    """Run a study; finished steps are not run again.
+
+    Args:
+        config: The study.
+        follows: Whether it adds cells to a study that was registered and run; its plan stays that study's.
+        confirm: Cells that were selected before, to be measured again besides the champion.
+    """
     out = config.folder
     out.mkdir(parents=True, exist_ok=True)
     config = with_budget(config, keep=True)
@@ -123,27 +172,55 @@ def run(config: StudyConfig) -> Outcome:
     with only_one(out, config.name), study_run(config, out) as tracked:
         tracked.params(config.model_dump(mode="json", exclude=SECTIONS))
         tracked.tags({"study": config.name})
+        plan = _registered(config, out, tracked, follows=follows)
         lineage = Lineage(tracked.id, config.name)
         bases, lost = prepare(config)
-        tasks = tasks_of(config, cells, bases, _serving(config, bases, cells))
+        serving = _serving(config, bases, cells)
         with _executor(config.executor) as executor:
             setting = Setting(executor, lineage, config.work, config.executor.retries)
-            results = run_tasks(tasks, setting)
+            results = run_tasks(tasks_of(config, cells, bases, serving), setting)
             exams = exam_runs(exams_of(cells, bases), results)
             reasons = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
             rows = cell_results(cells, results, {name: exam.run for name, exam in exams.items()}, reasons)
             compared = Results()
             if config.check_contamination:
                 compared = run_tasks(contamination.contamination_tasks(rows, exam_plans(exams)), setting)
-        summary = StudySummary(study=config.name, title=config.title, cells=rows, report=out, run_id=tracked.id)
-        write_record(out / SUMMARY_FILE, summary)
-        _say_missing(summary)
-        if not exams:
-            reason = next(iter(results.failed.values()), "its exam reports no finished run")
-            raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
-        table = write_report(config, rows, exams, out, contamination.contamination_folders(compared))
-        registered = _track(config, tracked, lineage, rows, bases, exams)
-    return Outcome(out, table, tuple(registered), summary)
+            summary = StudySummary(study=config.name, title=config.title, cells=rows, report=out, run_id=tracked.id)
+            write_record(out / SUMMARY_FILE, summary)
+            _say_missing(summary)
+            if not exams:
+                reason = next(iter(results.failed.values()), "its exam reports no finished run")
+                raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
+            folders = contamination.contamination_folders(compared)
+            registered = None if plan is None else out / PLAN_FILE
+            table = write_report(config, rows, exams, out, Attached(registered, folders))
+            selected = [*confirm, read_record(out / DECISION_FILE, Decision).champion]
+            confirmed = _confirm(config, cells, bases, serving, setting, selected)
+            if confirmed:
+                runs = [exam.run for exam in confirmed.values()]
+                table = write_report(config, rows, exams, out, Attached(registered, folders, runs))
+        primary = None if plan is None else _primary(plan, out, tracked)
+        versions = _track(config, tracked, lineage, rows, bases, exams, plan)
+    return Outcome(out, table, tuple(versions), summary, primary)
+
+
+def _primary(plan: StudyPlan, out: Path, tracked: mlflow_run.Run) -> PrimaryOutcome | None:
+    """The registered prediction beside the result, written down and logged."""
+    outcome = primary_outcome(plan, short_digest(plan), read_record(out / REPORT_FILE, ReportCore))
+    if outcome is not None:
+        write_record(out / OUTCOME_FILE, outcome)
+        metrics = {"primary": outcome.value, "primary_low": outcome.low, "primary_high": outcome.high}
+        if outcome.prediction is not None:
+            metrics["primary_predicted"] = outcome.prediction.expected
+        tracked.metrics(metrics)
+    return outcome
+
+
+def _moves_aliases(config: StudyConfig, plan: StudyPlan | None, report: ReportCore) -> bool:
+    """Whether the study ran as registered: no trial, and no report under another margin, weights or family."""
+    if config.trial or plan is None:
+        return False
+    return math.isclose(report.margin, plan.margin) and f"not {AS_REGISTERED}" not in report.headline
 
 
 def _track(
@@ -153,6 +230,7 @@ def _track(
     rows: Sequence[CellResult],
     bases: Mapping[str, Base],
     exams: Mapping[str, ExamRun],
+    plan: StudyPlan | None,
 ) -> list[Registered]:
     """Log and register what was made. A store that fails now costs the log only: the same command logs it again."""
     out = config.folder
@@ -168,7 +246,11 @@ def _track(
     try:
         notes = {name: description_of(card) for name, card in cards.items()}
         cells = track_cells(config, lineage, bases, rows, report, notes)
-        registered = register(config, lineage, rows, StudyTracking(decision, bases, exams, cells, cards))
+        moves = _moves_aliases(config, plan, report)
+        if not moves:
+            say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")
+        tracking = StudyTracking(decision, bases, exams, cells, cards, moves_aliases=moves)
+        registered = register_adapters(config, lineage, rows, tracking)
         lineage.write_study(
             study_metrics(report, rows, decision.champion),
             {"champion": decision.champion, "mlflow.note.content": f"{config.title}\n\n{decision.reason}"},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
@@ -21,7 +22,14 @@ from study.stages.records import Outcome
 
 MIN_COMPOSITIONS = 3
 """Compositions that a recommendation needs."""
-RunStudy = Callable[[StudyConfig], Outcome]
+
+
+class RunStudy(Protocol):
+    """Runs a study, such as :func:`study.pipeline.run`."""
+
+    def __call__(self, config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
+        """Run it; with ``follows`` under the plan of the study it adds cells to, ``confirm`` measures cells again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,9 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
         say(f"The study has the composition {recommendation.ratio} already; see law.md for how well its cells fit.")
         outcome = outcome or run(config)
     else:
-        outcome = run(config.model_copy(update={"ratios": (*config.ratios, recommendation.ratio)}))
+        extended = config.model_copy(update={"ratios": (*config.ratios, recommendation.ratio)})
+        added = {cell.group for cell in cells(extended)} - {cell.group for cell in cells(config)}
+        outcome = run(extended, follows=True, confirm=sorted(added))
         check = publish.check([folder], folder)
     _log(outcome, recommendation, check)
     return Recommended(outcome, recommendation, check)

@@ -12,7 +12,7 @@ from medctx.config.loading import deep_merge
 from medctx.io import digest
 from study.config.study import Section, StudyConfig
 
-SectionName = Literal["mix", "train", "exam", "report"]
+SectionName = Literal["mix", "train", "exam", "report", "confirmation"]
 FILE_KEYS = frozenset({"path", "items", "passages"})
 """Keys under which commands are given files of the user's."""
 
@@ -34,6 +34,13 @@ def section(config: StudyConfig, name: SectionName) -> Section:
     if name in {"mix", "exam"}:
         filled["curriculum"] = config.curriculum.model_dump(mode="json")
     return filled
+
+
+def confirmation_exam(config: StudyConfig) -> Section | None:
+    """The exam of selected cells on items that selected none of them; None where there is none."""
+    if not config.confirmation:
+        return None
+    return deep_merge(section(config, "exam"), section(config, "confirmation"))
 
 
 def recipe(config: StudyConfig, method: str) -> Section:

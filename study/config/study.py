@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from medctx.config import loading as configs
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
+from study.config.plan import PlanConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"
 OVERLAYS = STUDIES / "with"
@@ -144,6 +145,12 @@ class StudyConfig(Config):
     train: Section = Field(default_factory=dict, description="Config of medctx-train sft.")
     exam: Section = Field(default_factory=dict, description="Config of medctx-eval run.")
     report: Section = Field(default_factory=dict, description="Config of medctx-eval report.")
+    confirmation: Section = Field(
+        default_factory=dict,
+        description="Keys merged into exam, for items that select no cell (half: confirmation): asked of the base and "
+        "of the champion after it was selected; empty: nothing is.",
+    )
+    plan: PlanConfig = Field(PlanConfig(), description="What is registered before anything is trained.")
     check_contamination: bool = Field(True, description="Compare every mix with every exam.")
     repeat_base_exam: bool = Field(
         False, description="Examine the untouched local bases twice, which measures the noise floor."
@@ -209,8 +216,8 @@ class StudyConfig(Config):
 
     @property
     def folder(self) -> Path:
-        """Where the study's own files lie: its report, its summary, its law."""
-        return self.work / "studies" / self.name
+        """Where the study's own files lie: its plan, its report, its law. A trial does not touch those of the study."""
+        return self.work / "studies" / (f"{self.name}-trial" if self.trial else self.name)
 
 
 def load_study(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> StudyConfig:

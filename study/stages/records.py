@@ -11,6 +11,7 @@ from pydantic import Field
 from medctx.io.jsonl import read_record
 from medctx.schemas.records import Record
 from study.config.cells import Cell
+from study.registration.outcome import PrimaryOutcome
 
 SUMMARY_FILE = "summary.json"
 Status = Literal["done", "failed", "not examined"]
@@ -80,12 +81,15 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished study shows: the folder of its report, the report's table, the registered versions."""
+    """What a finished study shows: the folder of its report, the report's table, the registered versions, and the
+    primary contrast as predicted and as measured.
+    """
 
     folder: Path
     table: str
     registered: tuple[Registered, ...]
     summary: StudySummary
+    primary: PrimaryOutcome | None = None
 
 
 def read_summary(folder: Path) -> StudySummary:

@@ -14,13 +14,16 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import say
+from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
 from study.config.cells import Cell
 from study.config.grid import cells as cells_of
-from study.config.sections import section
+from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
 from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
+from study.registration.asked import asked
+from study.registration.plan import Asked, plan_of
 from study.stages.bases import Base
 from study.stages.cell_steps import mix_step, train_step
 from study.workflow.commands import call
@@ -37,12 +40,14 @@ class Rehearsal:
 
     Attributes:
         exam: Size of the exam for one model; None where it could not be built.
+        plan: The plan that would be registered; None where nothing is compared.
         examples: Rendered training rows and questions.
         notes: What could not be checked here, and why.
         problems: What would stop the study.
     """
 
     exam: ExamCost | None = None
+    plan: StudyPlan | None = None
     examples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -86,6 +91,10 @@ def _exam(config: StudyConfig, base: Base | None, scratch: Path, found: Rehearsa
     model: Section = {"name": base.label, "folder": str(base.folder)} if base else {"name": "model"}
     result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
     found.exam = exam_cost(result)
+    confirming = confirmation_exam(config)
+    found.plan = plan_of(
+        config, Asked(result.exam_parts, result.exam_cards), Asked() if confirming is None else asked(confirming)
+    )
     shown = [text for label, text in result.labels.items() if label.startswith("example ")]
     found.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
 

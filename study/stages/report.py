@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,7 @@ from study.config.cells import Cell
 from study.config.grid import untouched
 from study.config.sections import section
 from study.config.study import Section, StudyConfig
+from study.registration.plan import margin_of
 from study.stages.cell_steps import AGAIN
 from study.stages.exam_runs import ExamRun
 from study.stages.records import CellResult
@@ -49,7 +51,16 @@ def _recipe(seeds: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
     return {"general_share": first.cell.general_share, "amount": amount, "base": base, "method": _method(first.cell)}
 
 
-def report_config(config: StudyConfig, cells: Sequence[CellResult], contamination: Sequence[Path] = ()) -> Section:
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Files a report takes besides the exams: the registered plan, contamination reports, confirmation runs."""
+
+    plan: Path | None = None
+    contamination: Sequence[Path] = ()
+    confirmation: Sequence[Path] = ()
+
+
+def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: Attached = Attached()) -> Section:
     """The config of the report: what follows from the cells, with the study's own keys merged into it."""
     names = {cell.base: cell.group for cell in untouched(config) if _has(cells, cell)}
     keys: Section = {
@@ -63,8 +74,12 @@ def report_config(config: StudyConfig, cells: Sequence[CellResult], contaminatio
             group: _recipe(seeds, names.get(seeds[0].cell.base, "")) for group, seeds in _by_group(cells).items()
         },
     }
-    if contamination:
-        keys["contamination"] = [str(folder) for folder in contamination]
+    if attached.contamination:
+        keys["contamination"] = [str(folder) for folder in attached.contamination]
+    if attached.plan is not None:
+        keys |= {"plan": str(attached.plan), "margin": margin_of(config)}
+    if attached.confirmation:
+        keys["confirmation"] = [str(folder) for folder in attached.confirmation]
     if names:
         keys["base"] = next(iter(names.values()))
     return deep_merge(keys, section(config, "report"))
@@ -79,11 +94,11 @@ def write_report(
     cells: Sequence[CellResult],
     exams: Mapping[str, ExamRun],
     out: Path,
-    contamination: Sequence[Path] = (),
+    attached: Attached = Attached(),
 ) -> str:
     """Make the report in ``out``; returns its table as text."""
     file = out / "report.yaml"
-    write_text(file, yaml.safe_dump(report_config(config, cells, contamination), sort_keys=False, allow_unicode=True))
+    write_text(file, yaml.safe_dump(report_config(config, cells, attached), sort_keys=False, allow_unicode=True))
     names = [name for result in cells for name in (result.cell.name, result.cell.name + AGAIN)]
     runs = [str(exams[name].run) for name in names if name in exams]
     result = call(["medctx-eval", "report", *runs, "--config", str(file), "--out", str(out)])

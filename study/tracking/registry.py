@@ -55,13 +55,17 @@ def decision_of(decision: Decision, cell: str) -> str:
 
 @dataclass(frozen=True)
 class StudyTracking:
-    """What the registry needs of a finished study: its decision, its cards, and where its parts were logged."""
+    """What the registry needs of a finished study: its decision, its cards, and where its parts were logged.
+
+    ``moves_aliases``: it ran as registered; a trial, and a study that was reported otherwise, move no alias.
+    """
 
     decision: Decision
     bases: Mapping[str, Base]
     exams: Mapping[str, ExamRun]
     cells: Mapping[str, TrackedCell]
     cards: Mapping[str, str]
+    moves_aliases: bool
 
 
 def adapters(results: Sequence[CellResult]) -> list[CellResult]:
@@ -82,13 +86,13 @@ def _tags(config: StudyConfig, base: Base, result: CellResult, decision: Decisio
     }
 
 
-def register(
+def register_adapters(
     config: StudyConfig, lineage: Lineage, results: Sequence[CellResult], study: StudyTracking
 ) -> list[Registered]:
     """Register one version per examined adapter, then move the aliases.
 
     Nothing is done without MLflow or without ``registered_model``. Versions that are known by the digest of their
-    weights get new descriptions and tags, not new versions. A trial (a study with overridden keys) moves no alias.
+    weights get new descriptions and tags, not new versions. Only a study that ran as registered moves aliases.
     ``champion`` is removed where no cell passes the gate: an alias always points at what the last study showed.
     """
     name, decision = config.registry_name, study.decision
@@ -124,7 +128,7 @@ def register(
     if not made:
         return []
     client.update_registered_model(name, description=_model_description(config, decision))
-    aliases = {} if config.trial else _move_aliases(client, name, decision, versions)
+    aliases = _move_aliases(client, name, decision, versions) if study.moves_aliases else {}
     return [
         Registered(cell, name, version, tuple(alias for alias, target in aliases.items() if target == version))
         for cell, _, version in made

@@ -3,6 +3,7 @@ form."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ class Runs:
 
     def __init__(self, dies_after: int = 99) -> None:
         self.asked: list[tuple[str, ...]] = []
+        self.confirmed: list[tuple[bool, tuple[str, ...]]] = []
         self.dies_after = dies_after
 
-    def __call__(self, config: StudyConfig) -> Outcome:
+    def __call__(self, config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
         if len(self.asked) >= self.dies_after:
             raise KeyboardInterrupt
         self.asked.append(config.ratios)
+        self.confirmed.append((follows, tuple(confirm)))
         folder = write(config.work / "studies" / config.name, config.ratios, len(config.seeds))
         return Outcome(folder, "", (), StudySummary(study=config.name, title="", cells=()))
 
@@ -45,6 +48,7 @@ def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(c
     ratio = found.recommendation.ratio
     assert ratio not in FEW
     assert runs.asked == [FEW, (*FEW, ratio)]
+    assert runs.confirmed == [(False, ()), (True, (ratio,))], "under the plan of the first, measured again"
     assert found.recommendation.options.seeds == 2
     assert found.check is not None and found.check.cell == ratio
     folder = found.outcome.folder

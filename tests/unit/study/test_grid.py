@@ -21,7 +21,7 @@ AXES = {
 
 
 def quick(*overrides: str) -> StudyConfig:
-    return configs.load(StudyConfig, STUDIES / "quick.yaml", overrides)
+    return configs.load(StudyConfig, STUDIES / "quick.yaml", ["seeds=[0]", *overrides])
 
 
 def names(*overrides: str) -> list[str]:

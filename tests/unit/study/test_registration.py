@@ -24,7 +24,8 @@ from medctx.schemas.study_plan import (
     equal_weights,
     headline,
 )
-from study.registration import detectable, planned_power, power_of, register, short_digest, standard_error
+from study.registration.power import detectable, planned_power, power_of, standard_error
+from study.registration.register import register, short_digest
 
 READING = equal_weights("reading", [("records", f"open:{length}", 96, 24) for length in (256, 1024, 4096)])
 PRIMARY = Contrast(cell="0:1", against="base", axis="reading")

@@ -22,7 +22,7 @@ BASE = Base(label="smollm2-135m-instruct", id="some/model", folder=Path("/models
 
 def quick(arm: str, *overrides: str) -> StudyConfig:
     told = ("ratios=['1:0','0:1']", "repairs=[mended]", f"arms={{mended: {arm}}}")
-    return configs.load(StudyConfig, STUDIES / "quick.yaml", [*told, *overrides])
+    return configs.load(StudyConfig, STUDIES / "quick.yaml", ["seeds=[0]", *told, *overrides])
 
 
 def repaired(config: StudyConfig, ratio: str = "0:1") -> Cell:

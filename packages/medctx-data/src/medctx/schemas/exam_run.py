@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field, JsonValue
 
-from medctx.schemas.records import Domain, Mode, Record
+from medctx.schemas.records import Axis, Domain, Mode, Record
 
 EXAM_FILE = "exam.json"
 
@@ -41,6 +41,28 @@ class ExamCard(Record):
     items: int = 0
     passages: int = 0
     digest: str = ""
+
+
+class PlannedPart(Record):
+    """One Condition of one exam as it will be asked, all its depths together.
+
+    Attributes:
+        exam: Name of the exam.
+        condition: Name of the Condition, without a depth.
+        axis: What it measures.
+        items: Number of items.
+        untaught: Of these, items whose fact training leaves out.
+        clusters: Clusters the items come from.
+        books: Distinct Books.
+    """
+
+    exam: str
+    condition: str
+    axis: Axis
+    items: int = Field(ge=1)
+    untaught: int = Field(0, ge=0)
+    clusters: int = Field(ge=1)
+    books: int = Field(0, ge=0)
 
 
 class Usage(Record):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.records import Record
 
 RESULT_FILE = "result.json"
@@ -46,6 +47,8 @@ class CommandResult(Record):
         numbers: key numbers such as ``tokens`` or ``seconds``.
         labels: key values that are not numbers.
         digests: of what the outputs follow from, by name (``mix``, ``base``).
+        exam_parts: what an exam asks, from a dry run of it.
+        exam_cards: the exams it asks.
         mlflow_run: the ID of the MLflow run the command logged into, "" without one.
         text: what the command prints without ``--json``; only in what ``--json`` prints.
     """
@@ -58,6 +61,8 @@ class CommandResult(Record):
     numbers: dict[str, float] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     digests: dict[str, str] = Field(default_factory=dict)
+    exam_parts: tuple[PlannedPart, ...] = ()
+    exam_cards: tuple[ExamCard, ...] = ()
     mlflow_run: str = ""
     text: str = ""
 

@@ -31,6 +31,7 @@ class WeightedPart(Record):
         condition: Name of the Condition, without a depth.
         weight: Share of the part; the weights of an axis add up to 1.
         items: Items asked.
+        untaught: Of these, items whose fact training leaves out.
         clusters: Clusters they come from.
     """
 
@@ -38,6 +39,7 @@ class WeightedPart(Record):
     condition: str
     weight: float = Field(gt=0, le=1)
     items: int = Field(ge=1)
+    untaught: int = Field(0, ge=0)
     clusters: int = Field(ge=1)
 
     @property
@@ -61,6 +63,9 @@ class Estimand(Record):
         total = sum(part.weight for part in self.parts)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"the weights of {self.axis} add up to {total:g}, not to 1")
+        one_sided = [part.name for part in self.parts if not 0 < part.untaught < part.items]
+        if self.measure == "taught-minus-untaught" and one_sided:
+            raise ValueError(f"{one_sided[0]} has not both taught and untaught items")
         return self
 
 
@@ -153,9 +158,11 @@ class StudyPlan(Record):
         family: All contrasts that are decided.
         selection: Exams whose items select cells, with their digests.
         confirmation: Exams whose items measure again what was selected.
+        confirmed: What is measured on them, one estimand for each axis that is.
         power: Power of the primary contrast.
-        prediction: What is expected of it.
+        prediction: What is expected of it, where anything was predicted.
         trained_tokens: Tokens each cell is trained on.
+        settings: Digests of the study's sections: a cell that is trained or examined otherwise is another one.
         medctx: Version the plan was made with.
     """
 
@@ -169,9 +176,11 @@ class StudyPlan(Record):
     family: Family
     selection: tuple[ExamCard, ...]
     confirmation: tuple[ExamCard, ...] = ()
+    confirmed: tuple[Estimand, ...] = ()
     power: Power
-    prediction: Prediction
+    prediction: Prediction | None = None
     trained_tokens: int = Field(ge=1)
+    settings: dict[str, str] = Field(default_factory=dict)
     medctx: str
 
     @model_validator(mode="after")

@@ -123,6 +123,8 @@ def run(
             numbers={name: number for name, number in estimate.model_dump().items() if isinstance(number, int | float)},
             labels={"adapters": estimate.adapters}
             | {f"example {kind}": text for kind, text in estimate.examples.items()},
+            exam_parts=estimate.parts,
+            exam_cards=estimate.cards,
         )
     folders: list[Path] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from medctx.io import digest
 from medctx.io.jsonl import write_records
 from medctx.schemas.contamination import PASSAGES
+from medctx.schemas.exam_run import PlannedPart
 from medctx.schemas.records import Book, ExamItem, Passage, Record
 from medctx_eval.artifacts import run_folder
 from medctx_eval.exams.condition import Condition
@@ -81,6 +83,27 @@ class ExamPlan(Record):
             for name in item.evidence
             if name in exam.by_id
         }
+
+
+def parts_of(plan: ExamPlan) -> list[PlannedPart]:
+    """The size of every Condition of every exam, in the order they are asked."""
+    members: dict[tuple[str, str], list[tuple[PlannedItem, Book | None]]] = defaultdict(list)
+    for batch in plan.batches:
+        for planned in batch.items:
+            condition = planned.condition.model_copy(update={"depth": None}).name
+            members[planned.item.exam, condition].append((planned, batch.book))
+    return [
+        PlannedPart(
+            exam=exam,
+            condition=condition,
+            axis=several[0][0].condition.axis,
+            items=len(several),
+            untaught=sum(planned.item.tags.get("taught") == "no" for planned, _ in several),
+            clusters=len({planned.item.cluster for planned, _ in several}),
+            books=len({book.id for _, book in several if book is not None and book.tokens}),
+        )
+        for (exam, condition), several in members.items()
+    ]
 
 
 def save(plan: ExamPlan, out: Path) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from medctx.process.cpu import has_no_accelerator
+from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.records import Record
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines.likelihood import next_tokens
 from medctx_eval.engines.protocol import GenerationRequest, LikelihoodRequest
-from medctx_eval.planning.plan import ExamPlan
+from medctx_eval.planning.plan import ExamPlan, parts_of
 from medctx_eval.planning.requests import RequestBuilder
 
 # Measured on two cores with SmolLM2-135M (DECISIONS.md): what an adapter adds to a request over merged weights, and
@@ -39,6 +40,8 @@ class Estimate(Record):
         expected_seconds: Expected time at ``at_tokens_per_second``.
         at_tokens_per_second: Assumed prefill rate.
         adapters: Cheapest way to serve an adapter.
+        parts: Size of every Condition of every exam.
+        cards: The exams.
         examples: One message by kind of Condition and form, before the template, shortened in the middle.
     """
 
@@ -55,6 +58,8 @@ class Estimate(Record):
     expected_seconds: float
     at_tokens_per_second: float
     adapters: Literal["hot", "merged"]
+    parts: tuple[PlannedPart, ...]
+    cards: tuple[ExamCard, ...]
     examples: dict[str, str]
 
 
@@ -118,5 +123,7 @@ def estimate(plan: ExamPlan, builder: RequestBuilder, positions: int) -> Estimat
         expected_seconds=round(unique / rate, 1),
         at_tokens_per_second=rate,
         adapters=adapter_serving(len(plan.planned_items)),
+        parts=tuple(parts_of(plan)),
+        cards=tuple(exam.card for exam in plan.exams),
         examples=examples,
     )

@@ -1,21 +1,21 @@
-"""Registering a study's plan before anything is trained, and its power.
-
-Pure functions of plans; only :func:`register` touches the disk.
-"""
+"""How small a difference a study sees, from the items, clusters and seeds that it plans. Pure functions."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from statistics import NormalDist
 
-from medctx.errors import MedctxError
-from medctx.io import digest
-from medctx.io.jsonl import read_record, write_record
-from medctx.schemas.study_plan import PLAN_FILE, Estimand, Family, Power, StudyPlan
+from medctx.schemas.study_plan import Estimand, Family, Power, StudyPlan, WeightedPart
 
 LEVEL = 0.05
 """Two-sided error rate of a single contrast."""
+
+
+def _inverse_items(part: WeightedPart, estimand: Estimand) -> float:
+    """The variance of a part's mean as a multiple of that of an item: two means where taught less untaught is taken."""
+    if estimand.measure == "accuracy":
+        return 1 / part.items
+    return 1 / (part.items - part.untaught) + 1 / part.untaught
 
 
 def standard_error(
@@ -37,7 +37,7 @@ def standard_error(
     total = 0.0
     for part in estimand.parts:
         effect = 1 + (part.items / part.clusters - 1) * icc
-        total += part.weight**2 * item_sd**2 * effect / part.items
+        total += part.weight**2 * item_sd**2 * effect * _inverse_items(part, estimand)
     return math.sqrt(total + (1 if untrained else 2) * seed_sd**2 / seeds)
 
 
@@ -64,10 +64,11 @@ def planned_power(
     icc: float,
     seed_sd: float,
     seeds: int,
+    untrained: bool = True,
     target: float = 0.8,
 ) -> Power:
     """The power of the primary contrast, tested first in its family and so at the family's error rate."""
-    error = standard_error(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds)
+    error = standard_error(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds, untrained=untrained)
     return Power(
         difference=difference,
         power=power_of(difference, error, family.error_rate),
@@ -79,30 +80,10 @@ def planned_power(
     )
 
 
-def short_digest(plan: StudyPlan) -> str:
-    """What a plan is called: any change of it changes its digest."""
-    return digest.of_record(plan)[: digest.SHORT]
-
-
-def register(plan: StudyPlan, folder: Path) -> Path:
-    """Write ``plan.json`` if the folder has none, and return its path.
-
-    Raises:
-        MedctxError: The folder has another plan.
-    """
-    path = folder / PLAN_FILE
-    if path.is_file():
-        before = read_record(path, StudyPlan)
-        if digest.of_record(before) != digest.of_record(plan):
-            changed = ", ".join(_changed(before, plan))
-            raise MedctxError(
-                f"{path} holds the plan {short_digest(before)}, and this study differs from it in {changed}; "
-                "restore the study's settings, or give another output folder to register another plan."
-            )
-        return path
-    write_record(path, plan)
-    return path
-
-
-def _changed(before: StudyPlan, after: StudyPlan) -> list[str]:
-    return [name for name in StudyPlan.model_fields if getattr(before, name) != getattr(after, name)]
+def plan_sentence(plan: StudyPlan) -> str:
+    """The primary contrast of a plan and how small a difference is seen on it."""
+    power = plan.power
+    return (
+        f"{plan.primary.name}: {100 * power.difference:g} points are seen with power {power.power:.2f}, "
+        f"{100 * power.detectable:.1f} points with {power.target:g}"
+    )

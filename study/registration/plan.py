@@ -1,0 +1,236 @@
+"""A study's plan from its config and from what its exams ask. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue, ValidationError
+
+from medctx import __version__
+from medctx.errors import MedctxError
+from medctx.io import digest
+from medctx.io.jsonl import describe
+from medctx.schemas.exam_run import ExamCard, PlannedPart
+from medctx.schemas.study_plan import (
+    Contrast,
+    Estimand,
+    Family,
+    PlanAxis,
+    Prediction,
+    StudyPlan,
+    WeightedPart,
+)
+from study.config.cells import Cell
+from study.config.grid import axes_of, cells, untouched
+from study.config.plan import ContrastConfig
+from study.config.sections import file_digests, section
+from study.config.study import StudyConfig
+from study.registration.power import planned_power
+
+AXES: tuple[PlanAxis, ...] = ("knowledge", "reading")
+DEFAULT_MARGIN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an exam asks: the size of every Condition, and the exams."""
+
+    parts: tuple[PlannedPart, ...] = ()
+    cards: tuple[ExamCard, ...] = ()
+
+
+def margin_of(config: StudyConfig) -> float:
+    """The registered margin: the plan's, else the report's, else five points."""
+    stated = config.plan.margin if config.plan.margin is not None else config.report.get("margin")
+    return float(stated) if isinstance(stated, int | float) else DEFAULT_MARGIN
+
+
+def _weights(config: StudyConfig, axis: PlanAxis, parts: Sequence[PlannedPart]) -> dict[str, float]:
+    """The weights of an axis by exam and Condition: as the config says, else all alike."""
+    names = [f"{part.exam} {part.condition}" for part in parts]
+    chosen = config.plan.weights.get(axis)
+    if chosen is None:
+        return dict.fromkeys(names, 1.0)
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise MedctxError(
+            f"The key plan.weights.{axis} of the study {config.name} names {unknown[0]!r}, which is not asked on this "
+            f"axis; asked are: {', '.join(names) or 'none'}."
+        )
+    return dict(chosen)
+
+
+def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | None:
+    """What one number of an axis is. Knowledge is taught less untaught where every part has items of both kinds."""
+    parts = [part for part in asked.parts if part.axis == axis and part.untaught < part.items]
+    weights = _weights(config, axis, parts)
+    weighted = [part for part in parts if f"{part.exam} {part.condition}" in weights]
+    if not weighted:
+        return None
+    difference = axis == "knowledge" and all(part.untaught for part in weighted)
+    total = sum(weights.values())
+    return Estimand(
+        axis=axis,
+        measure="taught-minus-untaught" if difference else "accuracy",
+        parts=tuple(
+            WeightedPart(
+                exam=part.exam,
+                condition=part.condition,
+                weight=weights[f"{part.exam} {part.condition}"] / total,
+                # Of an accuracy, untaught items are no part.
+                items=part.items if difference else part.items - part.untaught,
+                untaught=part.untaught if difference else 0,
+                clusters=min(part.clusters, part.items if difference else part.items - part.untaught),
+            )
+            for part in weighted
+        ),
+    )
+
+
+def estimands(config: StudyConfig, asked: Asked) -> tuple[Estimand, ...]:
+    """One estimand for every axis that is asked about."""
+    every = (_estimand(config, axis, asked) for axis in AXES)
+    return tuple(estimand for estimand in every if estimand is not None)
+
+
+def _base_groups(config: StudyConfig) -> dict[str, str]:
+    """The cell of every untouched base, by its label."""
+    return {cell.base: cell.group for cell in untouched(config)}
+
+
+def _trained(config: StudyConfig) -> list[Cell]:
+    """The trained cells, one of each group."""
+    return list({cell.group: cell for cell in cells(config) if cell.trained}.values())
+
+
+def _contrast(config: StudyConfig, settings: ContrastConfig, trained: Sequence[Cell]) -> Contrast:
+    bases = _base_groups(config)
+    base = next((bases[cell.base] for cell in trained if cell.group == settings.cell), next(iter(bases.values())))
+    return Contrast(cell=settings.cell, against=settings.against or base, axis=settings.axis)
+
+
+def _every_contrast(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis]) -> Iterator[Contrast]:
+    bases = _base_groups(config)
+    for axis in axes:
+        for cell in trained:
+            yield Contrast(cell=cell.group, against=bases[cell.base], axis=axis)
+
+
+def _primary(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis]) -> Contrast:
+    """The primary contrast: as the config says, else the cell with the least general data against its base."""
+    if config.plan.primary is not None:
+        return _contrast(config, config.plan.primary, trained)
+    cell = min((cell for cell in trained if not cell.repair), key=lambda cell: cell.general_share or 0.0)
+    axis: PlanAxis = "reading" if "reading" in axes else axes[0]
+    return _contrast(config, ContrastConfig(cell=cell.group, axis=axis), trained)
+
+
+def _family(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis], primary: Contrast) -> Family:
+    """The contrasts decided together, the primary one first."""
+    stated = [_contrast(config, settings, trained) for settings in config.plan.contrasts]
+    contrasts = dict.fromkeys([primary, *(stated or _every_contrast(config, trained, axes))])
+    return Family(contrasts=tuple(contrasts), error_rate=config.plan.error_rate)
+
+
+def settings_of(config: StudyConfig) -> dict[str, str]:
+    """Digests of everything else that decides what the cells and their answers are."""
+    sections: Mapping[str, JsonValue] = {
+        "mix": dict(section(config, "mix")),
+        "train": dict(section(config, "train")),
+        "exam": dict(section(config, "exam")),
+        "confirmation": dict(section(config, "confirmation")),
+        "recipes": {name: dict(recipe) for name, recipe in config.recipes.items()},
+        "arms": {name: dict(arm) for name, arm in config.arms.items()},
+    }
+    # Where files lie is no setting: their contents count.
+    place = str(config.data) if config.data is not None else ""
+    return {
+        name: digest.of_value([_without_place(value, place), file_digests(value)])[: digest.SHORT]
+        for name, value in sections.items()
+        if value
+    }
+
+
+def _without_place(value: JsonValue, place: str) -> JsonValue:
+    if isinstance(value, str):
+        return value.replace(place, "${data}") if place else value
+    if isinstance(value, list):
+        return [_without_place(item, place) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_place(item, place) for key, item in value.items()}
+    return value
+
+
+def plan_of(config: StudyConfig, selection: Asked, confirmation: Asked = Asked()) -> StudyPlan | None:
+    """The plan of a study; None where nothing is trained, or no axis is asked about.
+
+    Args:
+        config: The study.
+        selection: What the exam asks that every cell takes.
+        confirmation: What is asked of selected cells afterwards.
+
+    Raises:
+        MedctxError: Weights or contrasts name what the study does not have.
+    """
+    trained, measured = _trained(config), estimands(config, selection)
+    if not trained or not measured:
+        return None
+    axes = [estimand.axis for estimand in measured]
+    primary = _primary(config, trained, axes)
+    family = _family(config, trained, axes, primary)
+    settings = config.plan
+    sized = next((estimand for estimand in measured if estimand.axis == primary.axis), measured[0])
+    try:
+        return StudyPlan(
+            study=config.name,
+            cells=(*_base_groups(config).values(), *(cell.group for cell in trained)),
+            axes={axis: tuple(map(str, values)) for axis, values in axes_of(config).items() if values != (None,)},
+            training_seeds=config.seeds,
+            estimands=measured,
+            margin=margin_of(config),
+            primary=primary,
+            family=family,
+            selection=selection.cards,
+            confirmation=confirmation.cards,
+            confirmed=tuple(e for axis in AXES if (e := _confirmed(axis, measured, confirmation)) is not None),
+            power=planned_power(
+                sized,
+                settings.difference,
+                family,
+                item_sd=settings.item_sd,
+                icc=settings.icc,
+                seed_sd=settings.seed_sd,
+                seeds=len(config.seeds),
+                untrained=primary.against in _base_groups(config).values(),
+                target=settings.power,
+            ),
+            prediction=None
+            if settings.prediction is None
+            else Prediction.model_validate(settings.prediction.model_dump()),
+            trained_tokens=max(config.amounts or (config.tokens,)),
+            settings=settings_of(config),
+            medctx=__version__,
+        )
+    except ValidationError as error:
+        raise MedctxError(f"The plan of the study {config.name} does not fit together: {describe(error)}.") from None
+
+
+def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], asked: Asked) -> Estimand | None:
+    """The estimand of an axis on confirmation items, with the weights of the same parts; None where one is missing."""
+    of_axis = next((estimand for estimand in measured if estimand.axis == axis), None)
+    sizes = {f"{part.exam} {part.condition}": part for part in asked.parts}
+    if of_axis is None or any(part.name not in sizes for part in of_axis.parts):
+        return None
+    parts = []
+    for part in of_axis.parts:
+        size = sizes[part.name]
+        difference = of_axis.measure != "accuracy"
+        items = size.items if difference else size.items - size.untaught
+        changes = {
+            "items": items,
+            "untaught": size.untaught if difference else 0,
+            "clusters": min(size.clusters, items),
+        }
+        parts.append(part.model_copy(update=changes))
+    return of_axis.model_copy(update={"parts": tuple(parts)})
