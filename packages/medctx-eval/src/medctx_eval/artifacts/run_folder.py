@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from medctx.errors import MedctxError
@@ -44,16 +45,21 @@ def write_run_checksums(folder: Path, manifest: ExamManifest) -> None:
     write_checksums(folder, [file for file in files if file.is_file()])
 
 
-def read(folder: Path) -> RunFolder:
-    """Read a finished run; raises MedctxError if it is not one, or its verdicts were changed."""
-    manifest = read_record(folder / EXAM_FILE, ExamManifest)
+def read_verdicts(folder: Path, manifest: ExamManifest) -> Iterator[Judged]:
+    """Read the verdicts of a finished run one by one; raises MedctxError at once if they were changed."""
     verdicts = folder / VERDICTS
     if manifest.verdicts_digest and verdicts.is_file() and digest.of_file(verdicts) != manifest.verdicts_digest:
         raise MedctxError(
             f"{verdicts} was changed after {EXAM_FILE} was written (its digest differs); remove {folder / EXAM_FILE} "
             "and run the exam again, which judges the stored answers anew."
         )
-    return RunFolder(manifest=manifest, judged=tuple(read_records(verdicts, Judged)))
+    return read_records(verdicts, Judged)
+
+
+def read(folder: Path) -> RunFolder:
+    """Read a finished run; raises MedctxError if it is not one, or its verdicts were changed."""
+    manifest = read_record(folder / EXAM_FILE, ExamManifest)
+    return RunFolder(manifest=manifest, judged=tuple(read_verdicts(folder, manifest)))
 
 
 def copy_as(folder: Path, finished: Path, *, model: str, cell: str, training_seed: int | None) -> None:

@@ -128,8 +128,10 @@ class ModelList(_Answer):
         return [entry | {"fields": entry} if isinstance(entry, dict) else entry for entry in entries]
 
 
-def problem_of(answer: Answer, prompts: int) -> str:
-    """What is wrong with the choices of an answer to ``prompts`` prompts; "" if nothing is."""
+def problem_of(answer: Answer, prompts: int, model: str = "") -> str:
+    """What is wrong with an answer to ``prompts`` prompts; "" if nothing is. ``model``: the name it should state."""
+    if model and answer.model and answer.model != model:
+        return f"an answer of the model {answer.model!r} instead of {model!r}"
     indices = sorted(choice.index for choice in answer.choices)
     if len(indices) != prompts:
         return f"{len(indices)} choices for {prompts} prompt{'s' if prompts > 1 else ''}"

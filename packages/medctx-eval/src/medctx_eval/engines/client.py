@@ -208,6 +208,7 @@ class Client:
             register_secret(secret)
         self._secrets = secrets_pattern(secrets)
         self.health = ServerHealth(give_up_s)
+        self._model = ""
         self._ping: tuple[str, Body] | None = None
         self._http = _connection(url, api_key, timeout_s)
 
@@ -314,7 +315,7 @@ class Client:
         except ValidationError:
             self._raise_hidden_error(route, content)
             raise BusyError(f"no completion from {self.url}: {quote(content, 200)}") from None
-        problem = problem_of(answer, prompts)
+        problem = problem_of(answer, prompts, self._model)
         if problem:
             raise BusyError(f"{problem} from {self.url}")
         return answer.model_copy(update={"choices": tuple(sorted(answer.choices, key=lambda choice: choice.index))})
@@ -399,6 +400,10 @@ class Client:
                     "same command to continue, or raise give_up_s."
                 ) from None
             raise
+
+    def expect_model(self, name: str) -> None:
+        """Take answers that name another model for none, as gateways give when they fall back on one."""
+        self._model = name
 
     def watch_with(self, route: str, body: Body) -> None:
         """Set the short request by which a server that is up is told from one that is down."""

@@ -155,9 +155,11 @@ class _Tests:
             "return_tokens_as_token_ids": True,
         }
         try:
-            returned = self.client.complete(COMPLETIONS, body).choices[0].first_tokens
+            answer = self.client.complete(COMPLETIONS, body)
         except (RefusedError, TooLongError):
             return {}
+        self.answers_as = answer.model or ""
+        returned = answer.choices[0].first_tokens
         names = [f"token_id:{number}" for number in tokens]
         return {name: returned[name] for name in names} if set(names) <= set(returned) else {}
 

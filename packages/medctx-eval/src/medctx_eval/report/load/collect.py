@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx.io.jsonl import read_record, read_records
+from medctx.io.jsonl import read_record
 from medctx.process.progress import say
 from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import Judged, Mode
@@ -173,4 +173,5 @@ def collect(folders: Sequence[Path]) -> RunSet:
         raise MedctxError("No run folder was given; give at least one folder that `medctx-eval run` wrote.")
     manifests = [read_record(folder / EXAM_FILE, ExamManifest) for folder in folders]
     runs = name_runs(names_of(folders), manifests, list(folders))
-    return _run_set(runs, [read_records(folder / run_folder.VERDICTS, Judged) for folder in folders])
+    verdicts = [run_folder.read_verdicts(folder, manifest) for folder, manifest in zip(folders, manifests, strict=True)]
+    return _run_set(runs, verdicts)
