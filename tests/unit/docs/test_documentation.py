@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -13,25 +12,13 @@ from types import ModuleType
 import click
 import pytest
 
-from study.cli import main as study_main
+from tests.support.documentation import NAMES, PROGRAMS, command_lines, program_of, programs
 from tests.support.paths import ROOT
 
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *(ROOT / "docs").rglob("*.md")])
-NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRAMS = ("medctx-data", "medctx-train", "medctx-eval", "study")
+INLINE = re.compile(r"`((?:medctx-\w+|python -m study) [^`\n]+)`")
 OTHERS = {"make", "pip", "mlflow", "accelerate", "python", "export", "cd", "git", "vllm", "curl"}
 """Programs whose options are not ours to check."""
-
-
-@cache
-def _commands() -> dict[str, click.Group]:
-    from medctx_data.cli.main import main as data_main
-    from medctx_eval.cli.main import main as eval_main
-    from medctx_train.cli import main as train_main
-
-    return dict(zip(PROGRAMS, (data_main, train_main, eval_main, study_main), strict=True))
 
 
 def slug(heading: str) -> str:
@@ -57,39 +44,14 @@ def test_links_lead_somewhere(name: str) -> None:
     assert not broken
 
 
-def command_lines(page: Path) -> Iterator[list[str]]:
-    """The commands of a page's unmarked code blocks, continuation lines joined and comments taken off."""
-    for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
-        if language not in {"", "bash", "console"} or "->" in block:
-            continue
-        waiting = ""
-        for line in block.replace("\\\n", " ").splitlines():
-            try:
-                words = shlex.split(waiting + line, comments=True)
-            except ValueError:  # a quoted text that goes on in the next line
-                waiting += line + "\n"
-                continue
-            waiting = ""
-            if words:
-                yield words
-
-
-def _program(words: list[str]) -> tuple[str, list[str]]:
-    """The program and its arguments; ``python -m study`` is the program ``study``."""
-    first = Path(words[0]).name
-    if first.startswith("python") and words[1:3] == ["-m", "study"]:
-        return "study", words[3:]
-    return ("python" if first.startswith("python") else first), words[1:]
-
-
 def problem_with(words: list[str]) -> str:
     """Why a command would not be taken, or ""."""
-    program, arguments = _program(words)
+    program, arguments = program_of(words)
     if program in OTHERS:
         return ""
     if program not in PROGRAMS:
         return f"{program} is no command of this project"
-    command: click.Command = _commands()[program]
+    command: click.Command = programs()[program]
     while isinstance(command, click.Group) and arguments:
         name = arguments[0]
         if name.startswith("-"):
@@ -107,6 +69,13 @@ def problem_with(words: list[str]) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_exist(name: str) -> None:
     problems = [problem for words in command_lines(ROOT / name) if (problem := problem_with(words))]
+    assert not problems
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_named_in_a_sentence_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    problems = [problem for line in INLINE.findall(text) if (problem := problem_with(shlex.split(line)))]
     assert not problems
 
 

@@ -1,0 +1,182 @@
+"""Every command of README and docs/ is run here as it is printed, or stands in a table with the reason why not."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medctx.config.loading import Config
+from medctx_data import MixConfig
+from medctx_eval import RunConfig
+from medctx_eval.demo import rule_models
+from medctx_eval.demo.server import serve
+from medctx_eval.exams import registry
+from medctx_eval.exams.config import ExamConfig
+from medctx_train import SftConfig
+from study.config.study import StudyConfig
+from tests.support.documentation import NAMES, PAGES, blocks, command_lines, run_command, run_python
+from tests.support.paths import ROOT
+
+INTERCHANGE = ROOT / "tests" / "unit" / "eval" / "interchange_files"
+TRAINING = "trains; tests/integration/whole/test_documented_training.py runs it as printed"
+STUDY = "takes minutes; tests/integration/whole/test_smoke_study.py runs such a study"
+NOT_RUN = {
+    r"make study\b": STUDY,
+    r"make test": "it is what runs this test",
+    r"\S*python -m study run quick --dry-run": "tests/integration/study/test_commands.py runs it",
+    r"\S*python -m study run paper-ratio": "tests/integration/study/test_paper_studies.py runs both",
+    r"\S*python -m study run my-study.yaml": "needs a model of the hub; its config is read below",
+    r"pip install ./packages/medctx-eval": "tests/integration/whole/test_packages.py installs it",
+    r"pip install '?./packages/medctx-(data|train)\[": "gigabytes; `make install` asks for the same extras",
+    r"mlflow run ": "builds an environment, then runs a study of minutes",
+    r"\S*mlflow ui ": "serves until it is stopped",
+    r"accelerate launch": "needs several GPUs; tests/integration/train/test_processes.py runs two processes on a CPU",
+    r"medctx-eval demo": "tests/integration/eval/test_demo.py runs its exam, the notebook's test its report",
+    r"medctx-eval (compare|run|serve) .*models:/": "needs a registry; see tests/integration/whole/test_smoke_study.py",
+    r"medctx-eval export \S+ medqa-us": "needs published files; see tests/unit/eval/test_interchange.py",
+    r"medctx-data mix .*source: hub": "needs the hub; tests/unit/data/test_any_dataset.py has a stand-in",
+    r"medctx-data contamination mixes/one --exam": "tests/unit/data/test_contamination_command.py runs it on a plan",
+    r"medctx-data mix --config embedded": "minutes; tests/unit/data/test_mix_command.py runs smaller ones",
+    r"python -c .*load_dataset": "tests/unit/data/test_shards.py loads a mix with datasets",
+    r"medctx-train (sft|merge|repair|base|estimate)\b": TRAINING,
+    r"(vllm serve|curl|\S*mlflow models serve)": "needs a server with weights",
+}
+"""Commands by their beginning, and why they are not run here."""
+
+REPLACEMENTS = {
+    "path/or/hub-name": "bytes",
+    "pubmedqa": "needle",
+    "runs/base-1a2b3c": "runs/my-model-*",
+    "logs/second.eval": "logs/second.json",
+}
+"""What a reader replaces, and what stands for it: a tokenizer, an exam of the hub, the digest in a name, a log."""
+
+
+def reason(words: list[str]) -> str:
+    """Why a command is not run, or ""."""
+    line = " ".join(words)
+    return next((why for pattern, why in NOT_RUN.items() if re.match(pattern, line)), "")
+
+
+def rows(number: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Rows as the pages on own data describe them."""
+    general = [
+        {"instruction": f"How do you keep thing {n} dry?", "input": "", "output": f"In a box {n}."}
+        for n in range(number)
+    ]
+    medical = [
+        {"title": "Anaemia", "question": f"What shows in patient {n}?", "answer": f"Pallor of degree {n}."}
+        for n in range(number)
+    ]
+    return general, medical
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a server with the models that the pages name, which know the exam needle."""
+    exam = registry.build(ExamConfig(exam="needle", conditions=("closed", "gold")), RunConfig().curriculum, 0)
+    models = rule_models.reader(exam).rule_models
+    named = {"my-model": models["oracle"], "NAME": models["oracle"], "other": models["always-a"]}
+    with serve(rule_models.Reader(exam, named)) as running:
+        yield running.url
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory, alphabet: Path, server: str) -> Path:
+    """A folder with what the pages suppose: the reader's files, a base model, logs and an examined second model."""
+    folder = tmp_path_factory.mktemp("reader")
+    for name, table in zip(("general", "medical"), rows(300), strict=True):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table), encoding="utf-8")
+    (folder / "models").mkdir()
+    (folder / "models" / "base").symlink_to(alphabet)
+    mix = blocks("docs/how-to/own-data.md", "yaml")[0].replace("tokens: 200000", "tokens: 4000")
+    (folder / "mix.yaml").write_text(mix, encoding="utf-8")
+    (question,) = blocks("docs/how-to/own-exam.md", "json")
+    (folder / "questions.jsonl").write_text(json.dumps(json.loads(question)) + "\n", encoding="utf-8")
+    exam = {"urls": [server], "tokenizer": "bytes", "models": [{"name": "my-model"}], "exams": [{"exam": "needle"}]}
+    (folder / "exam.yaml").write_text(yaml.safe_dump(exam), encoding="utf-8")
+    for place, log in {
+        "results/base": "lm_eval/first",
+        "results/tuned": "lm_eval/second",
+        "logs": "inspect",
+        "data": "every_eval/from_lm_eval",
+        "outputs": "lm_eval/first",
+    }.items():
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).symlink_to(INTERCHANGE / log)
+    return folder
+
+
+@pytest.fixture
+def there(workspace: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The workspace as current folder; returns what is put in place of the placeholders."""
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("MEDCTX_TRACKING", "off")
+    return {**REPLACEMENTS, "http://localhost:8000": server, "http://host:8000": server}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_commands_of_a_page_run_as_printed(name: str, there: dict[str, str]) -> None:
+    commands = [words for words in command_lines(ROOT / name) if not reason(words)]
+    named = {there.get(word, word) for words in commands for word in words}
+    for model in [word.removeprefix("runs/")[:-2] for word in sorted(named) if word.endswith("-*")]:
+        exam = "--exam needle --condition closed --condition gold --set tokenizer=bytes --out runs"
+        run_command(shlex.split(f"medctx-eval run --endpoint http://host:8000 --model {model} {exam}"), there)
+    for words in commands:
+        run_command(words, there)
+
+
+def test_no_reason_is_given_for_a_command_that_no_page_has() -> None:
+    lines = [" ".join(words) for page in PAGES for words in command_lines(page)]
+    unused = [pattern for pattern in NOT_RUN if not any(re.match(pattern, line) for line in lines)]
+    assert unused == [r"(vllm serve|curl|\S*mlflow models serve)"] or unused == []
+
+
+def test_a_reason_names_a_test_that_is_there() -> None:
+    named = [path for why in NOT_RUN.values() for path in re.findall(r"tests/\S+\.py", why)]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_a_command_of_no_known_kind_would_be_run() -> None:
+    assert not reason(shlex.split("medctx-eval power --delta 3"))
+    assert reason(shlex.split("make study STUDY=smoke"))
+
+
+CONFIGS: dict[str, list[type[Config]]] = {
+    "docs/how-to/own-data.md": [MixConfig, MixConfig],
+    "docs/how-to/own-model.md": [SftConfig],
+    "docs/start/exam.md": [RunConfig],
+    "docs/start/experiment.md": [StudyConfig],
+    "packages/medctx-train/README.md": [SftConfig],
+}
+"""The class of every config that a page prints, in the page's order."""
+
+
+def test_every_printed_config_is_one_that_its_command_takes() -> None:
+    printed = {name: found for name in NAMES if (found := blocks(name, "yaml"))}
+    assert {name: len(found) for name, found in printed.items()} == {
+        name: len(kinds) for name, kinds in CONFIGS.items()
+    }
+    for name, kinds in CONFIGS.items():
+        for text, kind in zip(printed[name], kinds, strict=True):
+            tree = yaml.safe_load(text)
+            if isinstance(tree, list):  # an entry of a list of sources
+                tree = {"sources": tree}
+            if kind is SftConfig:
+                tree = {"mix": "mixes/one", **tree}
+            kind.model_validate(tree)
+
+
+def test_the_python_of_own_data_runs_as_printed(there: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("docs/how-to/own-data.md", "python")
+    assert 'mix(MixConfig(tokenizer="models/base"' in code
+    sources = yaml.safe_load(Path("mix.yaml").read_text(encoding="utf-8"))["sources"]
+    given = f"MixConfig(sources={sources!r}, tokenizer="
+    run_python(code.replace("MixConfig(tokenizer=", given).replace("mixes/one", "mixes/python"), "own-data.md")
+    assert "What shows in patient" in capsys.readouterr().out
