@@ -111,12 +111,14 @@ def estimand_weights(estimands: tuple[Estimand, ...]) -> dict[PlanAxis, dict[str
 
 def _part(matrix: VerdictMatrix, name: str, mask: MaskArray, weight: float) -> WeightedPart:
     items, clusters = matrix.item[matrix.starts][mask], matrix.cluster[matrix.starts][mask]
+    taught = matrix.taught[matrix.starts][mask]
     exam, _, condition = name.rpartition(" ")
     return WeightedPart(
         exam=exam,
         condition=condition,
         weight=weight,
         items=len(np.unique(items)),
+        untaught=len(np.unique(items[~taught])),
         clusters=len(np.unique(clusters)),
     )
 
