@@ -66,6 +66,7 @@ class Decision(Record):
         best_reading: The same for reading.
         balanced: Among the cells that gain on one axis and lose on none, the one whose smaller gain is largest; empty
             if there is none.
+        registered: Whether the report was made as registered, in words; empty without a plan.
         notes: Why the aliases above are given or not, one sentence each.
         pareto: Position of every cell on both axes.
         cards: One card for each tuned cell.
@@ -77,6 +78,7 @@ class Decision(Record):
     best_knowledge: str = ""
     best_reading: str = ""
     balanced: str = ""
+    registered: str = ""
     notes: tuple[str, ...] = ()
     pareto: tuple[ParetoPosition, ...] = ()
     cards: tuple[Card, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.statistics import LEVEL, Accuracy, Difference, Outcome
-from medctx.schemas.study_plan import Estimand, PlanAxis
+from medctx.schemas.study_plan import Contrast, Estimand, PlanAxis, Power, Prediction
 
 REPORT_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
@@ -137,6 +137,44 @@ class Comparison(Record):
         return self.outcome in ("gains", "loses") and self.p_holm > 1 - LEVEL
 
 
+class Registration(Record):
+    """The registered plan of the study, and what the report found on its primary contrast.
+
+    Attributes:
+        study: Name of the study in the plan.
+        digest: First characters of the digest of the plan.
+        statement: "as registered (plan ...)", or "not as registered (plan ...): " and what differs.
+        deviations: What the report did otherwise than registered, one clause each.
+        primary: The contrast that the study is judged by first.
+        prediction: What was expected of it; None if nothing was predicted.
+        power: Power of the primary contrast as planned.
+        difference: What was found; None if it was not compared.
+        outcome: The same in words.
+    """
+
+    study: str
+    digest: str
+    statement: str
+    deviations: tuple[str, ...]
+    primary: Contrast
+    prediction: Prediction | None
+    power: Power
+    difference: Difference | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def as_registered(self) -> bool:
+        """Whether nothing was done otherwise."""
+        return not self.deviations
+
+    @property
+    def as_predicted(self) -> bool | None:
+        """Whether the value found lies in the predicted range; None if either is missing."""
+        if self.prediction is None or self.difference is None:
+            return None
+        return self.prediction.low <= self.difference.value <= self.prediction.high
+
+
 class ReportCore(Record):
     """A comparison of cells on the same items; further keys of ``report.json`` are ignored.
 
@@ -147,6 +185,7 @@ class ReportCore(Record):
         mode: Scoring mode of the headline.
         margin: Largest loss of reading that counts as none, in (0, 1).
         estimands: What the one number of each axis is: its parts and their weights.
+        registration: The registered plan; None if the report has none.
         cells: Each base before the cells made from it, and these from general to medical.
         scores: Every cell on every part of the exam in every mode.
         comparisons: Paired differences.
@@ -160,6 +199,7 @@ class ReportCore(Record):
     mode: Mode
     margin: float = Field(gt=0, lt=1)
     estimands: tuple[Estimand, ...] = ()
+    registration: Registration | None = None
     cells: tuple[Cell, ...] = Field(min_length=1)
     scores: tuple[Score, ...]
     comparisons: tuple[Comparison, ...]

@@ -189,7 +189,7 @@ def _reported(decision: Decision, folder: Path) -> CommandResult:
             Output(kind="report", path=folder / REPORT_FILE),
             Output(kind="decision", path=folder / DECISION_FILE),
         ),
-        labels={"champion": decision.champion, "reason": decision.reason},
+        labels={"champion": decision.champion, "reason": decision.reason, "registered": decision.registered},
     )
 
 

@@ -10,12 +10,14 @@ from medctx.schemas.records import ExamItem
 from medctx.schemas.study_plan import StudyPlan
 from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.comparisons import comparisons, scores
+from medctx_eval.report.analyses.confirmation import confirmations
 from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
 from medctx_eval.report.analyses.published import published
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import checks, decide
+from medctx_eval.report.decision.registration import registration
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.estimands import estimand_weights, estimands_of, registered_weights
@@ -61,6 +63,7 @@ def compute(
         estimands=estimands_of(run_set.modes[mode], registered_weights(plan, config.weights), plan),
         max_unreadable=config.max_unreadable,
         max_contaminated=config.max_contaminated,
+        error_rate=plan.family.error_rate if plan else config.error_rate,
         draws=draws,
         seed=seed,
         cells=cells,
@@ -72,7 +75,7 @@ def compute(
     headline = views[0]
     answers = answers_of(headline.matrix, items, books)
     overlaps = read_overlaps(config.contamination) if config.contamination else None
-    return empty.model_copy(
+    computed = empty.model_copy(
         update={
             "scores": tuple(score for view in views for score in scores(view)),
             "comparisons": tuple(
@@ -98,6 +101,21 @@ def compute(
             "training_curves": tuple(training_curves(config.training)),
         }
     )
+    return computed.model_copy(
+        update={
+            "registration": registration(computed, plan) if plan else None,
+            "confirmations": tuple(confirmations(computed, run_set, config)),
+        }
+    )
+
+
+def headline_of(report: Report, decision: Decision) -> str:
+    """The decision, and whether the report was made as registered: first where it was not."""
+    plan = report.registration
+    if plan is None:
+        return decision.reason
+    statement = f"{plan.statement[0].upper()}{plan.statement[1:]}."
+    return f"{decision.reason} {statement}" if plan.as_registered else f"{statement} {decision.reason}"
 
 
 def decided(
@@ -106,7 +124,7 @@ def decided(
     """Decide on a computed report, and complete it."""
     decision = decide(computed)
     update = {
-        "headline": decision.reason,
+        "headline": headline_of(computed, decision),
         "gate_checks": checks(computed),
         "published": published(computed, config.published),
         "configs": dict(config_texts),

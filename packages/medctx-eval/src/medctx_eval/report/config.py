@@ -43,6 +43,12 @@ class ReportConfig(Config):
     max_contaminated: float = Field(
         0.01, ge=0, le=1, description="Largest share of items found in training data with which a cell passes the gate."
     )
+    error_rate: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Chance that the gate passes any cell that should not, over all cells; a plan states its own.",
+    )
     plan: Path | None = Field(
         None,
         description=(

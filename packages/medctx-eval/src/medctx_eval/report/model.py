@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.report import Comparison, Family, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
+from medctx.schemas.study_plan import PlanAxis
 
 KNOWLEDGE: Final = "knowledge"
 READING: Final = "reading"
@@ -171,17 +172,45 @@ class GateCheck(Record):
 
     Attributes:
         cell: Name of the cell.
-        name: Which condition.
-        value: The value checked; None if it is not known.
+        name: Which condition. ``family``: knowledge and reading hold also when adjusted for all cells.
+        value: The value checked: lower ends of intervals, a P value (``family``) or a share; None if it is not known.
         limit: The limit it is held to.
         passed: None if the condition could not be checked.
+        power: Of ``reading``: chance that a cell that reads exactly as well as its base passes this and ``family``.
     """
 
     cell: str
-    name: Literal["knowledge", "reading", "readable", "clean"]
+    name: Literal["knowledge", "reading", "family", "readable", "clean"]
     value: float | None
     limit: float
     passed: bool | None
+    power: float | None = Field(None, ge=0, le=1)
+
+
+class Confirmation(Record):
+    """One selected cell on one axis, measured again on items that selected no cell.
+
+    Attributes:
+        cell: Name of the cell.
+        other: The base it is compared with.
+        axis: The axis.
+        part: What is compared: the axis, or taught items minus untaught ones.
+        selected: Accuracy on the items that selected it; None if the report does not have the cell.
+        selected_gain: Difference to the base on these items. Of a cell that was chosen for it, too large on average.
+        confirmed: Accuracy on the other items.
+        confirmed_gain: Difference to the base on the other items.
+        outcome: ``confirmed_gain`` in words.
+    """
+
+    cell: str
+    other: str
+    axis: PlanAxis
+    part: str
+    selected: Accuracy | None
+    selected_gain: Difference | None
+    confirmed: Accuracy
+    confirmed_gain: Difference
+    outcome: Outcome
 
 
 class Report(ReportCore):
@@ -194,6 +223,7 @@ class Report(ReportCore):
 
     max_unreadable: float
     max_contaminated: float
+    error_rate: float = 0.05
     draws: int
     seed: int
     option_orders: tuple[OptionOrderScore, ...] = ()
@@ -205,6 +235,7 @@ class Report(ReportCore):
     clean_scores: tuple[CleanScore, ...] = ()
     training_curves: tuple[TrainingCurve, ...] = ()
     gate_checks: tuple[GateCheck, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
     published: Published | None = None
     configs: dict[str, str] = Field(default_factory=dict)
     run_folders: tuple[str, ...] = ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy import special
+
 from medctx.schemas.statistics import LEVEL, Difference, Equivalence
 from medctx_eval.stats.paired import spread_of
 
@@ -13,6 +16,39 @@ def _p(difference: Difference, distance: float, half_width: float) -> float:
     """
     spread = spread_of(difference)
     return spread.p(distance * spread.half_width((1 + LEVEL) / 2) / max(half_width, 1e-9))
+
+
+def p_above(difference: Difference, null: float) -> float:
+    """One-sided P value of the hypothesis that the true difference is at most ``null``.
+
+    It is 2.5 % where the lower end of the shown interval touches ``null``; 1 for a single cluster.
+    """
+    if difference.clusters < 2:
+        return 1.0
+    return _p(difference, difference.value - null, difference.value - difference.low)
+
+
+def p_promotion(knowledge: Difference, reading: Difference, margin: float) -> float:
+    """P value of the hypothesis that a cell gains no knowledge or reads worse by ``margin`` or more.
+
+    The larger of the two one-sided P values: an intersection-union test (Berger 1982, Technometrics 24:295-300). Holm
+    over cells then bounds the chance that any cell passes that should not, whatever the cells share.
+    """
+    return max(p_above(knowledge, 0.0), p_above(reading, -margin))
+
+
+def keeping_power(reading: Difference, margin: float, level: float) -> float:
+    """Chance that a cell with a true difference of 0 is shown to be above ``-margin`` by a one-sided test at ``level``.
+
+    From the standard errors of the observed ``reading``; a normal approximation of its estimate.
+    """
+    if reading.clusters < 2:
+        return 0.0
+    spread = spread_of(reading)
+    scale = (reading.value - reading.low) / max(spread.half_width((1 + LEVEL) / 2), 1e-12)
+    reach = scale * spread.half_width(1 - min(level, (1 - LEVEL) / 2))
+    error = float(np.hypot(spread.error, spread.seed_error))
+    return float(special.ndtr((margin - reach) / max(error, 1e-12)))
 
 
 def tost(difference: Difference, margin: float) -> Equivalence:

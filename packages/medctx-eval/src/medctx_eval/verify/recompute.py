@@ -174,7 +174,19 @@ def _compare(file: Path, stored: object, computed: object) -> None:
 def _config(folder: Path, report: Report) -> ReportConfig:
     content = configs.parse_yaml(report.configs.get("report", ""), f"the config of {folder / REPORT_FILE}")
     config = ReportConfig.model_validate(content or {})
-    missing = next((path for path in (*config.contamination, *config.training.values()) if not path.exists()), None)
+    missing = next(
+        (
+            path
+            for path in (
+                *config.contamination,
+                *config.training.values(),
+                *([config.plan] if config.plan else []),
+                *config.confirmation,
+            )
+            if not path.exists()
+        ),
+        None,
+    )
     if missing is not None:
         raise MedctxError(
             f"{missing}, from which {folder / REPORT_FILE} was computed, was not found; run verify in the folder where "
@@ -197,7 +209,7 @@ def verify_report(folder: Path) -> ReportCheck:
     missing = next((path for path in run_folders if not path.is_dir()), None)
     if missing is not None or not run_folders:
         raise MedctxError(f"The run folder {missing or '(none is named)'} of {folder / REPORT_FILE} was not found.")
-    checks = [verify_run(path) for path in run_folders]
+    checks = [verify_run(path) for path in (*run_folders, *config.confirmation)]
     run_set = collect(run_folders)
     computed = compute(run_set, config, items_of(run_set), book_outlines(run_set.runs[0]))
     final, recomputed = decided(computed, config, report.configs, report.run_folders)

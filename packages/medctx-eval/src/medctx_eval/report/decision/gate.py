@@ -9,6 +9,8 @@ from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.decision.pareto import balanced, pareto_positions
 from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, GateCheck, Report
 from medctx_eval.stats.formatting import difference_interval, p_value, percent, points
+from medctx_eval.stats.margin import keeping_power, p_promotion
+from medctx_eval.stats.paired import holm
 
 AXIS_WORDS = {LEARNING: "knowledge (taught minus untaught)"}
 
@@ -63,33 +65,45 @@ def card(report: Report, cell: str) -> Card:
 
 
 class _Candidate(Record):
-    """A tuned cell compared with ``base`` on both axes; ``unreadable`` is its share of unreadable answers."""
+    """A tuned cell compared with ``base`` on both axes.
+
+    ``unreadable`` is its share of unreadable answers; ``p`` that it gains knowledge and keeps reading, Holm-adjusted
+    over all ``cells`` that are candidates.
+    """
 
     name: str
     base: str
     knowledge: Comparison
     reading: Comparison
     unreadable: float
+    p: float
+    cells: int
 
     def gains_and_reads(self, margin: float) -> bool:
         return self.knowledge.outcome == "gains" and self.reading.difference.not_worse(margin)
 
 
 def _candidates(report: Report) -> list[_Candidate]:
-    candidates = []
-    for cell in report.tuned:
-        knowledge, reading = report.axis_gain(cell.name, KNOWLEDGE), report.axis_gain(cell.name, READING)
-        if knowledge and reading:
-            candidates.append(
-                _Candidate(
-                    name=cell.name,
-                    base=report.base_of(cell.name),
-                    knowledge=knowledge,
-                    reading=reading,
-                    unreadable=unreadable_share(report, cell.name),
-                )
-            )
-    return candidates
+    compared = [
+        (cell.name, knowledge, reading)
+        for cell in report.tuned
+        if (knowledge := report.axis_gain(cell.name, KNOWLEDGE)) and (reading := report.axis_gain(cell.name, READING))
+    ]
+    adjusted = holm(
+        [p_promotion(knowledge.difference, reading.difference, report.margin) for _, knowledge, reading in compared]
+    )
+    return [
+        _Candidate(
+            name=name,
+            base=report.base_of(name),
+            knowledge=knowledge,
+            reading=reading,
+            unreadable=unreadable_share(report, name),
+            p=p,
+            cells=len(compared),
+        )
+        for (name, knowledge, reading), p in zip(compared, adjusted, strict=True)
+    ]
 
 
 def _is_clean(report: Report) -> bool | None:
@@ -102,7 +116,7 @@ def _is_clean(report: Report) -> bool | None:
 
 
 def checks(report: Report) -> tuple[GateCheck, ...]:
-    """The four conditions of the gate for every tuned cell; what was not checked is not shown as passed."""
+    """The five conditions of the gate for every tuned cell; what was not checked is not shown as passed."""
     gate_checks = []
     for candidate in _candidates(report):
         knowledge, reading = candidate.knowledge.difference, candidate.reading.difference
@@ -120,6 +134,14 @@ def checks(report: Report) -> tuple[GateCheck, ...]:
                 value=reading.low,
                 limit=-report.margin,
                 passed=reading.not_worse(report.margin),
+                power=keeping_power(reading, report.margin, report.error_rate / candidate.cells),
+            ),
+            GateCheck(
+                cell=candidate.name,
+                name="family",
+                value=candidate.p,
+                limit=report.error_rate,
+                passed=candidate.p <= report.error_rate,
             ),
             GateCheck(
                 cell=candidate.name,
@@ -215,6 +237,11 @@ def _reason_none_gains_and_reads(candidates: list[_Candidate], margin: float) ->
 
 def _obstacle(report: Report, candidate: _Candidate) -> str:
     """Why a cell that gains knowledge and keeps reading does not pass; empty if it passes."""
+    if candidate.p > report.error_rate:
+        return (
+            f"adjusted for the {candidate.cells} cells that could be promoted it is not certain (P "
+            f"{p_value(candidate.p)} after Holm, at most {p_value(report.error_rate)} is allowed)"
+        )
     contamination = report.contamination
     if contamination and contamination.share > report.max_contaminated:
         return (
@@ -233,6 +260,14 @@ def _reason_champion(report: Report, champion: _Candidate, others: list[str]) ->
     reason = f"{_both_axes(champion, report.margin)}, inside the margin of {points(-report.margin)} points."
     if others:
         reason += f" The gate is also passed by {', '.join(others)}."
+    again = [row for row in report.confirmations if row.cell == champion.name]
+    if again:
+        clauses = (
+            f"{AXIS_WORDS.get(row.part, row.part)} {points(row.confirmed_gain.value)} "
+            f"({difference_interval(row.confirmed_gain)})"
+            for row in again
+        )
+        reason += f" On items that selected no cell: {', '.join(clauses)}."
     if champion.knowledge.not_after_holm:
         reason += (
             f" Adjusted for the {len(report.family('headline'))} comparisons shown, the gain is not significant (P "
@@ -244,9 +279,9 @@ def _reason_champion(report: Report, champion: _Candidate, others: list[str]) ->
 def decide(report: Report) -> Decision:
     """Decide which cells get the registry's aliases.
 
-    The champion is the cell with the largest knowledge gain among those that pass four conditions: a knowledge gain
-    whose interval lies above 0, a reading difference whose interval lies above ``-margin``, and shares of unreadable
-    answers and of contaminated items within the limits of the report.
+    The champion is the cell with the largest knowledge gain among those that pass five conditions: a knowledge gain
+    whose interval lies above 0, a reading difference whose interval lies above ``-margin``, both also when adjusted for
+    all cells, and shares of unreadable answers and of contaminated items within the limits of the report.
     """
     best_knowledge, best_reading, balanced_cell = _best(report, KNOWLEDGE), _best(report, READING), balanced(report)
     candidates = _candidates(report)
@@ -276,6 +311,7 @@ def decide(report: Report) -> Decision:
         best_knowledge=best_knowledge,
         best_reading=best_reading,
         balanced=balanced_cell,
+        registered=report.registration.statement if report.registration else "",
         notes=_alias_notes(report, best_knowledge, best_reading, balanced_cell) if candidates else (),
         pareto=pareto_positions(report),
         cards=tuple(card(report, cell.name) for cell in report.tuned),

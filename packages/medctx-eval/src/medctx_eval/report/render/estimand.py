@@ -1,11 +1,12 @@
-"""What one number of an axis is, in words."""
+"""What one number of an axis is, and what was registered, in words."""
 
 from __future__ import annotations
 
+from medctx.schemas.report import Registration
 from medctx.schemas.study_plan import Estimand
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import Report
-from medctx_eval.stats.formatting import percent
+from medctx_eval.stats.formatting import difference_interval, percent, points
 
 
 def _parts(estimand: Estimand) -> str:
@@ -31,3 +32,23 @@ def estimand_sentence(report: Report) -> str:
             clause += ", and its difference to base that on taught items minus that on untaught ones"
         clauses.append(clause)
     return f"{'; '.join(clauses)}." if clauses else "correct / N."
+
+
+def primary_sentence(registration: Registration) -> str:
+    """The primary contrast, its prediction and its planned power."""
+    difference, prediction, power = registration.difference, registration.prediction, registration.power
+    sentence = f"Primary contrast of the plan: {registration.primary.name}"
+    if difference is None or registration.outcome is None:
+        sentence += ", not compared in this report"
+    else:
+        sentence += f": {registration.outcome}, {points(difference.value)} points ({difference_interval(difference)})"
+    if prediction is not None:
+        place = {True: ", as predicted", False: ", outside of the prediction", None: ""}[registration.as_predicted]
+        sentence += (
+            f"; predicted were {points(prediction.expected)} ({points(prediction.low)} to {points(prediction.high)})"
+            f"{place}"
+        )
+    return (
+        f"{sentence}. Planned power {power.power:.2f} for {percent(power.difference)} points; "
+        f"{percent(power.detectable)} points are found with power {power.target:.2f}."
+    )

@@ -21,12 +21,13 @@ from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, Report
 from medctx_eval.report.render.browser.document import BrowserContents
-from medctx_eval.report.render.estimand import estimand_sentence
+from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat, style
 from medctx_eval.stats import formatting
 
 _SECTIONS = (
     ("gate", "Gate"),
+    ("confirmation", "Selected and confirmed"),
     ("published", "Published and measured"),
     ("conditions", "By condition"),
     ("loss", "Where reading is lost"),
@@ -172,6 +173,7 @@ def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, br
             untaught=UNTAUGHT,
             learning=LEARNING,
             estimand=estimand_sentence(report),
+            plan=primary_sentence(report.registration) if report.registration else "",
             min_clusters=MIN_CLUSTERS,
             few_clusters=FEW_CLUSTERS,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),

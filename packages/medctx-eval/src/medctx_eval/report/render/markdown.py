@@ -11,7 +11,7 @@ from medctx.schemas.statistics import MIN_CLUSTERS, Accuracy, Difference
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, GateCheck, Report
-from medctx_eval.report.render.estimand import estimand_sentence
+from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat
 from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, rows
 from medctx_eval.stats.formatting import (
@@ -59,8 +59,9 @@ def _change(comparison: Comparison | None) -> str:
 def _check(check: GateCheck) -> str:
     if check.value is None:
         return _PASSED[check.passed]
-    shown = points if check.name in {"knowledge", "reading"} else percent
-    return f"{_PASSED[check.passed]} ({shown(check.value)}, limit {shown(check.limit)})"
+    shown = {"knowledge": points, "reading": points, "family": p_value}.get(check.name, percent)
+    power = "" if check.power is None else f"; an equal cell passes in {percent(check.power)} %"
+    return f"{_PASSED[check.passed]} ({shown(check.value)}, limit {shown(check.limit)}{power})"
 
 
 def _gate(report: Report) -> TableRows:
@@ -88,6 +89,14 @@ def _knowledge(report: Report) -> TableRows:
             score, gain = report.score(cell.name, part), report.gain(cell.name, part)
             values += [_accuracy(score.accuracy) if score else "", _change(gain)]
         yield [cell.name, *values, _change(report.gain(cell.name, LEARNING))]
+
+
+def _confirmations(report: Report) -> TableRows:
+    for row in report.confirmations:
+        label = OUTCOME_LABELS[row.outcome]
+        selected = _accuracy(row.selected), _difference(row.selected_gain)
+        confirmed = _accuracy(row.confirmed), f"{label} {_difference(row.confirmed_gain)}"
+        yield [row.cell, parts.title(row.part), *selected, *confirmed, f"{row.confirmed_gain.n:,}"]
 
 
 def _published(report: Report) -> TableRows:
@@ -188,6 +197,8 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     mode, axes = report.mode, [KNOWLEDGE, "to base", READING, "to base"]
     margin = percent(report.margin)
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
+    if report.registration:
+        lines += [escape(primary_sentence(report.registration)), ""]
     for warning in report.warnings:
         lines += [escape(warning), ""]
     lines += _table("", header(report), iter([row.values for row in rows(report)]))
@@ -206,7 +217,11 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     if folded:
         links = ", ".join(f"[{escape(cell)}](figures/{name}.png)" for cell, name in folded.items())
         lines += [f"Length and depth of each cell: {links}.", ""]
-    lines += _table("The gate", ["cell", "gains knowledge", "keeps reading", "readable", "clean"], _gate(report))
+    lines += _table(
+        "The gate", ["cell", "gains knowledge", "keeps reading", "P over all cells", "readable", "clean"], _gate(report)
+    )
+    columns = ["cell", "axis", "selected %", "to base", "confirmed %", "to base", "items"]
+    lines += _table("Selected and confirmed", columns, _confirmations(report))
     cells = [cell.name for cell in report.cells]
     lines += _table(f"By condition, {mode} mode", ["condition", *cells, "N"], _conditions(report, mode))
     columns = ["cell", "taught %", "to base", "untaught %", "to base", "taught minus untaught, to base"]

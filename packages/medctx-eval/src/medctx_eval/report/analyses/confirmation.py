@@ -1,0 +1,70 @@
+"""Selected cells measured again on items that selected none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medctx.errors import MedctxError
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
+from medctx_eval.report.load.collect import RunSet, collect
+from medctx_eval.report.load.estimands import estimand_weights
+from medctx_eval.report.load.view import view_of
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, Confirmation, Report
+
+
+def _asked(run_set: RunSet) -> set[tuple[str, str]]:
+    return {pair for matrix in run_set.modes.values() for pair in zip(matrix.exams, matrix.items, strict=True)}
+
+
+def _check_apart(selecting: RunSet, confirming: RunSet) -> None:
+    shared = sorted(_asked(selecting) & _asked(confirming))
+    if shared:
+        exam, item = shared[0]
+        raise MedctxError(
+            f"The confirmation runs ask {len(shared):,} items that also selected the cells, first {item!r} of {exam}; "
+            "examine selected cells on the other half (half: confirmation)."
+        )
+
+
+def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> Iterator[Confirmation]:
+    """The headline numbers of every cell of the confirmation runs, beside those that selected it.
+
+    Conditions weigh as in the report.
+
+    Raises:
+        MedctxError: If a confirmation run asks an item that selected cells, in another mode, or by other means.
+    """
+    if not config.confirmation:
+        return
+    run_set = collect(config.confirmation)
+    _check_apart(selecting, run_set)
+    if report.mode not in run_set.modes:
+        raise MedctxError(
+            f"The confirmation runs have no answers in the mode {report.mode}; examine them in the mode of the report."
+        )
+    check_means(run_set, report.mode, allowed=config.different_means)
+    recipes = {name: recipe for name, recipe in config.cells.items() if name in run_set.cells}
+    cells = cells_of(run_set, config.base if config.base in run_set.cells else "", recipes)
+    view = view_of(run_set, report.mode, cells, estimand_weights(report.estimands))
+    pairs, _ = pairs_of(cells, view.cells)
+    for axis in (KNOWLEDGE, READING):
+        part = report.measure(axis)
+        if axis not in view.masks or (part == LEARNING and not view.has_learning):
+            continue
+        accuracies = view.shares(view.matrix.values, view.masks[axis])
+        gains = view.differences(part, pairs, draws=config.draws, seed=config.seed)
+        for (cell, base), gain in zip(pairs, gains, strict=False):
+            score = report.score(cell, axis) if cell in {known.name for known in report.cells} else None
+            selected = report.axis_gain(cell, axis) if score else None
+            yield Confirmation(
+                cell=cell,
+                other=base,
+                axis=axis,
+                part=part,
+                selected=score.accuracy if score else None,
+                selected_gain=selected.difference if selected else None,
+                confirmed=accuracies[cell],
+                confirmed_gain=gain,
+                outcome=gain.outcome(report.margin),
+            )

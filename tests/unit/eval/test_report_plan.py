@@ -1,0 +1,125 @@
+"""A report held against the registered plan of its study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medctx.io.jsonl import read_record, write_record
+from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.report import Registration
+from medctx.schemas.study_plan import Contrast, Estimand, Family, Power, Prediction, StudyPlan, WeightedPart
+from medctx_eval.report.build import write_report
+from medctx_eval.report.compute import compute, decided
+from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.load.collect import RunSet, collect
+from medctx_eval.report.model import Report
+from tests.support import synthetic_runs
+
+CELLS = ("base", "1:1", "0:1")
+
+
+def part(condition: str, weight: float, items: int = 48, untaught: int = 0) -> WeightedPart:
+    return WeightedPart(
+        exam="synthetic", condition=condition, weight=weight, items=items, untaught=untaught, clusters=12
+    )
+
+
+def plan_of(**changed: object) -> StudyPlan:
+    contrasts = tuple(
+        Contrast(cell=cell, against="base", axis=axis) for axis in ("reading", "knowledge") for cell in CELLS[1:]
+    )
+    plan = StudyPlan(
+        study="made",
+        cells=CELLS,
+        axes={"ratio": ("1:1", "0:1")},
+        training_seeds=(0,),
+        estimands=(
+            Estimand(axis="knowledge", measure="taught-minus-untaught", parts=(part("closed", 1.0, 60, 20),)),
+            Estimand(axis="reading", measure="accuracy", parts=(part("open:200", 0.5), part("open:400", 0.5))),
+        ),
+        margin=0.05,
+        primary=contrasts[1],
+        family=Family(contrasts=contrasts),
+        selection=(),
+        power=Power(difference=0.1, power=0.82, detectable=0.098, item_sd=0.5, icc=0.1, seed_sd=0.02),
+        prediction=Prediction(low=-0.3, expected=-0.2, high=-0.05, reason="made up"),
+        trained_tokens=1000,
+        medctx="0",
+    )
+    return plan.model_copy(update=changed)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> RunSet:
+    root = tmp_path_factory.mktemp("plan")
+    return collect(synthetic_runs.write(root, CELLS, facts=20, dossiers=12))
+
+
+def reported(runs: RunSet, folder: Path, plan: StudyPlan, **settings: object) -> tuple[Report, Decision]:
+    write_record(folder / "plan.json", plan)
+    config = ReportConfig.model_validate({"draws": 200, "plan": folder / "plan.json", **settings})
+    return decided(compute(runs, config), config, {}, ())
+
+
+def registration(report: Report) -> Registration:
+    assert report.registration is not None
+    return report.registration
+
+
+def test_axes_weigh_as_registered_and_the_primary_contrast_stands_beside_its_prediction(
+    runs: RunSet, tmp_path: Path
+) -> None:
+    report, decision = reported(runs, tmp_path, plan_of())
+    found = registration(report)
+    assert found.deviations == ()
+    assert found.statement.startswith("as registered (plan ")
+    assert decision.registered == found.statement
+    assert report.headline.endswith(f"{found.statement[0].upper()}{found.statement[1:]}.")
+    score = report.score("0:1", "reading")
+    apart = [report.score("0:1", condition) for condition in ("open:200", "open:400")]
+    assert score and all(apart)
+    assert score.accuracy.value == pytest.approx(sum(row.accuracy.value for row in apart if row) / 2)
+    gain = report.axis_gain("0:1", "reading")
+    assert gain is not None and found.difference == gain.difference
+    assert found.as_predicted is (-0.3 <= gain.difference.value <= -0.05)
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed", "clause"),
+    [
+        ({"margin": 0.1}, {}, "margin 10 instead of 5 points"),
+        ({"weights": {"reading": {"synthetic gold": 1.0}}}, {}, "other parts or weights of an axis"),
+        ({}, {"cells": (*CELLS, "1:9")}, "another family (1 comparisons left out, 0 added)"),
+        ({}, {"cells": ("base", "0:1")}, "another family (0 comparisons left out, 2 added)"),
+    ],
+)
+def test_what_was_done_otherwise_leads_the_headline(
+    runs: RunSet, tmp_path: Path, settings: dict[str, object], changed: dict[str, object], clause: str
+) -> None:
+    plan = plan_of(**changed)
+    if "1:9" in plan.cells:
+        more = Contrast(cell="1:9", against="base", axis="reading")
+        plan = plan.model_copy(update={"family": Family(contrasts=(*plan.family.contrasts, more))})
+    elif len(plan.cells) == 2:
+        kept = tuple(contrast for contrast in plan.family.contrasts if contrast.cell == "0:1")
+        plan = plan.model_copy(update={"family": Family(contrasts=kept)})
+    report, decision = reported(runs, tmp_path, plan, **settings)
+    assert registration(report).deviations == (clause,)
+    assert report.headline.startswith(f"Not as registered (plan {registration(report).digest}): {clause}. ")
+    assert decision.registered.startswith("not as registered")
+
+
+def test_every_page_says_it(tmp_path: Path) -> None:
+    folders = synthetic_runs.write(tmp_path / "runs", CELLS, facts=16, dossiers=12)
+    write_record(tmp_path / "plan.json", plan_of())
+    config = ReportConfig(draws=200, plan=tmp_path / "plan.json", margin=0.1)
+    report = write_report(folders, tmp_path / "out", config)
+    statement = registration(report).statement
+    assert read_record(tmp_path / "out" / DECISION_FILE, Decision).registered == statement
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "Not as registered (plan" in text
+        assert "Primary contrast of the plan: 0:1 against base on reading" in text
+        assert "Planned power 0.82 for 10.0 points" in text
