@@ -160,3 +160,17 @@ def test_cards_carry_what_the_gate_looked_at(template: Report) -> None:
     assert metrics["contaminated"] == 0.03
     assert metrics["unreadable"] == 0
     assert metrics["knowledge.gain.low"] == 0.05
+
+
+def test_what_holds_for_one_cell_may_not_hold_over_all_cells(template: Report) -> None:
+    """An interval that ends at the margin has P 2.5 %: enough for two cells, not for three."""
+    spans = {**WINNING, ("1:1", "reading"): (-0.0499, 0.0, 0.05), ("0:1", "reading"): (-0.0499, 0.0, 0.05)}
+    report = having(template, spans)
+    family = {check.cell: check for check in checks(report) if check.name == "family"}
+    assert all(check.value == pytest.approx(0.05, abs=0.001) and check.limit == 0.05 for check in family.values())
+    assert set(decide(report).passed) == {"1:1", "0:1"}
+    strict = decide(report.model_copy(update={"error_rate": 0.04}))
+    assert strict.champion == ""
+    assert "adjusted for the 2 cells that could be promoted it is not certain (P 0.0" in strict.reason
+    power = {check.cell: check.power for check in checks(report) if check.name == "reading"}
+    assert all(value is not None and 0 <= value < 0.6 for value in power.values())

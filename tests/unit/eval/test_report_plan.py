@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from medctx.io.jsonl import read_record, write_record
+from medctx.errors import MedctxError
+from medctx.io.jsonl import read_record, read_records, write_record
 from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.records import Judged
 from medctx.schemas.report import Registration
 from medctx.schemas.study_plan import Contrast, Estimand, Family, Power, Prediction, StudyPlan, WeightedPart
+from medctx_eval.artifacts import run_folder
 from medctx_eval.report.build import write_report
 from medctx_eval.report.compute import compute, decided
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.model import Report
+from medctx_eval.report.render import markdown
 from tests.support import synthetic_runs
 
 CELLS = ("base", "1:1", "0:1")
@@ -123,3 +127,45 @@ def test_every_page_says_it(tmp_path: Path) -> None:
         assert "Not as registered (plan" in text
         assert "Primary contrast of the plan: 0:1 against base on reading" in text
         assert "Planned power 0.82 for 10.0 points" in text
+
+
+def half(runs: RunSet, root: Path, kept: str) -> list[Path]:
+    """Run folders with every second cluster: what selects cells, or what measures them again."""
+    folders = []
+    for run in runs.runs:
+        assert run.folder is not None
+        records = [
+            record
+            for record in read_records(run.folder / run_folder.VERDICTS, Judged)
+            if (int(record.cluster.rpartition("-")[2]) % 2 == 0) == (kept == "selection")
+        ]
+        manifest = run.manifest.model_copy(update={"n": len(records)})
+        run_folder.write(root / kept / run.name, manifest, records)
+        folders.append(root / kept / run.name)
+    return folders
+
+
+def test_selected_cells_are_measured_again_on_items_that_selected_none(runs: RunSet, tmp_path: Path) -> None:
+    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
+    config = ReportConfig(draws=200, confirmation=tuple(confirming[:2]))
+    report = compute(collect(selecting), config)
+    assert {(row.cell, row.other, row.part) for row in report.confirmations} == {
+        ("1:1", "base", "reading"),
+        ("1:1", "base", "taught-minus-untaught"),
+    }
+    other = compute(collect(confirming), ReportConfig(draws=200))
+    for row in report.confirmations:
+        selected, confirmed = report.axis_gain("1:1", row.axis), other.axis_gain("1:1", row.axis)
+        assert selected and confirmed
+        assert row.selected_gain == selected.difference
+        assert row.confirmed_gain.value == pytest.approx(confirmed.difference.value)
+        score = other.score("1:1", row.axis)
+        assert score and row.confirmed.value == pytest.approx(score.accuracy.value)
+    page = markdown.page(report, {})
+    assert "## Selected and confirmed" in page
+
+
+def test_items_that_selected_confirm_nothing(runs: RunSet, tmp_path: Path) -> None:
+    selecting = half(runs, tmp_path, "selection")
+    with pytest.raises(MedctxError, match="items that also selected the cells, first"):
+        compute(collect(selecting), ReportConfig(draws=200, confirmation=tuple(selecting)))

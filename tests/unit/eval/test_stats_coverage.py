@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from bench.support.gate_error import GateSetting
 from bench.support.stats_coverage import CHURN, CORRELATIONS, SPARSE, Limits, Row, grid, noisy, seeded, single, unequal
 
 EXAMS = 250
@@ -90,3 +91,10 @@ def test_the_whole_grid_holds() -> None:
     """2,000 exams a row; two binomial standard errors of slack."""
     rows = [setting.measure(2000, 1000) for setting in grid()]
     assert [(row, failures) for row in rows if (failures := row.failures(Limits(slack=0.01)))] == []
+
+
+def test_nine_cells_at_the_margin_rarely_pass_the_gate() -> None:
+    row = GateSetting(20, icc=0.1).measure(120)
+    noise = (0.05 * 0.95 / 120) ** 0.5
+    assert row.any_promoted <= 0.05 + 3.5 * noise
+    assert row.any_alone > row.any_promoted
