@@ -48,7 +48,7 @@ def dialogue(name: str, question: str, answer: str) -> Dialogue:
 
 def mixed(folder: Path, rows: list[Dialogue], tokenizer: Path) -> Path:
     write_records(folder / "rows.jsonl", rows)
-    source = f"{{source: jsonl, path: {folder / 'rows.jsonl'}, domain: medical, amount: all}}"
+    source = f"{{source: file, path: {folder / 'rows.jsonl'}, domain: medical, amount: all}}"
     keys = ["--set", f"tokenizer={tokenizer}", "--set", f"sources=[{source}]"]
     run(data_cli.main, "mix", *keys, "--out", folder / "mix")
     return folder / "mix"

@@ -188,7 +188,7 @@ def test_restrictions_are_told_in_words(licence: str, words: str) -> None:
 def test_columns_of_ones_own_file_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text(json.dumps({"frage": "Was hilft?", "antwort": "Ruhe."}) + "\n", encoding="utf-8")
-    config = {"source": "jsonl", "domain": "medical", "path": path, "form": "pair"}
+    config = {"source": "file", "domain": "medical", "path": path, "form": "pair"}
     config["columns"] = {"question": "{frage}", "answer": "{antwort}"}
     supply = open_source(SourceConfig.model_validate(config), 0, CurriculumConfig.model_validate({}))
     assert texts(supply) == [["Was hilft?", "Ruhe."]]

@@ -42,7 +42,7 @@ def cleaned(rows: dict[str, Sequence[Row]], ratio: str = "1:1", **clean: object)
         return supplied(source, own)
 
     sources = [
-        {"source": "jsonl", "name": name, "domain": "general" if name.startswith("g") else "medical"} for name in rows
+        {"source": "file", "name": name, "domain": "general" if name.startswith("g") else "medical"} for name in rows
     ]
     keys = {"by": "examples", "examples": 4, "ratio": ratio, "sources": sources, "clean": clean}
     return made_of(MixConfig.model_validate(keys), open_one)
@@ -141,7 +141,7 @@ def test_only_rows_of_the_language_asked_for_are_used() -> None:
             "by": "examples",
             "examples": 2,
             "ratio": "0:1",
-            "sources": [{"source": "jsonl", "name": "m", "domain": "medical", "language": "zh"}],
+            "sources": [{"source": "file", "name": "m", "domain": "medical", "language": "zh"}],
         }
     )
     made = made_of(config, lambda source: supplied(source, rows))

@@ -52,7 +52,7 @@ def mixed(tmp_path: Path) -> Path:
     rows = [told(f"row-{number}", f"Question {number}?", f"Answer number {number}.") for number in range(40)]
     options = "\n".join(f"{letter}) {text}" for letter, text in zip("ABC", reversed(OPTIONS.values()), strict=True))
     rows[17] = told("row-17", f"{STEM}\n{options}", "C")
-    sources = [{"source": "jsonl", "name": "ward", "domain": "medical", "amount": "all"}]
+    sources = [{"source": "file", "name": "ward", "domain": "medical", "amount": "all"}]
     config = MixConfig.model_validate({"sources": sources, "format": "parquet"})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(shards, "SHARD", 10)

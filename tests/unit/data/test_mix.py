@@ -128,7 +128,7 @@ def test_long_dialogues_are_dropped_and_counted() -> None:
         ({"tokens": 1}, "less than one of tokens"),
         ({"sources": ["alpaca"]}, "no source is medical"),
         ({"sources": ["alpaca", "medqad"]}, "did you mean 'medquad'"),
-        ({"sources": ["alpaca", "jsonl"]}, "needs the key domain"),
+        ({"sources": ["alpaca", "file"]}, "needs the key domain"),
         ({"sources": [{"source": "alpaca", "domain": "medical"}]}, "is general, not medical"),
     ],
 )

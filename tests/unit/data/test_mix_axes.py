@@ -32,7 +32,7 @@ ratios = st.sampled_from(["9:1", "4:1", "1:1", "1:4", "1:9", "0:1", "1:0"])
 
 def config(amounts: dict[str, object] | None = None, **keys: object) -> MixConfig:
     sources = [
-        {"source": "jsonl", "name": name, "domain": domain, "language": language, "subdomain": subdomain}
+        {"source": "file", "name": name, "domain": domain, "language": language, "subdomain": subdomain}
         | ({"amount": amounts[name]} if amounts else {})
         for name, domain, language, subdomain in NAMES
         if not amounts or name in amounts
@@ -127,7 +127,7 @@ def test_all_of_a_source_is_every_row_once() -> None:
 
 
 def test_a_generator_has_no_all() -> None:
-    sources = [{"source": "everyday", "amount": "all"}, {"source": "jsonl", "domain": "medical", "amount": 10}]
+    sources = [{"source": "everyday", "amount": "all"}, {"source": "file", "domain": "medical", "amount": 10}]
     asked = MixConfig.model_validate({"sources": sources})
 
     def open_one(source: SourceConfig) -> Supply:

@@ -163,7 +163,7 @@ def test_a_dry_run_shows_the_shares_and_writes_nothing(config: Config, tmp_path:
         (["--set", "ratio=half"], "'half' is not general:medical"),
         (["--set", "ratio=61.5"], "ratio: Input should be a valid string (given: 61.5)"),
         (["--set", "curriculum.taught_finding=5"], "did you mean 'taught_findings'"),
-        (["--set", "sources=[{source: jsonl, domain: general},medquad]"], "needs the key path"),
+        (["--set", "sources=[{source: file, domain: general},medquad]"], "needs the key path"),
         (["--set", "sources=[alpaka,medquad]"], "did you mean 'alpaca'"),
         (["--set", "sources=[everyday,everyday]"], "two sources are called 'everyday'"),
         (["--set", "order=staged"], "general-first"),
@@ -214,7 +214,7 @@ def test_inspect_refuses_what_is_no_mix_or_was_changed(config: Config, tmp_path:
 def test_sources_are_listed_and_shown() -> None:
     listed = call("sources")
     assert listed.exit_code == 0
-    for name in ("phenotypes", "everyday", "alpaca-zh", "medquad", "jsonl"):
+    for name in ("phenotypes", "everyday", "alpaca-zh", "medquad", "file", "hub"):
         assert name in listed.stdout
     assert "BMC" in call("sources", "show", "medquad").stdout
     assert "did you mean 'medquad'" in refused(call("sources", "show", "medqad"))

@@ -18,9 +18,9 @@ from medctx.io.jsonl import read_record
 from medctx.io.mix_folder import read_dialogues
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
+from medctx.tables.answers import Convention, detect_convention, right_letters
 from medctx_data.cli.main import main
 from medctx_data.mixture.config import MixConfig
-from medctx_data.sources.answers import Convention, detect_convention, right_letters
 from medctx_data.sources.card import RowNote, SkippedRow
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -33,7 +33,7 @@ QA: list[Row] = [{"role": "user", "content": "q"}, {"role": "assistant", "conten
 def read(tmp_path: Path, *rows: Row, **keys: object) -> tuple[list[Dialogue], list[SkippedRow], Counter[str]]:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    config = SourceConfig.model_validate({"source": "jsonl", "path": path, "domain": "medical", **keys})
+    config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical", **keys})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     found = list(supply.read())
@@ -70,10 +70,6 @@ def turns(dialogue: Dialogue) -> list[tuple[str, str]]:
         ),
         ({"question": "q", "answer": "a", "system": None}, [("user", "q"), ("assistant", "a")]),
         (
-            {"messages": [{"role": "developer", "content": "s"}, *QA]},
-            [("system", "s"), ("user", "q"), ("assistant", "a")],
-        ),
-        (
             {"messages": [QA[0], {"role": "assistant", "content": "a", "reasoning_content": "because"}]},
             [("user", "q"), ("assistant", "<think>\nbecause\n</think>\n\na")],
         ),
@@ -97,6 +93,8 @@ def test_system_history_reasoning_and_parts_are_read(row: Row, expected: object,
         ({"messages": [{**QA[0], "name": "Ann"}, QA[1]]}, "message key name not read"),
         ({"messages": [{"role": "assistant", "content": "hello"}, *QA]}, "answers without a question cut"),
         ({"messages": [*QA, {"role": "user", "content": "?"}]}, "turns without an answer cut from the end"),
+        ({"messages": [{"role": "developer", "content": "s"}, *QA]}, "developer turns read as system turns"),
+        ({"messages": [QA[0], *QA]}, "turns of one speaker in a row joined"),
     ],
 )
 def test_what_is_not_read_or_cut_is_counted_by_name(row: Row, note: str, tmp_path: Path) -> None:
@@ -137,7 +135,7 @@ def test_turns_without_weight_carry_no_loss(key: str, tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused_with_its_place(row: Row, detail: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n" + json.dumps({"messages": QA}) + "\n", encoding="utf-8")
-    config = SourceConfig.model_validate({"source": "jsonl", "path": path, "domain": "medical"})
+    config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical"})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     (skipped,) = [found for found in supply.read() if isinstance(found, SkippedRow)]
@@ -150,7 +148,7 @@ def test_a_key_that_stands_twice_is_refused(form: str, tmp_path: Path) -> None:
     good = '{"question": "q", "answer": "a"}'
     path = tmp_path / "rows.json"
     path.write_text(f"[{twice}, {good}]" if form == "array" else f"{twice}\n{good}\n", encoding="utf-8")
-    config = SourceConfig.model_validate({"source": "jsonl", "path": path, "domain": "medical"})
+    config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical"})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
     (skipped,) = [found for found in supply.read() if isinstance(found, SkippedRow)]
@@ -159,11 +157,9 @@ def test_a_key_that_stands_twice_is_refused(form: str, tmp_path: Path) -> None:
 
 def test_a_csv_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("question,answer,answer\nq,a,b\n", encoding="utf-8")
-    config = SourceConfig.model_validate({"source": "jsonl", "path": tmp_path / "rows.csv", "domain": "medical"})
-    supply = open_source(config, 0, CurriculumConfig.model_validate({}))
-    assert supply.read is not None
+    config = SourceConfig.model_validate({"source": "file", "path": tmp_path / "rows.csv", "domain": "medical"})
     with pytest.raises(MedctxError, match="names the column 'answer' twice"):
-        list(supply.read())
+        open_source(config, 0, CurriculumConfig.model_validate({}))
 
 
 OPTIONS = {"A": "O", "B": "A", "C": "B", "D": "none"}
@@ -273,8 +269,8 @@ def mix(tokenizer_folder: Path, tmp_path: Path) -> Callable[..., tuple[str, MixM
     def mixed(path: Path, *overrides: str) -> tuple[str, MixManifest]:
         general = tmp_path / "general.jsonl"
         general.write_text("".join(json.dumps({"instruction": f"q{n}", "output": "a"}) + "\n" for n in range(40)))
-        sources = f"[{{source: jsonl, path: {general}, domain: general, name: gen}}, "
-        sources += f"{{source: jsonl, path: {path}, domain: medical, name: med}}]"
+        sources = f"[{{source: file, path: {general}, domain: general, name: gen}}, "
+        sources += f"{{source: file, path: {path}, domain: medical, name: med}}]"
         keys = [f"tokenizer={tokenizer_folder}", "by=examples examples=4", *overrides, f"sources={sources}"]
         options = [part for key in keys for part in ("--set", key)]
         result = CliRunner().invoke(main, ["mix", *options, "--out", str(tmp_path / "mix")])

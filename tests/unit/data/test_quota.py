@@ -17,7 +17,7 @@ ratios = st.tuples(st.integers(1, 9), st.integers(1, 9)).map(lambda pair: f"{pai
 
 
 def source(name: str, domain: str, language: str = "en", subdomain: str = "", **keys: object) -> dict[str, object]:
-    return {"source": "jsonl", "name": name, "domain": domain, "language": language, "subdomain": subdomain, **keys}
+    return {"source": "file", "name": name, "domain": domain, "language": language, "subdomain": subdomain, **keys}
 
 
 SOURCES = [

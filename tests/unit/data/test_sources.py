@@ -89,7 +89,7 @@ def test_own_dialogues_keep_their_ids_and_must_be_of_one_domain(tmp_path: Path) 
     path = tmp_path / "own.jsonl"
     own = [dialogue("one", "medical", 4), dialogue("two", "general", 4)]
     path.write_text("".join(one.model_dump_json() + "\n" for one in own), encoding="utf-8")
-    kept, other = read(source="jsonl", name="ward", path=path, domain="medical")
+    kept, other = read(source="file", name="ward", path=path, domain="medical")
     assert isinstance(kept, Dialogue) and (kept.id, kept.source) == ("one", "ward")
     assert isinstance(other, SkippedRow)
     assert (other.place, other.reason) == (f"{path}:2", "malformed")
@@ -102,12 +102,12 @@ def test_own_parquet_holds_dialogues_or_the_columns_of_a_shape(tmp_path: Path) -
 
     own = dialogue("one", "medical", 4)
     parquet.write_table(pyarrow.Table.from_pylist([own.model_dump()]), tmp_path / "own.parquet")
-    assert read(source="parquet", path=tmp_path / "own.parquet", domain="medical") == [
-        own.model_copy(update={"source": "parquet"})
+    assert read(source="file", path=tmp_path / "own.parquet", domain="medical") == [
+        own.model_copy(update={"source": "own"})
     ]
     rows = [row("Was hilft?", "Ruhe."), row("感冒了怎么办", "多喝水")]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "more.parquet")
-    found = read(source="parquet", path=tmp_path / "more.parquet", domain="medical")
+    found = read(source="file", path=tmp_path / "more.parquet", domain="medical")
     assert [isinstance(one, Dialogue) and one.language for one in found] == ["en", "zh"]
 
 

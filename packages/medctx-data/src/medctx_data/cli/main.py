@@ -17,7 +17,7 @@ from medctx.schemas.mix import MixManifest
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.api import MixJob
-from medctx_data.cli import contamination, tables, truncation
+from medctx_data.cli import contamination, detect, tables, truncation
 from medctx_data.mix_folder.mlflow import record
 from medctx_data.mix_folder.write import checked, manifest_of
 from medctx_data.mixture.config import MixConfig
@@ -96,6 +96,7 @@ def inspect(folder: Path) -> None:
 
 
 main.add_command(contamination.command)
+main.add_command(detect.command)
 main.add_command(truncation.command)
 main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lambda: contamination.ContaminationConfig}))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import medctx
 from medctx.io import digest
 from medctx.process.progress import say
+from medctx.tables.folders import matches
 from medctx_data.mixture.budget import interleave
 from medctx_data.mixture.config import DOMAINS, MixConfig
 from medctx_data.mixture.draft import Draft, Entry, SourceSample
@@ -28,7 +29,7 @@ def request_digest(config: MixConfig, requests: Iterable[SourceRequest], tokeniz
     Keys at their defaults do not count: the digest stays the same when medctx gets new keys.
     """
     read = config.sources if config.clean.duplicates == "mix" else [request.config for request in requests]
-    paths = [*(source.path for source in read), config.wrap.passages]
+    paths = [*(match for source in read for path in source.paths for match in matches(path)), config.wrap.passages]
     files = [_path_digest(path) for path in paths if path and path.exists()]
     keys = config.model_dump(
         mode="json",

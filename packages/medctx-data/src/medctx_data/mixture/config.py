@@ -15,7 +15,7 @@ from medctx.schemas.mix import By, Fixed, Format, Order
 from medctx.schemas.records import Domain
 from medctx_data.cleaning.config import CleanConfig
 from medctx_data.long_context.config import WrapConfig
-from medctx_data.sources.config import SourceConfig
+from medctx_data.sources.config import SourceConfig, with_labels
 
 DOMAINS: tuple[Domain, Domain] = ("general", "medical")
 
@@ -64,7 +64,7 @@ class MixConfig(Config):
     sources: tuple[SourceConfig, ...] = Field(
         default=(SourceConfig(source="everyday"), SourceConfig(source="phenotypes")),
         description="The sources (medctx-data sources lists those known by name). A plain name stands for "
-        "{source: name}.",
+        "{source: name}, a plain path for {path: path}.",
     )
     languages: dict[str, Weight] = Field(
         default_factory=dict,
@@ -98,6 +98,11 @@ class MixConfig(Config):
     def _is_a_ratio(cls, value: str) -> str:
         parse_ratio(value)
         return value.strip()
+
+    @field_validator("sources")
+    @classmethod
+    def _labelled(cls, value: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        return with_labels(value)
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:

@@ -11,9 +11,12 @@ from pydantic import Field
 from medctx.fetch.pinned import Remote
 from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Dialogue, Domain, Record
+from medctx.tables.files import FileRow
 
-Form = Literal["generated", "alpaca", "pair", "chat", "alternating", "choice", "dialogues"]
+Form = Literal["generated", "alpaca", "pair", "chat", "completion", "alternating", "choice", "dialogues"]
 
+FILE = "file"
+"""Name of the source that stands for files of one's own."""
 HUB = "hub"
 """Name of the source that stands for any data set of the hub."""
 AS_STATED = "as each Dialogue states"
@@ -25,6 +28,7 @@ FORMS: Mapping[Form, str] = {
     "alpaca": "the columns instruction, input (may be empty) and output",
     "pair": "a question and an answer, each made of one or more columns",
     "chat": "a list of messages, each with a speaker and a text",
+    "completion": "a prompt and its completion, each a text or a list of messages",
     "alternating": "a list of texts, user and assistant taking turns",
     "choice": "a question, its options and the right one, answered with the option's text",
     "dialogues": "one Dialogue record each, or the columns of another form",
@@ -96,6 +100,14 @@ class SkippedRow(NamedTuple):
     reason: Literal["malformed", "held_out"]
     detail: str
     row: str
+
+
+class PlacedRow(NamedTuple):
+    """A row of a file with the id of its Dialogue and its place (``file:line``)."""
+
+    name: str
+    place: str
+    row: FileRow
 
 
 class RowNote(NamedTuple):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Domain
-from medctx_data.sources.card import AS_STATED, HUB, SourceCard
+from medctx_data.sources.card import AS_STATED, FILE, HUB, SourceCard
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.general import GENERAL
 from medctx_data.sources.medical import ENGLISH
 from medctx_data.sources.medical_zh import CHINESE
 
-OWN = tuple(
-    SourceCard(name=name, domain="", language="", licence=AS_STATED, citation="the user's own file", form="dialogues")
-    for name in ("jsonl", "parquet")
-)
+OWN = SourceCard(name=FILE, domain="", language="", licence=AS_STATED, citation="the user's own file", form="dialogues")
 ANY = SourceCard(
     name=HUB,
     domain="",
@@ -25,7 +26,7 @@ ANY = SourceCard(
     form="dialogues",
     published="https://huggingface.co/datasets (read through the library datasets)",
 )
-CARDS = {card.name: card for card in (*GENERAL, *ENGLISH, *CHINESE, ANY, *OWN)}
+CARDS = {card.name: card for card in (*GENERAL, *ENGLISH, *CHINESE, ANY, OWN)}
 
 
 def card_of(name: str) -> SourceCard:
@@ -34,7 +35,24 @@ def card_of(name: str) -> SourceCard:
         return CARDS[name]
     close = difflib.get_close_matches(name, list(CARDS), n=1, cutoff=0.5)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
+    if Path(name).exists():
+        raise MedctxError(f"There is no source {name!r} but a path of that name; to read it, write ./{name}.")
     raise MedctxError(f"There is no source {name!r}{hint}; known are: {', '.join(sorted(CARDS))}.")
+
+
+def domain_in_name(paths: Sequence[Path]) -> Domain | None:
+    """Return the domain that the names of files, else of the two folders around them, state; None where they do not."""
+    stated = {_domain_in(path) for path in paths}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _domain_in(path: Path) -> Domain | None:
+    for name in reversed(path.parts[-3:]):
+        words = set(re.split(r"[^a-z]+", name.lower()))
+        domains: list[Domain] = [domain for domain in get_args(Domain) if domain in words]
+        if len(domains) == 1:
+            return domains[0]
+    return None
 
 
 def domain_of(config: SourceConfig) -> Domain:
@@ -46,6 +64,10 @@ def domain_of(config: SourceConfig) -> Domain:
                 f"The source {config.source!r} is {card.domain}, not {config.domain}; remove its key domain."
             )
         return card.domain
-    if not config.domain:
-        raise MedctxError(f"The source {config.label!r} needs the key domain: general or medical.")
-    return config.domain
+    domain = config.domain or domain_in_name(config.paths)
+    if not domain:
+        raise MedctxError(
+            f"The source {config.label!r} needs the key domain: general or medical (a file or folder of that name says "
+            "it as well)."
+        )
+    return domain

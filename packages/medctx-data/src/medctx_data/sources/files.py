@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,11 +15,13 @@ from pydantic import ValidationError
 from medctx.errors import MedctxError
 from medctx.io.jsonl import describe
 from medctx.schemas.records import Dialogue, Domain, Turn
-from medctx_data.sources import shapes, tables
-from medctx_data.sources.answers import Convention, detect_convention
-from medctx_data.sources.card import AS_STATED, Row, RowNote, SkippedRow, SourceCard
+from medctx.tables import files as tables
+from medctx.tables.answers import Convention
+from medctx.tables.choices import convention_of
+from medctx_data.sources import shapes
+from medctx_data.sources.card import AS_STATED, FILE, HUB, PlacedRow, Row, RowNote, SkippedRow, SourceCard
+from medctx_data.sources.detect import HEAD, is_dialogue
 from medctx_data.sources.shapes import Columns, RowTurns, Settings, UnfitError
-from medctx_data.sources.tables import PlacedRow
 
 PATIENCE = 1_000
 """Rows from the beginning that may be unreadable, with none readable, before the file is given up."""
@@ -81,6 +84,7 @@ class Reader:
         again: Streams all rows once more, to see how the source names right options.
         answer_base: Number of the first option where the config states it.
         reasoning: Whether the reasoning of an answer is put before it.
+        tool_turns: Whether turns of tools are kept as text.
     """
 
     label: str
@@ -90,6 +94,7 @@ class Reader:
     again: Callable[[], Iterator[PlacedRow]] = _no_rows
     answer_base: int | None = None
     reasoning: bool = True
+    tool_turns: bool = False
 
     @cached_property
     def _exam_ids(self) -> Collection[str]:
@@ -98,12 +103,12 @@ class Reader:
     @cached_property
     def _convention(self) -> Convention:
         columns = (placed.row.columns for placed in self.again())
-        convention = detect_convention(shapes.answers_of(columns, self.card.columns))
+        convention = convention_of(shapes.answers_of(columns, self.card.columns))
         return convention if self.answer_base is None else convention._replace(base=1 if self.answer_base else 0)
 
     @property
     def _settings(self) -> Settings:
-        return Settings(self.card.language, lambda: self._convention, self.reasoning)
+        return Settings(self.card.language, lambda: self._convention, self.reasoning, self.tool_turns)
 
     @cached_property
     def _also_read(self) -> list[str]:
@@ -113,7 +118,7 @@ class Reader:
 
     def _dialogue(self, name: str, row: Columns) -> tuple[Dialogue, RowTurns]:
         card = self.card
-        if card.form == "dialogues" and "turns" in row:
+        if card.name in {FILE, HUB} and is_dialogue(row):
             return _as_dialogue(row, self.label, self.domain), RowTurns([])
         facts = _facts(row, card)
         also_read = [*self._also_read, *(column for column in ("book_id", "id") if row.get(column) in facts)]
@@ -170,22 +175,37 @@ def _half_character(dialogue: Dialogue) -> str:
     return ""
 
 
-def placed_rows(paths: Sequence[Path], label: str) -> Iterator[PlacedRow]:
-    """Yield the rows of files with the ids of their Dialogues: ``label-row``, or ``label-file-row`` for several."""
+def placed_rows(
+    paths: Sequence[Path], label: str, split: str = "train", most: int | None = None
+) -> Iterator[PlacedRow]:
+    """Yield the rows of files with the ids of their Dialogues: ``label-row``, or ``label-file-row`` for several.
+
+    Args:
+        paths: The files.
+        label: Label of the source.
+        split: The key that is read of a JSON file with several lists.
+        most: Most rows of each file; None for all.
+    """
     for number, path in enumerate(paths, start=1):
         start = f"{label}-{number}" if len(paths) > 1 else label
-        for row in tables.rows(path):
+        for row in islice(tables.rows(path, split), most):
             yield PlacedRow(f"{start}-{row.number}", f"{path}:{row.number}", row)
 
 
-def rows(paths: Sequence[Path], reader: Reader) -> Iterator[Row]:
+def first_rows(paths: Sequence[Path], label: str, split: str) -> list[PlacedRow]:
+    """Return rows from the beginning of each file, :data:`HEAD` in all."""
+    each = max(1, HEAD // max(1, len(paths)))
+    return list(islice(placed_rows(paths, label, split, each), HEAD))
+
+
+def rows(paths: Sequence[Path], reader: Reader, split: str = "train") -> Iterator[Row]:
     """Yield every row of ``paths`` as a Dialogue or as a SkippedRow, with notes.
 
     Raises:
         MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
     """
     whole = f"The file {paths[0]}" if len(paths) == 1 else "Every file"
-    return read_placed(placed_rows(paths, reader.label), reader, whole)
+    return read_placed(placed_rows(paths, reader.label, split), reader, whole)
 
 
 def read_placed(placed: Iterable[PlacedRow], reader: Reader, whole: str) -> Iterator[Row]:

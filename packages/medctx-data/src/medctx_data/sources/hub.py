@@ -19,7 +19,8 @@ from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.journal import Journal
 from medctx.schemas.records import Record
-from medctx_data.sources.tables import FileRow, PlacedRow
+from medctx.tables.files import FileRow
+from medctx_data.sources.card import PlacedRow
 
 PINNED = "datasets.jsonl"
 NEWEST = "main"

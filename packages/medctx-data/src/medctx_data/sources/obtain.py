@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Fetched, Remote, fetch
 from medctx.io import digest
+from medctx.tables.files import SUFFIXES
+from medctx.tables.folders import is_pattern, locate
 from medctx_data.sources.card import FORMS, SourceCard
-from medctx_data.sources.tables import SUFFIXES
 
 
 class Obtained(NamedTuple):
@@ -31,34 +31,14 @@ class Obtained(NamedTuple):
     left_out: tuple[Path, ...] = ()
 
 
-_HELD_OUT = frozenset({"test", "tests", "dev", "val", "valid", "validation", "eval", "evaluation", "holdout"})
-
-
-def _is_held_out(path: Path) -> bool:
-    """Return whether a file's name is that of a split that is not for training."""
-    return not _HELD_OUT.isdisjoint(re.split(r"[^a-z]+", path.name.partition(".")[0].lower()))
-
-
-def _inside(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The files of a folder to read, and those of held-out splits beside them."""
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and (path.suffix if path.suffix != ".gz" else Path(path.stem).suffix) in SUFFIXES
+def _own(label: str, paths: Sequence[Path], split: str, subset: str) -> Obtained:
+    for path in paths:
+        if not path.exists() and not is_pattern(path):
+            raise MedctxError(f"The path {path} of the source {label!r} does not exist; correct its key path.")
+    located = locate(paths, split, subset)
+    return Obtained(
+        located.paths, "", digest.of_value([digest.of_file(file) for file in located.paths]), located.left_out
     )
-    if not files:
-        raise MedctxError(f"The folder {folder} holds no file that ends in {', '.join(SUFFIXES)}; give another path.")
-    held_out = tuple(path for path in files if _is_held_out(path))
-    if len(held_out) == len(files):
-        return held_out, ()
-    return tuple(path for path in files if path not in held_out), held_out
-
-
-def _own(label: str, path: Path) -> Obtained:
-    if not path.exists():
-        raise MedctxError(f"The path {path} of the source {label!r} does not exist; correct its key path.")
-    paths, left_out = _inside(path) if path.is_dir() else ((path,), ())
-    return Obtained(paths, "", digest.of_value([digest.of_file(file) for file in paths]), left_out)
 
 
 def _published(files: tuple[Remote, ...], revision: str) -> Obtained:
@@ -73,20 +53,28 @@ def _published(files: tuple[Remote, ...], revision: str) -> Obtained:
     return Obtained(tuple(file.path for file in fetched), ", ".join(revisions), digests)
 
 
-def obtain(label: str, card: SourceCard, path: Path | None, revision: str) -> Obtained:
-    """Return the files of ``card``, published ones at ``revision`` where one is named.
+def obtain(label: str, card: SourceCard, paths: Sequence[Path], revision: str, split: str, subset: str) -> Obtained:
+    """Return the files of a source.
+
+    Args:
+        label: Its label.
+        card: Its card.
+        paths: Local files and folders to read instead of the published ones.
+        revision: Revision of the published files, ``""`` for the recorded one.
+        split: Split of folders.
+        subset: Subset of a cloned repository.
 
     Raises:
         MedctxError: There is neither a path nor a published file, or a file is not available.
     """
-    if path is not None:
-        return _own(label, path)
+    if paths:
+        return _own(label, paths, split, subset)
     if card.files:
         return _published(card.files, revision)
     where = f"; it is published at {card.published}" if card.published else ""
     raise MedctxError(
         f"The source {label!r} needs the key path, a local file or folder ({FORMS[card.form]}; "
-        f"{', '.join(SUFFIXES)}, gzipped or not){where}."
+        f"{', '.join(SUFFIXES)}, packed or not){where}."
     )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import ijson
 
 from medctx.errors import MedctxError
-from medctx_data.sources.tables import FileRow, PlacedRow
+from medctx.tables.files import FileRow
+from medctx_data.sources.card import PlacedRow
 
 EXTRA = "general"
 """The extra of medctx-data that installs the packages."""

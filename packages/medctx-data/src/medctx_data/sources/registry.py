@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from pathlib import Path
 
 import medctx
 from medctx.errors import MedctxError
@@ -13,12 +16,12 @@ from medctx.io import digest
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Domain
 from medctx_data.sources import everyday, everyday_lists, files, hub, packaged, phenotypes, shapes
-from medctx_data.sources.card import HUB, Row, SourceCard, Supply
+from medctx_data.sources.card import FILE, HUB, PlacedRow, Row, RowNote, SourceCard, Supply
 from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
+from medctx_data.sources.detect import HEAD, described, detect_form
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
-from medctx_data.sources.tables import PlacedRow
 
 _GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
     "everyday": everyday.dialogues,
@@ -27,12 +30,12 @@ _GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
 }
 
 
-_READING = 2
+_READING = 3
 """Changes whenever the same rows give other Dialogues, so that rows kept in the cache are read again."""
 
 
 def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: CurriculumConfig) -> Supply:
-    if config.path is not None:
+    if config.paths:
         raise MedctxError(f"The source {config.label!r} is generated and reads no file; remove its key path.")
     identity = partial(_identity, card, seed)
     if card.name in _GENERAL:
@@ -47,14 +50,14 @@ def _identity(card: SourceCard, *parts: object) -> str:
     return digest.of_value([card.name, read_as, medctx.__version__, _READING, *parts])
 
 
-def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
+def with_form(config: SourceConfig, card: SourceCard) -> SourceCard:
     """The card with the form and the columns of the config, which only sources without columns of their own accept."""
     if config.form is None:
         return card
     if card.form != "dialogues":
         raise MedctxError(
             f"The source {config.source!r} has columns of its own; remove its keys form and columns, or read your file "
-            "as the source jsonl."
+            f"as the source {FILE}."
         )
     parts = shapes.PARTS.get(config.form)
     if parts is None:
@@ -78,9 +81,12 @@ def _read_as(config: SourceConfig, card: SourceCard) -> SourceCard:
     return card.model_copy(update={"form": config.form, "columns": config.columns})
 
 
-def _reader(config: SourceConfig, card: SourceCard, domain: Domain, again: Callable[[], Iterator[PlacedRow]]) -> Reader:
+def reader_of(
+    config: SourceConfig, card: SourceCard, domain: Domain, again: Callable[[], Iterator[PlacedRow]]
+) -> Reader:
+    """Return what turns rows of a source into Dialogues; ``again`` streams all its rows once more."""
     # Copies of a data set may count answers differently from its published files.
-    published = card.answer_base if config.path is None else None
+    published = card.answer_base if not config.paths or card.name == FILE else None
     return Reader(
         config.label,
         domain,
@@ -89,12 +95,13 @@ def _reader(config: SourceConfig, card: SourceCard, domain: Domain, again: Calla
         again,
         published if config.answer_base is None else config.answer_base,
         config.reasoning == "keep",
+        config.tool_turns == "keep",
     )
 
 
 def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
     """A data set of the hub, at the commit of its first use."""
-    if config.path is not None:
+    if config.paths:
         raise MedctxError(f"The source {config.label!r} is read from the hub; remove its key path, or its key dataset.")
     revision = config.revision or hub.NEWEST
     split = hub.HubSplit(dataset=config.dataset, subset=config.subset, split=config.split, revision=revision)
@@ -106,7 +113,10 @@ def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
             "citation": f"The data set {config.dataset} of the hub, {config.subset or 'default'} {config.split}",
         }
     )
-    reader = _reader(config, hub_card, domain, partial(hub.lines, pinned, config.label))
+    placed = partial(hub.lines, pinned, config.label)
+    if config.form is None:
+        hub_card = _detected(config, hub_card, domain, list(islice(placed(), HEAD)), split.place)
+    reader = reader_of(config, hub_card, domain, placed)
     return Supply(
         card=hub_card,
         citation=f"{hub_card.citation} (revision {pinned.commit})",
@@ -118,6 +128,7 @@ def _of_hub(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
             pinned.commit,
             config.answer_base,
             config.reasoning,
+            config.tool_turns,
         ),
         revision=pinned.commit,
         read=partial(_hub_rows, pinned, reader),
@@ -132,10 +143,10 @@ def _hub_rows(pinned: hub.PinnedSplit, reader: Reader) -> Iterator[Row]:
 
 def _of_package(config: SourceConfig, card: SourceCard, domain: Domain) -> Supply:
     """The data of an installed package."""
-    if config.path is not None:
+    if config.paths:
         raise MedctxError(
             f"The source {config.label!r} is read from an installed package; remove its key path, or read your file as "
-            "the source jsonl."
+            f"the source {FILE}."
         )
     package = packaged.PACKAGES[card.name]
     installed = packaged.locate(config.label, package)
@@ -158,7 +169,7 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
     Raises:
         MedctxError: The files are not available.
     """
-    card = _read_as(config, card_of(config.source))
+    card = with_form(config, card_of(config.source))
     if card.form == "generated":
         return _generated(config, card, seed, curriculum)
     domain = domain_of(config)
@@ -166,18 +177,74 @@ def open_source(config: SourceConfig, seed: int, curriculum: CurriculumConfig) -
         return _of_hub(config, card, domain)
     if card.name in packaged.PACKAGES:
         return _of_package(config, card, domain)
-    obtained = obtain(config.label, card, config.path, config.revision)
+    obtained = obtain(config.label, card, config.paths, config.revision, config.split, config.subset)
     if len(obtained.paths) > 1 or obtained.left_out:
-        names = ", ".join(path.name for path in obtained.paths)
-        left_out = ", ".join(path.name for path in obtained.left_out)
-        say(f"{config.label} is read from {names}{f'; not from {left_out}, held-out splits' if left_out else ''}.")
-    reader = _reader(config, card, domain, partial(files.placed_rows, obtained.paths, config.label))
+        say(f"{config.label} is read from {_names(obtained.paths)}{_left_out(obtained.left_out)}.")
+    placed = partial(files.placed_rows, obtained.paths, config.label, config.split)
+    if card.name == FILE and config.form is None and config.paths:
+        card = _detected(config, card, domain, files.first_rows(obtained.paths, config.label, config.split))
+    reader = reader_of(config, card, domain, placed)
+    read_as = (config.split, config.answer_base, config.reasoning, config.tool_turns)
     return Supply(
         card=card,
         citation=f"{card.citation} (revision {obtained.revision})" if obtained.revision else card.citation,
-        identity=_identity(card, config.label, domain, obtained.digest, config.answer_base, config.reasoning),
+        identity=_identity(card, config.label, domain, obtained.digest, *read_as),
         revision=obtained.revision,
-        read=partial(files.rows, obtained.paths, reader),
+        read=partial(files.rows, obtained.paths, reader, config.split),
         size=sum(path.stat().st_size for path in obtained.paths),
         files=tuple(path.name for path in obtained.paths),
     )
+
+
+_NAMED = 6
+"""Files of a source that are named one by one."""
+
+
+def _names(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths]
+    return ", ".join(names if len(names) <= _NAMED else [*names[:_NAMED], f"{len(names) - _NAMED:,} more"])
+
+
+def _left_out(paths: Sequence[Path]) -> str:
+    return f"; not from {_names(paths)}, other splits" if paths else ""
+
+
+def detected_card(
+    config: SourceConfig, card: SourceCard, head: Sequence[PlacedRow], place: str = ""
+) -> tuple[SourceCard, str]:
+    """Return a card with the form and columns that the first rows show, and both in words or the layout's name.
+
+    Raises:
+        MedctxError: No form is recognised.
+    """
+    readable = [placed.row.columns for placed in head if not placed.row.problem]
+    if not readable:
+        return card, ""
+    try:
+        guess = detect_form(readable)
+    except MedctxError as error:
+        where = f", {place}," if place else ""
+        raise MedctxError(f"The source {config.label!r}{where} cannot be read: {error}.") from None
+    update = {"form": guess.form, "columns": guess.columns, "answer_base": guess.base}
+    return card.model_copy(update=update), guess.layout
+
+
+def _detected(
+    config: SourceConfig, card: SourceCard, domain: Domain, head: Sequence[PlacedRow], place: str = ""
+) -> SourceCard:
+    """The card with the form and the columns that its first rows show, which are said."""
+    detected, layout = detected_card(config, card, head, place)
+    if detected is not card:
+        unread = unread_columns(config, detected, domain, head)
+        unread_text = f"; not read: {', '.join(unread)}" if unread else ""
+        stated = "" if config.domain else " by its name"
+        form = described(detected.form, detected.columns, layout)
+        say(f"{config.label} ({domain}{stated}) is read as {form}{unread_text}.")
+    return detected
+
+
+def unread_columns(config: SourceConfig, card: SourceCard, domain: Domain, head: Sequence[PlacedRow]) -> list[str]:
+    """Return the columns of some rows that are not read."""
+    reader = reader_of(config, card, domain, lambda: iter(head))
+    notes = [note.text for placed in head for note in reader.read(placed) if isinstance(note, RowNote)]
+    return [match[1] for note in dict.fromkeys(notes) if (match := re.fullmatch(r"column (.*) not read", note))]

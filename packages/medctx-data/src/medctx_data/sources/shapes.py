@@ -7,13 +7,17 @@ cleaning can leave the row out under its own reason.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from medctx.schemas.records import Role, Turn
-from medctx_data.sources.answers import LETTERS, AnswerError, Convention, is_ambiguous, right_letters
+from medctx.tables import choices
+from medctx.tables.answers import AnswerError, Convention
+from medctx.tables.cells import parsed
+from medctx.tables.choices import LabelledOptions
 from medctx_data.sources.card import Form
 
 Columns = Mapping[str, object]
@@ -33,10 +37,13 @@ JOINED = {"zh": "\uff1b"}
 LEADING = "answers without a question cut from the beginning"
 TRAILING = "turns without an answer cut from the end"
 NO_REASONING = "reasoning left out"
+SAME_SPEAKER = "turns of one speaker in a row joined"
+TOOL_TURNS = "tool turns written as text"
+DEVELOPER = "developer turns read as system turns"
+CALLERS = frozenset({"function_call", "tool_call"})
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _SPOKEN = re.compile(rf"^\s*(?:{'|'.join(SPEAKERS)})\s*[:\uff1a]\s*", re.IGNORECASE)
-_LISTED = re.compile(r"^\s*\(?([A-L])[\s.\uff0e\u3001:\uff1a)]\s*(.*)$")
 
 
 class UnfitError(ValueError):
@@ -50,11 +57,13 @@ class Settings(NamedTuple):
         language: Language of the source, ``""`` where each row has its own.
         convention: Gives how the source names right options; called only for a row that does not say.
         reasoning: Whether the reasoning of an answer is put before it.
+        tool_turns: Whether turns of tools are kept as text.
     """
 
     language: str
     convention: Callable[[], Convention]
     reasoning: bool = True
+    tool_turns: bool = False
 
 
 class RowTurns(NamedTuple):
@@ -145,7 +154,7 @@ def _exchange(question: str, answer: str) -> RowTurns:
 
 def _history(row: _Row, name: str) -> list[Turn]:
     """The earlier exchanges of a conversation: pairs of a question and its answer."""
-    value = row.at(name) if name in row else None
+    value = parsed(row.at(name)) if name in row else None
     if not _holds(value):
         return []
     pairs = value if isinstance(value, list) else []
@@ -185,8 +194,15 @@ def _conversation(messages: Sequence[_Message], notes: Sequence[str] = ()) -> Ro
     Shared conversations are cut into pieces: an answer at the beginning has lost its question, a question at the end
     its answer.
     """
-    kept = list(messages)
+    kept: list[_Message] = []
     noted = list(notes)
+    for message in messages:
+        if kept and kept[-1].role == message.role and kept[-1].trained == message.trained:
+            text = "\n\n".join(part for part in (kept[-1].text, message.text) if part)
+            kept[-1] = message._replace(text=text)
+            noted.append(SAME_SPEAKER)
+        else:
+            kept.append(message)
     while kept and kept[-1].role != "assistant":
         kept.pop()
         noted.append(TRAILING)
@@ -198,7 +214,7 @@ def _conversation(messages: Sequence[_Message], notes: Sequence[str] = ()) -> Ro
         raise UnfitError("has no question with an answer")
     for before, after in pairwise(kept):
         if before.role == after.role:
-            raise UnfitError(f"has two turns of the {after.role} one after the other")
+            raise UnfitError(f"has two turns of the {after.role} one after the other, of different weights")
         if after.role == "system":
             raise UnfitError("has a system turn amid the conversation")
     without_loss = tuple(
@@ -235,88 +251,123 @@ def _content(message: Columns, name: str) -> str:
     return _as_text(value, f"the column {name}")
 
 
+def _calls(message: Columns) -> list[str]:
+    """The tool calls of a message, each as JSON."""
+    calls = [parsed(message[key]) for key in CALL_KEYS if _holds(message.get(key))]
+    each = [call for part in calls for call in (part if isinstance(part, list) else [part])]
+    functions = [call.get("function", call) if isinstance(call, Mapping) else call for call in each]
+    return [json.dumps(call, ensure_ascii=False, default=str) for call in functions]
+
+
+def _tagged(tag: str, text: str) -> str:
+    return f"<{tag}>\n{text}\n</{tag}>"
+
+
 def _message(message: Columns, names: Names, settings: Settings) -> tuple[_Message, list[str]]:
     speaker_name, text_name = names.get("speaker", "role"), names.get("text", "content")
     speaker = _Row(message).text(speaker_name)
-    if speaker.lower() in TOOLS:
-        raise UnfitError(f"has a turn of a tool ({speaker}); only system, user and assistant turns are read")
-    role = SPEAKERS.get(speaker.lower())
+    calls, of_tool = _calls(message), speaker.lower() in TOOLS
+    if of_tool and not settings.tool_turns:
+        raise UnfitError(f"has a turn of a tool ({speaker}); set the source's key tool_turns to keep, or leave it out")
+    if calls and not settings.tool_turns:
+        raise UnfitError("has a turn that calls a tool; set the source's key tool_turns to keep, or leave it out")
+    role = ("assistant" if speaker.lower() in CALLERS else "user") if of_tool else SPEAKERS.get(speaker.lower())
     if role is None:
         raise UnfitError(f"has the unknown speaker {speaker!r}")
-    if any(_holds(message.get(key)) for key in CALL_KEYS):
-        raise UnfitError("has a turn that calls a tool; only text is read")
-    text = _content(message, text_name)
-    notes = []
+    text = _content(message, text_name) if text_name in message or not calls else ""
+    notes = [TOOL_TURNS] if of_tool or calls else []
+    if of_tool:
+        text = _tagged("tool_call" if role == "assistant" else "tool_response", text)
+    text = "\n".join(part for part in (text, *(_tagged("tool_call", call) for call in calls)) if part)
     reasoning = next((_as_text(message[key], key) for key in REASONING_KEYS if _holds(message.get(key))), "")
     if reasoning and role == "assistant" and settings.reasoning:
         text = f"<think>\n{reasoning}\n</think>\n\n{text}"
     elif reasoning:
         notes.append(NO_REASONING)
+    if speaker.lower() == "developer":
+        notes.append(DEVELOPER)
     known = {speaker_name, text_name, *WEIGHT_KEYS, *REASONING_KEYS, *CALL_KEYS}
     notes += [f"message key {key} not read" for key, value in message.items() if key not in known and _holds(value)]
     return _Message(role, text, _weight(message)), notes
 
 
-def _chat(row: _Row, names: Names, settings: Settings) -> RowTurns:
-    """A list of messages: ShareGPT's conversations, the messages of chat interfaces."""
-    place = names.get("messages", "messages")
-    messages = row.at(place)
-    if isinstance(messages, Mapping) and all(isinstance(column, list) for column in messages.values()):
+def messages_in(value: object) -> list[Columns] | None:
+    """Return the messages that a cell holds: a list of objects, one as JSON text, or one list per key; else None."""
+    value = parsed(value)
+    if isinstance(value, Mapping) and value and all(isinstance(column, list) for column in value.values()):
         # The library datasets gives lists of structs as one list per field.
-        messages = [dict(zip(messages, values, strict=False)) for values in zip(*messages.values(), strict=False)]
-    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+        value = [dict(zip(value, values, strict=False)) for values in zip(*value.values(), strict=False)]
+    if not isinstance(value, list) or not value or not all(isinstance(message, Mapping) for message in value):
+        return None
+    return value
+
+
+def _chat(row: _Row, names: Names, settings: Settings) -> RowTurns:
+    """A list of messages, each with a speaker and a text."""
+    place = names.get("messages", "messages")
+    messages = messages_in(row.at(place))
+    if messages is None:
         raise UnfitError(f"has no list of messages in the column {place}")
     read = [_message(message, names, settings) for message in messages]
     return _conversation([message for message, _ in read], [note for _, notes in read for note in notes])
 
 
+def _completion(row: _Row, names: Names, settings: Settings) -> RowTurns:
+    """A prompt and its completion, each a text or a list of messages; only the completion is trained on."""
+    turns: list[_Message] = []
+    noted: list[str] = []
+    parts: tuple[tuple[str, Role], ...] = (("prompt", "user"), ("completion", "assistant"))
+    for part, role in parts:
+        place = names.get(part, part)
+        messages = messages_in(row.at(place))
+        if messages is None:
+            turns.append(_Message(role, row.text(place)))
+            continue
+        for message in messages:
+            read, notes = _message(message, names, settings)
+            turns.append(read if part == "completion" else read._replace(trained=read.role != "assistant"))
+            noted += notes
+    return _conversation(turns, noted)
+
+
 def _alternating(row: _Row, names: Names, settings: Settings) -> RowTurns:
     """A list of texts in turns; names of speakers before a colon are removed."""
     place = names.get("turns", "data")
-    texts = row.at(place)
+    texts = parsed(row.at(place))
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UnfitError(f"has no list of texts in the column {place}")
     roles: tuple[Role, Role] = ("user", "assistant")
     return _conversation([_Message(roles[at % 2], _SPOKEN.sub("", text).strip()) for at, text in enumerate(texts)])
 
 
-def _options(row: _Row, place: str) -> dict[str, str]:
-    """Options by letter: the same for all rows ("=yes|no"), or from several columns, a mapping, a list or lines."""
-    if place.startswith("="):
-        return dict(zip(LETTERS, place[1:].split("|"), strict=False))
-    if "," in place:
-        return dict(zip(LETTERS, (row.text(name.strip()) for name in place.split(",")), strict=False))
-    value = row.at(place)
-    if isinstance(value, Mapping):
-        return {str(letter): str(text).strip() for letter, text in value.items() if text is not None}
-    if isinstance(value, str):
-        lines = [_LISTED.match(line) for line in value.splitlines() if line.strip()]
-        return {line[1]: line[2].strip() for line in lines if line}
-    if isinstance(value, list) and all(isinstance(one, Mapping) and {"key", "value"} <= one.keys() for one in value):
-        return {str(option["key"]): str(option["value"] or "").strip() for option in value}
-    if isinstance(value, list) and all(isinstance(text, str) for text in value):
-        return {letter: text.strip() for letter, text in zip(LETTERS, value, strict=False)}
-    raise UnfitError(f"has no options in the column {place}")
+def _options(row: _Row, place: str) -> LabelledOptions:
+    """Options by letter; see :func:`medctx.tables.choices.options_in`."""
+    if not place.startswith("="):
+        for name in [place] if place in row else place.split(","):
+            row.at(name.strip())
+    options = choices.options_in(row.columns, place)
+    if not options.texts:
+        raise UnfitError(f"has no options in the column {place}")
+    return options
 
 
 def _choice(row: _Row, names: Names, settings: Settings) -> RowTurns:
     """A question with its options below, answered with the text of the right one (of all, where several are)."""
     options = _options(row, names.get("options", "options"))
-    answer = row.at(names.get("answer", "answer"))
-    convention = settings.convention() if is_ambiguous(answer, options) else Convention()
     try:
-        letters = right_letters(answer, options, convention)
+        letters = choices.right_options(row.at(names.get("answer", "answer")), options, settings.convention)
     except AnswerError as error:
         raise UnfitError(str(error)) from None
     context_name = names.get("context", "context")
     context = row.text(context_name) if context_name in row else ""
-    listed = "\n".join(f"{letter}. {text}" for letter, text in options.items())
+    texts = options.texts
+    listed = "\n".join(f"{letter}. {text}" for letter, text in texts.items())
     question = row.text(names.get("question", "question"))
     whole = "\n\n".join(part for part in (context, question, listed) if part) if question else ""
-    return _exchange(whole, JOINED.get(settings.language, "; ").join(options[letter] for letter in letters))
+    return _exchange(whole, JOINED.get(settings.language, "; ").join(texts[letter] for letter in letters))
 
 
-def answers_of(rows: Iterator[Columns], names: Names) -> Iterator[tuple[object, Mapping[str, str]]]:
+def answers_of(rows: Iterator[Columns], names: Names) -> Iterator[tuple[object, LabelledOptions]]:
     """Yield answers and options of the rows in the form ``choice``; other rows are left out."""
     for columns in rows:
         form = form_of(columns, "choice", names)
@@ -333,6 +384,7 @@ SHAPES: Mapping[Form, Shape] = {
     "alpaca": _alpaca,
     "pair": _pair,
     "chat": _chat,
+    "completion": _completion,
     "alternating": _alternating,
     "choice": _choice,
 }
@@ -341,6 +393,7 @@ PARTS: Mapping[Form, frozenset[str]] = {
     "alpaca": frozenset({"instruction", "input", "output", "history", "system"}),
     "pair": frozenset({"question", "answer", "system"}),
     "chat": frozenset({"messages", "speaker", "text", "system"}),
+    "completion": frozenset({"prompt", "completion", "speaker", "text", "system"}),
     "alternating": frozenset({"turns", "system"}),
     "choice": frozenset({"question", "options", "answer", "context", "system"}),
 }
@@ -357,6 +410,8 @@ def needed(form: Form, names: Names) -> set[str]:
         return {names.get("instruction", "instruction"), names.get("output", "output")}
     if form == "chat":
         return {names.get("messages", "messages")}
+    if form == "completion":
+        return {names.get("prompt", "prompt"), names.get("completion", "completion")}
     if form == "alternating":
         return {names.get("turns", "data")}
     options = names.get("options", "options")
@@ -369,6 +424,7 @@ KNOWN: tuple[tuple[Form, Names], ...] = (
     ("chat", {"messages": "messages"}),
     ("chat", {"messages": "conversations", "speaker": "from", "text": "value"}),
     ("choice", {}),
+    ("completion", {}),
     ("pair", {"question": "{question}", "answer": "{answer}"}),
 )
 """Forms tried for rows that lack the card's columns: files are passed on converted."""

@@ -25,10 +25,13 @@ class Convention(NamedTuple):
         base: Number of the first option, None where no row shows it.
         ambiguous: How to read an answer that is a letter and another option's text; ``refuse`` where the source uses
             both letters and texts.
+        digits: Whether an answer written in digits is a number or a text where it is also the text of an option;
+            ``refuse`` where the source has answers in digits of both kinds.
     """
 
     base: Literal[0, 1] | None = None
     ambiguous: Literal["letter", "text", "refuse"] = "letter"
+    digits: Literal["number", "text", "refuse"] = "text"
 
 
 def is_number(answer: object) -> bool:
@@ -55,19 +58,37 @@ def is_ambiguous(answer: object, options: Mapping[str, str]) -> bool:
     return bool(letters and texts) and letters != texts
 
 
-def detect_convention(answers: Iterable[tuple[object, Mapping[str, str]]]) -> Convention:
-    """Decide how a source names its answers, from the answers and options of all its rows."""
-    first = last = letters_only = texts_only = False
-    for answer, options in answers:
+class AnswerEvidence:
+    """What the answers seen so far show of how their source names options."""
+
+    def __init__(self) -> None:
+        self._first = self._last = self._letters_only = self._texts_only = False
+
+    def add(self, answer: object, options: Mapping[str, str]) -> None:
+        """Look at one answer and the options of its row."""
         if is_number(answer):
-            first = first or answer == 0
-            last = last or answer == len(options)
+            self._first = self._first or answer == 0
+            self._last = self._last or answer == len(options)
         elif isinstance(answer, str):
             letters, texts = _letters(answer, options), _by_text(answer, options)
-            letters_only = letters_only or bool(letters and not texts)
-            texts_only = texts_only or bool(texts and not letters)
-    base: Literal[0, 1] | None = 0 if first else 1 if last else None
-    return Convention(base, "refuse" if letters_only and texts_only else "text" if texts_only else "letter")
+            self._letters_only = self._letters_only or bool(letters and not texts)
+            self._texts_only = self._texts_only or bool(texts and not letters)
+
+    @property
+    def convention(self) -> Convention:
+        """How the source names options."""
+        base: Literal[0, 1] | None = 0 if self._first else 1 if self._last else None
+        if self._letters_only and self._texts_only:
+            return Convention(base, "refuse")
+        return Convention(base, "text" if self._texts_only else "letter")
+
+
+def detect_convention(answers: Iterable[tuple[object, Mapping[str, str]]]) -> Convention:
+    """Decide how a source names its answers, from the answers and options of all its rows."""
+    evidence = AnswerEvidence()
+    for answer, options in answers:
+        evidence.add(answer, options)
+    return evidence.convention
 
 
 def right_letters(answer: object, options: Mapping[str, str], convention: Convention) -> list[str]:
