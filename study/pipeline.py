@@ -47,6 +47,7 @@ from study.workflow.lineage import Lineage
 
 SECTIONS = {
     "mix", "train", "exam", "report", "confirmation", "plan", "curriculum", "models", "recipes", "arms", "executor",
+    "source_sets", "points",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ class Cell(Record):
         epochs: Passes over the training data.
         seed: Training seed; None for an untouched model.
         method: How it is trained; "": as the study's ``train`` says.
+        sources: Name of the data it is trained on; "": as the study's ``mix`` says.
         wrap: Fraction of its Dialogues with a Book, in [0, 1]; None: as the study's ``mix`` says.
         repair: Name of the arm that is applied to the trained model; "" for none.
     """
@@ -34,6 +35,7 @@ class Cell(Record):
     epochs: int = Field(1, ge=1)
     seed: int | None = None
     method: str = ""
+    sources: str = ""
     wrap: float | None = Field(None, ge=0, le=1)
     repair: str = ""
 
@@ -57,6 +59,7 @@ class Cell(Record):
             "epochs": str(self.epochs) if self.epochs > 1 else "",
             "seed": "" if self.seed is None else str(self.seed),
             "method": self.method,
+            "sources": self.sources,
             "wrap": "" if self.wrap is None else f"{self.wrap:g}",
             "repair": self.repair,
         }

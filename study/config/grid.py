@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from medctx.errors import MedctxError
 from study.config.cells import BASE_CELL, Cell, short
 from study.config.design import Axes, Point, Value, grid, one_at_a_time, space_filling
-from study.config.study import StudyConfig
+from study.config.study import StudyConfig, general_share
 
 
 def axes_of(config: StudyConfig) -> Axes:
@@ -20,19 +20,21 @@ def axes_of(config: StudyConfig) -> Axes:
         "ratio": config.ratios,
         "amount": config.amounts or (config.tokens,),
         "method": config.methods or unset,
+        "sources": config.sources or unset,
         "wrap": config.wraps or unset,
     }
 
 
-def _center(config: StudyConfig, axes: Axes) -> Point:
-    unknown = [axis for axis in config.center if axis not in axes]
+def _point(key: str, given: Mapping[str, Value], axes: Axes) -> Point:
+    """The point that ``given`` names, with the first value of every axis it leaves out. ``key``: where it stands."""
+    unknown = [axis for axis in given if axis not in axes]
     if unknown:
-        raise MedctxError(f"The key center.{unknown[0]} is no axis; the axes are: {', '.join(axes)}.")
-    center: Point = {axis: config.center.get(axis, values[0]) for axis, values in axes.items()}
-    for axis, value in center.items():
+        raise MedctxError(f"The key {key}.{unknown[0]} is no axis; the axes are: {', '.join(axes)}.")
+    point: Point = {axis: given.get(axis, values[0]) for axis, values in axes.items()}
+    for axis, value in point.items():
         if value not in axes[axis]:
-            raise MedctxError(f"The key center.{axis} is {value!r}, which is none of {list(axes[axis])}; give one.")
-    return center
+            raise MedctxError(f"The key {key}.{axis} is {value!r}, which is none of {list(axes[axis])}; give one.")
+    return point
 
 
 def points(config: StudyConfig) -> list[Point]:
@@ -41,7 +43,9 @@ def points(config: StudyConfig) -> list[Point]:
     if not all(axes.values()):
         return []
     if config.design == "one-at-a-time":
-        return one_at_a_time(axes, _center(config, axes))
+        return one_at_a_time(axes, _point("center", config.center, axes))
+    if config.design == "listed":
+        return [_point(f"points.{place}", point, axes) for place, point in enumerate(config.points)]
     if config.design == "space-filling" and config.cells is not None:
         return space_filling(axes, config.cells)
     return grid(axes)
@@ -60,7 +64,8 @@ def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, rep
         short(amount) if len(config.amounts) > 1 and amount != usual else "",
         f"x{epochs}" if epochs > 1 else "",
         str(point["method"]) if len(config.methods) > 1 else "",
-        f"wrap {wrap:g}" if len(config.wraps) > 1 else "",
+        str(point["sources"]) if len(config.sources) > 1 and general_share(str(point["ratio"])) else "",
+        f"wrap {wrap:g}" if len(config.wraps) > 1 and wrap else "",
         repair,
     ]
     group = " ".join(word for word in words if word)
@@ -73,6 +78,7 @@ def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, rep
         epochs=epochs,
         seed=seed,
         method=str(point["method"] or ""),
+        sources=str(point["sources"] or ""),
         wrap=cast("float | None", wrap),
         repair=repair,
     )

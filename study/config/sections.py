@@ -12,7 +12,7 @@ from medctx.config.loading import deep_merge
 from medctx.io import digest
 from study.config.study import Section, StudyConfig
 
-SectionName = Literal["mix", "train", "exam", "report", "confirmation"]
+SectionName = Literal["mix", "train", "exam", "report", "confirmation", "source_sets"]
 FILE_KEYS = frozenset({"path", "items", "passages"})
 """Keys under which commands are given files of the user's."""
 
@@ -28,9 +28,10 @@ def _local_files(value: JsonValue, data: Path | None) -> JsonValue:
     return value
 
 
-def section(config: StudyConfig, name: SectionName) -> Section:
-    """One of the sections with its paths and, where facts are used, its curriculum filled in."""
-    filled = cast("Section", _local_files(cast("JsonValue", getattr(config, name)), config.data))
+def section(config: StudyConfig, name: SectionName, entry: str = "") -> Section:
+    """A section (or an ``entry`` of it) with its paths and, where facts are used, its curriculum filled in."""
+    value = getattr(config, name)
+    filled = cast("Section", _local_files(cast("JsonValue", value[entry] if entry else value), config.data))
     if name in {"mix", "exam"}:
         filled["curriculum"] = config.curriculum.model_dump(mode="json")
     return filled
@@ -47,6 +48,12 @@ def recipe(config: StudyConfig, method: str) -> Section:
     """The config of ``medctx-train sft`` for a method: ``train`` with the method's recipe merged into it."""
     train = section(config, "train")
     return deep_merge(train, config.recipes.get(method, {"method": method})) if method else train
+
+
+def mix_settings(config: StudyConfig, sources: str) -> Section:
+    """The config of ``medctx-data mix`` for a set of sources: ``mix`` with the set merged into it."""
+    mix = section(config, "mix")
+    return deep_merge(mix, section(config, "source_sets", sources)) if sources else mix
 
 
 @cache

@@ -21,7 +21,7 @@ PLACES = {"work", "data", "executor", "title", "trial"}
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Names of folders, MLflow runs and registered models."""
 
-Design = Literal["grid", "one-at-a-time", "space-filling"]
+Design = Literal["grid", "one-at-a-time", "space-filling", "listed"]
 Section: TypeAlias = dict[str, JsonValue]
 """Keys that are handed to a console command, whose own config validates them."""
 
@@ -98,8 +98,8 @@ class ExecutorConfig(Config):
 class StudyConfig(Config):
     """A grid of cells and the exam that all of them are given.
 
-    The axes are ``bases``, ``ratios``, ``amounts``, ``methods``, ``wraps``, ``repairs`` and ``seeds``. The untouched
-    bases are always cells. ``mix``, ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``,
+    The axes are ``bases``, ``ratios``, ``amounts``, ``methods``, ``sources``, ``wraps``, ``repairs`` and ``seeds``.
+    The untouched bases are always cells. ``mix``, ``train``, ``exam`` and ``report`` are handed to ``medctx-data mix``,
     ``medctx-train sft``, ``medctx-eval run`` and ``medctx-eval report``.
     """
 
@@ -125,6 +125,13 @@ class StudyConfig(Config):
     recipes: dict[str, Section] = Field(
         default_factory=dict, description="Keys of medctx-train sft by method, merged into train."
     )
+    sources: tuple[str, ...] = Field(
+        (),
+        description="Names in source_sets: which data are mixed; empty: as in mix.",
+    )
+    source_sets: dict[str, Section] = Field(
+        default_factory=dict, description="Keys of medctx-data mix by name, merged into mix."
+    )
     wraps: tuple[float, ...] = Field((), description="Fractions of Dialogues with a Book; empty: as in mix.")
     repairs: tuple[str, ...] = Field((), description="Names in arms; every trained cell is repaired by each.")
     arms: dict[str, Section] = Field(default_factory=dict, description="Configs of medctx-train repair, by name.")
@@ -133,6 +140,9 @@ class StudyConfig(Config):
         default_factory=dict, description="Point of a one-at-a-time design, by axis; default: first values."
     )
     cells: int | None = Field(None, ge=1, description="Number of points of a space-filling design.")
+    points: tuple[dict[str, str | int | float], ...] = Field(
+        (), description="Points of a listed design, by axis; an axis that a point leaves out has its first value."
+    )
     curriculum: CurriculumConfig = Field(
         CurriculumConfig(), description="Split of the embedded facts, the same in Dialogues and exam."
     )
@@ -175,7 +185,14 @@ class StudyConfig(Config):
     def _center_in_lowest_terms(cls, center: dict[str, str | int | float]) -> dict[str, str | int | float]:
         return {axis: lowest_terms(str(value)) if axis == "ratio" else value for axis, value in center.items()}
 
-    @field_validator("bases", "ratios", "amounts", "seeds", "methods", "wraps", "repairs")
+    @field_validator("points")
+    @classmethod
+    def _points_in_lowest_terms(
+        cls, points: tuple[dict[str, str | int | float], ...]
+    ) -> tuple[dict[str, str | int | float], ...]:
+        return tuple(map(cls._center_in_lowest_terms, points))
+
+    @field_validator("bases", "ratios", "amounts", "seeds", "methods", "sources", "wraps", "repairs")
     @classmethod
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) < len(values):
@@ -189,6 +206,14 @@ class StudyConfig(Config):
             raise ValueError(
                 f"the repair {unknown[0]!r} is no key of arms; known are: {', '.join(self.arms) or 'none'}"
             )
+        unknown = [name for name in self.sources if name not in self.source_sets]
+        if unknown:
+            raise ValueError(
+                f"sources names {unknown[0]!r}, which is no key of source_sets; known are: "
+                f"{', '.join(self.source_sets) or 'none'}"
+            )
+        if (self.design == "listed") != bool(self.points):
+            raise ValueError("points are the cells of a listed design; give points with design: listed, and only then")
         if self.design == "space-filling" and self.cells is None:
             raise ValueError("a space-filling design needs cells, the number of points it may have")
         if self.hours is not None and self.amounts:

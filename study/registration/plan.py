@@ -140,6 +140,7 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
         "train": dict(section(config, "train")),
         "exam": dict(section(config, "exam")),
         "confirmation": dict(section(config, "confirmation")),
+        "source_sets": {name: dict(section(config, "source_sets", name)) for name in config.source_sets},
         "recipes": {name: dict(recipe) for name, recipe in config.recipes.items()},
         "arms": {name: dict(arm) for name, arm in config.arms.items()},
     }

@@ -13,7 +13,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Record
 from medctx.schemas.sft import WeightsKind
 from study.config.cells import Cell
-from study.config.sections import file_digests, recipe, section
+from study.config.sections import file_digests, mix_settings, recipe, section
 from study.config.study import Section, StudyConfig
 from study.stages.bases import Base
 from study.workflow.steps import Done, Step
@@ -50,7 +50,7 @@ def _folder(base: Base) -> Path:
 
 def mix_step(config: StudyConfig, cell: Cell, base: Base) -> Step:
     """``medctx-data mix`` of one cell."""
-    mix = section(config, "mix")
+    mix = mix_settings(config, cell.sources)
     unit = "examples" if mix.get("by") == "examples" else "tokens"
     content: Section = {
         **mix,

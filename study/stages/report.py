@@ -37,6 +37,7 @@ def _method(cell: Cell) -> str:
     words = [
         cell.method,
         f"{cell.epochs} times" if cell.epochs > 1 else "",
+        cell.sources,
         "" if cell.wrap is None else f"wrapped {cell.wrap:g}",
         cell.repair,
     ]

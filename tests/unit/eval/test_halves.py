@@ -12,7 +12,7 @@ from medctx.schemas.records import ExamItem
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.generated.records import RecordsConfig
-from medctx_eval.exams.registry import halves_of
+from medctx_eval.exams.registry import TURN, halves_of
 
 
 def item(number: int, cluster: int, taught: bool) -> ExamItem:
@@ -35,7 +35,24 @@ def test_every_cluster_lies_in_one_half_and_strata_are_dealt_evenly(rows: list[t
     assert set(halves) == {one.cluster for one in items}
     for taught in (True, False):
         counts = Counter(halves[str(cluster)] for cluster, value in first.items() if value is taught)
-        assert counts["selection"] - counts["confirmation"] in {0, 1}
+        assert abs(counts["selection"] - counts["confirmation"]) <= TURN
+    assert len(set(halves.values())) == min(2, len(halves)), "both halves have clusters"
+
+
+def test_clusters_with_tags_of_their_own_are_dealt_as_well() -> None:
+    items = [item(number, number, True).model_copy(update={"tags": {"chapter": str(number)}}) for number in range(12)]
+    assert Counter(halves_of(items).values()) == {"selection": 6, "confirmation": 6}
+
+
+def test_sheets_that_share_a_book_stay_in_one_half() -> None:
+    """The records of a Book differ in patient and value alone, in each half as in the whole exam."""
+    config = ExamConfig.model_validate(
+        {"exam": "records-reading", "half": "selection", "records": RecordsConfig(sheets=36, filler=10)}
+    )
+    items = registry.build(config, CurriculumConfig(), 0).items
+    questions = list(dict.fromkeys((one.cluster, one.question.split(" of ")[0]) for one in items))
+    for begin in range(0, len(questions), TURN):
+        assert len({question for _, question in questions[begin : begin + TURN]}) == 1
 
 
 def test_an_exam_is_the_sum_of_its_halves_and_both_keep_all_passages() -> None:

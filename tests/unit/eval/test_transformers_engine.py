@@ -63,8 +63,9 @@ def test_a_book_is_computed_once(tiny: Path) -> None:
     several = asks(tiny)
     list(engine.score(several, BOOK))
     shared = shared_prefix([ask.prompt for ask in several])
-    own = sum(len(ask.prompt) - shared + 1 + sum(len(c) - 1 for c in ask.continuations) for ask in several)
-    assert engine.usage.computed_tokens == shared - 1 + own
+    paths = [ask.prompt[shared - 1 :] + option[:-1] for ask in several for option in ask.continuations]
+    distinct = {path[:end] for path in paths for end in range(1, len(path) + 1)}
+    assert engine.usage.computed_tokens == shared - 1 + len(distinct), "what several begin with is computed once"
     assert engine.usage.book_prefills == 1
 
 
@@ -74,7 +75,7 @@ def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
     whole = sum(len(tree.ids) for tree in trees(several, shared, 10**6))
     pieces = list(trees(several, shared, 100))
     assert len(pieces) > 1
-    assert sum(len(tree.ids) for tree in pieces) == whole
+    assert sum(len(tree.ids) for tree in pieces) >= whole
     assert sum(len(tree.reads) for tree in pieces) == len(several)
 
 

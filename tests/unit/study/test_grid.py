@@ -41,7 +41,16 @@ def names(*overrides: str) -> list[str]:
         ),
         (["ratios=['9:1'] bases=[7B,14B]"], ["7B", "14B", "7B 9:1", "14B 9:1"]),
         (["ratios=['1:1'] methods=[lora,full]"], ["base", "1:1 lora", "1:1 full"]),
-        (["ratios=['1:1'] wraps=[0,0.3]"], ["base", "1:1 wrap 0", "1:1 wrap 0.3"]),
+        (["ratios=['1:1'] wraps=[0,0.3]"], ["base", "1:1", "1:1 wrap 0.3"]),
+        (
+            [
+                "ratios=['1:1','0:1'] sources=[a,b]",
+                "source_sets={a: {}, b: {}}",
+                "design=listed",
+                "points=[{ratio: '2:2'}, {ratio: '1:1', sources: b}, {ratio: '0:1'}]",
+            ],
+            ["base", "1:1 a", "1:1 b", "0:1"],
+        ),
         (["ratios=['1:1'] repairs=[half]", "arms={half: {arm: scale}}"], ["base", "1:1", "1:1 half"]),
     ],
 )
@@ -101,6 +110,8 @@ def test_the_center_must_lie_on_the_axes() -> None:
         cells(quick("design=one-at-a-time", "center={ratio: '2:1'}"))
     with pytest.raises(MedctxError, match=r"center\.colour is no axis"):
         cells(quick("design=one-at-a-time", "center={colour: red}"))
+    with pytest.raises(MedctxError, match=r"The key points.1.ratio is '1:9', which is none of"):
+        cells(quick("design=listed", "points=[{ratio: '1:1'}, {ratio: '1:9'}]"))
 
 
 @pytest.mark.parametrize(("ratio", "share"), [("9:1", 0.9), ("0:1", 0.0), ("1:0", 1.0), ("0.5:1.5", 0.25)])

@@ -140,6 +140,9 @@ def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base
         ("tokens=0", "greater than or equal to 1"),
         ("repairs=[scaled]", "the repair 'scaled' is no key of arms"),
         ("design=space-filling", "needs cells"),
+        ("design=listed", "give points with design: listed"),
+        ("points=[{ratio: '1:1'}]", "give points with design: listed"),
+        ("sources=[other]", "sources names 'other', which is no key of source_sets; known are: none"),
         ("hours=2 amounts=[100,200]", "give one of them"),
     ],
 )

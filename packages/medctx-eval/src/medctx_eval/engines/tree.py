@@ -1,6 +1,7 @@
 """Many continuations of one cached prefix in a single forward pass, laid out as a tree.
 
-All suffixes and continuations of a batch stand in one row. An attention mask lets each token see the prefix and its own
+All suffixes and continuations of a batch stand in one row; what several of them begin with stands there once (options
+that are whole sentences differ in a few tokens only). An attention mask lets each token see the prefix and its own
 path only, and positions count on from the prefix along each path, so the result equals that of separate passes.
 """
 
@@ -21,12 +22,14 @@ class TokenTree:
         depths: Distance of each token from the prefix's end, in tokens.
         parents: Index of the token before each token, or -1 for the prefix's end.
         reads: For each request and continuation, pairs (index to read at, token to read).
+        children: Index of each token by the index of the token before it and its id.
     """
 
     ids: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     reads: list[tuple[tuple[tuple[int, int], ...], ...]] = field(default_factory=list)
+    children: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def places(self) -> list[int]:
@@ -34,14 +37,16 @@ class TokenTree:
         return sorted({place for request in self.reads for path in request for place, _ in path})
 
     def extend(self, parent: int, ids: Sequence[int]) -> list[int]:
-        """Add a path below ``parent``; returns the indices of its tokens."""
+        """Add a path below ``parent``, as far as it is not there; returns the indices of its tokens."""
         places = []
         for token in ids:
-            self.parents.append(parent)
-            self.depths.append(self.depths[parent] + 1 if parent >= 0 else 0)
-            parent = len(self.ids)
-            self.ids.append(token)
-            places.append(parent)
+            place = self.children.setdefault((parent, token), len(self.ids))
+            if place == len(self.ids):
+                self.parents.append(parent)
+                self.depths.append(self.depths[parent] + 1 if parent >= 0 else 0)
+                self.ids.append(token)
+            places.append(place)
+            parent = place
         return places
 
 

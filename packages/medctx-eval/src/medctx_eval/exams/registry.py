@@ -23,20 +23,30 @@ from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map, own
 
 Half = Literal["selection", "confirmation"]
+TURN = 3
+"""Clusters that go to one half before the other has its turn: as many as share a Book at three depths."""
+FEWEST = 4
+"""Clusters of a stratum, at least."""
 
 
 def halves_of(items: Iterable[ExamItem]) -> dict[str, Half]:
     """The half of every cluster: clusters whose first items have the same tags are dealt out in turns.
 
-    An exam with as many taught as untaught clusters so has as many of each in both halves, give or take one.
+    An exam with as many taught as untaught clusters so has as many of each in both halves, give or take a turn. A turn
+    is :data:`TURN` clusters, fewer where there are few: generated exams put clusters that share a Book side by side.
+    Tags that few clusters have (the chapter of a section) are no stratum of their own.
     """
-    halves: dict[str, Half] = {}
-    dealt: Counter[tuple[tuple[str, str], ...]] = Counter()
+    tagged: dict[str, tuple[tuple[str, str], ...]] = {}
     for item in items:
-        if item.cluster not in halves:
-            stratum = tuple(sorted(item.tags.items()))
-            halves[item.cluster] = "confirmation" if dealt[stratum] % 2 else "selection"
-            dealt[stratum] += 1
+        tagged.setdefault(item.cluster, tuple(sorted(item.tags.items())))
+    common = {tags for tags, count in Counter(tagged.values()).items() if count >= FEWEST}
+    strata = {cluster: tags if tags in common else () for cluster, tags in tagged.items()}
+    sizes, dealt = Counter(strata.values()), Counter[tuple[tuple[str, str], ...]]()
+    halves: dict[str, Half] = {}
+    for cluster, stratum in strata.items():
+        turn = min(TURN, max(1, sizes[stratum] // FEWEST))
+        halves[cluster] = "confirmation" if dealt[stratum] // turn % 2 else "selection"
+        dealt[stratum] += 1
     return halves
 
 

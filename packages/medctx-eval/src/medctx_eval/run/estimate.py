@@ -74,8 +74,10 @@ def _http_requests(request: LikelihoodRequest | GenerationRequest) -> int:
 
 
 def _tokens(request: LikelihoodRequest | GenerationRequest) -> int:
+    """Tokens to compute: of options that begin alike, the beginning once, and of none its last token."""
     if isinstance(request, LikelihoodRequest):
-        return len(request.prompt) + sum(map(len, request.continuations))
+        beginnings = {option[:end] for option in request.continuations for end in range(1, len(option))}
+        return len(request.prompt) + len(beginnings)
     return request.length
 
 
