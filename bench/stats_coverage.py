@@ -6,7 +6,8 @@ Coverage of differences must lie between 0.93 and 0.97, that of accuracies at 0.
 below, power within 0.05 of what `medctx-eval power` predicts. A row outside these bounds by more than two standard
 errors of the simulation fails, and the exit code is 1; one outside by less is named in brackets. McNemar's test, which
 assumes independent items, and the interval of the cluster bootstrap alone are shown for comparison and held to nothing.
-The second table has accuracies on clusters of 1 to 40 items, and cells of which one varies more between seeds.
+The second table has accuracies on clusters of 1 to 40 items, and cells of which one varies more between seeds; the
+third differences on such clusters, under one and three conditions, and taught items minus untaught ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from __future__ import annotations
 import argparse
 import time
 
-from bench.support.stats_coverage import CLUSTERS, AccuracyRow, Limits, Row, accuracy_rows, grid
+from bench.support.stats_coverage import (
+    CLUSTERS,
+    AccuracyRow,
+    DifferenceRow,
+    Limits,
+    Row,
+    accuracy_rows,
+    difference_rows,
+    grid,
+)
 
 HEADER = (
     f"{'clusters':>8} {'ICC':>4} {'differ':>6} {'seeds':>5} {'sd':>5} {'effect':>7} | {'accuracy':>8} {'null':>6} "
@@ -46,12 +56,23 @@ def accuracy_line(row: AccuracyRow, limits: Limits) -> str:
     )
 
 
+def difference_line(row: DifferenceRow, limits: Limits) -> str:
+    """One row of the table of differences on unequal clusters."""
+    failed, near = row.failures(limits), row.failures(Limits())
+    verdict = f"FAILS: {', '.join(failed)}" if failed else f"({', '.join(near)})" if near else "ok"
+    return (
+        f"{row.kind:>6} {row.clusters:8d} {row.icc:4.1f} {row.accuracy:8.2f} {row.conditions:10d} {row.seeds:5d} | "
+        f"{row.covered_null:6.3f} {row.covered_effect:6.3f} {row.claimed:7.3f} {100 * row.width:6.1f} | {verdict}"
+    )
+
+
 def main() -> None:
     """Print the table; end with exit code 1 where a row fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exams", type=int, default=2000)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--clusters", type=int, nargs="*", default=CLUSTERS, help="Clusters of the exams.")
+    parser.add_argument("--unequal", action="store_true", help="Only the tables of unequal clusters.")
     parser.add_argument("--rows", type=int, nargs="*", help="Only these rows of the table, counted from 0.")
     chosen = parser.parse_args()
     begin = time.perf_counter()
@@ -61,7 +82,8 @@ def main() -> None:
     print(HEADER)
     failed = 0
     settings = grid(chosen.clusters)
-    for place in range(len(settings)) if chosen.rows is None else chosen.rows:
+    places = chosen.rows if chosen.rows is not None else range(0 if chosen.unequal else len(settings))
+    for place in places:
         row = settings[place].measure(chosen.exams, chosen.draws)
         failed += bool(row.failures(limits))
         print(line(row, limits), flush=True)
@@ -72,6 +94,13 @@ def main() -> None:
         for accuracy_row in accuracy_rows(chosen.exams):
             failed += bool(accuracy_row.failures(limits))
             print(accuracy_line(accuracy_row, limits), flush=True)
+        print(
+            f"\n{'kind':>6} {'clusters':>8} {'ICC':>4} {'accuracy':>8} {'conditions':>10} {'seeds':>5} |   null effect "
+            "claimed  width |"
+        )
+        for difference_row in difference_rows(chosen.exams):
+            failed += bool(difference_row.failures(limits))
+            print(difference_line(difference_row, limits), flush=True)
     seconds = time.perf_counter() - begin
     print(f"{chosen.exams} exams a row (standard error {noise:.4f}), {seconds:.0f} s; {failed} rows fail")
     raise SystemExit(1 if failed else 0)

@@ -9,11 +9,19 @@ from itertools import product
 import numpy as np
 from pydantic import Field
 
-from bench.support.stats_simulate import MEAN_SIZE, SIZE_CV, paired_exam, seeded_exam, unequal_exam
+from bench.support.stats_simulate import (
+    MEAN_SIZE,
+    SIZE_CV,
+    paired_exam,
+    seeded_exam,
+    unequal_exam,
+    unequal_items,
+)
 from medctx.schemas.records import Record
 from medctx.schemas.statistics import Accuracy, Difference
 from medctx_eval.power.power import Disagreement, ExamDesign, detectable, power
 from medctx_eval.stats.accuracy import accuracies
+from medctx_eval.stats.contrast import difference_of_differences
 from medctx_eval.stats.paired import differences
 
 CLUSTERS = (20, 60, 200)
@@ -290,3 +298,109 @@ def accuracy_rows(exams: int) -> Iterator[AccuracyRow]:
         yield unequal(clusters, icc, accuracy, conditions, exams)
     for clusters, seeds in product((12, 24, 60), (2, 3)):
         yield noisy(clusters, seeds, exams)
+
+
+class DifferenceRow(Record):
+    """Coverage of intervals of differences on unequal clusters.
+
+    Attributes:
+        kind: ``paired``, or ``taught`` minus untaught: the difference of two differences on different clusters.
+        clusters: Number of clusters (of each of the two exams).
+        icc: Correlation of two items of a cluster.
+        accuracy: True accuracy of the base.
+        conditions: Conditions that are weighted alike.
+        seeds: Training seeds per cell; above 1 the first cell varies more between seeds than the other.
+        exams: Number of simulated exams.
+        covered_null: Share of intervals that hold the difference of two equal cells.
+        covered_effect: Share of intervals that hold the difference to the base.
+        claimed: Share of exams in which equal cells are called different.
+        width: Mean width of the interval of the difference to the base.
+    """
+
+    kind: str
+    clusters: int
+    icc: float
+    accuracy: float
+    conditions: int
+    seeds: int
+    exams: int
+    covered_null: float
+    covered_effect: float
+    claimed: float
+    width: float
+
+    def failures(self, limits: Limits) -> tuple[str, ...]:
+        """Intervals may be wider than asked for, never narrower."""
+        held = {
+            "null": self.covered_null >= LEAST_COVERED - limits.slack,
+            "effect": self.covered_effect >= LEAST_COVERED - limits.slack,
+            "claims": limits.alarms(self.claimed),
+        }
+        return tuple(name for name, holds in held.items() if not holds)
+
+
+EFFECT = 0.05
+
+
+def unequal_differences(
+    clusters: int, accuracy: float, conditions: int, seeds: int, exams: int, icc: float = 0.2, *, taught: bool = False
+) -> DifferenceRow:
+    """A base and two equal cells on clusters of 1 to 40 items per condition; ``taught``: two such exams."""
+    rng = np.random.default_rng([clusters, round(1000 * accuracy), conditions, seeds, taught])
+    effect = EFFECT if accuracy < 0.9 else -EFFECT
+    cells = [tuple(range(1 + cell * seeds, 1 + (cell + 1) * seeds)) for cell in range(2)]
+    sides = [cell if seeds > 1 else cell[0] for cell in cells]
+    deviation = (0.0, NOISY_DEVIATION, QUIET_DEVIATION) if seeds > 1 else 0.0
+
+    def compared(gain: float) -> list[Difference]:
+        labels, condition = unequal_items(rng, clusters, conditions)
+        exam = seeded_exam(
+            rng,
+            clusters,
+            icc,
+            accuracies=(accuracy, accuracy + gain, accuracy + gain),
+            seeds=seeds,
+            seed_deviation=deviation,
+            labels=labels,
+        )
+        strata = condition if conditions > 1 else None
+        pairs = [(sides[0], sides[1]), (sides[0], 0)]
+        return differences(exam.correct, labels, pairs, untrained=[0], draws=200, strata=strata)
+
+    results = []
+    for _ in range(exams):
+        null, gain = compared(effect)
+        if taught:
+            untaught = compared(0.0)
+            null = difference_of_differences(null, untaught[0])
+            gain = difference_of_differences(gain, untaught[1])
+        results.append(
+            (
+                _holds((null.low, null.high), 0.0),
+                _holds((gain.low, gain.high), effect),
+                null.excludes_zero,
+                gain.high - gain.low,
+            )
+        )
+    covered_null, covered_effect, claimed, width = np.mean(results, axis=0).tolist()
+    return DifferenceRow(
+        kind="taught" if taught else "paired",
+        clusters=clusters,
+        icc=icc,
+        accuracy=accuracy,
+        conditions=conditions,
+        seeds=seeds,
+        exams=exams,
+        covered_null=covered_null,
+        covered_effect=covered_effect,
+        claimed=claimed,
+        width=width,
+    )
+
+
+def difference_rows(exams: int) -> Iterator[DifferenceRow]:
+    """Unequal clusters under one and three conditions with one to three seeds, then taught minus untaught."""
+    for conditions, clusters, accuracy, seeds in product((1, 3), FEW, (0.02, 0.5, 0.99), (1, 2, 3)):
+        yield unequal_differences(clusters, accuracy, conditions, seeds, exams)
+    for clusters, accuracy, seeds in product((12, 24), (0.02, 0.3, 0.9), (1, 2)):
+        yield unequal_differences(clusters, accuracy, 1, seeds, exams, taught=True)

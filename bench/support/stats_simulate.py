@@ -59,15 +59,19 @@ def seeded_exam(
     accuracies: tuple[float, ...],
     seeds: int,
     seed_deviation: float | Sequence[float],
+    labels: IntArray | None = None,
 ) -> Simulated:
     """Draw an exam of an untrained base and of cells with several training seeds each, on clusters of 2 to 6 items.
+
+    ``labels``: the cluster of every item, for clusters of other sizes.
 
     The first row is the base, of accuracy ``accuracies[0]`` exactly; then ``seeds`` rows for every further accuracy,
     around which runs differ with standard deviation ``seed_deviation`` (one for all cells, or one per accuracy). A run
     is right where a normal score falls below its threshold; half the score's variance belongs to the item, a quarter to
     the cell on this item and a quarter to the run on it, each with the share ``icc`` common to the cluster.
     """
-    labels = np.repeat(np.arange(clusters), rng.choice(SIZES, size=clusters))
+    if labels is None:
+        labels = np.repeat(np.arange(clusters), rng.choice(SIZES, size=clusters))
 
     def score(*shape: int) -> FloatArray:
         common = rng.standard_normal((*shape, clusters))[..., labels]
@@ -91,6 +95,16 @@ class UnequalExam:
     conditions: IntArray
 
 
+def unequal_items(rng: np.random.Generator, clusters: int, conditions: int) -> tuple[IntArray, IntArray]:
+    """Cluster and condition of the items of clusters of 1 to 40 items per condition, as in :func:`unequal_exam`."""
+    sizes = rng.integers(1, MAX_UNEQUAL_SIZE + 1, size=(clusters, conditions))
+    if conditions > 1:
+        sizes *= rng.random(sizes.shape) < 0.8
+        sizes[sizes.sum(axis=1) == 0, 0] = 1
+    place = np.repeat(np.arange(clusters * conditions), sizes.ravel())
+    return place // conditions, place % conditions
+
+
 def unequal_exam(
     rng: np.random.Generator, clusters: int, icc: float, *, accuracy: float, conditions: int
 ) -> UnequalExam:
@@ -100,14 +114,9 @@ def unequal_exam(
     correlation of two items of a cluster. With several conditions a cluster is asked under each of them with
     probability 0.8; its chance is the same under all.
     """
-    sizes = rng.integers(1, MAX_UNEQUAL_SIZE + 1, size=(clusters, conditions))
-    if conditions > 1:
-        sizes *= rng.random(sizes.shape) < 0.8
-        sizes[sizes.sum(axis=1) == 0, 0] = 1
+    labels, condition = unequal_items(rng, clusters, conditions)
     chances = np.full(clusters, accuracy)
     if icc > 0:
         total = (1 - icc) / icc
         chances = rng.beta(accuracy * total, (1 - accuracy) * total, size=clusters)
-    place = np.repeat(np.arange(clusters * conditions), sizes.ravel())
-    labels = place // conditions
-    return UnequalExam(rng.random(len(labels)) < chances[labels], labels, place % conditions)
+    return UnequalExam(rng.random(len(labels)) < chances[labels], labels, condition)

@@ -55,8 +55,11 @@ def test_drawn_swaps_agree_with_all_swaps() -> None:
     totals = [0.5, 1.25, -0.75, 2.0, 1.5, -0.25, 1.0, 0.75]
     exact = swap_test([4 * one for one in totals])
     assert exact == pytest.approx(18 / 256)
+    assert swap_test(totals) == pytest.approx(exact)  # few clusters are enumerated
+    more = [*totals, *[0.25] * 8]
+    exact = swap_test([4 * one for one in more])
     # Four standard errors of 10,000 swaps.
-    assert swap_test(totals) == pytest.approx(exact, abs=4 * (exact * (1 - exact) / 10_000) ** 0.5)
+    assert swap_test(more) == pytest.approx(exact, abs=4 * (exact * (1 - exact) / 10_000) ** 0.5)
 
 
 @given(answers, st.randoms())

@@ -10,6 +10,10 @@ from statsmodels.stats import contingency_tables
 
 from medctx_eval.stats.clusters import FloatArray
 
+MAX_ENUMERATED = 14
+"""Clusters up to which all choices of signs are enumerated where totals are not whole numbers."""
+MIN_SIGN_DRAWS = 5_000
+"""Least number of random choices of signs; fewer make P values near 5 % too uncertain."""
 MAX_MULTIPLICATIONS = 20_000_000
 """Work up to which the exact distribution of a permutation test is computed; beyond it is sampled."""
 
@@ -48,8 +52,19 @@ def _computed(totals: FloatArray) -> PermutationTest:
     return _two_sided(float(chance[reach > observed].sum()), float(chance[reach == observed].sum()))
 
 
+def _enumerated(totals: FloatArray) -> PermutationTest:
+    """Use the sums of ``totals`` under all choices of signs."""
+    sums = np.zeros(1)
+    for size in np.abs(totals[np.abs(totals) > 1e-9]):
+        sums = np.concatenate([sums - size, sums + size])
+    beyond = np.abs(sums) - abs(totals.sum())
+    equal = np.abs(beyond) <= 1e-6
+    return _two_sided(float((beyond[~equal] > 0).sum() / len(sums)), float(equal.mean()))
+
+
 def _sampled(totals: FloatArray, draws: int, seed: int) -> PermutationTest:
     """Use random signs, counting the observed sum among them; totals of one size are drawn together."""
+    draws = max(draws, MIN_SIGN_DRAWS)
     # Equal shares may differ in their last bits.
     sizes, counts = np.unique(np.abs(totals).round(9), return_counts=True)
     positive = np.random.default_rng(seed).binomial(counts, 0.5, size=(draws, len(counts)))
@@ -79,8 +94,12 @@ def permutation_tests(totals: FloatArray, *, draws: int = 10_000, seed: int = 0)
     Returns:
         One result per comparison; P values of 1 where the two models have the same total.
     """
-    same = PermutationTest(1.0, 1.0)
-    return [
-        same if abs(row.sum()) < 1e-9 else _computed(row) if _is_small(row) else _sampled(row, draws, seed)
-        for row in totals
-    ]
+
+    def test(row: FloatArray) -> PermutationTest:
+        if abs(row.sum()) < 1e-9:
+            return PermutationTest(1.0, 1.0)
+        if _is_small(row):
+            return _computed(row)
+        return _enumerated(row) if len(row) <= MAX_ENUMERATED else _sampled(row, draws, seed)
+
+    return [test(row) for row in totals]
