@@ -24,7 +24,7 @@ from medctx_eval.report.build import publish
 from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import collect
-from medctx_eval.report.load.exam_contents import book_outlines, items_of
+from medctx_eval.report.load.exam_contents import read_contents
 
 CELLS = ("base", "1:0", "9:1", "4:1", "1:1", "1:4", "0:1")
 LENGTHS, DEPTHS = (512, 2048, 8192), ("0", "0.5", "1")
@@ -134,12 +134,11 @@ def main() -> None:
         print(f"load before (1, 5, 15 minutes): {_loadavg()} on {os.cpu_count()} cores")
         fingerprints = [time.perf_counter()]
         collected = collect(folders)
-        items = items_of(collected)
-        facts = book_outlines(collected.runs[0])
+        exam = read_contents(collected)
         fingerprints.append(time.perf_counter())
-        computed = compute(collected, config, items, facts)
+        computed = compute(collected, config, exam)
         fingerprints.append(time.perf_counter())
-        publish(collected, computed, items, root / "out", config)
+        publish(collected, computed, exam.items, root / "out", config)
         fingerprints.append(time.perf_counter())
         reading, inference, writing = (end - begin for begin, end in pairwise(fingerprints))
         print(f"read and line up   {reading:6.1f} s")

@@ -18,7 +18,7 @@ from medctx_eval.report.compute import compute, views_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.collect import RunSet, collect, collect_in_memory
-from medctx_eval.report.load.exam_contents import items_of
+from medctx_eval.report.load.exam_contents import ExamContents, items_of
 from medctx_eval.report.model import Report
 from medctx_eval.report.render.browser import selection, texts
 from medctx_eval.report.render.browser.contents import contents
@@ -57,7 +57,9 @@ def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_lette
         answering("oracle", lambda item, turn: item.gold[0]),
         answering("stubborn", lambda item, turn: "C"),
     ]
-    report = compute(collect_in_memory(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ITEMS)
+    report = compute(
+        collect_in_memory(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ExamContents(ITEMS)
+    )
     orders = {one.cell: one for one in report.option_orders}
     letters = {one.cell: one for one in report.letter_bias}
     assert [one.orders for one in report.option_orders] == [4, 4, 4]
@@ -89,7 +91,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSet, Report]:
         draws=100, contamination=contamination_report, training=synthetic_runs.write_training(root, ["0:1"])
     )
     collected = collect(folders)
-    return collected, compute(collected, config, items_of(collected))
+    return collected, compute(collected, config, ExamContents(items_of(collected)))
 
 
 TOUCHED: list[tuple[str, Kind]] = [

@@ -16,7 +16,7 @@ from medctx_eval.artifacts.checksums import write_checksums
 from medctx_eval.report.compute import compute, decided, views_of
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import RunSet, collect
-from medctx_eval.report.load.exam_contents import book_outlines, items_of
+from medctx_eval.report.load.exam_contents import read_contents
 from medctx_eval.report.model import Report
 from medctx_eval.report.render import figures, html, markdown
 from medctx_eval.report.render.browser.contents import contents
@@ -78,6 +78,6 @@ def write_report(folders: Sequence[Path], out: Path, config: ReportConfig | None
     """
     config = config or ReportConfig()
     run_set = collect(folders)
-    items = items_of(run_set)
-    computed = compute(run_set, config, items, book_outlines(run_set.runs[0]))
-    return publish(run_set, computed, items, out, config)[0]
+    contents = read_contents(run_set)
+    computed = compute(run_set, config, contents)
+    return publish(run_set, computed, contents.items, out, config)[0]

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import Decision
-from medctx.schemas.records import ExamItem
 from medctx.schemas.study_plan import StudyPlan
 from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
+from medctx_eval.report.analyses.calibration import calibrations
 from medctx_eval.report.analyses.comparisons import comparisons, scores
 from medctx_eval.report.analyses.confirmation import confirmations
 from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
+from medctx_eval.report.analyses.floors import above_floors, longest_options, part_floors
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
 from medctx_eval.report.analyses.published import published
@@ -21,7 +22,7 @@ from medctx_eval.report.decision.registration import registration
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.estimands import estimand_weights, estimands_of, registered_weights
-from medctx_eval.report.load.exam_contents import BookOutline
+from medctx_eval.report.load.exam_contents import ExamContents
 from medctx_eval.report.load.training import training_curves
 from medctx_eval.report.load.view import ModeView, view_of
 from medctx_eval.report.model import LEARNING, Report
@@ -37,18 +38,17 @@ def views_of(run_set: RunSet, report: Report) -> list[ModeView]:
 def compute(
     run_set: RunSet,
     config: ReportConfig,
-    items: Mapping[str, ExamItem] | None = None,
-    books: Mapping[str, BookOutline] | None = None,
+    contents: ExamContents | None = None,
 ) -> Report:
     """Compute every number of the report but the headline and the gate's checks.
 
     Args:
         run_set: The runs.
         config: Settings of the report.
-        items: The items asked by id, as far as they are available.
-        books: The Books asked by id, as far as they are available.
+        contents: The items and Books asked, as far as they are available.
     """
-    items, books = items or {}, books or {}
+    contents = contents or ExamContents()
+    items, books = contents.items, contents.books
     draws, seed = config.draws, config.seed
     check_names("training", config.training, run_set)
     cells = cells_of(run_set, config.base, config.cells)
@@ -93,6 +93,10 @@ def compute(
             ),
             "option_orders": tuple(score for view in views for score in option_order_scores(view)),
             "letter_bias": tuple(bias for view in views for bias in letter_biases(view, items)),
+            "floors": tuple(part_floors(headline, contents)),
+            "above_floors": tuple(above_floors(headline, contents, draws=draws, seed=seed)),
+            "longest_options": tuple(longest_options(headline, contents)),
+            "calibrations": tuple(calibrations(run_set, headline)),
             "behaviours": tuple(cell_behaviours(headline, answers, draws=draws, seed=seed)),
             "attributions": tuple(cell_attributions(headline, answers, cells, draws=draws)),
             "noise_floor": tuple(noise_floors(run_set, headline, draws=draws, seed=seed)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -14,6 +14,7 @@ from medctx.schemas.study_plan import PlanAxis
 KNOWLEDGE: Final = "knowledge"
 READING: Final = "reading"
 UNTAUGHT = "untaught"
+TEXT_MODES: tuple[Mode, ...] = ("text", "text-raw", "text-prior")
 LEARNING = "taught-minus-untaught"
 """Gain on taught items minus gain on untaught ones: what training taught, without what it did to every answer."""
 ABSTENTION = "abstention"
@@ -64,6 +65,91 @@ class LetterBias(Record):
     gold: dict[str, float]
     recall: dict[str, float]
     spread: float = Field(ge=0)
+
+
+class PartFloor(Record):
+    """Expected accuracy of readers that leave something out, weighted as the cells' accuracies.
+
+    Attributes:
+        part: An axis or a condition.
+        question_blind: Guesses among the options that stand in the Book (among all where none does).
+        book_blind: Guesses among all options.
+    """
+
+    part: str
+    question_blind: float = Field(ge=0, le=1)
+    book_blind: float = Field(ge=0, le=1)
+
+
+class AboveFloor(Record):
+    """One cell on one part minus the question-blind reader, on the same items; ``outcome`` against 0."""
+
+    cell: str
+    part: str
+    difference: Difference
+    outcome: Outcome
+
+
+class LongestOption(Record):
+    """How often one cell chooses an option of the most characters.
+
+    Attributes:
+        cell: Name of the cell.
+        part: The axis.
+        chosen: Share of its answers.
+        indifferent: The share of a model to which length does not matter.
+    """
+
+    cell: str
+    part: str
+    chosen: Accuracy
+    indifferent: float = Field(ge=0, le=1)
+
+
+class CalibrationBin(Record):
+    """Answers of about the same confidence: their number, mean confidence and accuracy."""
+
+    n: int = Field(ge=1)
+    confidence: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+
+
+class Calibration(Record):
+    """Confidence of one cell on one axis held against its accuracy.
+
+    The confidence of an answer is its share of the summed likelihood of all options, and the answer is the likeliest
+    one: that of ``text-raw`` for options scored by their text, that of ``letter`` for letters.
+
+    Attributes:
+        cell: Name of the cell.
+        part: The axis.
+        n: Number of answers.
+        error: Expected calibration error in [0, 1] over ten bins of equal width (Guo et al. 2017, ICML).
+        confidence: Mean confidence.
+        accuracy: Share of the likeliest answers that are right.
+        bins: The bins that hold answers.
+    """
+
+    cell: str
+    part: str
+    n: int = Field(ge=1)
+    error: float = Field(ge=0, le=1)
+    confidence: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+    bins: tuple[CalibrationBin, ...]
+
+
+class WordChange(Record):
+    """What one cell's difference to its base is called under each way of scoring the options' texts."""
+
+    cell: str
+    axis: PlanAxis
+    words: dict[Mode, Outcome]
+
+    @property
+    def changes(self) -> bool:
+        """Whether the word depends on the way of scoring."""
+        return len(set(self.words.values())) > 1
 
 
 class CellBehaviour(Record):
@@ -228,6 +314,10 @@ class Report(ReportCore):
     seed: int
     option_orders: tuple[OptionOrderScore, ...] = ()
     letter_bias: tuple[LetterBias, ...] = ()
+    floors: tuple[PartFloor, ...] = ()
+    above_floors: tuple[AboveFloor, ...] = ()
+    longest_options: tuple[LongestOption, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
     behaviours: tuple[CellBehaviour, ...] = ()
     attributions: tuple[CellAttribution, ...] = ()
     noise_floor: tuple[NoiseFloor, ...] = ()
@@ -266,7 +356,52 @@ class Report(ReportCore):
                 "Training seeds vary more in some cells than in others, so no difference is called a gain or a loss; "
                 "more seeds per cell are needed."
             )
+        sentences += self._floor_warnings + self._word_warnings
         return tuple(sentences)
+
+    def floor(self, part: str) -> PartFloor | None:
+        """What blind readers score on a part."""
+        return next((floor for floor in self.floors if floor.part == part), None)
+
+    def above_floor(self, cell: str, part: str) -> AboveFloor | None:
+        """A cell against the question-blind reader on a part."""
+        return next((row for row in self.above_floors if (row.cell, row.part) == (cell, part)), None)
+
+    @property
+    def word_changes(self) -> tuple[WordChange, ...]:
+        """The words of every tuned cell by way of scoring the options' texts, where there are several."""
+        modes = [mode for mode in TEXT_MODES if mode in self.modes]
+        rows = []
+        for cell in self.tuned:
+            for axis in get_args(PlanAxis):
+                gains = {mode: self.axis_gain(cell.name, axis, mode) for mode in modes}
+                words = {mode: gain.outcome for mode, gain in gains.items() if gain}
+                if len(words) > 1:
+                    rows.append(WordChange(cell=cell.name, axis=axis, words=words))
+        return tuple(rows)
+
+    @property
+    def _floor_warnings(self) -> list[str]:
+        low = [
+            f"{row.part} ({100 * row.difference.value:+.1f} points)"
+            for row in self.above_floors
+            if row.cell == self.base and row.part != READING and row.outcome != "gains"
+        ]
+        if not low:
+            return []
+        return [
+            f"{self.base} is not shown to read better than a reader without the question under {', '.join(low)}: what "
+            "is lost there cannot be seen."
+        ]
+
+    @property
+    def _word_warnings(self) -> list[str]:
+        return [
+            f"The word for {row.axis} of {row.cell} depends on how the options' texts are scored: "
+            f"{', '.join(f'{word} in {mode}' for mode, word in row.words.items())}."
+            for row in self.word_changes
+            if row.changes
+        ]
 
     def family(self, name: Family, mode: Mode | None = None) -> tuple[Comparison, ...]:
         """The comparisons of one family, by default in the headline mode."""

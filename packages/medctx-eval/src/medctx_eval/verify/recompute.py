@@ -23,7 +23,7 @@ from medctx_eval.prompting.prompt import FORMS
 from medctx_eval.report.compute import compute, decided
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import collect
-from medctx_eval.report.load.exam_contents import book_outlines, items_of
+from medctx_eval.report.load.exam_contents import read_contents
 from medctx_eval.report.model import Report
 from medctx_eval.run.score import read_answer, verdict
 
@@ -211,7 +211,7 @@ def verify_report(folder: Path) -> ReportCheck:
         raise MedctxError(f"The run folder {missing or '(none is named)'} of {folder / REPORT_FILE} was not found.")
     checks = [verify_run(path) for path in (*run_folders, *config.confirmation)]
     run_set = collect(run_folders)
-    computed = compute(run_set, config, items_of(run_set), book_outlines(run_set.runs[0]))
+    computed = compute(run_set, config, read_contents(run_set))
     final, recomputed = decided(computed, config, report.configs, report.run_folders)
     stored = report.model_dump(mode="json")
     _compare(folder / REPORT_FILE, stored, final.model_dump(mode="json"))

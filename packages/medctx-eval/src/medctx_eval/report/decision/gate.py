@@ -43,6 +43,15 @@ def card(report: Report, cell: str) -> Card:
             f"{part.capitalize()} {percent(score.accuracy.value)} % of {score.accuracy.n} items, "
             f"{points(difference.value)} points to {gain.other} (95 % interval {difference_interval(difference)})."
         )
+        floor, above = report.floor(part), report.above_floor(cell, part)
+        if floor and above:
+            metrics |= {
+                f"{part}.question_blind": floor.question_blind,
+                f"{part}.above_question_blind": above.difference.value,
+                f"{part}.above_question_blind.low": above.difference.low,
+                f"{part}.above_question_blind.high": above.difference.high,
+            }
+            sentences.append(f"A reader without the question has {percent(floor.question_blind)} %.")
         specific = report.gain(cell, LEARNING)
         if part == KNOWLEDGE and specific is not None:
             difference = specific.difference

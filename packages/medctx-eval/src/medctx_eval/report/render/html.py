@@ -19,7 +19,7 @@ from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
 from medctx_eval.report.analyses.published import agreement
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, Report
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, TEXT_MODES, UNTAUGHT, Report
 from medctx_eval.report.render.browser.document import BrowserContents
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat, style
@@ -30,9 +30,11 @@ _SECTIONS = (
     ("confirmation", "Selected and confirmed"),
     ("published", "Published and measured"),
     ("conditions", "By condition"),
+    ("floors", "Floors"),
     ("loss", "Where reading is lost"),
     ("untaught", "Taught and untaught"),
     ("behaviour", "Behaviour"),
+    ("calibration", "Calibration"),
     ("verdicts", "Verdicts"),
     ("modes", "Scoring modes"),
     ("option-orders", "Option orders"),
@@ -181,6 +183,8 @@ def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, br
             depths=heat.grid(report)[1],
             folded=heat.folded(report),
             verdicts=list(Verdict),
+            text_modes=TEXT_MODES,
+            floored=list(dict.fromkeys(row.part for row in report.above_floors)),
             total=total_usage(run.manifest.cost for run in runs),
             version_sets=_version_sets(report),
             exams=list({card.name: card for run in runs for card in run.manifest.exams}.values()),

@@ -10,7 +10,7 @@ from medctx.schemas.report import Comparison
 from medctx.schemas.statistics import MIN_CLUSTERS, Accuracy, Difference
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, UNTAUGHT, GateCheck, Report
+from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, TEXT_MODES, UNTAUGHT, GateCheck, Report
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat
 from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, rows
@@ -77,7 +77,31 @@ def _conditions(report: Report, mode: Mode) -> TableRows:
     for part in shown:
         scores = [report.score(cell.name, part, mode) for cell in report.cells]
         count = next(f"{score.n:,}" for score in scores if score)
-        yield [parts.title(part), *(_accuracy(score.accuracy) if score else "" for score in scores), count]
+        floor = report.floor(part) if mode == report.mode else None
+        blind = (percent(floor.question_blind), percent(floor.book_blind)) if floor else ("", "")
+        yield [parts.title(part), *(_accuracy(score.accuracy) if score else "" for score in scores), *blind, count]
+
+
+def _above_floors(report: Report) -> TableRows:
+    for part in dict.fromkeys(row.part for row in report.above_floors):
+        found = [report.above_floor(cell.name, part) for cell in report.cells]
+        yield [parts.title(part), *(_difference(row.difference) if row else "" for row in found)]
+
+
+def _word_changes(report: Report) -> TableRows:
+    for row in report.word_changes:
+        words = (row.words.get(mode, "") for mode in TEXT_MODES)
+        yield [row.cell, row.axis, *words, "the word changes" if row.changes else ""]
+
+
+def _longest_options(report: Report) -> TableRows:
+    for row in report.longest_options:
+        yield [row.cell, row.part, _accuracy(row.chosen), percent(row.indifferent)]
+
+
+def _calibrations(report: Report) -> TableRows:
+    for row in report.calibrations:
+        yield [row.cell, row.part, percent(row.error), percent(row.confidence), percent(row.accuracy), f"{row.n:,}"]
 
 
 def _knowledge(report: Report) -> TableRows:
@@ -223,7 +247,12 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     columns = ["cell", "axis", "selected %", "to base", "confirmed %", "to base", "items"]
     lines += _table("Selected and confirmed", columns, _confirmations(report))
     cells = [cell.name for cell in report.cells]
-    lines += _table(f"By condition, {mode} mode", ["condition", *cells, "N"], _conditions(report, mode))
+    lines += _table(
+        f"By condition, {mode} mode",
+        ["condition", *cells, "question-blind", "book-blind", "N"],
+        _conditions(report, mode),
+    )
+    lines += _table("Above question-blind, points", ["part", *cells], _above_floors(report))
     columns = ["cell", "taught %", "to base", "untaught %", "to base", "taught minus untaught, to base"]
     lines += _table(f"Taught and untaught, {mode} mode", columns, _knowledge(report))
     columns = ["cell", "published", "measured", "difference", "published value lies"]
@@ -234,10 +263,16 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += _table(f"Behaviour, {mode} mode", columns, _behaviours(report))
     columns = ["cell", "axis", *(verdict.replace("_", " ") for verdict in Verdict), "N", "accuracy", "at most"]
     lines += _table(f"Verdicts, {mode} mode", columns, _verdicts(report))
+    columns = ["cell", "axis", *TEXT_MODES, ""]
+    lines += _table("Words by scoring of the options' texts", columns, _word_changes(report))
     for other in report.modes[1:]:
         lines += _table(f"{other} mode", ["cell", *axes], _mode(report, other))
     columns = ["cell", "axis", "mode", "mean", "right in all", "flips", "orders"]
     lines += _table("Option orders", columns, _option_orders(report))
+    columns = ["cell", "axis", "a longest option %", "if length did not matter %"]
+    lines += _table(f"Choice of the longest option, {mode} mode", columns, _longest_options(report))
+    columns = ["cell", "axis", "calibration error", "confidence %", "accuracy %", "answers"]
+    lines += _table(f"Calibration, ten bins (Guo et al. 2017), {mode} mode", columns, _calibrations(report))
     columns = ["cell", "mode", "chosen", "recall", "spread"]
     lines += _table("Letters as shown", columns, _letter_bias(report))
     columns = ["cell", "axis", "all items", "clean items", "clean n"]

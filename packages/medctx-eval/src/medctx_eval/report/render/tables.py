@@ -19,6 +19,7 @@ FEW_MARK = "*"
 HOLM_MARK = "?"
 HOLM_NOTE = f"{HOLM_MARK} not after Holm"
 FEW_NOTE = f"{FEW_MARK} fewer than {FEW_CLUSTERS} clusters"
+FLOOR_HEADER = "question-blind %"
 LEARNING_HEADER = "taught minus untaught, to base"
 OUTCOME_LABELS: dict[Outcome, str] = {
     "gains": "gains",
@@ -31,16 +32,18 @@ OUTCOME_LABELS: dict[Outcome, str] = {
 def header(report: Report) -> tuple[str, ...]:
     """The headings of the main table; the second says what the headline of knowledge is."""
     to_base = "to base" if report.measure(KNOWLEDGE) == KNOWLEDGE else LEARNING_HEADER
-    return ("cell", "knowledge %", to_base, "reading %", "to base", "readable %", "N")
+    floor = (FLOOR_HEADER,) if report.floor(READING) else ()
+    return ("cell", "knowledge %", to_base, "reading %", *floor, "to base", "readable %", "N")
 
 
 class MainTableRow(Record):
-    """One cell as text; empty where a part was not asked."""
+    """One cell as text; empty where a part was not asked. ``floor``: what a reader without the question scores."""
 
     cell: str
     knowledge: str
     knowledge_to_base: str
     reading: str
+    floor: str = ""
     reading_to_base: str
     validity: str
     n: str
@@ -48,7 +51,8 @@ class MainTableRow(Record):
     @property
     def values(self) -> tuple[str, ...]:
         """The texts in the order of :func:`header`."""
-        axes = (self.knowledge, self.knowledge_to_base, self.reading, self.reading_to_base)
+        floor = (self.floor,) if self.floor else ()
+        axes = (self.knowledge, self.knowledge_to_base, self.reading, *floor, self.reading_to_base)
         return (self.cell, *axes, self.validity, self.n)
 
 
@@ -75,6 +79,7 @@ def _to_base(report: Report, cell: Cell, axis: PlanAxis) -> str:
 def rows(report: Report) -> tuple[MainTableRow, ...]:
     """One row per cell: base first, then from general to medical."""
     table_rows = []
+    floor = report.floor(READING)
     for cell in report.cells:
         scores = [score for part in (KNOWLEDGE, READING) if (score := report.score(cell.name, part))]
         table_rows.append(
@@ -83,6 +88,7 @@ def rows(report: Report) -> tuple[MainTableRow, ...]:
                 knowledge=_accuracy(report, cell, KNOWLEDGE),
                 knowledge_to_base=_to_base(report, cell, KNOWLEDGE),
                 reading=_accuracy(report, cell, READING),
+                floor=percent(floor.question_blind) if floor else "",
                 reading_to_base=_to_base(report, cell, READING),
                 validity="/".join(percent(score.validity) for score in scores),
                 n="/".join(str(score.n) for score in scores),
@@ -97,14 +103,17 @@ def _notes(report: Report, table_rows: Sequence[MainTableRow]) -> list[str]:
     counts = {row.n for row in table_rows}
     marked = any(comparison.not_after_holm for comparison in report.family("headline"))
     notes = [*([f"N {counts.pop()}"] if len(counts) == 1 else []), *([FEW_NOTE] if few else [])]
+    floor = report.floor(READING)
+    if floor:
+        notes.append(f"a reader without the question reads {percent(floor.question_blind)} %")
     return [*notes, *([HOLM_NOTE] if marked else [])]
 
 
 def main_table(report: Report) -> Table:
     """The table for the terminal, usually 80 columns wide; words, not colours, carry the meaning."""
-    table_rows = rows(report)
+    table_rows = [row.model_copy(update={"floor": ""}) for row in rows(report)]
     notes = _notes(report, table_rows)
-    headings = header(report)
+    headings = [heading for heading in header(report) if heading != FLOOR_HEADER]
     shown = headings if len({row.n for row in table_rows}) > 1 else headings[:-1]
     table = Table(
         title=Text(report.title),

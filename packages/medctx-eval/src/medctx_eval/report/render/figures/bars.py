@@ -90,6 +90,12 @@ def conditions(report: Report) -> Iterator[Picture]:
             [place + shift for place, _ in scores], [score.accuracy.value for _, score in scores], yerr=arms,
             fmt=style.marker(number), color=style.colour(number), capsize=2, elinewidth=1, label=style.short(cell.name),
         )  # fmt: skip
+    floors = [(place, floor) for place, part in enumerate(shown) if (floor := report.floor(part)) is not None]
+    for number, (place, floor) in enumerate(floors):
+        axes.plot(
+            [place - 0.45, place + 0.45], [floor.question_blind] * 2, color=style.INK, linestyle=":", linewidth=1.2,
+            label="" if number else "question-blind reader",
+        )  # fmt: skip
     for place in range(1, len(shown)):
         axes.axvline(place - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.4)
     labels = [parts.title(part).replace(", ", "\n").replace("evidence ", "evidence\n") for part in shown]
@@ -98,11 +104,12 @@ def conditions(report: Report) -> Iterator[Picture]:
     axes.set_ylabel("accuracy, %")
     style.percentages(axes.yaxis)
     axes.grid(axis="y", color=style.FAINT, alpha=0.25)
-    figure.legend(loc="outside upper left", ncols=style.legend_columns(count))
+    figure.legend(loc="outside upper left", ncols=style.legend_columns(count + bool(floors)))
     yield Picture(
         "conditions",
         figure,
-        "Accuracy under every condition with 95 % intervals; depths of the evidence are pooled. With the evidence "
+        "Accuracy under every condition with 95 % intervals; depths of the evidence are pooled. The dotted line is a "
+        "reader without the question, which guesses among the options in the Book. With the evidence "
         'removed, the right answer is "cannot be answered"; with the evidence altered, it is what the Book now says.',
     )
 
