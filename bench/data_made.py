@@ -50,8 +50,8 @@ class Maker:
         """Units of a text."""
         if unspaced:
             drawn = np.searchsorted(self._character_odds, self.rng.random(size))
-            return [chr(0x4E00 + int(one)) for one in drawn]
-        return [self.words[one] for one in np.searchsorted(self._odds, self.rng.random(size)).tolist()]
+            return [chr(0x4E00 + int(code)) for code in drawn]
+        return [self.words[place] for place in np.searchsorted(self._odds, self.rng.random(size)).tolist()]
 
     def length(self, middle: int) -> int:
         """A length whose median is ``middle``, with a long tail."""
@@ -118,10 +118,10 @@ def training_rows(
     planted: Planted,
 ) -> Iterator[dict[str, str]]:
     """Rows in the Alpaca columns; ids are ``name-line``."""
-    pages = {str(one["book_id"]): str(one["text"]) for one in passages}
-    long = [one for one in items if len(_units(str(one["question"]))) >= 26]
-    longest = [one for one in items if len(_units(str(one["question"]))) >= 45]
-    pools = {"paragraph": [one for one in long if "book_id" in one], "reworded": longest}
+    pages = {str(passage["book_id"]): str(passage["text"]) for passage in passages}
+    long = [candidate for candidate in items if len(_units(str(candidate["question"]))) >= 26]
+    longest = [candidate for candidate in items if len(_units(str(candidate["question"]))) >= 45]
+    pools = {"paragraph": [candidate for candidate in long if "book_id" in candidate], "reworded": longest}
     recent: list[tuple[str, list[str], list[str]]] = []
     for line in range(1, size + 1):
         dice = maker.rng.random()
@@ -138,16 +138,16 @@ def training_rows(
         unspaced = maker.rng.random() < UNSPACED_SHARE
         question = maker.text(maker.length(14), unspaced=unspaced)
         answer = maker.text(maker.length(70), unspaced=unspaced)
-        asked = joined(question)
+        text = joined(question)
         if items and dice > 1 - PLANTED_SHARE:
             kind = PLANTINGS[line % len(PLANTINGS)]
             pool = pools.get(kind, long)
             item = pool[int(maker.rng.integers(len(pool)))]
-            asked = _planting(maker, kind, item, pages)
+            text = _planting(maker, kind, item, pages)
             planted.exam[row] = (str(item["id"]), kind)
         elif len(recent) < 5_000 or maker.rng.random() < 0.01:
             recent.append((row, question, answer))
-        yield {"instruction": asked, "input": "", "output": joined(answer)}
+        yield {"instruction": text, "input": "", "output": joined(answer)}
 
 
 def write(path: Path, rows: Iterator[dict[str, str]] | list[dict[str, object]]) -> None:

@@ -2,7 +2,7 @@
 
     python bench/data_readers.py FILE.jsonl
 
-``own``: rows streamed, made into Dialogues and stored in shards, as a mix does with one source, in one process.
+``by_medctx``: rows streamed, made into Dialogues and stored in shards, as a mix does with one source, in one process.
 ``datasets``: the same file by ``load_dataset("json")`` and ``map`` into the columns of a Dialogue, by one process and
 by two. Seconds of wall and of processor, the library's import apart. ``broken``: what either says of a line that is
 cut off.
@@ -25,16 +25,16 @@ from medctx_data.sources.registry import open_source
 
 def _processor() -> float:
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in both)
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def timed(label: str, task: Callable[[], object]) -> None:
     begin, before = time.perf_counter(), _processor()
-    told = task()
-    print(f"{label:22} {time.perf_counter() - begin:6.1f} s  {_processor() - before:6.1f} s cpu  {told}", flush=True)
+    result = task()
+    print(f"{label:22} {time.perf_counter() - begin:6.1f} s  {_processor() - before:6.1f} s cpu  {result}", flush=True)
 
 
-def own(path: Path, folder: Path) -> str:
+def by_medctx(path: Path, folder: Path) -> str:
     """Dialogues of ``path`` in shards in ``folder``."""
     config = SourceConfig(source="alpaca", path=path)
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
@@ -73,12 +73,12 @@ def main() -> None:
         broken = work / "broken.jsonl"
         lines = path.read_bytes().splitlines(keepends=True)[:2_000]
         broken.write_bytes(b"".join([*lines[:1_000], lines[1_000][:20] + b"\n", *lines[1_001:]]))
-        timed("own", lambda: own(path, work / "own"))
+        timed("own", lambda: by_medctx(path, work / "own"))
         timed("import datasets", lambda: __import__("datasets").__version__)
         for processes in (1, 2):
             folder = work / f"library-{processes}"
             timed(f"datasets, {processes} process(es)", lambda: by_library(path, folder, processes))  # noqa: B023
-        timed("own, broken", lambda: own(broken, work / "own-broken"))
+        timed("own, broken", lambda: by_medctx(broken, work / "own-broken"))
         timed("datasets, broken", lambda: by_library(broken, work / "library-broken", 1))
 
 

@@ -72,14 +72,16 @@ def main() -> None:
         for ratio in RATIOS:
             out = work / ratio.replace(":", "-")
             manifest = mixed(chosen.data, chosen.tokenizer, out, "", f"ratio={ratio} tokens={chosen.tokens}")
-            for one in manifest.sources:
+            for source in manifest.sources:
                 print(
-                    f"{ratio:>5} {one.label:>8} {one.asked:8.2%} {one.tokens:9,} {one.token_share:8.3%} "
-                    f"{one.dialogues:9,} {one.dialogue_share:8.3%} {one.epochs or 0:6.3f}",
+                    f"{ratio:>5} {source.label:>8} {source.asked:8.2%} {source.tokens:9,} {source.token_share:8.3%} "
+                    f"{source.dialogues:9,} {source.dialogue_share:8.3%} {source.epochs or 0:6.3f}",
                     flush=True,
                 )
         mixed(chosen.data, chosen.tokenizer, work / "all", ", amount: all", "max_tokens=100000")
-        files = [f"{exam}={chosen.data / f'{file}.jsonl.gz'}" for exam, own in EXAMS.items() for file in own]
+        files = [
+            f"{exam}={chosen.data / f'{file}.jsonl.gz'}" for exam, exam_files in EXAMS.items() for file in exam_files
+        ]
         call("contamination", work / "all", *(part for file in files for part in ("--exam", file)))
         tables.console().print(contamination_cli.table(read_record(work / "all" / SUMMARY, ContaminationReport)))
 

@@ -129,12 +129,12 @@ def similar_rows(folder: Path, planted: Planted) -> set[str]:
         for number, row in read_rows(folder / f"{name}.jsonl"):
             if f"{name}-{number}" in requested:
                 texts[f"{name}-{number}"] = f"{row['instruction']}\n{row['output']}"
-    found = set()
+    results = set()
     for row, of in planted.near.items():
         shingles, starts = Units([texts[row], texts[of]]).shingles()
         if similarity(shingles[: starts[1]], shingles[starts[1] :]) >= SIMILARITY:
-            found.add(row)
-    return found
+            results.add(row)
+    return results
 
 
 def sources(folder: Path, amount: str = "") -> str:

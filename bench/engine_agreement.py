@@ -54,28 +54,28 @@ def exam_plan(model: Path, count: int) -> ExamPlan:
     return ExamPlan([letter_request(tokens, book, item) for item, book in zip(items, books, strict=True)], books)
 
 
-def letters(engine: Engine, asked: ExamPlan) -> Letters:
+def letters(engine: Engine, plan: ExamPlan) -> Letters:
     """Log-probability of every letter of every item."""
-    begun, found = time.monotonic(), []
-    for ask, book in zip(*asked, strict=True):
-        (one,) = engine.score([ask], book)
-        assert not isinstance(one, RequestFailure), one
-        found.append([sum(tokens) for tokens in one])
+    begun, result = time.monotonic(), []
+    for ask, book in zip(*plan, strict=True):
+        (score,) = engine.score([ask], book)
+        assert not isinstance(score, RequestFailure), score
+        result.append([sum(tokens) for tokens in score])
     print(
         f"  ({type(engine).__name__}: logits fine: {engine.float32_logits}; {time.monotonic() - begun:.0f} s)",
         file=sys.stderr,
     )
-    return found
+    return result
 
 
-def served(model: Path, asked: ExamPlan, config: VllmConfig, *, float32: bool = False) -> Letters:
+def served(model: Path, plan: ExamPlan, config: VllmConfig, *, float32: bool = False) -> Letters:
     with (
         tempfile.TemporaryDirectory() as scratch,
         VllmServer(model, Path(scratch) / "vllm.log", config, lora=False, float32=float32) as server,
     ):
         engine = EndpointEngine([server.url], BASE, block_size=config.block_size)
         try:
-            return letters(engine, asked)
+            return letters(engine, plan)
         finally:
             engine.close()
 
@@ -88,29 +88,29 @@ class Agreement(NamedTuple):
     same: float
 
 
-def agreement(one: Letters, other: Letters) -> Agreement:
-    gaps = [abs(a - b) for mine, theirs in zip(one, other, strict=True) for a, b in zip(mine, theirs, strict=True)]
-    same = [mine.index(max(mine)) == theirs.index(max(theirs)) for mine, theirs in zip(one, other, strict=True)]
+def agreement(first: Letters, other: Letters) -> Agreement:
+    gaps = [abs(a - b) for mine, theirs in zip(first, other, strict=True) for a, b in zip(mine, theirs, strict=True)]
+    same = [mine.index(max(mine)) == theirs.index(max(theirs)) for mine, theirs in zip(first, other, strict=True)]
     return Agreement(statistics.mean(gaps), max(gaps), sum(same) / len(same))
 
 
-def decided(one: Letters, other: Letters) -> tuple[int, int]:
+def decided(first: Letters, other: Letters) -> tuple[int, int]:
     """Items whose best letter is ahead by more than rounding in both, and how many of them have the same."""
     both = [
         (mine.index(max(mine)), theirs.index(max(theirs)))
-        for mine, theirs in zip(one, other, strict=True)
+        for mine, theirs in zip(first, other, strict=True)
         if min(sorted(mine)[-1] - sorted(mine)[-2], sorted(theirs)[-1] - sorted(theirs)[-2]) >= CLOSE_NATS
     ]
     return len(both), sum(mine == theirs for mine, theirs in both)
 
 
-def show(name: str, found: Agreement) -> None:
-    print(f"{name:<34} {found.mean:.4f} nats, largest {found.largest:.4f}, same answer {100 * found.same:.1f} %")
+def show(name: str, result: Agreement) -> None:
+    print(f"{name:<34} {result.mean:.4f} nats, largest {result.largest:.4f}, same answer {100 * result.same:.1f} %")
 
 
-def show_margins(name: str, found: Sequence[Sequence[float]]) -> None:
+def show_margins(name: str, results: Sequence[Sequence[float]]) -> None:
     """How far the best letter is ahead of the next: two engines can only differ on items where that is little."""
-    margins = sorted(best - second for second, best in (sorted(one)[-2:] for one in found))
+    margins = sorted(best - second for second, best in (sorted(likelihoods)[-2:] for likelihoods in results))
     ties, close = sum(margin == 0 for margin in margins), sum(margin < CLOSE_NATS for margin in margins)
     print(
         f"{'margins of ' + name:<34} median {statistics.median(margins):.3f} nats, {ties} ties, {close} of "
@@ -126,21 +126,21 @@ def main() -> int:
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--exact", action="store_true")
     given = parser.parse_args()
-    asked, float32 = exam_plan(given.model, given.items), in_float32(given.precision)
-    reference = letters(TransformersEngine.load(given.model, float32=float32), asked)
-    exact = letters(TransformersEngine.load(given.model, float32=True), asked) if given.exact else None
-    found = served(given.model, asked, VllmConfig(max_model_len=2048, head=given.head), float32=float32)
-    between = agreement(found, reference)
+    plan, float32 = exam_plan(given.model, given.items), in_float32(given.precision)
+    reference = letters(TransformersEngine.load(given.model, float32=float32), plan)
+    exact = letters(TransformersEngine.load(given.model, float32=True), plan) if given.exact else None
+    result = served(given.model, plan, VllmConfig(max_model_len=2048, head=given.head), float32=float32)
+    between = agreement(result, reference)
     computed = "in float32" if float32 else "as stored"
-    print(f"{len(asked.asks)} items, computed {computed}; wanted: {MOST_NATS} nats, {LEAST_AGREEMENT:.0%} the same")
+    print(f"{len(plan.asks)} items, computed {computed}; wanted: {MOST_NATS} nats, {LEAST_AGREEMENT:.0%} the same")
     show("vLLM - transformers", between)
-    count, same = decided(found, reference)
+    count, same = decided(result, reference)
     print(f"{'  of items decided in both':<34} {same} of {count} the same answer")
     if exact is not None:
-        show("vLLM - float32 throughout", agreement(found, exact))
+        show("vLLM - float32 throughout", agreement(result, exact))
         show("transformers - float32 throughout", agreement(reference, exact))
-    for name, one in (("vLLM", found), ("transformers", reference)):
-        show_margins(name, one)
+    for name, answers in (("vLLM", result), ("transformers", reference)):
+        show_margins(name, answers)
     return int(between.mean >= MOST_NATS or between.same < LEAST_AGREEMENT)
 
 

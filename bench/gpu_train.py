@@ -114,7 +114,10 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     chunk_losses(model, config.loss_chunk)
     student = add_trained_weights(config, model, config.seed)
     ids = sequences(given.steps, given.tokens, model.config.vocab_size)
-    rows = [PackedRow((EncodedSample(str(n), "random", tuple(one), (True,) * len(one)),)) for n, one in enumerate(ids)]
+    rows = [
+        PackedRow((EncodedSample(str(n), "random", tuple(identifier), (True,) * len(identifier)),))
+        for n, identifier in enumerate(ids)
+    ]
     plan = step_batches(rows, 1, 1)
     optimizer = torch.optim.AdamW(list(trainable_parameters(student).values()), lr=config.learning_rate)
     meter = UtilisationMeter.of(accelerator, student)
@@ -167,7 +170,7 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             model=model,
-            train_dataset=Dataset.from_list([{"input_ids": one} for one in ids]),
+            train_dataset=Dataset.from_list([{"input_ids": identifier} for identifier in ids]),
             processing_class=_empty_tokenizer(PreTrainedTokenizerFast),
             callbacks=[clock],
             peft_config=LoraConfig(
@@ -185,8 +188,8 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
                 disable_tqdm=True,
             ),
         )
-        found = trainer.train()
-    return {"seconds": clock.seconds, "peak": peak_bytes(), "loss": found.training_loss}
+        result = trainer.train()
+    return {"seconds": clock.seconds, "peak": peak_bytes(), "loss": result.training_loss}
 
 
 def _empty_tokenizer(kind: type) -> object:
@@ -209,8 +212,8 @@ def main() -> int:
     given = parser.parse_args()
     given.tokens = given.tokens or (256 if given.toy else 8192)
     if given.arm:
-        found = train_medctx(given) if given.arm == "medctx" else train_trl(given)
-        print("RESULT " + json.dumps(found), flush=True)
+        result = train_medctx(given) if given.arm == "medctx" else train_trl(given)
+        print("RESULT " + json.dumps(result), flush=True)
         return 0
     import torch
 
@@ -220,7 +223,7 @@ def main() -> int:
     arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
     if "trl" in given.arms and "trl" not in arms:
         print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
-    told: dict[str, list[dict[str, object]]] = {arm: [] for arm in arms}
+    measured: dict[str, list[dict[str, object]]] = {arm: [] for arm in arms}
     passed_on = ["--tokens", str(given.tokens), "--steps", str(given.steps), *(["--toy"] if given.toy else [])]
     for turn in range(given.turns):
         for arm in arms if turn % 2 == 0 else reversed(arms):
@@ -236,19 +239,19 @@ def main() -> int:
                 # Out of memory is a result too.
                 print(f"{arm} failed in turn {turn + 1}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
                 continue
-            told[arm].append(json.loads(line.removeprefix("RESULT ")))
-    return show(told, given.tokens)
+            measured[arm].append(json.loads(line.removeprefix("RESULT ")))
+    return show(measured, given.tokens)
 
 
-def show(told: dict[str, list[dict[str, object]]], tokens: int) -> int:
+def show(runs_of_arm: dict[str, list[dict[str, object]]], tokens: int) -> int:
     """The table; 1 where an arm has nothing to show."""
-    about = next(iter(told["medctx"]), {}) if "medctx" in told else {}
+    about = next(iter(runs_of_arm["medctx"]), {}) if "medctx" in runs_of_arm else {}
     flops, limit = about.get("flops"), about.get("limit")
     print(
         f"{'arm':>7} {'tokens/s':>9} {'fastest':>8} {'slowest':>8} {'MFU':>6} {'peak GiB':>9} {'loss':>7} {'steps':>5}"
     )
-    for arm, runs in told.items():
-        seconds = [one for run in runs for one in run["seconds"][2:]]  # type: ignore[index]
+    for arm, runs in runs_of_arm.items():
+        seconds = [second for run in runs for second in run["seconds"][2:]]  # type: ignore[index]
         if not seconds:
             continue
         middle = statistics.median(seconds)
@@ -259,7 +262,7 @@ def show(told: dict[str, list[dict[str, object]]], tokens: int) -> int:
             f"{peak:9.1f} {runs[-1]['loss']:7.3f} {len(seconds):5}"
         )
     print(f"{tokens} tokens a step; {about.get('device', 'unknown device')}")
-    return int(not all(told.values()))
+    return int(not all(runs_of_arm.values()))
 
 
 if __name__ == "__main__":

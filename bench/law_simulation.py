@@ -68,14 +68,14 @@ def knowing(shares: FloatArray) -> FloatArray:
 
 def left_out(shape: str, design: Design, seed: int) -> Tried:
     measured = study(READING[shape], BASE_READING, design, np.random.default_rng([seed, 77])).measured
-    found = validate(measured, "cell")
-    assert found is not None
-    between = [one for one in found.held_out if one.between]
+    result = validate(measured, "cell")
+    assert result is not None
+    between = [prediction for prediction in result.held_out if prediction.between]
     return Tried(
-        hits=(found.covered, sum(one.inside for one in between)),
-        runs=(found.runs, sum(len(one.measured) for one in between)),
-        process=found.covered_process,
-        errors=(found.errors, found.errors_between),
+        hits=(result.covered, sum(validation.inside for validation in between)),
+        runs=(result.runs, sum(len(validation.measured) for validation in between)),
+        process=result.covered_process,
+        errors=(result.errors, result.errors_between),
     )
 
 
@@ -84,20 +84,20 @@ def spread(values: list[float]) -> str:
 
 
 def error(tried: list[Tried], which: int, method: str) -> float:
-    return 100 * float(np.mean([one.errors[which][method] for one in tried]))
+    return 100 * float(np.mean([study_result.errors[which][method] for study_result in tried]))
 
 
 def row(shape: str, design: str, tried: list[Tried]) -> tuple[str, bool]:
-    rates = [[one.hits[which] / one.runs[which] for one in tried] for which in (1, 0)]
-    process = float(np.mean([one.process / one.runs[0] for one in tried]))
-    ahead = [100 * (one.errors[1]["straight"] - one.errors[1]["law"]) for one in tried]
-    told = " ".join(f"{error(tried, which, method):5.2f}" for which in (1, 0) for method in METHODS)
+    rates = [[study_result.hits[which] / study_result.runs[which] for study_result in tried] for which in (1, 0)]
+    process = float(np.mean([study_result.process / study_result.runs[0] for study_result in tried]))
+    ahead = [100 * (study_result.errors[1]["straight"] - study_result.errors[1]["law"]) for study_result in tried]
+    errors = " ".join(f"{error(tried, which, method):5.2f}" for which in (1, 0) for method in METHODS)
     limit = LEAST - 2 * float(np.std(rates[1], ddof=1)) / np.sqrt(len(tried))
     fails = shape not in WRONG and shape != "replay" and float(np.mean(rates[1])) < limit
     verdict = "FAILS" if fails else "ok" if shape not in WRONG else ""
     mark = f"{np.mean(ahead):+.2f} ({np.std(ahead, ddof=1) / np.sqrt(len(ahead)):.2f})"
     return (
-        f"{design:26} {shape:10} | {spread(rates[0])} {spread(rates[1])} {process:.3f} | {told} | {mark} {verdict}",
+        f"{design:26} {shape:10} | {spread(rates[0])} {spread(rates[1])} {process:.3f} | {errors} | {mark} {verdict}",
         fails,
     )
 
@@ -110,19 +110,19 @@ def recommended(shape: str, design: Design, seed: int) -> tuple[bool, bool, bool
     knowledge = study(knowing, BASE_KNOWLEDGE, design, rng, "knowledge").measured
     reading = study(READING[shape], BASE_READING, design, rng, "reading").measured
     evidence = Evidence("made", (knowledge, reading), {}, base="base", seeds=design.seeds)
-    found = recommend(evidence, Options(margin=MARGIN, seeds=design.seeds, batch=0))
+    result = recommend(evidence, Options(margin=MARGIN, seeds=design.seeds, batch=0))
     grid = np.linspace(0, 1, 101)
     keeps = READING[shape](grid) >= BASE_READING - MARGIN
     best = float(grid[np.where(keeps, knowing(grid), -1).argmax()])
-    own = float(knowing(np.array([found.share]))[0])
-    truly = bool(READING[shape](np.array([found.share]))[0] >= BASE_READING - MARGIN)
-    gain = own - BASE_KNOWLEDGE
+    knowledge_there = float(knowing(np.array([result.share]))[0])
+    truly = bool(READING[shape](np.array([result.share]))[0] >= BASE_READING - MARGIN)
+    gain = knowledge_there - BASE_KNOWLEDGE
     return (
-        found.optimum.low - 0.005 <= best <= found.optimum.high + 0.005,
-        found.improvement.low <= gain <= found.improvement.high,
-        truly if found.holds >= found.options.confidence else None,
-        found.optimum.high - found.optimum.low,
-        100 * (float(knowing(np.array([best]))[0]) - own),
+        result.optimum.low - 0.005 <= best <= result.optimum.high + 0.005,
+        result.improvement.low <= gain <= result.improvement.high,
+        truly if result.holds >= result.options.confidence else None,
+        result.optimum.high - result.optimum.low,
+        100 * (float(knowing(np.array([best]))[0]) - knowledge_there),
     )
 
 
@@ -145,12 +145,12 @@ def amount_curve(name: str, places: int, seeds: int, seed: int) -> tuple[str, bo
     scores = special.expit(special.logit(truth) + 0.08 * rng.standard_normal(len(truth)))
     seen = rng.binomial(1000, scores) / 1000
     runs = tuple(
-        MeasuredRun(f"{amount:g}", DesignPoint(0.5, float(amount)), float(one))
-        for amount, one in zip(np.repeat(amounts, seeds), seen, strict=True)
+        MeasuredRun(f"{amount:g}", DesignPoint(0.5, float(amount)), float(accuracy))
+        for amount, accuracy in zip(np.repeat(amounts, seeds), seen, strict=True)
     )
-    found = saturation(Measured("knowledge", runs), MARGIN)
-    low, high = found.change_low or amounts[0], found.change_high or amounts[-1]
-    return found.word, bool(low <= 4e4 * 1.001 and high >= 4e4 * 0.999)
+    result = saturation(Measured("knowledge", runs), MARGIN)
+    low, high = result.change_low or amounts[0], result.change_high or amounts[-1]
+    return result.word, bool(low <= 4e4 * 1.001 and high >= 4e4 * 0.999)
 
 
 def each(pool: Pool, work: Callable[[int], object], studies: int) -> list[object]:
@@ -160,9 +160,9 @@ def each(pool: Pool, work: Callable[[int], object], studies: int) -> list[object
 def saturation_table(pool: Pool, studies: int) -> int:
     for places, seeds in ((3, 2), (5, 2), (8, 1), (8, 3)):
         for name in AMOUNTS:
-            told = each(pool, partial(amount_curve, name, places, seeds), studies)
-            words = Counter(word for word, _ in told)  # type: ignore[misc]
-            holds = float(np.mean([inside for _, inside in told]))  # type: ignore[misc]
+            outcomes = each(pool, partial(amount_curve, name, places, seeds), studies)
+            words = Counter(word for word, _ in outcomes)  # type: ignore[misc]
+            holds = float(np.mean([inside for _, inside in outcomes]))  # type: ignore[misc]
             shown = ", ".join(f"{word} {100 * count / studies:.0f} %" for word, count in words.most_common())
             kept = f"; interval holds 40,000: {100 * holds:.0f} %" if name == "saturating" else ""
             print(f"{places} amounts x {seeds} seeds, {name:11}: {shown}{kept}", flush=True)
@@ -175,9 +175,9 @@ def recommendation_table(pool: Pool, studies: int, designs: list[str], requested
     )
     for design in designs:
         for name in requested or READING:
-            told = each(pool, partial(recommended, name, DESIGNS[design]), studies)
-            optimum, gain, keeps, length, regret = zip(*told, strict=True)  # type: ignore[misc]
-            said = [one for one in keeps if one is not None]
+            outcomes = each(pool, partial(recommended, name, DESIGNS[design]), studies)
+            optimum, gain, keeps, length, regret = zip(*outcomes, strict=True)  # type: ignore[misc]
+            said = [kept for kept in keeps if kept is not None]
             rate = f"{np.mean(said):.3f} of {len(said)}" if said else "never said"
             print(
                 f"{design:26} {name:10} | {spread(list(optimum))} {spread(list(gain))} {rate:>13} "
@@ -195,8 +195,8 @@ def left_out_table(pool: Pool, studies: int, designs: list[str], requested: list
     failed = 0
     for design in designs:
         for name in requested or READING:
-            told = each(pool, partial(left_out, name, DESIGNS[design]), studies)
-            line, fails = row(name, design, told)  # type: ignore[arg-type]
+            outcomes = each(pool, partial(left_out, name, DESIGNS[design]), studies)
+            line, fails = row(name, design, outcomes)  # type: ignore[arg-type]
             failed += fails
             print(line, flush=True)
     return failed

@@ -35,9 +35,9 @@ def lengths(path: Path, tokens: tokenizer.PreTrainedTokenizerBase) -> list[int]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            asked = "\n\n".join(part for part in (row["instruction"], row["input"]) if part)
+            question = "\n\n".join(part for part in (row["instruction"], row["input"]) if part)
             if row["output"]:
-                turns = (Turn(role="user", content=asked), Turn(role="assistant", content=row["output"]))
+                turns = (Turn(role="user", content=question), Turn(role="assistant", content=row["output"]))
                 texts.append(render(tokens, turns, ask=False))
     return [len(ids) for ids in tokens(texts, add_special_tokens=False)["input_ids"]]
 
@@ -61,7 +61,7 @@ def in_order(samples: Sequence[EncodedSample], limit: int) -> list[PackedRow]:
     """Each sample into the last row, or into a new one: what is left of a row stays empty."""
     rows: list[list[EncodedSample]] = [[]]
     for sample in samples:
-        if sum(len(one.ids) for one in rows[-1]) + len(sample.ids) > limit:
+        if sum(len(row.ids) for row in rows[-1]) + len(sample.ids) > limit:
             rows.append([])
         rows[-1].append(sample)
     return [PackedRow(tuple(row)) for row in rows]
@@ -72,8 +72,8 @@ def spread(rows: Sequence[PackedRow], source: str) -> float:
     shares = []
     for begin in range(0, len(rows) - 7, 8):
         members = [member for row in rows[begin : begin + 8] for member in row.members]
-        some = sum(len(one.ids) for one in members if one.source == source)
-        shares.append(some / sum(len(one.ids) for one in members))
+        some = sum(len(member.ids) for member in members if member.source == source)
+        shares.append(some / sum(len(member.ids) for member in members))
     return statistics.pstdev(shares) if len(shares) > 1 else float("nan")
 
 
@@ -91,7 +91,7 @@ def main() -> None:
             begun = time.perf_counter()
             packed = pack(samples, limit)
             took = time.perf_counter() - begun
-            amount = sum(len(one.ids) for one in samples)
+            amount = sum(len(sample.ids) for sample in samples)
             fills = f"{fill_rate(plain, limit):.1%} | {fill_rate(packed, limit):.1%}"
             spreads = f"{spread(plain, 'medical'):.3f} | {spread(packed, 'medical'):.3f}"
             print(f"| {limit} | {amount:,} | {len(samples):,} | {fills} | {spreads} | {took:.2f} |", flush=True)

@@ -99,19 +99,19 @@ def plain(condition: str) -> str:
 
 def parts(judged: Sequence[Judged]) -> Iterator[tuple[tuple[str, str, str], list[Judged]]]:
     """Every exam and Condition as a whole, then by depth and by tag."""
-    found: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
-    for one in judged:
-        condition, depth = plain(one.condition), parse(one.condition).depth
+    results: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
+    for verdict in judged:
+        condition, depth = plain(verdict.condition), parse(verdict.condition).depth
         names = ["all", *([f"depth {depth:g}"] if depth is not None else [])]
-        names += [f"{key} {value}" for key, value in sorted(one.tags.items()) if one.exam == "phenotypes-facts"]
+        names += [f"{key} {value}" for key, value in sorted(verdict.tags.items()) if verdict.exam == "phenotypes-facts"]
         for name in names:
-            found[one.exam, condition, name].append(one)
-    yield from found.items()
+            results[verdict.exam, condition, name].append(verdict)
+    yield from results.items()
 
 
 def right(judged: Iterable[Judged]) -> list[bool]:
     """Whether each was answered rightly."""
-    return [one.verdict is Verdict.CORRECT for one in judged]
+    return [verdict.verdict is Verdict.CORRECT for verdict in judged]
 
 
 def name_blind(items: dict[str, ExamItem], replies: Iterable[Reply]) -> tuple[float, int]:
@@ -132,17 +132,23 @@ def calibrate(model: Path, items: int, work: Path, command: str) -> Calibration:
     """Examine the base and put what it scored beside the floors."""
     (folder,) = examination.run(config(model, items), work)
     run = run_folder.read(folder)
-    asked = run_folder.read_items(folder, run.manifest)
+    judged = run_folder.read_items(folder, run.manifest)
     books = run_folder.read_books(folder, run.manifest)
-    raw = {(one.item, one.condition): one.verdict is Verdict.CORRECT for one in run.judged if one.mode == "text-raw"}
+    raw = {
+        (verdict.item, verdict.condition): verdict.verdict is Verdict.CORRECT
+        for verdict in run.judged
+        if verdict.mode == "text-raw"
+    }
     rows = []
-    for (exam, condition, part), several in parts([one for one in run.judged if one.mode == "text"]):
-        (accuracy,) = accuracies(np.array([right(several)], dtype=float), [one.cluster for one in several])
-        texts = {one.book: books[one.book] for one in several if one.book in books}
+    for (exam, condition, part), several in parts([verdict for verdict in run.judged if verdict.mode == "text"]):
+        (accuracy,) = accuracies(np.array([right(several)], dtype=float), [item.cluster for item in several])
+        texts = {item.book: books[item.book] for item in several if item.book in books}
         floor = floors.floor(
             [
-                floors.as_asked(one, asked[one.item], texts[one.book].text if one.book in texts else "")
-                for one in several
+                floors.as_asked(
+                    verdict, judged[verdict.item], texts[verdict.book].text if verdict.book in texts else ""
+                )
+                for verdict in several
             ]
         )
         tokens = [book.tokens for book in texts.values()] or [0]
@@ -158,14 +164,14 @@ def calibrate(model: Path, items: int, work: Path, command: str) -> Calibration:
                 accuracy=accuracy.value,
                 low=accuracy.low,
                 high=accuracy.high,
-                raw=sum(raw[one.item, one.condition] for one in several) / len(several),
+                raw=sum(raw[verdict.item, verdict.condition] for verdict in several) / len(several),
                 question_blind=floor.question_blind,
                 book_blind=floor.book_blind,
                 stated=floor.stated,
             )
         )
     lengths = [row.accuracy for row in rows if row.condition in LENGTHS and row.part == "all"]
-    blind, seen = name_blind(asked, read_records(folder / run_folder.REPLIES, Reply))
+    blind, seen = name_blind(judged, read_records(folder / run_folder.REPLIES, Reply))
     manifest = run.manifest
     return Calibration(
         model=model.name,
@@ -199,30 +205,31 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def page(found: Calibration) -> str:
+def page(calibration: Calibration) -> str:
     """The calibration as people read it."""
-    low, high = (f"{100 * edge:.0f}" for edge in found.window)
-    exams = sorted({row.exam for row in found.rows}, reverse=True)
-    tables = "\n\n".join(f"## {exam}\n\n{table(row for row in found.rows if row.exam == exam)}" for exam in exams)
+    low, high = (f"{100 * edge:.0f}" for edge in calibration.window)
+    exams = sorted({row.exam for row in calibration.rows}, reverse=True)
+    tables = "\n\n".join(f"## {exam}\n\n{table(row for row in calibration.rows if row.exam == exam)}" for exam in exams)
     return f"""---
 description: "What the untouched base scores on the embedded exams, by length, beside the floors."
 ---
 # What the untouched base scores on the embedded exams
 
-`{found.model}` on the {found.engine} engine ({found.arithmetic}), medctx {found.medctx}. No cell was trained for this.
-An exam can show reading lost or gained where the base reads between {low} and {high} % and readers that leave out the
-question or the Book do not: this holds at every length: **{"yes" if found.inside else "NO"}**.
+`{calibration.model}` on the {calibration.engine} engine ({calibration.arithmetic}), medctx {calibration.medctx}.
+No cell was trained for this. An exam can show reading lost or gained where the base reads between {low} and {high} %
+and readers that leave out the question or the Book do not. This holds at every length:
+**{"yes" if calibration.inside else "NO"}**.
 
 Per cent correct; intervals are clustered by sheet. *Question-blind*: a guess among the options that stand in the Book.
 *Book-blind*: a guess among all options. *By sums*: options ranked by their summed log-likelihood instead of its mean.
-On {found.name_blind_items} silent pages, which hold the values and not the patient, the base prefers the value that the
-patient's own page would give in {100 * found.name_blind:.0f} % (chance: 25).
+On {calibration.name_blind_items} silent pages, which hold the values and not the patient, the base prefers the value
+that the patient's own page would give in {100 * calibration.name_blind:.0f} % (chance: 25).
 
 {tables}
 
 Repeat with
 
-    {found.command}
+    {calibration.command}
 
 or read [reading.json](reading.json).
 """
@@ -237,12 +244,12 @@ def main() -> None:
     given = parser.parse_args()
     command = f"python bench/reading_calibration.py --model {given.model.name} --items {given.items}"
     with tempfile.TemporaryDirectory() as scratch:
-        found = calibrate(given.model, given.items, given.work or Path(scratch), command)
+        result = calibrate(given.model, given.items, given.work or Path(scratch), command)
     given.out.mkdir(parents=True, exist_ok=True)
-    write_record(given.out / "reading.json", found)
-    write_text(given.out / "reading.md", page(found))
-    print(page(found))
-    sys.exit(0 if found.inside else 1)
+    write_record(given.out / "reading.json", result)
+    write_text(given.out / "reading.md", page(result))
+    print(page(result))
+    sys.exit(0 if result.inside else 1)
 
 
 if __name__ == "__main__":

@@ -125,12 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=11_171)
     parser.add_argument("--draws", type=int, default=10_000)
-    asked = parser.parse_args()
-    config = ReportConfig(title="speed", draws=asked.draws)
+    options = parser.parse_args()
+    config = ReportConfig(title="speed", draws=options.draws)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        folders = _write(root / "runs", asked.items)
-        print(f"{len(CELLS)} cells x {len(CONDITIONS)} conditions x {asked.items:,} items, {asked.draws:,} draws")
+        folders = _write(root / "runs", options.items)
+        print(f"{len(CELLS)} cells x {len(CONDITIONS)} conditions x {options.items:,} items, {options.draws:,} draws")
         print(f"load before (1, 5, 15 minutes): {_loadavg()} on {os.cpu_count()} cores")
         fingerprints = [time.perf_counter()]
         collected = collect(folders)

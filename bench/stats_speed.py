@@ -60,10 +60,12 @@ def main() -> None:
     pairs = [(later, earlier) for later in range(chosen.cells) for earlier in range(later)]
     begin, processor = time.perf_counter(), time.process_time()
     for code in range(len(CONDITIONS)):
-        asked = answers.condition == code
-        accuracies(answers.correct[:, asked], answers.clusters[asked])
-        found = differences(answers.correct[:, asked], answers.clusters[asked], pairs, draws=chosen.draws)
-        holm([one.p for one in found])
+        in_condition = answers.condition == code
+        accuracies(answers.correct[:, in_condition], answers.clusters[in_condition])
+        result = differences(
+            answers.correct[:, in_condition], answers.clusters[in_condition], pairs, draws=chosen.draws
+        )
+        holm([difference.p for difference in result])
     compared = time.perf_counter() - begin
     behaviours(answers, range(chosen.cells), draws=chosen.draws)
     attributions(answers, [(cell, 0) for cell in range(1, chosen.cells)])

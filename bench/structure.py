@@ -92,9 +92,9 @@ def import_graph(modules: Sequence[Module]) -> nx.DiGraph:
     graph.add_nodes_from(names)
     for module in modules:
         for target in _targets(module):
-            found = target if target in names else target.rpartition(".")[0]
-            if found in names and found != module.name:
-                graph.add_edge(module.name, found)
+            result = target if target in names else target.rpartition(".")[0]
+            if result in names and result != module.name:
+                graph.add_edge(module.name, result)
     return graph
 
 
@@ -240,11 +240,11 @@ def peer(distribution: str, package: str) -> tuple[str, list[Module]]:
 
 def _print_circles(say: Callable[[str], None], modules: Sequence[Module]) -> None:
     graph = import_graph(modules)
-    for label, found in (
+    for label, groups in (
         ("files", circles(graph)),
         ("folders", circles(folder_graph(graph, {module.name: module.folder for module in modules}))),
     ):
-        for group in found:
+        for group in groups:
             say(f"circle of {label}: {', '.join(group)}")
 
 
@@ -253,14 +253,14 @@ def main() -> None:
     parser.add_argument("others", nargs="*", metavar="NAME=FOLDER", help="Further packages to measure.")
     parser.add_argument("--ref", default="", help="A revision of this repository to measure beside today's tree.")
     parser.add_argument("--peers", action="store_true", help=f"Download and measure {', '.join(PEERS)}, too.")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     today = own_modules(ROOT)
-    columns = {asked.ref: measure(at_revision(asked.ref))} if asked.ref else {}
+    columns = {options.ref: measure(at_revision(options.ref))} if options.ref else {}
     columns["this tree"] = measure(today)
-    for other in asked.others:
+    for other in options.others:
         name, _, folder = other.partition("=")
         columns[name] = measure(read_package(name, Path(folder)))
-    for distribution, package in PEERS.items() if asked.peers else ():
+    for distribution, package in PEERS.items() if options.peers else ():
         label, modules = peer(distribution, package)
         columns[label] = measure(modules)
     print(table(columns))

@@ -32,8 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def missing(given: argparse.Namespace) -> str:
     """Why a measurement cannot be run, "" where it can."""
-    found = next((folder for folder in (given.data, given.model) if not folder.is_dir()), None)
-    return f"not run: {found} is not there (give --data and --model)" if found else ""
+    result = next((folder for folder in (given.data, given.model) if not folder.is_dir()), None)
+    return f"not run: {result} is not there (give --data and --model)" if result else ""
 
 
 def prepare(given: argparse.Namespace, work: Path) -> tuple[Path, Path]:
@@ -48,10 +48,10 @@ def prepare(given: argparse.Namespace, work: Path) -> tuple[Path, Path]:
     counts = dict.fromkeys(files, 0)
     chosen: list[Dialogue] = []
     while len(chosen) < given.dialogues:
-        source = min(counts, key=lambda one: counts[one])
+        source = min(counts, key=lambda label: counts[label])
         number, row = random.choice(files[source])
-        asked = f"{row['instruction']}\n\n{row['input']}".strip()
-        turns = (Turn(role="user", content=asked), Turn(role="assistant", content=str(row["output"])))
+        question = f"{row['instruction']}\n\n{row['input']}".strip()
+        turns = (Turn(role="user", content=question), Turn(role="assistant", content=str(row["output"])))
         size = len(tokens.encode(render(tokens, turns, ask=False)))
         if row["output"] and size <= given.row_tokens:
             name, domain = source

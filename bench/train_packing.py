@@ -39,7 +39,11 @@ Laid = tuple[list[list[int]], list[int], list[int]]
 def by_medctx(row: PackedRow) -> Laid:
     """The members of a row, the row, and its positions."""
     members = [list(member.ids) for member in row.members]
-    return members, [token for one in members for token in one], [place for one in members for place in range(len(one))]
+    return (
+        members,
+        [token for member in members for token in member],
+        [place for member in members for place in range(len(member))],
+    )
 
 
 def by_trl(row: PackedRow, row_tokens: int) -> Laid:
@@ -69,12 +73,12 @@ def losses(model: PreTrainedModel, ids: list[int], positions: list[int]) -> torc
 def gaps(model: PreTrainedModel, laid: Laid) -> list[tuple[float, float]]:
     """For each member: its mean loss inside the row, and alone."""
     members, row, positions = laid
-    together, begin, found = losses(model, row, positions), 0, []
+    together, begin, result = losses(model, row, positions), 0, []
     for member in members:
         inside = together[begin : begin + len(member) - 1]
-        found.append((float(inside.mean()), float(losses(model, member, list(range(len(member)))).mean())))
+        result.append((float(inside.mean()), float(losses(model, member, list(range(len(member)))).mean())))
         begin += len(member)
-    return found
+    return result
 
 
 def main() -> int:
@@ -91,11 +95,11 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as scratch:
         config, _ = train_mix.prepare(given, Path(scratch))
-        asked = configs.load(SftConfig, config)
-        folder, _ = prepare(asked.base)
-        every = load_data(asked, folder, asked.seed).rows
-    filled = fill_rate(every, asked.row_tokens)
-    print(f"fill of {len(every)} rows of {asked.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")
+        settings = configs.load(SftConfig, config)
+        folder, _ = prepare(settings.base)
+        every = load_data(settings, folder, settings.seed).rows
+    filled = fill_rate(every, settings.row_tokens)
+    print(f"fill of {len(every)} rows of {settings.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")
     rows = [row for row in every if len(row.members) > 1][: given.rows]
     failed = filled < LEAST_FILL
     print(f"{'rows of':>8} {'precision':>9} {'Dialogues':>9} {'packed':>8} {'alone':>8} {'mean gap':>9} {'largest':>9}")
@@ -103,12 +107,12 @@ def main() -> int:
     for name, dtype in precisions:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
         for who in ("medctx", "trl") if find_spec("trl") else ("medctx",):
-            laid = [by_medctx(row) if who == "medctx" else by_trl(row, asked.row_tokens) for row in rows]
-            found = [pair for one in laid for pair in gaps(model, one)]
-            apart = [abs(inside - alone) for inside, alone in found]
-            inside, alone = (statistics.mean(side) for side in zip(*found, strict=True))
+            laid = [by_medctx(row) if who == "medctx" else by_trl(row, settings.row_tokens) for row in rows]
+            results = [pair for row in laid for pair in gaps(model, row)]
+            apart = [abs(inside - alone) for inside, alone in results]
+            inside, alone = (statistics.mean(side) for side in zip(*results, strict=True))
             print(
-                f"{who:>8} {name:>9} {len(found):9} {inside:8.5f} {alone:8.5f} {statistics.mean(apart):9.6f} "
+                f"{who:>8} {name:>9} {len(results):9} {inside:8.5f} {alone:8.5f} {statistics.mean(apart):9.6f} "
                 f"{max(apart):9.6f}",
                 flush=True,
             )

@@ -125,19 +125,27 @@ def train_medctx(config: Path, slices: int) -> None:
     from medctx_train.sft.loop import optimize
     from medctx_train.sft.setup import set_up_model, trainable_parameters
 
-    asked = configs.load(SftConfig, config)
-    accelerator = launch.join(bf16=uses_bf16_autocast(asked.autocast), max_grad_norm=asked.max_grad_norm)
-    folder, _ = prepare(asked.base)
-    data = load_data(asked, folder, asked.seed)
-    plan = step_batches(data.rows, asked.rows_per_step, asked.epochs)
-    model, _ = set_up_model(asked, folder, data.rows, accelerator, seed=asked.seed)
-    optimizer = torch.optim.AdamW(list(trainable_parameters(model).values()), lr=asked.learning_rate)
+    settings = configs.load(SftConfig, config)
+    accelerator = launch.join(bf16=uses_bf16_autocast(settings.autocast), max_grad_norm=settings.max_grad_norm)
+    folder, _ = prepare(settings.base)
+    data = load_data(settings, folder, settings.seed)
+    plan = step_batches(data.rows, settings.rows_per_step, settings.epochs)
+    model, _ = set_up_model(settings, folder, data.rows, accelerator, seed=settings.seed)
+    optimizer = torch.optim.AdamW(list(trainable_parameters(model).values()), lr=settings.learning_rate)
     meter = UtilisationMeter.of(accelerator, model)
     model, optimizer = accelerator.prepare(model, optimizer)
     forget_peak()
     turns = Turns(len(plan), slices)
     steps = optimize(
-        asked, accelerator, model, optimizer, plan, done=0, row_tokens=asked.row_tokens, seed=asked.seed, meter=meter
+        settings,
+        accelerator,
+        model,
+        optimizer,
+        plan,
+        done=0,
+        row_tokens=settings.row_tokens,
+        seed=settings.seed,
+        meter=meter,
     )
     for batch, entry in zip(plan, steps, strict=True):
         tokens = sum(row.tokens for row in batch)
@@ -155,11 +163,11 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
     from medctx.process import cpu as processor
 
     half = not processor.bfloat16_is_slow()
-    asked = yaml.safe_load(config.read_text())
+    settings = yaml.safe_load(config.read_text())
     rows = [json.loads(line)["turns"] for line in dialogues.read_text().splitlines()]
     data = Dataset.from_list([{"prompt": turns[:-1], "completion": turns[-1:]} for turns in rows])
     model = AutoModelForCausalLM.from_pretrained(
-        asked["base"], dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
+        settings["base"], dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
     )
     packed = arm == "trl-packed"
     options = {
@@ -169,7 +177,7 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
             "gradient_checkpointing": False,
             "packing": True,
             "per_device_train_batch_size": 1,
-            "gradient_accumulation_steps": asked["rows_per_step"],
+            "gradient_accumulation_steps": settings["rows_per_step"],
         },
         "default": {},
     }[arm]
@@ -177,12 +185,12 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
         trainer = SFTTrainer(
             model=model,
             train_dataset=data,
-            processing_class=AutoTokenizer.from_pretrained(asked["base"]),
+            processing_class=AutoTokenizer.from_pretrained(settings["base"]),
             peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
             args=SFTConfig(
                 output_dir=scratch,
-                max_length=asked["row_tokens"],
-                learning_rate=asked["learning_rate"],
+                max_length=settings["row_tokens"],
+                learning_rate=settings["learning_rate"],
                 num_train_epochs=1,
                 bf16=half,
                 use_cpu=True,
@@ -202,12 +210,12 @@ def train_trl(arm: str, config: Path, dialogues: Path, slices: int) -> None:
             ids = inputs["input_ids"]
             counts[0] += int(inputs["attention_mask"].sum()) if "attention_mask" in inputs else ids.numel()
             counts[1] += ids.numel()
-            found = inner(model, inputs, *more, **named)
-            counts[2] = float(found[0] if isinstance(found, tuple) else found)
-            return found
+            result = inner(model, inputs, *more, **named)
+            counts[2] = float(result[0] if isinstance(result, tuple) else result)
+            return result
 
         trainer.compute_loss = counted
-        steps = math.ceil(len(trainer.get_train_dataloader()) / (asked["rows_per_step"] if packed else 1))
+        steps = math.ceil(len(trainer.get_train_dataloader()) / (settings["rows_per_step"] if packed else 1))
 
         class Slices(TrainerCallback):
             turns: Turns
@@ -247,8 +255,8 @@ def answer(process: subprocess.Popen[str], log: Path) -> dict[str, float]:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("{"):
-            found: dict[str, float] = json.loads(line)
-            return found
+            result: dict[str, float] = json.loads(line)
+            return result
     raise SystemExit(f"an arm ended early:\n{log.read_text()[-2000:]}")
 
 
@@ -279,22 +287,28 @@ def run(given: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float
 
 def show(slices: dict[str, list[dict[str, float]]]) -> None:
     """The table."""
-    rates = {arm: [one["useful"] / one["cpu_seconds"] for one in found] for arm, found in slices.items()}
+    rates = {
+        arm: [slice_result["useful"] / slice_result["cpu_seconds"] for slice_result in runs]
+        for arm, runs in slices.items()
+    }
     print(
         f"{'arm':>11} {'tokens/s':>9} {'by CPU':>7} {'ratio to padded':>24} {'fill':>6} {'peak MiB':>9} {'loss':>6} "
         f"{'useful':>8}"
     )
-    for arm, found in slices.items():
-        useful, seconds = sum(one["useful"] for one in found), sum(one["seconds"] for one in found)
+    for arm, runs in slices.items():
+        useful, seconds = (
+            sum(slice_result["useful"] for slice_result in runs),
+            sum(slice_result["seconds"] for slice_result in runs),
+        )
         against = ""
         if "padded" in rates:
             ratios = [mine / theirs for mine, theirs in zip(rates[arm], rates["padded"], strict=True)]
             against = f"{statistics.geometric_mean(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
-        by_cpu = useful / sum(one["cpu_seconds"] for one in found)
-        filled = useful / sum(one["positions"] for one in found)
+        by_cpu = useful / sum(slice_result["cpu_seconds"] for slice_result in runs)
+        filled = useful / sum(slice_result["positions"] for slice_result in runs)
         print(
             f"{arm:>11} {useful / seconds:9.1f} {by_cpu:7.1f} {against:>24} {filled:6.3f} "
-            f"{max(one['peak_mib'] for one in found):9.0f} {found[-1]['loss']:6.3f} {useful:8,}"
+            f"{max(slice_result['peak_mib'] for slice_result in runs):9.0f} {runs[-1]['loss']:6.3f} {useful:8,}"
         )
 
 
@@ -320,10 +334,10 @@ def main() -> None:
             return
         if not find_spec("trl"):
             print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
-        found = []
+        results = []
         for package in ("torch", "transformers", "peft", "trl"):
             try:
-                found.append(f"{package} {version(package)}")
+                results.append(f"{package} {version(package)}")
             except PackageNotFoundError:
                 continue
         begun = os.getloadavg()[0]
@@ -333,7 +347,7 @@ def main() -> None:
         print(
             f"n = {len(next(iter(slices.values())))} slices of {given.dialogues / given.slices:.0f} Dialogues, "
             f"rows of {given.row_tokens}, {given.threads or os.cpu_count()} threads, load {begun:.1f} at the start and "
-            f"{os.getloadavg()[0]:.1f} at the end; {', '.join(found)}"
+            f"{os.getloadavg()[0]:.1f} at the end; {', '.join(results)}"
         )
 
 

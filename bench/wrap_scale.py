@@ -50,8 +50,8 @@ def checked(mixed: Path, answers: dict[str, str], tokenizer: Path) -> str:
         answer = answers[dialogue.id.partition("/")[0]]
         book = dialogue.turns[0].content
         if kind == "none":
-            told = dialogue.turns[-1].content
-            right["absent"] += answer not in book and told in words_of(dialogue.language).refusals
+            row = dialogue.turns[-1].content
+            right["absent"] += answer not in book and row in words_of(dialogue.language).refusals
         elif kind != "plain":
             spans = evidence(dialogue)
             right["evidence"] += len(spans) == 1 and book[slice(*spans[0])] == answer

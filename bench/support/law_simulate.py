@@ -77,8 +77,8 @@ class Design:
     def places(self) -> dict[str, DesignPoint]:
         """The cells by name."""
         of_all = 1.0 if self.amounts else None
-        found = {f"{share:g}": DesignPoint(share, of_all) for share in self.shares}
-        return found | {f"0.5 x {amount:g}": DesignPoint(0.5, amount) for amount in self.amounts}
+        results = {f"{share:g}": DesignPoint(share, of_all) for share in self.shares}
+        return results | {f"0.5 x {amount:g}": DesignPoint(0.5, amount) for amount in self.amounts}
 
 
 class Simulated(NamedTuple):
@@ -109,8 +109,10 @@ def verdicts(
         ends[2] if share is None else np.cos(np.pi / 2 * share) * ends[0] + np.sin(np.pi / 2 * share) * ends[1]
         for share in shares
     ]
-    own = np.sqrt(1 - exam.cluster - exam.item - exam.composition)
-    latent = common + np.sqrt(exam.composition) * np.array(taken) + own * rng.standard_normal((len(shares), exam.items))
+    residual = np.sqrt(1 - exam.cluster - exam.item - exam.composition)
+    latent = (
+        common + np.sqrt(exam.composition) * np.array(taken) + residual * rng.standard_normal((len(shares), exam.items))
+    )
     return (latent < stats.norm.ppf(accuracies)[:, None]).astype(np.float64), cluster.astype(np.float64)
 
 
@@ -134,8 +136,8 @@ def _noise(
         PairError(first, second, error_of(means[first] - means[second], clusters))
         for first, second in combinations(means, 2)
     ]
-    own, items = cells[BASE].accuracy, len(clusters)
-    inflation = error_of(means[BASE], clusters) ** 2 / max(own * (1 - own) / items, 1e-9)
+    accuracy, items = cells[BASE].accuracy, len(clusters)
+    inflation = error_of(means[BASE], clusters) ** 2 / max(accuracy * (1 - accuracy) / items, 1e-9)
     return item_noise(items, inflation, cells, pairs)
 
 
@@ -151,11 +153,11 @@ def study(
     right, clusters = verdicts(np.append(truth, base), [*shares, None], design.exam, rng)
     by_cell = right[:-1].reshape(len(places), design.seeds + unseen, -1)
     seen, new = by_cell[:, : design.seeds], by_cell[:, design.seeds :]
-    means = {name: own.mean(axis=0) for name, own in zip(places, seen, strict=True)} | {BASE: right[-1]}
+    means = {name: of_cell.mean(axis=0) for name, of_cell in zip(places, seen, strict=True)} | {BASE: right[-1]}
     runs = tuple(
-        MeasuredRun(name, place, float(one.mean()), seed)
-        for (name, place), own in zip(places.items(), seen, strict=True)
-        for seed, one in enumerate(own)
+        MeasuredRun(name, place, float(seed_accuracy.mean()), seed)
+        for (name, place), of_cell in zip(places.items(), seen, strict=True)
+        for seed, seed_accuracy in enumerate(of_cell)
     )
     measured = Measured(part, runs, float(right[-1].mean()), _noise(means, places, design.seeds, clusters))
     return Simulated(measured, new.mean(axis=2))

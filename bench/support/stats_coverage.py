@@ -159,16 +159,16 @@ def seeded(clusters: int, seeds: int, deviation: float, exams: int, draws: int, 
     """
     rng = np.random.default_rng([clusters, seeds, round(1000 * deviation)])
     base, effect = 0.45, 0.1
-    one, other, third = (tuple(range(1 + cell * seeds, 1 + (cell + 1) * seeds)) for cell in range(3))
+    first, other, third = (tuple(range(1 + cell * seeds, 1 + (cell + 1) * seeds)) for cell in range(3))
     truths = (base, *3 * (base + effect,))
     seen = []
     for _ in range(exams):
         exam = seeded_exam(rng, clusters, icc, accuracies=truths, seeds=seeds, seed_deviation=deviation)
-        right = accuracies(exam.correct, exam.clusters, [0, one, other, third], untrained=[0])[1]
+        right = accuracies(exam.correct, exam.clusters, [0, first, other, third], untrained=[0])[1]
         nothing, gain, _ = differences(
             exam.correct,
             exam.clusters,
-            [(one, other), (one, 0), (third, 0)],
+            [(first, other), (first, 0), (third, 0)],
             draws=draws,
             seed=int(rng.integers(2**31)),
             untrained=[0],
@@ -250,8 +250,8 @@ def unequal(clusters: int, icc: float, accuracy: float, conditions: int, exams: 
     for _ in range(exams):
         exam = unequal_exam(rng, clusters, icc, accuracy=accuracy, conditions=conditions)
         strata = exam.conditions if conditions > 1 else None
-        found = accuracies(exam.correct[None], exam.clusters, strata=strata)[0]
-        results.append((_holds((found.low, found.high), accuracy), found.high - found.low))
+        result = accuracies(exam.correct[None], exam.clusters, strata=strata)[0]
+        results.append((_holds((result.low, result.high), accuracy), result.high - result.low))
     covered, width = np.mean(results, axis=0).tolist()
     return AccuracyRow(
         clusters=clusters,
@@ -275,9 +275,9 @@ def noisy(clusters: int, seeds: int, exams: int, icc: float = 0.1) -> AccuracyRo
     results = []
     for _ in range(exams):
         exam = seeded_exam(rng, clusters, icc, accuracies=(0.45, *4 * (truth,)), seeds=seeds, seed_deviation=deviations)
-        found = accuracies(exam.correct, exam.clusters, cells, untrained=[0])[1]
+        result = accuracies(exam.correct, exam.clusters, cells, untrained=[0])[1]
         pair = differences(exam.correct, exam.clusters, [(cells[1], cells[2])], untrained=[0], draws=100)[0]
-        results.append((_holds((found.low, found.high), truth), pair.seeds_differ, found.high - found.low))
+        results.append((_holds((result.low, result.high), truth), pair.seeds_differ, result.high - result.low))
     covered, flagged, width = np.mean(results, axis=0).tolist()
     return AccuracyRow(
         clusters=clusters,

@@ -43,10 +43,10 @@ def paired_exam(
     if chances.min() < 0:
         raise ValueError(f"no exam has accuracy {accuracy}, gain {gain} and churn {churn} together")
     labels = np.repeat(np.arange(clusters), rng.choice(SIZES, size=clusters))
-    own = np.tile(chances, (clusters, 1))
+    by_cluster = np.tile(chances, (clusters, 1))
     if icc > 0:
-        own = rng.dirichlet(np.maximum(chances, 1e-9) * (1 - icc) / icc, size=clusters)
-    bounds = np.cumsum(own, axis=1)[labels]
+        by_cluster = rng.dirichlet(np.maximum(chances, 1e-9) * (1 - icc) / icc, size=clusters)
+    bounds = np.cumsum(by_cluster, axis=1)[labels]
     outcome = (rng.random(len(labels))[:, None] > bounds[:, :3]).sum(axis=1)
     return Simulated(np.stack([np.isin(outcome, (0, 1)), np.isin(outcome, (0, 2))]), labels)
 

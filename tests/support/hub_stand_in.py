@@ -33,7 +33,7 @@ class Hub(ThreadingHTTPServer):
         self.plain: dict[str, bytes] = {}
         self.gated: set[str] = set()
         self.troubles: list[int] = []
-        self.asked: list[str] = []
+        self.request_lines: list[str] = []
         self.lock = threading.Lock()
 
     @property
@@ -43,8 +43,8 @@ class Hub(ThreadingHTTPServer):
     def commit(self, repo: str, files: dict[str, bytes]) -> str:
         """Publish files as the newest commit of ``repo`` and return its hash."""
         commits = self.repos.setdefault(repo, {})
-        told = json.dumps([repo, len(commits), {name: body.hex() for name, body in files.items()}])
-        name = hashlib.sha1(told.encode()).hexdigest()
+        content = json.dumps([repo, len(commits), {name: body.hex() for name, body in files.items()}])
+        name = hashlib.sha1(content.encode()).hexdigest()
         commits[name] = files
         return name
 
@@ -55,7 +55,7 @@ class Hub(ThreadingHTTPServer):
 
     def count(self, method: str) -> int:
         """Requests of one method that reached the server."""
-        return sum(line.startswith(f"{method} ") for line in self.asked)
+        return sum(line.startswith(f"{method} ") for line in self.request_lines)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(self.path.partition("?")[0])
         with self.server.lock:
-            self.server.asked.append(f"{self.command} {path}")
+            self.server.request_lines.append(f"{self.command} {path}")
             trouble = self.server.troubles.pop(0) if self.server.troubles else 0
         if trouble == CUT and self.command == "HEAD":
             self.close_connection = True
@@ -130,29 +130,29 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{after - 1}/{len(body)}"
         self._send(206 if "Range" in self.headers else 200, body[first:after], headers, cut=cut)
 
-    def _json(self, told: object, commit: str) -> None:
-        self._send(200, json.dumps(told).encode(), {"Content-Type": "application/json", "X-Repo-Commit": commit})
+    def _json(self, content: object, commit: str) -> None:
+        self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json", "X-Repo-Commit": commit})
 
     def _listing(self, repo: str, revision: str = MAIN) -> None:
         commit = self._found(repo, revision)
         if commit is None:
             return
-        own = self.server.repos[repo][commit]
-        head = own.get("README.md", b"").decode().split("---\n")
+        files = self.server.repos[repo][commit]
+        head = files.get("README.md", b"").decode().split("---\n")
         card = yaml.safe_load(head[1]) if len(head) > 2 else None
         listing: dict[str, object] = {"id": repo, "sha": commit, "private": False, "tags": [], "gated": False}
-        self._json(listing | {"siblings": [{"rfilename": name} for name in own], "cardData": card}, commit)
+        self._json(listing | {"siblings": [{"rfilename": name} for name in files], "cardData": card}, commit)
 
     def _entries(self, repo: str, commit: str) -> dict[str, dict[str, object]]:
         """Everything of a commit by path: files, and the folders they lie in."""
-        found: dict[str, dict[str, object]] = {}
+        results: dict[str, dict[str, object]] = {}
         for name, body in self.server.repos[repo][commit].items():
             for end in (place for place, sign in enumerate(name) if sign == "/"):
                 folder = name[:end]
-                found[folder] = {"type": "directory", "path": folder, "size": 0, "oid": hashlib.sha1(b"").hexdigest()}
+                results[folder] = {"type": "directory", "path": folder, "size": 0, "oid": hashlib.sha1(b"").hexdigest()}
             oid = hashlib.sha1(body).hexdigest()
-            found[name] = {"type": "file", "path": name, "size": len(body), "oid": oid}
-        return found
+            results[name] = {"type": "file", "path": name, "size": len(body), "oid": oid}
+        return results
 
     def _tree(self, repo: str, revision: str, folder: str = "") -> None:
         commit = self._found(repo, revision)
@@ -164,17 +164,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         start = f"{folder}/" if folder else ""
         deep = parse_qs(self.path.partition("?")[2]).get("recursive") in (["true"], ["True"])
-        inside = {name: one for name, one in entries.items() if name.startswith(start)}
-        self._json([one for name, one in inside.items() if deep or "/" not in name.removeprefix(start)], commit)
+        inside = {name: entry for name, entry in entries.items() if name.startswith(start)}
+        self._json([listed for name, listed in inside.items() if deep or "/" not in name.removeprefix(start)], commit)
 
     def _paths(self, repo: str, revision: str) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         commit = self._found(repo, revision)
         if commit is None:
             return
-        told = json.loads(body) if body.startswith("{") else parse_qs(body)
+        data = json.loads(body) if body.startswith("{") else parse_qs(body)
         entries = self._entries(repo, commit)
-        self._json([entries[name] for name in told["paths"] if name in entries], commit)
+        self._json([entries[name] for name in data["paths"] if name in entries], commit)
 
     def do_GET(self) -> None:
         self._answer()

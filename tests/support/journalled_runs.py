@@ -35,7 +35,7 @@ def write(root: Path, names: Sequence[str], facts: int = 12, dossiers: int = 10)
     for name in names:
         replies: list[Reply] = []
         judged = []
-        for mode, order, entry in synthetic_runs.asked(facts, dossiers):
+        for mode, order, entry in synthetic_runs.planned_items(facts, dossiers):
             reply = synthetic_runs.reply(name, mode, order, entry)
             replies.append(reply)
             judged.append(judge(_planned(entry), mode, order, reply))

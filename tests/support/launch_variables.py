@@ -15,10 +15,10 @@ def parsed(name: str) -> argparse.Namespace:
     """The arguments as accelerate reads the config's file and finds nothing wrong with them."""
     command = ["--config_file", str(launch_files.path_of(name)), "-m", "medctx_train.cli", "sft"]
     arguments = accelerate_launch.launch_command_parser().parse_args(command)
-    found, defaults, _ = accelerate_launch._validate_launch_command(arguments)
-    if found.use_deepspeed:
-        found.deepspeed_fields_from_accelerate_config = ",".join(defaults.deepspeed_config)
-    return found
+    result, defaults, _ = accelerate_launch._validate_launch_command(arguments)
+    if result.use_deepspeed:
+        result.deepspeed_fields_from_accelerate_config = ",".join(defaults.deepspeed_config)
+    return result
 
 
 def variables(name: str) -> dict[str, str]:
@@ -26,8 +26,8 @@ def variables(name: str) -> dict[str, str]:
     arguments = parsed(name)
     with mock.patch.dict("os.environ", {}, clear=False):
         if arguments.use_deepspeed:
-            _, found = starting.prepare_deepspeed_cmd_env(arguments)
+            _, result = starting.prepare_deepspeed_cmd_env(arguments)
         else:
-            found = starting.prepare_multi_gpu_env(arguments)
+            result = starting.prepare_multi_gpu_env(arguments)
     prefixes = ("FSDP_", "ACCELERATE_USE", "ACCELERATE_DEEPSPEED", "ACCELERATE_GRADIENT")
-    return {key: value for key, value in found.items() if key.startswith(prefixes)}
+    return {key: value for key, value in result.items() if key.startswith(prefixes)}

@@ -57,13 +57,13 @@ def _score(cell: str, part: str, values: FloatArray) -> dict[str, object]:
 def _comparison(cell: str, other: str, part: str, difference: FloatArray, clusters: FloatArray) -> dict[str, object]:
     value, error = float(difference.mean()), error_of(difference, clusters)
     low, high = max(-1.0, value - 2 * error), min(1.0, value + 2 * error)
-    found = {
+    results = {
         "n": len(difference), "clusters": len(clusters), "value": value, "low": low, "high": high, "error": error,
         "bootstrap": [low, high], "only_first": 0, "only_second": 0, "p": 1, "p_mcnemar": 1, "p_permutation": 1,
         "detectable": 1, "df": len(clusters) - 1,
     }  # fmt: skip
     return {
-        "cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": found,
+        "cell": cell, "other": other, "part": part, "mode": "text", "family": "pairs", "difference": results,
         "outcome": "not told apart", "dropped": 0, "p_holm": 1, "p_mcnemar_holm": 1,
     }  # fmt: skip
 
@@ -87,9 +87,11 @@ def write(
         clusters, right = np.empty(0), {}
         for name in cells:
             rng = np.random.default_rng([luck, len(part), *map(ord, name)])
-            own = None if name == "base" else shares[name]
-            truth = np.full(1 if own is None else seeds, base if own is None else float(shape(np.array([own]))[0]))
-            right[name], clusters = verdicts(truth, [own] * len(truth), Exam(), rng, np.random.default_rng(luck))
+            share = None if name == "base" else shares[name]
+            truth = np.full(
+                1 if share is None else seeds, base if share is None else float(shape(np.array([share]))[0])
+            )
+            right[name], clusters = verdicts(truth, [share] * len(truth), Exam(), rng, np.random.default_rng(luck))
         scores += [_score(name, part, right[name]) for name in cells]
         means = {name: values.mean(axis=0) for name, values in right.items()}
         comparisons += [

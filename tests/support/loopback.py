@@ -33,7 +33,7 @@ class Loopback(ThreadingHTTPServer):
     @property
     def prompts(self) -> int:
         """Prompts that were asked for chosen tokens."""
-        return sum(len(one["prompt"]) for one in self.requests if "logprob_token_ids" in one)  # type: ignore[arg-type]
+        return sum(len(request["prompt"]) for request in self.requests if "logprob_token_ids" in request)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

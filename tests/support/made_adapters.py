@@ -29,8 +29,8 @@ def adapted(base: Path, adapter: Path) -> torch.nn.Module:
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
     with torch.no_grad():
-        found: torch.Tensor = model(input_ids=IDS).logits[0].float()
-    return found
+        result: torch.Tensor = model(input_ids=IDS).logits[0].float()
+    return result
 
 
 def gap(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -19,20 +19,20 @@ def end(status, message=""):
     if status == "finished":
         (out / "result.json").write_text(text)
     print(text)
-told = yaml.safe_load(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+settings = yaml.safe_load(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
-with open(told["log"], "a") as log:
-    log.write(told["name"] + "\\n")
+with open(settings["log"], "a") as log:
+    log.write(settings["name"] + "\\n")
 tries = len(list(out.glob("try-*")))
 (out / f"try-{{tries}}").touch()
-if tries < told.get("dies", 0):
+if tries < settings.get("dies", 0):
     os.kill(os.getpid(), signal.SIGKILL)
-time.sleep(told.get("seconds", 0))
-if told.get("fails"):
+time.sleep(settings.get("seconds", 0))
+if settings.get("fails"):
     end("error", "The step was told to fail.")
     sys.exit(2)
 counted = out / "counted"
-for number in range(int(counted.read_text()) if counted.exists() else 0, told.get("counts", 0)):
+for number in range(int(counted.read_text()) if counted.exists() else 0, settings.get("counts", 0)):
     with open(out / "steps", "a") as steps:
         steps.write(f"{{number}} {{os.getpid()}}\\n")
     counted.write_text(str(number + 1))
@@ -48,13 +48,13 @@ def install(folder: Path) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def step(log: Path, name: str, **told: object) -> Step:
+def step(log: Path, name: str, **options: object) -> Step:
     """A step that calls it."""
     return Step(
         kind="made",
         label=name,
         command=(NAME,),
-        config={"name": name, "log": str(log), **told},  # type: ignore[arg-type]
+        config={"name": name, "log": str(log), **options},  # type: ignore[arg-type]
         inputs=(),
         ignored=("log",),
     )

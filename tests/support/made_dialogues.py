@@ -41,10 +41,10 @@ def words(dialogues: Sequence[Dialogue]) -> list[int]:
 def dialogue(name: str, domain: Domain, length: int) -> Dialogue:
     """A Dialogue of ``length`` words, at least two."""
     answer = " ".join(["word"] * (length - 1))
-    return told(name, name, answer, domain)
+    return qa_dialogue(name, name, answer, domain)
 
 
-def told(name: str, question: str, answer: str, domain: Domain = "medical", language: str = "en") -> Dialogue:
+def qa_dialogue(name: str, question: str, answer: str, domain: Domain = "medical", language: str = "en") -> Dialogue:
     """A Dialogue of a question and its answer."""
     turns = (Turn(role="user", content=question), Turn(role="assistant", content=answer))
     return Dialogue(id=name, domain=domain, source="test", turns=turns, licence="MIT", language=language)
@@ -53,7 +53,7 @@ def told(name: str, question: str, answer: str, domain: Domain = "medical", lang
 def supplied(source: SourceConfig, rows: Sequence[Row]) -> Supply:
     """Rows as a source gives them."""
     card = card_of(source.source)
-    identity = digest.of_value([one.model_dump() if isinstance(one, Dialogue) else list(one) for one in rows])
+    identity = digest.of_value([row.model_dump() if isinstance(row, Dialogue) else list(row) for row in rows])
     return Supply(card=card, citation=card.citation, identity=identity, read=lambda: iter(rows))
 
 

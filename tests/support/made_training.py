@@ -45,7 +45,7 @@ def probe_items(number: int) -> list[ProbeItem]:
     options = {letter: f"Finding {n}." for n, letter in enumerate("ABCD")}
     items = []
     for n in range(number):
-        asked = ExamItem(
+        question = ExamItem(
             id=f"p{n}",
             exam="made",
             question=f"What is a finding in disease {n}-0?",
@@ -57,11 +57,11 @@ def probe_items(number: int) -> list[ProbeItem]:
         for axis, gold in (("reading", n % 4), ("faithfulness", (n + 1) % 4)):
             text = "\n".join(f"Disease {n // 2 * 2 + k}-0: finding {(gold + k) % 4}." for k in range(2))
             pages[axis] = (Book(id=f"{axis}{n // 2}", text=text, tokens=len(text)), gold)
-        items.append(ProbeItem(axis="knowledge", item=asked, book=EMPTY))
+        items.append(ProbeItem(axis="knowledge", item=question, book=EMPTY))
         for axis, (book, gold) in pages.items():
-            right = asked.model_copy(update={"gold": ("ABCD"[gold],)})
+            right = question.model_copy(update={"gold": ("ABCD"[gold],)})
             items.append(ProbeItem.model_validate({"axis": axis, "item": right, "book": book}))
-    return sorted(items, key=lambda one: one.axis)
+    return sorted(items, key=lambda item: item.axis)
 
 
 def made_probe(path: Path, number: int) -> Path:

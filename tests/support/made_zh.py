@@ -34,7 +34,7 @@ def write(folder: Path) -> None:
     _write(folder / "sft_medical_huatuo_zh.jsonl.gz", medical)
     exam = []
     for number, (organ, finding) in enumerate(pairs):
-        others = [one for one in FINDINGS if one != finding][:4]
+        others = [other for other in FINDINGS if other != finding][:4]
         place = number % 5
         texts = [*others[:place], finding, *others[place:]]
         options = dict(zip("ABCDE", texts, strict=True))

@@ -13,8 +13,8 @@ def _data() -> Path:
     """The folder of real data files: MEDCTX_TEST_DATA, or ``shared/data`` in or beside the repository."""
     if folder := os.environ.get("MEDCTX_TEST_DATA"):
         return Path(folder)
-    beside = (ROOT / "shared" / "data", ROOT.parent / "shared" / "data")
-    return next((folder for folder in beside if folder.is_dir()), beside[0])
+    others = (ROOT / "shared" / "data", ROOT.parent / "shared" / "data")
+    return next((folder for folder in others if folder.is_dir()), others[0])
 
 
 REAL_DATA = _data()

@@ -67,8 +67,8 @@ class PlannedItem(NamedTuple):
         """What is right under the Condition: another letter than before where evidence was altered."""
         if self.kind == "distractor":
             return (CANNOT,)
-        own = LETTERS.index(self.item.gold[0])
-        return (LETTERS[(own + 1) % 4],) if self.kind == "counterfactual" else self.item.gold
+        gold_place = LETTERS.index(self.item.gold[0])
+        return (LETTERS[(gold_place + 1) % 4],) if self.kind == "counterfactual" else self.item.gold
 
     @property
     def book(self) -> str:
@@ -146,7 +146,7 @@ def _answer(name: str, entry: PlannedItem, mode: Mode, order: int) -> tuple[Verd
     return Verdict.WRONG, (first if lean else rng.choice(others),)
 
 
-def asked(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
+def planned_items(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
     """Every planned item in every mode and option order."""
     modes: tuple[tuple[Mode, int], ...] = (("text", 1), ("letter", 4), ("generate", 1))
     for mode, turns in modes:
@@ -160,7 +160,7 @@ def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
 
     ``name``: a cell, and its seed behind a hyphen where it has several.
     """
-    for mode, order, entry in asked(facts, dossiers):
+    for mode, order, entry in planned_items(facts, dossiers):
         verdict, chosen = _answer(name, entry, mode, order)
         yield Judged(
             item=entry.item.id,
@@ -248,13 +248,13 @@ def write_paper(root: Path, facts: int = 60, dossiers: int = 30, question: str =
     books: dict[str, Book] = {}
     for entry in every:
         if entry.book:
-            told = (
+            evidence = (
                 f"The finding of {entry.item.cluster} is {entry.item.options[entry.gold[0]]}."
                 if entry.gold[0] != CANNOT
                 else ""
             )
             filler = "Nothing of note was recorded on this day. " * (8 if entry.kind == "open" else 1)
-            books[entry.book] = Book(id=entry.book, text=question or f"{filler}{told} {filler}", tokens=200)
+            books[entry.book] = Book(id=entry.book, text=question or f"{filler}{evidence} {filler}", tokens=200)
     write_records(root / EXAM_PLAN / run_folder.ITEMS, items.values())
     write_records(root / EXAM_PLAN / run_folder.BOOKS, books.values())
 
@@ -265,7 +265,7 @@ def write(root: Path, names: Sequence[str] = NAMES, facts: int = 60, dossiers: i
     write_paper(root, facts, dossiers)
     for name in names:
         records = list(judged(name, facts, dossiers))
-        replies = (reply(name, *one, said) for one in asked(facts, dossiers))
+        replies = (reply(name, *planned, said) for planned in planned_items(facts, dossiers))
         write_records(root / name / run_folder.REPLIES, replies)
         run_folder.write(root / name, manifest(name, len(records)), records)
         folders.append(root / name)

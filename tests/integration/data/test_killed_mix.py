@@ -70,4 +70,4 @@ def test_a_killed_mix_goes_on_where_it_was(command: list[str], tmp_path: Path) -
     assert manifest == folder.manifest_of(alone)
     assert len(list(folder.checked(out, manifest))) == SIZE
     assert len(files_of(out)) == SIZE // SHARD
-    assert sorted(int(one.id.rpartition("-")[2]) for one in read_dialogues(out)) == list(range(1, SIZE + 1))
+    assert sorted(int(dialogue.id.rpartition("-")[2]) for dialogue in read_dialogues(out)) == list(range(1, SIZE + 1))

@@ -67,8 +67,8 @@ def test_nothing_complains_and_nothing_is_fetched(page: chromium.Page, report: P
 def test_a_complaint_would_be_heard(page: chromium.Page, report: Path) -> None:
     show(page, report)
     page.run("console.error('heard'); fetch('https://example.org/').catch(() => 0)")
-    assert any("heard" in one for one in page.complaints)
-    assert any("Content Security Policy" in one for one in page.complaints)
+    assert any("heard" in complaint for complaint in page.complaints)
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
 
 
 @pytest.mark.parametrize("way", WAYS)

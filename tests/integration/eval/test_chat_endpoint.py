@@ -121,15 +121,15 @@ def config(server: Chat, mode: Mode, **changes: object) -> RunConfig:
 
 def examined(server: Chat, mode: Mode, out: Path) -> tuple[list[Judged], dict[str, str]]:
     (folder,) = examination.run(config(server, mode), out)
-    found = run_folder.read(folder)
-    return list(found.judged), found.manifest.means
+    result = run_folder.read(folder)
+    return list(result.judged), result.manifest.means
 
 
 @pytest.mark.parametrize("mode", ["generate", "letter", "choice"])
 def test_a_chat_server_is_examined_in_every_mode_it_can_do(mode: Mode, tmp_path: Path) -> None:
     with chat(lists=True, holds=True) as server:
-        judged, found = examined(server, mode, tmp_path)
-    assert found == {
+        judged, result = examined(server, mode, tmp_path)
+    assert result == {
         "letter": "letters among the 2 likeliest",
         "choice": "json_schema",
         "logits": "unknown",
@@ -138,7 +138,7 @@ def test_a_chat_server_is_examined_in_every_mode_it_can_do(mode: Mode, tmp_path:
         "limit": "max_tokens",
     }
     assert len(judged) == 3 * ITEMS
-    assert {one.verdict for one in judged} == {Verdict.CORRECT}
+    assert {verdict.verdict for verdict in judged} == {Verdict.CORRECT}
 
 
 def test_modes_it_cannot_do_are_refused_with_those_it_can(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_what_is_longer_than_the_server_takes_is_never_sent(tmp_path: Path) -> N
     with chat() as server:
         (folder,) = examination.run(config(server, "generate", positions=600), tmp_path)
     judged = run_folder.read(folder).judged
-    assert {one.verdict for one in judged if one.condition == "closed"} == {Verdict.CORRECT}
-    assert {one.verdict for one in judged if one.condition == "gold"} == {Verdict.DOES_NOT_FIT}
+    assert {verdict.verdict for verdict in judged if verdict.condition == "closed"} == {Verdict.CORRECT}
+    assert {verdict.verdict for verdict in judged if verdict.condition == "gold"} == {Verdict.DOES_NOT_FIT}
 
 
 def test_a_server_is_left_alone_for_as_long_as_it_asks() -> None:

@@ -31,57 +31,64 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(compare, [str(one) for one in arguments], env={"COLUMNS": "80"})
+    return CliRunner().invoke(compare, [str(argument) for argument in arguments], env={"COLUMNS": "80"})
 
 
 def test_the_table_fits_eighty_columns_and_says_what_is_shown(runs: dict[str, Path]) -> None:
-    found = call(*runs.values(), "--draws", "1000")
-    assert found.exit_code == 0, found.output
-    assert max(len(line) for line in found.stdout.splitlines()) <= 80
-    words = " ".join(found.stdout.split())
+    result = call(*runs.values(), "--draws", "1000")
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    words = " ".join(result.stdout.split())
     assert "0:1 gains over base" in words
     assert "0:1 loses to base" in words
     assert "1:1 and base not" in words and "told apart" in words
     assert "knowledge" in words
-    assert found.stdout.count("McNemar") == 2
-    assert re.search(r"0:1 gains over base +knowledge +[+]22[.]5 +16[.]7 +<0[.]001 +<0[.]001", found.stdout)
+    assert result.stdout.count("McNemar") == 2
+    assert re.search(r"0:1 gains over base +knowledge +[+]22[.]5 +16[.]7 +<0[.]001 +<0[.]001", result.stdout)
     assert "One training seed per cell" in words
     assert "0:1 may be worse than base by 5.0 points of reading" in words
 
 
 def test_json_holds_every_number_of_the_table(runs: dict[str, Path]) -> None:
-    found = json.loads(call(runs["base"], runs["0:1"], "--json", "--draws", "1000").stdout)
-    assert (found["base"], found["mode"], found["draws"]) == ("base", "text", 1000)
-    assert [cell["name"] for cell in found["cells"]] == ["base", "0:1"]
-    knowledge = next(one for one in found["differences"] if one["part"] == "knowledge")
+    result = json.loads(call(runs["base"], runs["0:1"], "--json", "--draws", "1000").stdout)
+    assert (result["base"], result["mode"], result["draws"]) == ("base", "text", 1000)
+    assert [cell["name"] for cell in result["cells"]] == ["base", "0:1"]
+    knowledge = next(difference for difference in result["differences"] if difference["part"] == "knowledge")
     assert knowledge["outcome"] == "gains"
     assert knowledge["p_holm"] >= knowledge["difference"]["p"]
     assert knowledge["difference"]["seeds"] == 1
     assert knowledge["difference"]["seed_error"] is None
     assert knowledge["equivalence"]["not_worse"]
-    scores = {one["cell"]: one["accuracy"]["value"] for one in found["accuracies"] if one["part"] == "knowledge"}
+    scores = {
+        accuracy["cell"]: accuracy["accuracy"]["value"]
+        for accuracy in result["accuracies"]
+        if accuracy["part"] == "knowledge"
+    }
     assert knowledge["difference"]["value"] == pytest.approx(scores["0:1"] - scores["base"])
 
 
 def test_all_pairs_and_conditions_are_one_family(runs: dict[str, Path]) -> None:
     few = compared(list(runs.values()), CONFIG)
     many = compared(list(runs.values()), CONFIG, every_pair=True, conditions=True)
-    assert {(one.cell, one.other) for one in few.differences} == {("1:1", "base"), ("0:1", "base")}
-    assert len({(one.cell, one.other) for one in many.differences}) == 3
-    assert {"knowledge", "reading", "gold", "open:200"} <= {one.part for one in many.differences}
-    for one in few.differences:
+    assert {(difference.cell, difference.other) for difference in few.differences} == {("1:1", "base"), ("0:1", "base")}
+    assert len({(difference.cell, difference.other) for difference in many.differences}) == 3
+    assert {"knowledge", "reading", "gold", "open:200"} <= {difference.part for difference in many.differences}
+    for difference in few.differences:
         same = next(
             other
             for other in many.differences
-            if (other.cell, other.other, other.part) == (one.cell, one.other, one.part)
+            if (other.cell, other.other, other.part) == (difference.cell, difference.other, difference.part)
         )
-        assert same.difference == one.difference
-        assert same.p_holm >= one.p_holm
+        assert same.difference == difference.difference
+        assert same.p_holm >= difference.p_holm
 
 
 def test_the_named_base_is_what_others_are_compared_with(runs: dict[str, Path]) -> None:
-    found = compared(list(runs.values()), ReportConfig(draws=500, base="1:1"))
-    assert {(one.cell, one.other) for one in found.differences} == {("base", "1:1"), ("0:1", "1:1")}
+    report = compared(list(runs.values()), ReportConfig(draws=500, base="1:1"))
+    assert {(difference.cell, difference.other) for difference in report.differences} == {
+        ("base", "1:1"),
+        ("0:1", "1:1"),
+    }
 
 
 def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
@@ -90,9 +97,9 @@ def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
         run = run_folder.read(source)
         update = {"model": f"tuned s{seed}", "cell": "tuned", "training_seed": seed}
         run_folder.write(tmp_path / f"s{seed}", run.manifest.model_copy(update=update), list(run.judged))
-    found = compared([folders[0], tmp_path / "s0", tmp_path / "s1"], CONFIG)
-    assert [(cell.name, len(cell.runs)) for cell in found.cells] == [("base", 1), ("tuned", 2)]
-    reading = next(one for one in found.differences if one.part == "reading")
+    report = compared([folders[0], tmp_path / "s0", tmp_path / "s1"], CONFIG)
+    assert [(cell.name, len(cell.runs)) for cell in report.cells] == [("base", 1), ("tuned", 2)]
+    reading = next(difference for difference in report.differences if difference.part == "reading")
     assert reading.difference.seeds == 2
     assert reading.difference.seed_error is not None
     assert "training seeds (at least 2" in " ".join(call(folders[0], tmp_path / "s0", tmp_path / "s1").stdout.split())
@@ -101,9 +108,9 @@ def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
 def test_a_model_examined_twice_shows_the_noise_floor(runs: dict[str, Path], tmp_path: Path) -> None:
     run = run_folder.read(runs["base"])
     run_folder.write(tmp_path / "again", run.manifest, list(run.judged))
-    found = call(runs["base"], tmp_path / "again", "--draws", "500")
-    assert found.exit_code == 0, found.output
-    assert "0.0 % of the answers of base changed between right and wrong" in " ".join(found.stdout.split())
+    result = call(runs["base"], tmp_path / "again", "--draws", "500")
+    assert result.exit_code == 0, result.output
+    assert "0.0 % of the answers of base changed between right and wrong" in " ".join(result.stdout.split())
 
 
 def test_what_is_no_run_is_one_sentence(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,13 +122,13 @@ def test_what_is_no_run_is_one_sentence(runs: dict[str, Path], tmp_path: Path, m
         ((*runs.values(), "--base", "2:1"), "no run '2:1' to be the base"),
         (("models:/nothing",), "There is no registered model models:/nothing"),
     ):
-        found = call(*arguments)
-        assert found.exit_code == 2
+        result = call(*arguments)
+        assert result.exit_code == 2
         # MLflow may log before it that it makes its tables.
-        said = [line for line in found.stderr.splitlines() if " INFO " not in line]
-        assert len(said) == 1, found.stderr
+        said = [line for line in result.stderr.splitlines() if " INFO " not in line]
+        assert len(said) == 1, result.stderr
         assert sentence in said[0]
-        assert found.stdout == ""
+        assert result.stdout == ""
 
 
 def test_without_mlflow_its_sources_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -182,14 +189,14 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
 
 
 def planned(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(power, [str(one) for one in arguments], env={"COLUMNS": "80"})
+    return CliRunner().invoke(power, [str(argument) for argument in arguments], env={"COLUMNS": "80"})
 
 
 def test_plan_shows_longhealth_and_states_its_assumptions() -> None:
-    found = planned("--delta", "3", "--power", "0.8")
-    assert found.exit_code == 0, found.output
-    assert max(len(line) for line in found.stdout.splitlines()) <= 80
-    words = " ".join(found.stdout.split())
+    result = planned("--delta", "3", "--power", "0.8")
+    assert result.exit_code == 0, result.output
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    words = " ".join(result.stdout.split())
     assert "LongHealth 20 20 400 20.0% 0.10 10.7 11%" in words
     assert "1 20.0% 0.00 1,736 1,736" in words
     assert "20 20.0% 0.10 253 5,060" in words
@@ -198,23 +205,25 @@ def test_plan_shows_longhealth_and_states_its_assumptions() -> None:
 
 
 def test_plan_says_what_a_given_exam_sees() -> None:
-    found = json.loads(planned("--delta", "5", "--clusters", "169", "--items-per-cluster", "4.2", "--icc", "0.05",
+    result = json.loads(planned("--delta", "5", "--clusters", "169", "--items-per-cluster", "4.2", "--icc", "0.05",
                                "--discordance", "0.3", "--json").stdout)  # fmt: skip
-    (sight,) = found["exams"]
+    (sight,) = result["exams"]
     assert sight["design"] == {"clusters": 169, "per_cluster": 4.2, "size_cv": 0.0}
     assert 0.05 < sight["detectable"] < 0.08
-    (need,) = found["needed"]
+    (need,) = result["needed"]
     assert need["items"] == pytest.approx(need["clusters"] * 4.2, abs=1)
 
 
 def test_plan_measures_what_two_runs_show(runs: dict[str, Path]) -> None:
-    found = json.loads(planned("--delta", "5", "--runs", runs["base"], "--runs", runs["0:1"], "--json").stdout)
-    own = compared([runs["base"], runs["0:1"]], CONFIG)
-    for sight in found["exams"]:
-        seen = next(one.difference for one in own.differences if one.part == sight["exam"])
+    result = json.loads(planned("--delta", "5", "--runs", runs["base"], "--runs", runs["0:1"], "--json").stdout)
+    exam_comparison = compared([runs["base"], runs["0:1"]], CONFIG)
+    for sight in result["exams"]:
+        seen = next(
+            difference.difference for difference in exam_comparison.differences if difference.part == sight["exam"]
+        )
         assert sight["design"]["clusters"] == seen.clusters
         assert sight["detectable"] == pytest.approx(seen.detectable, rel=0.15)
-    assert "(measured)" in found["assumptions"][0]
+    assert "(measured)" in result["assumptions"][0]
 
 
 def test_plan_refuses_what_it_cannot_know(runs: dict[str, Path]) -> None:
@@ -224,9 +233,9 @@ def test_plan_refuses_what_it_cannot_know(runs: dict[str, Path]) -> None:
         (("--delta", "3", "--runs", runs["base"]), "give two"),
         (("--delta", "3", "--runs", runs["base"], "--icc", "0.1"), "pass either --runs or those two"),
     ):
-        found = planned(*arguments)
-        assert found.exit_code == 2
-        assert sentence in found.stderr, found.stderr
+        result = planned(*arguments)
+        assert result.exit_code == 2
+        assert sentence in result.stderr, result.stderr
     assert planned("--delta", "0").exit_code == 2
     nothing = planned("--delta", "3", "--clusters", "9", "--items-per-cluster", "20", "--icc", "0")
     assert "nothing" in nothing.stdout

@@ -66,18 +66,18 @@ def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alp
     with serve(flat) as server:
         judged = run(server, exam_file, alphabet, tmp_path / "out")
     assert len(judged) == ROWS * 2 * 2
-    text = [one for one in judged if one.mode == "text"]
-    assert len({one.chosen for one in text}) == 1, "a rule that knows no item always chooses the same option"
-    right = sum(one.verdict is Verdict.CORRECT for one in text)
+    text = [verdict for verdict in judged if verdict.mode == "text"]
+    assert len({answered.chosen for answered in text}) == 1, "a rule that knows no item always chooses the same option"
+    right = sum(answered.verdict is Verdict.CORRECT for answered in text)
     assert right == len(text) / 2
 
 
 def test_running_again_asks_nothing(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
         first = run(server, exam_file, alphabet, tmp_path / "out")
-        asked = len(server.requests)
+        sent = len(server.requests)
         assert run(server, exam_file, alphabet, tmp_path / "out") == first
-        assert len(server.requests) == asked
+        assert len(server.requests) == sent
 
 
 def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
@@ -119,15 +119,15 @@ def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, 
 
 def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        asked = config(server, exam_file, alphabet)
-        (whole,) = examination.run(asked, tmp_path / "whole")
+        settings = config(server, exam_file, alphabet)
+        (whole,) = examination.run(settings, tmp_path / "whole")
         server.troubles = [0] * 600
         with pytest.raises(UnfinishedError):
-            examination.run(asked, tmp_path / "out")
+            examination.run(settings, tmp_path / "out")
         (log,) = (tmp_path / "out").glob("*/" + usage_log.FILE)
         first = total_usage(read_journal(log, Usage))
         server.troubles = []
-        (folder,) = examination.run(asked, tmp_path / "out")
+        (folder,) = examination.run(settings, tmp_path / "out")
         both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
     assert both.prompt_tokens == first.prompt_tokens + once.prompt_tokens
     assert both.requests == first.requests + once.requests
@@ -138,7 +138,7 @@ def test_busy_servers_are_asked_again(exam_file: Path, alphabet: Path, tmp_path:
     with serve(flat) as server:
         server.troubles = [429, 503, 0, 500]
         judged = run(server, exam_file, alphabet, tmp_path / "out")
-    assert Verdict.FAILED not in {one.verdict for one in judged}
+    assert Verdict.FAILED not in {verdict.verdict for verdict in judged}
 
 
 def test_an_exam_with_failed_answers_is_unfinished_and_asks_them_again(
@@ -152,13 +152,13 @@ def test_an_exam_with_failed_answers_is_unfinished_and_asks_them_again(
         server.troubles = []
         judged = run(server, exam_file, alphabet, tmp_path / "out")
     assert len(judged) == ROWS * 2 * 2
-    assert Verdict.FAILED not in {one.verdict for one in judged}
+    assert Verdict.FAILED not in {verdict.verdict for verdict in judged}
 
 
 def test_what_does_not_fit_is_never_sent(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat, max_model_len=8) as server:
         judged = run(server, exam_file, alphabet, tmp_path / "out")
-        assert {one.verdict for one in judged} == {Verdict.DOES_NOT_FIT}
+        assert {verdict.verdict for verdict in judged} == {Verdict.DOES_NOT_FIT}
         assert not server.requests
 
 
@@ -171,19 +171,19 @@ def letter_rule(name: str, alphabet: Path) -> Rule:
 def test_always_a_gets_the_share_of_a(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(letter_rule("A", alphabet)) as server:
         judged = run(server, exam_file, alphabet, tmp_path / "out")
-    letters = [one for one in judged if one.mode == "letter"]
-    assert {one.chosen for one in letters} == {("A",)}
-    assert sum(one.verdict is Verdict.CORRECT for one in letters) == sum("A" in one.gold for one in letters)
+    letters = [verdict for verdict in judged if verdict.mode == "letter"]
+    assert {letter.chosen for letter in letters} == {("A",)}
+    assert sum(letter.verdict is Verdict.CORRECT for letter in letters) == sum("A" in letter.gold for letter in letters)
 
 
 def test_no_server_is_one_sentence(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        asked = config(server, exam_file, alphabet)
-        wrong = asked.model_copy(update={"models": (ModelConfig(name="other"),)})
+        settings = config(server, exam_file, alphabet)
+        wrong = settings.model_copy(update={"models": (ModelConfig(name="other"),)})
         with pytest.raises(MedctxError, match=r"does not serve 'other'; it serves m"):
             examination.run(wrong, tmp_path / "out")
     with pytest.raises(MedctxError, match="No server answers at"):
-        examination.run(asked, tmp_path / "out2")
+        examination.run(settings, tmp_path / "out2")
 
 
 def test_an_item_without_gold_is_named(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
@@ -199,11 +199,11 @@ def test_a_refused_question_fails_alone_and_a_refusal_of_all_ends_the_exam(
     exam_file: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
-        asked = config(server, exam_file, alphabet)
+        settings = config(server, exam_file, alphabet)
         server.complaint = "content filter"
         server.troubles = [400] * 100
         with pytest.raises(MedctxError, match=r"/v1/completions refused a request \(400\): .*content filter"):
-            examination.run(asked, tmp_path / "none")
+            examination.run(settings, tmp_path / "none")
         server.troubles = [400]
         with pytest.raises(UnfinishedError, match="1 of 48 answers of m failed"):
             run(server, exam_file, alphabet, tmp_path / "one")
@@ -220,7 +220,7 @@ def test_too_long_for_the_server_is_does_not_fit_and_not_asked_again(
         server.complaint = "This model's maximum context length is 100 tokens"
         server.troubles = [400] * 600
         judged = run(server, exam_file, alphabet, tmp_path / "out")
-        assert {one.verdict for one in judged} == {Verdict.DOES_NOT_FIT}
+        assert {verdict.verdict for verdict in judged} == {Verdict.DOES_NOT_FIT}
         (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
         (folder / EXAM_FILE).unlink()
         server.troubles = []
@@ -243,9 +243,9 @@ def test_a_journal_of_another_model_behind_the_same_name_is_not_continued(
 
 def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        asked = config(server, exam_file, alphabet)
-        (first,) = examination.run(asked, tmp_path / "out")
-        other = asked.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
+        settings = config(server, exam_file, alphabet)
+        (first,) = examination.run(settings, tmp_path / "out")
+        other = settings.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
         (second,) = examination.run(other, tmp_path / "other")
         before = len(server.requests)
         (second / EXAM_FILE).unlink()
@@ -256,8 +256,8 @@ def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphab
 
 def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     tokens = tokenizer.load(alphabet)
-    with serve(flat) as one, serve(flat) as two:
-        both = config(one, exam_file, alphabet, urls=(one.url, two.url), concurrency=4)
+    with serve(flat) as first, serve(flat) as second:
+        both = config(first, exam_file, alphabet, urls=(first.url, second.url), concurrency=4)
         examination.run(both, tmp_path / "out")
 
         def books(server: Loopback) -> set[str]:
@@ -265,19 +265,19 @@ def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: P
             texts = [tokens.decode(prompt) for prompt in prompts]
             return {f"Text of question {n}." for n in range(ROWS) for text in texts if f"Text of question {n}." in text}
 
-        assert books(one)
-        assert books(two)
-        assert not books(one) & books(two)
-        assert len(books(one) | books(two)) == ROWS
+        assert books(first)
+        assert books(second)
+        assert not books(first) & books(second)
+        assert len(books(first) | books(second)) == ROWS
 
 
 def test_a_mode_the_server_cannot_do_is_named_with_those_it_can(
     exam_file: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
-        asked = config(server, exam_file, alphabet, mode="choice")
+        settings = config(server, exam_file, alphabet, mode="choice")
         with pytest.raises(MedctxError, match="cannot be asked in the mode 'choice' there; possible: text"):
-            examination.run(asked, tmp_path / "out")
+            examination.run(settings, tmp_path / "out")
 
 
 @pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")

@@ -24,5 +24,5 @@ def test_letters_agree_on_fifty_items_of_the_embedded_model(precision: str) -> N
     command = [sys.executable, "-m", "medctx_train.cli", "base", "smollm2-135m-instruct"]
     base = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
     bench = [sys.executable, str(ROOT / "bench/engine_agreement.py"), "--model", base, "--items", "50"]
-    found = subprocess.run([*bench, "--precision", precision], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr[-2000:]
+    completed = subprocess.run([*bench, "--precision", precision], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr[-2000:]

@@ -38,17 +38,17 @@ class Slow(Reader):
 @pytest.fixture
 def slow() -> Slow:
     exam = registry.build(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
-    found = Slow(exam, {})
+    result = Slow(exam, {})
     plain = reader(exam)
-    found.rule_models.update(plain.rule_models)
-    return found
+    result.rule_models.update(plain.rule_models)
+    return result
 
 
 def start(server: DemoServer, out: Path) -> subprocess.Popen[bytes]:
     exam = f"exams=[{{exam: needle, limit: {ITEMS}, conditions: [closed, gold, 'open:2048', distractor]}}]"
     command = [sys.executable, "-m", "medctx_eval.cli.main", "run", "--endpoint", server.url, "--model", "forgetful"]
     settings = ["tokenizer=bytes", "mode=letter", "modes=[generate]", "orders=2", "concurrency=4", exam]
-    command += [part for one in settings for part in ("--set", one)]
+    command += [part for setting in settings for part in ("--set", setting)]
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     return subprocess.Popen(
         [*command, "--out", str(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

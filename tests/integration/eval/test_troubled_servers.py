@@ -318,10 +318,10 @@ def test_a_finished_exam_is_not_that_of_another_model_behind_the_same_words(
 
 
 def test_servers_that_say_different_things_of_a_model_are_not_asked_together(exam: Path, tmp_path: Path) -> None:
-    with serve(entry={"max_model_len": 8192}) as one, serve(entry={"max_model_len": 4096}) as two:
+    with serve(entry={"max_model_len": 8192}) as first, serve(entry={"max_model_len": 4096}) as second:
         with pytest.raises(MedctxError, match=r"do not serve the same 'm' \(max_model_len differ"):
-            examine.run(settings([one.url, two.url], exam), tmp_path / "out")
-        assert not one.questions and not two.questions
+            examine.run(settings([first.url, second.url], exam), tmp_path / "out")
+        assert not first.questions and not second.questions
 
 
 # One run at a time -----------------------------------------------------------------------------------------------

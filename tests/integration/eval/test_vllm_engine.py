@@ -78,14 +78,14 @@ def asks(strong: Path) -> list[LikelihoodRequest]:
 
 
 def means(scores: Iterable[TokenLogprobs | RequestFailure]) -> list[list[float]]:
-    found = list(scores)
-    assert not any(isinstance(one, RequestFailure) for one in found), found
-    return [[statistics.mean(tokens) for tokens in one] for one in found if not isinstance(one, RequestFailure)]
+    results = list(scores)
+    assert not any(isinstance(score, RequestFailure) for score in results), results
+    return [[statistics.mean(tokens) for tokens in score] for score in results if not isinstance(score, RequestFailure)]
 
 
 def gap(first: list[list[float]], second: list[list[float]]) -> float:
     pairs = zip(first, second, strict=True)
-    return statistics.mean(abs(a - b) for one, two in pairs for a, b in zip(one, two, strict=True))
+    return statistics.mean(abs(a - b) for pair, two in pairs for a, b in zip(pair, two, strict=True))
 
 
 def test_it_agrees_with_the_reference_and_reads_the_book_once(
@@ -93,12 +93,12 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
 ) -> None:
     engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:
-        found = means(engine.score(asks, BOOK))
+        result = means(engine.score(asks, BOOK))
         usage = engine.usage
     finally:
         engine.close()
     expected = means(TransformersEngine.load(strong).score(asks, BOOK))
-    assert gap(found, expected) < 0.05
+    assert gap(result, expected) < 0.05
     assert usage.computed_tokens
     assert usage.book_prefills is not None
     assert 0.9 < usage.book_prefills < 1.1
@@ -116,14 +116,14 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
         assert tokenizers_agree(engine.client, BASE, ByteTokenizer()) is False
         held = [generation_request(tokens, book, item, 1, 8, constrained=True) for item in exam.items[:4]]
         free = [generation_request(tokens, book, item, 0, 8) for item in exam.items[:4]]
-        found, freely = list(engine.generate(held, book)), list(engine.generate(free, book))
+        result, freely = list(engine.generate(held, book)), list(engine.generate(free, book))
     finally:
         engine.close()
-    for draft, given in zip(held, found, strict=True):
+    for draft, given in zip(held, result, strict=True):
         assert isinstance(given, Generated)
         assert given.text in draft.choices
     reference = list(TransformersEngine.load(strong).generate(free, book))
-    same = [one == other for one, other in zip(freely, reference, strict=True)]
+    same = [free_text == other for free_text, other in zip(freely, reference, strict=True)]
     assert sum(same) >= 2, (freely, reference)
 
 
@@ -138,7 +138,7 @@ def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
         proof = canary.check_adapter(strong, adapter, tuned, base, tokens)
         assert proof.passed
         assert proof.served > canary.ACTS
-        found = means(tuned.score(asks, BOOK))
+        result = means(tuned.score(asks, BOOK))
         with pytest.raises(MedctxError, match="does not act in the server"):
             canary.check_adapter(strong, adapter, base, base, tokens)
     finally:
@@ -146,7 +146,7 @@ def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
         base.close()
     plain = means(TransformersEngine.load(strong).score(asks, BOOK))
     expected = means(TransformersEngine.load(strong, adapter).score(asks, BOOK))
-    assert gap(found, expected) < 0.1 < gap(found, plain)
+    assert gap(result, expected) < 0.1 < gap(result, plain)
 
 
 def test_the_server_is_gone_when_its_owner_is_killed(tiny: Path, tmp_path: Path) -> None:

@@ -144,15 +144,15 @@ def test_a_watcher_leaves_a_run_alone_that_another_process_went_on_with(
 def test_mlflow_run_id_says_which_run_is_joined(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         kept = run.id
-    told = client().create_run("0").info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", told)
+    other_run = client().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", other_run)
     with tracking.run("step", "one", run_file=tmp_path / "run", prefer_file=True) as run:
         assert run.id == kept
-    assert client().get_run(told).data.tags[tracking.CONTINUED_TAG] == kept
-    monkeypatch.setenv("MLFLOW_RUN_ID", told)  # which MLflow has forgotten
+    assert client().get_run(other_run).data.tags[tracking.CONTINUED_TAG] == kept
+    monkeypatch.setenv("MLFLOW_RUN_ID", other_run)  # which MLflow has forgotten
     with tracking.run("step", "one", run_file=tmp_path / "run") as run:
-        assert run.id == told
-    assert (tmp_path / "run").read_text().strip() == told
+        assert run.id == other_run
+    assert (tmp_path / "run").read_text().strip() == other_run
 
 
 def test_a_run_that_the_store_no_longer_has_is_begun_anew(store: str, tmp_path: Path) -> None:

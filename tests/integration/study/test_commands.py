@@ -35,10 +35,10 @@ def study(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
     pytest.importorskip("medctx_train")
-    found = study(*arguments, "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
-    assert found.returncode == 2, found.stderr
-    assert sentence in found.stderr
-    assert "Traceback" not in found.stderr
+    result = study(*arguments, "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_store_that_cannot_be_reached_is_said_before_any_work(tmp_path: Path) -> None:
@@ -51,22 +51,22 @@ def test_a_store_that_cannot_be_reached_is_said_before_any_work(tmp_path: Path) 
     }
     environment.pop("MEDCTX_TRACKING", None)
     command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={tmp_path / 'work'}"]
-    found = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
-    assert found.returncode == 2, found.stderr
-    assert "cannot be used" in found.stderr and "set MLFLOW_TRACKING_URI" in found.stderr
-    assert "topsecret99" not in found.stderr + found.stdout
+    completed = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    assert completed.returncode == 2, completed.stderr
+    assert "cannot be used" in completed.stderr and "set MLFLOW_TRACKING_URI" in completed.stderr
+    assert "topsecret99" not in completed.stderr + completed.stdout
     assert not (tmp_path / "work" / "steps").exists() and not (tmp_path / "cache").exists()
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    found = study("run", "quick", "--dry-run", "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
-    assert found.returncode == 0, found.stderr
-    assert "base, 1:0, 1:1, 0:1" in found.stdout
+    result = study("run", "quick", "--dry-run", "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "base, 1:0, 1:1, 0:1" in result.stdout
     assert not (tmp_path / "work").exists()
 
 
 def test_commands_that_fit_no_law_do_not_wait_for_its_libraries() -> None:
     heavy = ("matplotlib", "scipy", "sklearn", "statsmodels", "torch", "mlflow", "ray")
     code = f"import sys, study.cli; print([name for name in {heavy} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
-    assert found.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert completed.stdout.strip() == "[]"

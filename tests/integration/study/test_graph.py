@@ -29,8 +29,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def task(log: Path, name: str, *needs: str, lenient: bool = False, **told: object) -> Task:
-    return Task(name, lambda done: step(log, name, after=sorted(done), **told), needs, lenient)
+def task(log: Path, name: str, *needs: str, lenient: bool = False, **options: object) -> Task:
+    return Task(name, lambda done: step(log, name, after=sorted(done), **options), needs, lenient)
 
 
 def carried(tmp_path: Path, tasks: list[Task], **executor: object) -> Results:
@@ -49,8 +49,8 @@ def lines(log: Path) -> list[str]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_what_is_needed_comes_first(command: Path, tmp_path: Path, workers: int) -> None:
     tasks = [task(command, "last", "left", "right"), task(command, "left", "first"), task(command, "right", "first")]
-    found = carried(tmp_path, [*tasks, task(command, "first")], workers=workers)
-    assert not found.failed
+    result = carried(tmp_path, [*tasks, task(command, "first")], workers=workers)
+    assert not result.failed
     ran = lines(command)
     assert ran[0] == "first" and ran[-1] == "last" and sorted(ran[1:3]) == ["left", "right"]
 
@@ -65,17 +65,17 @@ def test_what_is_done_is_not_done_again_and_is_shared_by_studies(command: Path, 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tasks_that_come_to_the_same_step_do_it_once(command: Path, tmp_path: Path, workers: int) -> None:
     same = [Task(name, lambda done: step(command, "shared", seconds=0.2), ()) for name in ("a", "b", "c")]
-    found = carried(tmp_path, same, workers=workers)
+    result = carried(tmp_path, same, workers=workers)
     assert lines(command) == ["shared"]
-    assert len({done.folder for done in found.done.values()}) == 1 and len(found.done) == 3
+    assert len({done.folder for done in result.done.values()}) == 1 and len(result.done) == 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tasks_that_come_to_the_same_failing_step_fail_together(command: Path, tmp_path: Path, workers: int) -> None:
     same = [Task(name, lambda done: step(command, "shared", fails=True), ()) for name in ("a", "b")]
     late = Task("c", lambda done: step(command, "shared", fails=True), ("first",))
-    found = carried(tmp_path, [*same, task(command, "first", seconds=0.5), late], workers=workers)
-    assert found.failed == dict.fromkeys("abc", "The step was told to fail.")
+    result = carried(tmp_path, [*same, task(command, "first", seconds=0.5), late], workers=workers)
+    assert result.failed == dict.fromkeys("abc", "The step was told to fail.")
     assert lines(command).count("shared") == 1
 
 
@@ -86,10 +86,10 @@ def test_a_failure_stops_only_what_needs_it_and_keeps_its_own_sentence(command: 
         task(command, "good"),
         task(command, "exam", "after bad", "good", lenient=True),
     ]
-    found = carried(tmp_path, tasks)
-    assert found.failed == {"bad": "The step was told to fail.", "after bad": "needs bad, which failed"}
-    assert set(found.done) == {"good", "exam"}
-    config = (found.done["exam"].folder / "step.yaml").read_text()
+    result = carried(tmp_path, tasks)
+    assert result.failed == {"bad": "The step was told to fail.", "after bad": "needs bad, which failed"}
+    assert set(result.done) == {"good", "exam"}
+    config = (result.done["exam"].folder / "step.yaml").read_text()
     assert "- good" in config and "after bad" not in config
 
 
@@ -97,22 +97,22 @@ def test_a_task_can_find_that_there_is_nothing_to_do(command: Path, tmp_path: Pa
     def nothing(done: DoneTasks) -> Done:
         return done["one"]
 
-    found = carried(tmp_path, [task(command, "one"), Task("same", nothing, ("one",))])
-    assert found.done["same"] == found.done["one"]
+    result = carried(tmp_path, [task(command, "one"), Task("same", nothing, ("one",))])
+    assert result.done["same"] == result.done["one"]
     assert lines(command) == ["one"]
 
 
 def test_a_killed_command_is_called_again_as_often_as_allowed(command: Path, tmp_path: Path) -> None:
-    found = carried(tmp_path, [task(command, "mortal", dies=2), task(command, "doomed", dies=9)], retries=2)
-    assert set(found.done) == {"mortal"}
-    assert "killed by signal 9" in found.failed["doomed"]
-    attempts = [json.loads(line) for line in (found.done["mortal"].folder / ATTEMPTS).read_text().splitlines()]
-    assert len(attempts) == 3 and len({one["command"] for one in attempts}) == 3
+    result = carried(tmp_path, [task(command, "mortal", dies=2), task(command, "doomed", dies=9)], retries=2)
+    assert set(result.done) == {"mortal"}
+    assert "killed by signal 9" in result.failed["doomed"]
+    attempts = [json.loads(line) for line in (result.done["mortal"].folder / ATTEMPTS).read_text().splitlines()]
+    assert len(attempts) == 3 and len({attempt["command"] for attempt in attempts}) == 3
 
 
 def test_several_at_a_time_write_logs_instead_of_talking_all_at_once(command: Path, tmp_path: Path) -> None:
-    found = carried(tmp_path, [task(command, "a"), task(command, "b")], workers=2)
-    assert all((done.folder / "log.txt").is_file() for done in found.done.values())
+    result = carried(tmp_path, [task(command, "a"), task(command, "b")], workers=2)
+    assert all((done.folder / "log.txt").is_file() for done in result.done.values())
 
 
 def test_two_processes_that_want_one_step_wait_for_each_other(command: Path, tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_two_processes_that_want_one_step_wait_for_each_other(command: Path, tmp
         folder=made.folder(tmp_path),
         config=json.dumps(made.config),
     )
-    found: list[JobEnd] = []
-    threads = [threading.Thread(target=lambda: found.append(run(job))) for _ in range(3)]
+    results: list[JobEnd] = []
+    threads = [threading.Thread(target=lambda: results.append(run(job))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert lines(command) == ["once"]
-    assert sorted(one.before for one in found) == [False, True, True]
+    assert sorted(mark.before for mark in results) == [False, True, True]
 
 
 class _Gate:
@@ -148,16 +148,16 @@ class _Gate:
             self.inside -= 1
 
 
-@pytest.mark.parametrize(("total", "wanted", "most"), [(4, 1, 4), (4, 2, 2), (4, 4, 1), (4, 9, 1)])
-def test_jobs_run_together_as_far_as_their_memory_fits(total: int, wanted: int, most: int) -> None:
+@pytest.mark.parametrize(("total", "expected", "most"), [(4, 1, 4), (4, 2, 2), (4, 4, 1), (4, 9, 1)])
+def test_jobs_run_together_as_far_as_their_memory_fits(total: int, expected: int, most: int) -> None:
     room, gate = Room(total * GIB), _Gate()
 
-    def one() -> None:
-        room.enter(wanted * GIB, "job")
+    def hold_memory() -> None:
+        room.enter(expected * GIB, "job")
         gate.pass_through()
-        room.leave(wanted * GIB)
+        room.leave(expected * GIB)
 
-    threads = [threading.Thread(target=one) for _ in range(8)]
+    threads = [threading.Thread(target=hold_memory) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

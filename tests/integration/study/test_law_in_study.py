@@ -24,14 +24,14 @@ class Runs:
     """Takes the place of a study's run: writes its report, and remembers the ratios it was asked for."""
 
     def __init__(self, dies_after: int = 99) -> None:
-        self.asked: list[tuple[str, ...]] = []
+        self.ratios_run: list[tuple[str, ...]] = []
         self.confirmed: list[tuple[bool, tuple[str, ...]]] = []
         self.dies_after = dies_after
 
     def __call__(self, config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
-        if len(self.asked) >= self.dies_after:
+        if len(self.ratios_run) >= self.dies_after:
             raise KeyboardInterrupt
-        self.asked.append(config.ratios)
+        self.ratios_run.append(config.ratios)
         self.confirmed.append((follows, tuple(confirm)))
         folder = write(config.work / "studies" / config.name, config.ratios, len(config.seeds))
         return Outcome(folder, "", (), StudySummary(study=config.name, title="", cells=()))
@@ -44,18 +44,18 @@ def config(tmp_path: Path) -> StudyConfig:
 
 def test_the_recommended_composition_is_run_as_a_cell_and_its_forecast_checked(config: StudyConfig) -> None:
     runs = Runs()
-    found = run_recommended(config, runs)
-    ratio = found.recommendation.ratio
+    result = run_recommended(config, runs)
+    ratio = result.recommendation.ratio
     assert ratio not in FEW
-    assert runs.asked == [FEW, (*FEW, ratio)]
+    assert runs.ratios_run == [FEW, (*FEW, ratio)]
     assert runs.confirmed == [(False, ()), (True, (ratio,))], "under the plan of the first, measured again"
-    assert found.recommendation.options.seeds == 2
-    assert found.check is not None and found.check.cell == ratio
-    folder = found.outcome.folder
-    assert Recommendation.model_validate_json((folder / "recommendation.json").read_text()) == found.recommendation
-    assert ForecastCheck.model_validate_json((folder / "recommendation_check.json").read_text()) == found.check
+    assert result.recommendation.options.seeds == 2
+    assert result.check is not None and result.check.cell == ratio
+    folder = result.outcome.folder
+    assert Recommendation.model_validate_json((folder / "recommendation.json").read_text()) == result.recommendation
+    assert ForecastCheck.model_validate_json((folder / "recommendation_check.json").read_text()) == result.check
     page = (folder / "law.md").read_text()
-    assert found.check.sentence in page and found.recommendation.sentence in page
+    assert result.check.sentence in page and result.recommendation.sentence in page
     assert "![recommendation.png](recommendation.png)" in page
 
 
@@ -65,17 +65,17 @@ def test_a_killed_study_goes_on_with_the_forecast_it_made(config: StudyConfig) -
     file = config.work / "studies" / "made" / "recommendation.json"
     before = file.read_bytes()
     runs = Runs()
-    found = run_recommended(config, runs)
+    result = run_recommended(config, runs)
     assert file.read_bytes() == before
-    assert runs.asked == [(*FEW, found.recommendation.ratio)]
-    assert run_recommended(config, runs).check == found.check
+    assert runs.ratios_run == [(*FEW, result.recommendation.ratio)]
+    assert run_recommended(config, runs).check == result.check
 
 
 def test_another_study_of_the_same_name_makes_its_own_forecast(config: StudyConfig) -> None:
     first = run_recommended(config, Runs()).recommendation
     runs = Runs()
     again = run_recommended(config.model_copy(update={"ratios": FEW[1:]}), runs).recommendation
-    assert runs.asked[0] == FEW[1:]
+    assert runs.ratios_run[0] == FEW[1:]
     assert again.config != first.config
 
 
@@ -91,7 +91,7 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
     monkeypatch.setattr(recommended.publish, "recommend", recommend)
     runs = Runs()
     assert run_recommended(config, runs).check is None
-    assert runs.asked == [FEW]
+    assert runs.ratios_run == [FEW]
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_what_cannot_be_recommended_from_is_said_before_anything_runs(
     runs = Runs()
     with pytest.raises(MedctxError, match=sentence):
         run_recommended(config.model_copy(update=keys), runs)
-    assert runs.asked == []
+    assert runs.ratios_run == []

@@ -42,14 +42,14 @@ def study(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_paper_study_is_planned_without_a_network(name: str, tmp_path: Path) -> None:
-    found = study(tmp_path, name, "--dry-run")
+    result = study(tmp_path, name, "--dry-run")
     config = load_study(name)
     local = [label for label in config.labels if not config.model(label).urls]
     # Nothing can be fetched here: the plan is shown all the same, and what would stop the study is named.
-    assert found.returncode == 1, found.stderr
-    assert all(f"error: base {label}:" in found.stderr for label in local) and "Traceback" not in found.stderr
-    assert f"cells       {len(cells(config))}:" in found.stdout
-    assert all(config.model(label).id in found.stdout for label in config.labels)
+    assert result.returncode == 1, result.stderr
+    assert all(f"error: base {label}:" in result.stderr for label in local) and "Traceback" not in result.stderr
+    assert f"cells       {len(cells(config))}:" in result.stdout
+    assert all(config.model(label).id in result.stdout for label in config.labels)
     assert not (tmp_path / "work").exists()
 
 
@@ -60,7 +60,7 @@ def test_published_values_are_of_cells_the_study_has(name: str) -> None:
     assert isinstance(published, dict) and isinstance(published["values"], dict)
     assert set(published["values"]) <= {cell.group for cell in cells(config)}
     conditions = [exam["conditions"] for exam in config.exam["exams"]]  # type: ignore[union-attr,index,call-overload]
-    assert all(published["part"] in asked for asked in conditions)  # type: ignore[operator]
+    assert all(published["part"] in condition for condition in conditions)  # type: ignore[operator]
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +75,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_paper_study_runs_from_end_to_end(name: str, shared: Path) -> None:
     overrides, overlay = SMALL[name]
-    told = [part for one in (*overrides, f"data={shared}") for part in ("--set", one)]
-    found = study(shared, name, "--with", overlay, *told)
-    assert found.returncode == 0, found.stderr[-3000:]
+    settings = [part for override in (*overrides, f"data={shared}") for part in ("--set", override)]
+    result = study(shared, name, "--with", overlay, *settings)
+    assert result.returncode == 0, result.stderr[-3000:]
     out = shared / "work/studies" / name
     summary = json.loads((out / "summary.json").read_text())
-    assert {one["status"] for one in summary["cells"]} == {"done"}
+    assert {cell["status"] for cell in summary["cells"]} == {"done"}
     report = json.loads((out / "report.json").read_text())
-    assert {cell["name"] for cell in report["cells"]} == {one["cell"]["group"] for one in summary["cells"]}
-    measured = {one["cell"] for one in report["published"]["cells"] if one["measured"]}
-    examined = {one["cell"]["group"] for one in summary["cells"]}
-    assert measured == examined & {one["cell"] for one in report["published"]["cells"]}
+    assert {cell["name"] for cell in report["cells"]} == {cell["cell"]["group"] for cell in summary["cells"]}
+    measured = {cell["cell"] for cell in report["published"]["cells"] if cell["measured"]}
+    examined = {cell["cell"]["group"] for cell in summary["cells"]}
+    assert measured == examined & {cell["cell"] for cell in report["published"]["cells"]}
     assert "Published beside measured" in (out / "report.html").read_text()
 
 
@@ -95,6 +95,6 @@ def test_every_paper_study_runs_on_real_files(name: str, tmp_path: Path) -> None
     if not (REAL_DATA / "zh_exams_test.jsonl.gz").is_file():
         pytest.skip(f"needs the files in {REAL_DATA}")
     overrides, overlay = SMALL[name]
-    told = [part for one in (*overrides, f"data={REAL_DATA}") for part in ("--set", one)]
-    found = study(tmp_path, name, "--with", overlay, *told)
-    assert found.returncode == 0, found.stderr[-3000:]
+    settings = [part for override in (*overrides, f"data={REAL_DATA}") for part in ("--set", override)]
+    result = study(tmp_path, name, "--with", overlay, *settings)
+    assert result.returncode == 0, result.stderr[-3000:]

@@ -87,8 +87,8 @@ def test_a_killed_study_goes_on_in_its_run(
 
 
 def test_a_study_that_is_told_something_else_has_a_run_of_its_own(client: MlflowClient, tmp_path: Path) -> None:
-    found = []
+    results = []
     for overrides in ((), ("tokens=50000",), ()):
         with study_run(quick(*overrides), tmp_path) as tracked:
-            found.append(tracked.id)
-    assert found[0] == found[2] != found[1]
+            results.append(tracked.id)
+    assert results[0] == results[2] != results[1]

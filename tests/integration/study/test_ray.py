@@ -70,10 +70,10 @@ def carried_while_killing(ray: RayExecutor, work: Path, victim: Step, *others: S
     killed: list[int] = []
     killer = threading.Thread(target=kill_worker_when_counted, args=(victim.folder(work), 10, killed))
     killer.start()
-    found = carried(ray, work, victim, *others)
+    result = carried(ray, work, victim, *others)
     killer.join()
     assert killed, "the worker was killed while it counted"
-    return found, killed[0]
+    return result, killed[0]
 
 
 def assert_counted_once(folder: Path, counts: int) -> None:
@@ -89,22 +89,22 @@ def assert_counted_once(folder: Path, counts: int) -> None:
 def test_a_step_whose_worker_is_killed_is_called_again_and_continues(log: Path, tmp_path: Path) -> None:
     long, other, work = step(log, "long", counts=40), step(log, "other", counts=3), tmp_path / "work"
     with on_ray(retries=2) as ray:
-        found, killed = carried_while_killing(ray, work, long, other)
-    assert not found.failed
-    folder = found.done["long"].folder
+        result, killed = carried_while_killing(ray, work, long, other)
+    assert not result.failed
+    folder = result.done["long"].folder
     first, second = attempts(folder)
     assert first["worker"] == killed != second["worker"]
     assert_counted_once(folder, 40)
-    assert len(attempts(found.done["other"].folder)) == 1
+    assert len(attempts(result.done["other"].folder)) == 1
 
 
 @pytest.mark.slow
 def test_a_lost_step_is_named_at_the_end_and_only_it_is_done_by_the_next_run(log: Path, tmp_path: Path) -> None:
     long, other, work = step(log, "long", counts=40), step(log, "other", counts=3), tmp_path / "work"
     with on_ray(retries=0) as ray:
-        found, _ = carried_while_killing(ray, work, long, other)
-    assert set(found.done) == {"other"}, "the others went on"
-    assert "its worker was lost" in found.failed["long"]
+        result, _ = carried_while_killing(ray, work, long, other)
+    assert set(result.done) == {"other"}, "the others went on"
+    assert "its worker was lost" in result.failed["long"]
     with on_ray(retries=0) as ray:
         again = carried(ray, work, long, other)
     assert not again.failed
@@ -119,7 +119,7 @@ class LateRay(ModuleType):
         super().__init__("ray")
         self.late, self.calls = late, list[str]()
 
-    def init(self, **told: object) -> None:
+    def init(self, **options: object) -> None:
         self.calls.append("init")
         if self.calls.count("init") <= self.late:
             raise Exception("The current node timed out during startup.\nMore.")  # as Ray raises it

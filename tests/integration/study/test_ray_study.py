@@ -28,12 +28,19 @@ FINISHED = (MIX_FILE, SFT_FILE, "contamination.json")
 
 def run(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MEDCTX_TRACKING": "off", "MEDCTX_CACHE": str(folder / "cache")}
-    told = [f"work={folder / 'work'}", "executor.kind=ray", "executor.workers=2", "tokens=12000", *extra]
-    command = [sys.executable, "-m", "study", "run", "smoke", *(part for one in told for part in ("--set", one))]
+    overrides = [f"work={folder / 'work'}", "executor.kind=ray", "executor.workers=2", "tokens=12000", *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "study",
+        "run",
+        "smoke",
+        *(part for override in overrides for part in ("--set", override)),
+    ]
     print("$", " ".join(command))
-    found = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
-    print(found.stderr, found.stdout, sep="\n")
-    return found
+    completed = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    print(completed.stderr, completed.stdout, sep="\n")
+    return completed
 
 
 def attempts(folder: Path) -> list[dict[str, object]]:
@@ -65,8 +72,8 @@ def test_a_study_outlives_a_killed_worker(retries: int, tmp_path: Path) -> None:
     first = run(tmp_path, f"executor.retries={retries}")
     killer.join()
     (folder,) = killed
-    told = json.loads((work / "studies/smoke/summary.json").read_text())
-    status = {one["cell"]["name"]: one["status"] for one in told["cells"]}
+    data = json.loads((work / "studies/smoke/summary.json").read_text())
+    status = {cell["cell"]["name"]: cell["status"] for cell in data["cells"]}
     if retries:
         assert first.returncode == 0, first.stderr[-3000:]
         assert set(status.values()) == {"done"}

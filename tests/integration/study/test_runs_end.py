@@ -35,11 +35,11 @@ from tests.support.made_command import step
 
 signal.signal(signal.SIGTERM, _terminate)
 folder = Path(sys.argv[1])
-told = [{}, {}, {"fails": True}] if sys.argv[2] == "all" else [{"seconds": 60}]
+settings = [{}, {}, {"fails": True}] if sys.argv[2] == "all" else [{"seconds": 60}]
 with mlflow_run.run("study", "made") as tracked:
     tasks = [
         Task(str(number), lambda done, number=number, keys=keys: step(folder / "log", str(number), **keys))
-        for number, keys in enumerate(told)
+        for number, keys in enumerate(settings)
     ]
     executor = LocalExecutor(ExecutorConfig())
     run_tasks(tasks, Setting(executor, Lineage(tracked.id, "made"), folder / "work"))
@@ -64,8 +64,8 @@ def start(folder: Path, store: str, what: str) -> subprocess.Popen[bytes]:
 def runs(store: str) -> dict[str, Run]:
     client = mlflow.MlflowClient(store)
     experiment = client.get_experiment_by_name("medctx")
-    found = client.search_runs([experiment.experiment_id]) if experiment else []
-    return {run.info.run_name: run for run in found}
+    result = client.search_runs([experiment.experiment_id]) if experiment else []
+    return {run.info.run_name: run for run in result}
 
 
 def wait_until_it_runs(folder: Path) -> None:
@@ -81,12 +81,12 @@ def statuses(store: str) -> Iterator[str]:
 
 def test_commands_that_log_nothing_leave_ended_runs_that_began_in_turn(tmp_path: Path, store: str) -> None:
     assert start(tmp_path, store, "all").wait(PATIENCE_S) == 0
-    found = runs(store)
-    assert {name: run.info.status for name, run in found.items()} == {
+    result = runs(store)
+    assert {name: run.info.status for name, run in result.items()} == {
         "made": "FINISHED", "made 0": "FINISHED", "made 1": "FINISHED", "made 2": "FAILED",
     }  # fmt: skip
     for earlier, later in (("made 0", "made 1"), ("made 1", "made 2")):
-        assert found[later].info.start_time >= found[earlier].info.end_time, "not before its turn"
+        assert result[later].info.start_time >= result[earlier].info.end_time, "not before its turn"
 
 
 @pytest.mark.parametrize(

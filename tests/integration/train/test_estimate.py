@@ -81,14 +81,16 @@ def row_of(members: int) -> PackedRow:
 
 def kept_bytes(model: torch.nn.Module, accelerator: launch.Accelerator, row: PackedRow) -> int:  # type: ignore[name-defined]
     """What autograd keeps of a row beside the weights themselves."""
-    own = {one.untyped_storage().data_ptr() for one in (*model.parameters(), *model.buffers())}
+    of_model = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     held: list[torch.Tensor] = []
-    keeping = torch.autograd.graph.saved_tensors_hooks(lambda one: held.append(one) or one, lambda one: one)
+    keeping = torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: held.append(tensor) or tensor, lambda tensor: tensor
+    )
     with keeping, accelerator.autocast():
         losses = row_losses(model, row_tensors(row))
-    storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in held}
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in held}
     assert losses.requires_grad
-    return sum(size for place, size in storages.items() if place not in own)
+    return sum(size for place, size in storages.items() if place not in of_model)
 
 
 def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tuple[int, int]:
@@ -98,7 +100,9 @@ def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tupl
     AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     model, *_ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
-    return kept_bytes(model, accelerator, rows[0]), sum(one.numel() for one in trainable_parameters(model).values())
+    return kept_bytes(model, accelerator, rows[0]), sum(
+        parameter.numel() for parameter in trainable_parameters(model).values()
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -109,16 +113,16 @@ def test_activations_and_what_is_trained_are_foretold(
     values = {"base": str(wide), "mix": mix, "row_tokens": TOKENS, "autocast": "bf16", **METHODS[method]}
     config = SftConfig.model_validate(values)
     rows = [row_of(4)]
-    found = model_stats(config, wide)
-    needed = estimate_memory(config, found, rows, gpu=False)
+    result = model_stats(config, wide)
+    needed = estimate_memory(config, result, rows, gpu=False)
     kept, numbers = all_kept(config, wide, rows)
-    assert found.trained.parameters == numbers
+    assert result.trained.parameters == numbers
     assert needed is not None
     if config.gradient_checkpointing:
         # Kept are the layers' inputs alone; one layer computed again comes on top.
         assert kept < needed.activations
         config = config.model_copy(update={"gradient_checkpointing": False})
-        whole = estimate_memory(config, found, rows, gpu=False)
+        whole = estimate_memory(config, result, rows, gpu=False)
         assert whole is not None and needed.activations < 0.5 * whole.activations
     else:
         assert needed.activations == pytest.approx(kept, rel=0.1)
@@ -128,8 +132,11 @@ def test_a_mask_per_layer_is_what_long_rows_cost_without_flash_attention(wide: P
     config = SftConfig.model_validate({"base": str(wide), "mix": mix, "row_tokens": 8192})
     size = model_stats(config, wide).size
     assert size is not None
-    told = Training(trained=linear_layers(size, 16), row_tokens=8192, loss_tokens=64)
-    masked, flash = (activation_bytes(size, told.model_copy(update={"masked": one})) for one in (True, False))
+    training = Training(trained=linear_layers(size, 16), row_tokens=8192, loss_tokens=64)
+    masked, flash = (
+        activation_bytes(size, training.model_copy(update={"masked": masked_attention}))
+        for masked_attention in (True, False)
+    )
     assert masked - flash == size.layers * 2 * 8192**2
 
 
@@ -147,21 +154,21 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
     bare = cache / "bare"
     shutil.copytree(tiny, bare, ignore=shutil.ignore_patterns("*.safetensors"))
-    told = estimate(settings(bare, mix), flop_per_second=1e9)
-    assert told.steps == told.rows == 7
-    assert told.peak_memory is not None
-    assert told.memory is not None
-    assert told.peak_memory == told.memory.total
-    assert told.seconds == pytest.approx(told.flop / 1e9)
-    assert told.time_assumed == "as given"
+    estimated = estimate(settings(bare, mix), flop_per_second=1e9)
+    assert estimated.steps == estimated.rows == 7
+    assert estimated.peak_memory is not None
+    assert estimated.memory is not None
+    assert estimated.peak_memory == estimated.memory.total
+    assert estimated.seconds == pytest.approx(estimated.flop / 1e9)
+    assert estimated.time_assumed == "as given"
 
 
 def test_what_a_run_did_is_what_was_planned(tiny: Path, mix: Path, cache: Path) -> None:
     config = settings(tiny, mix, epochs=2, gradient_checkpointing=True)
-    told = estimate(config, flop_per_second=1e9)
+    estimated = estimate(config, flop_per_second=1e9)
     done = train(config, cache / "run")
-    assert (told.tokens, told.loss_tokens, told.steps) == (done.tokens, done.loss_tokens, done.steps)
-    assert told.flop == pytest.approx(done.flop_per_second * done.seconds)
+    assert (estimated.tokens, estimated.loss_tokens, estimated.steps) == (done.tokens, done.loss_tokens, done.steps)
+    assert estimated.flop == pytest.approx(done.flop_per_second * done.seconds)
 
 
 def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
@@ -172,10 +179,10 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
     monkeypatch.setattr(throughput, "MIN_SECONDS", 0.0)
     done = train(config, cache / "run")
     throughput.record_throughput(config, done)
-    told = estimate(config)
-    assert told.flop_per_second == pytest.approx(done.flop_per_second)
-    assert told.seconds == pytest.approx(done.seconds)
-    assert "the run before of the same base and method" in told.time_assumed
+    estimated = estimate(config)
+    assert estimated.flop_per_second == pytest.approx(done.flop_per_second)
+    assert estimated.seconds == pytest.approx(done.seconds)
+    assert "the run before of the same base and method" in estimated.time_assumed
     assert "matrix products" in estimate(settings(tiny, mix, method="full")).time_assumed
 
 
@@ -198,8 +205,8 @@ def test_the_last_run_counts_and_one_of_rows_as_long_before_it(tiny: Path, mix: 
         for run, row_tokens in runs
     ]  # fmt: skip
     (cache / "cache" / "training-throughput.jsonl").write_text("\n".join(lines) + "\n")
-    asked = {tokens: last(settings(tiny, mix, row_tokens=tokens)) for tokens in (config.row_tokens, 8)}
-    assert {tokens: found.run if found else "" for tokens, found in asked.items()} == {
+    requests = {tokens: last(settings(tiny, mix, row_tokens=tokens)) for tokens in (config.row_tokens, 8)}
+    assert {tokens: value.run if value else "" for tokens, value in requests.items()} == {
         config.row_tokens: "second",
         8: "fourth",
     }
@@ -209,10 +216,10 @@ def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medctx_train.estimate.model_stats.decoder_size", lambda _: None)
-    told = estimate(settings(tiny, mix), flop_per_second=1e9)
-    assert told.peak_memory is None
-    assert "not known" in told.memory_assumed
-    assert told.seconds > 0
+    estimated = estimate(settings(tiny, mix), flop_per_second=1e9)
+    assert estimated.peak_memory is None
+    assert "not known" in estimated.memory_assumed
+    assert estimated.seconds > 0
 
 
 @pytest.mark.slow
@@ -229,6 +236,6 @@ def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     subprocess.run([*command, "--out", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
     done = read_record(tmp_path / "run" / SFT_FILE, SftManifest)
-    told = estimate(config, flop_per_second=1e9)
-    assert told.peak_memory is not None
-    assert 0.75 < told.peak_memory / done.peak_memory < 1.33
+    estimated = estimate(config, flop_per_second=1e9)
+    assert estimated.peak_memory is not None
+    assert 0.75 < estimated.peak_memory / done.peak_memory < 1.33

@@ -29,8 +29,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def models() -> list[mlflow.entities.LoggedModel]:
-    found: list[mlflow.entities.LoggedModel] = mlflow.search_logged_models(output_format="list")
-    return found
+    result: list[mlflow.entities.LoggedModel] = mlflow.search_logged_models(output_format="list")
+    return result
 
 
 def test_a_run_ends_with_its_adapter_as_a_model(store: Path, tiny: Path, mix: Path) -> None:
@@ -45,10 +45,10 @@ def test_a_run_ends_with_its_adapter_as_a_model(store: Path, tiny: Path, mix: Pa
         "medctx.adapter_digest": manifest.weights_digest,
         "medctx.mix_digest": manifest.mix_digest,
     }
-    ends = {one.key: one.value for one in model.metrics}
+    ends = {metric.key: metric.value for metric in model.metrics}
     assert ends["train.last_loss"] == pytest.approx(manifest.last_loss)
     curve = mlflow.MlflowClient().get_metric_history(run_id, "train.loss")
-    assert [one.step for one in curve] == list(range(manifest.steps)), "the model's metrics add no point to a curve"
+    assert [step.step for step in curve] == list(range(manifest.steps)), "the model's metrics add no point to a curve"
     info = mlflow.models.get_model_info(model.model_uri)
     assert info.signature is not None
     assert info.signature.outputs is not None

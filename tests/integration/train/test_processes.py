@@ -60,8 +60,8 @@ def steps(out: Path) -> list[StepLog]:
     return list(read_records(out / TRAINING_LOG, StepLog))
 
 
-def same_weights(one: Path, other: Path) -> None:
-    ours, theirs = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (one, other))
+def same_weights(path: Path, other: Path) -> None:
+    ours, theirs = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (path, other))
     assert ours.keys() == theirs.keys()
     for name, weight in ours.items():
         assert (weight - theirs[name]).norm() <= REORDERED * weight.norm(), name
@@ -71,9 +71,9 @@ def same_weights(one: Path, other: Path) -> None:
 def test_two_processes_train_as_one(config: SftConfig, alone: Path, tmp_path: Path) -> None:
     """Dropout is on: its masks hang on the step and the row, not on the process."""
     assert run_together(config, tmp_path, 2) == [0, 0]
-    one, two = (read_record(out / SFT_FILE, SftManifest) for out in (alone, tmp_path))
-    assert (one.processes, two.processes) == (1, 2)
-    assert (one.tokens, one.loss_tokens, one.steps) == (two.tokens, two.loss_tokens, two.steps)
+    single, two = (read_record(out / SFT_FILE, SftManifest) for out in (alone, tmp_path))
+    assert (single.processes, two.processes) == (1, 2)
+    assert (single.tokens, single.loss_tokens, single.steps) == (two.tokens, two.loss_tokens, two.steps)
     for ours, theirs in zip(steps(alone), steps(tmp_path), strict=True):
         assert ours.tokens == theirs.tokens
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
@@ -90,7 +90,7 @@ def test_a_launch_of_two_that_is_killed_goes_on_in_any_number(
     assert KILLED in run_together(config, tmp_path, 2, die_at="after a step:3")
     ended = run_together(config, tmp_path, after) if after > 1 else [run(config, tmp_path)]
     assert set(ended) == {0}
-    assert [one.loss for one in steps(tmp_path)] == pytest.approx([one.loss for one in steps(alone)], abs=NATS)
+    assert [step.loss for step in steps(tmp_path)] == pytest.approx([step.loss for step in steps(alone)], abs=NATS)
     same_weights(alone, tmp_path)
 
 
@@ -164,17 +164,17 @@ def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, 
     start = dict(one_step(config.model_copy(update={"learning_rate": 1e-30}), strong, [PackedRow((long, short))])[1])
     for name, weight in once.items():
         assert (twice[name] - weight).norm() <= REORDERED * (weight - start[name]).norm(), name
-    alone = [one_step(config, strong, [PackedRow((one,))])[0].loss for one in (long, short)]
+    alone = [one_step(config, strong, [PackedRow((sample,))])[0].loss for sample in (long, short)]
     assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
     assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)
 
 
-@pytest.mark.parametrize("asked", ["DEEPSPEED", "FSDP"])
+@pytest.mark.parametrize("strategy", ["DEEPSPEED", "FSDP"])
 def test_a_launch_that_shares_nothing_out_though_asked_to_is_refused(
-    asked: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
+    strategy: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a GPU accelerate leaves both out, each process then holding the whole model."""
     accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
-    monkeypatch.setenv(f"ACCELERATE_USE_{asked}", "true")
-    with pytest.raises(MedctxError, match=rf"asks for {asked}, .* there is none here; give --config_file"):
+    monkeypatch.setenv(f"ACCELERATE_USE_{strategy}", "true")
+    with pytest.raises(MedctxError, match=rf"asks for {strategy}, .* there is none here; give --config_file"):
         launch.require_sharding(accelerator)

@@ -32,12 +32,12 @@ def row() -> PackedRow:
     tokens = tokenizer.load(prepare(EMBEDDED)[0])
     talks = [
         Dialogue(
-            id=asked,
+            id=question,
             domain="medical",
             source="s",
-            turns=(Turn(role="user", content=asked), Turn(role="assistant", content=answer)),
+            turns=(Turn(role="user", content=question), Turn(role="assistant", content=answer)),
         )
-        for asked, answer in ANSWERS
+        for question, answer in ANSWERS
     ]
     return PackedRow(tuple(encode(tokens, talk)[0] for talk in talks))
 

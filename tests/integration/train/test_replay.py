@@ -30,12 +30,12 @@ def test_replay_keeps_its_share_at_every_point(main: list[int], replayed: list[i
     first = [sample(f"m{number}", size) for number, size in enumerate(main)]
     # Long enough never to run out.
     others = [sample(f"r{number}", size) for number, size in enumerate(replayed * 300)]
-    mixed, given = interleave(first, [[one] for one in others], share)
-    assert [one for one in mixed if one.id[0] == "m"] == first
-    taken = [one for one in mixed if one.id[0] == "r"]
+    mixed, given = interleave(first, [[sample] for sample in others], share)
+    assert [sample for sample in mixed if sample.id[0] == "m"] == first
+    taken = [sample for sample in mixed if sample.id[0] == "r"]
     assert taken == others[:given]
     due = sum(main) * share / (1 - share)
-    assert abs(sum(len(one.ids) for one in taken) - due) <= max(replayed) / 2
+    assert abs(sum(len(sample.ids) for sample in taken) - due) <= max(replayed) / 2
 
 
 @given(main=sizes, share=st.floats(0.02, 0.5))
@@ -43,7 +43,7 @@ def test_a_smaller_share_is_a_subset_of_a_larger_one(main: list[int], share: flo
     first = [sample(f"m{number}", size) for number, size in enumerate(main)]
     others = [sample(f"r{number}", 1 + number * 7 % 31) for number in range(5_000)]
     taken = [
-        [one.id for one in interleave(first, [[other] for other in others], part)[0] if one.id[0] == "r"]
+        [row.id for row in interleave(first, [[other] for other in others], part)[0] if row.id[0] == "r"]
         for part in (share / 2, share)
     ]
     assert taken[0] == taken[1][: len(taken[0])]
@@ -86,11 +86,11 @@ def test_replayed_dialogues_are_counted_apart_and_never_those_of_the_mix(tiny: P
     data = loaded(tiny, mix, tmp_path)
     names = [member.id for row in data.rows for member in row.members]
     assert len(names) == len(set(names))
-    assert {one.source: one.replay for one in data.sources} == {
+    assert {source.source: source.replay for source in data.sources} == {
         "even": False, "odd": False, "replay/even": True, "replay/odd": True,
     }  # fmt: skip
     assert data.replay_share == pytest.approx(0.2, abs=0.01)
-    assert sum(one.tokens for one in data.sources) == sum(row.tokens for row in data.rows)
+    assert sum(source.tokens for source in data.sources) == sum(row.tokens for row in data.rows)
     assert data.digest == loaded(tiny, mix, tmp_path, seed=7).digest
     assert data.rows != loaded(tiny, mix, tmp_path, seed=7).rows
 
@@ -99,7 +99,7 @@ def test_plain_texts_can_be_replayed(tiny: Path, mix: Path, tmp_path: Path) -> N
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text("A dossier of findings. " * (3 + number), encoding="utf-8")
     data = loaded(tiny, mix, tmp_path)
-    replayed = next(one for one in data.sources if one.replay)
+    replayed = next(source for source in data.sources if source.replay)
     assert replayed.source == "replay/text"
     # Every token of a piece but its first is predicted.
     assert replayed.loss_tokens == replayed.tokens - replayed.samples
@@ -109,10 +109,10 @@ def test_dropped_and_split_dialogues_are_counted_by_source(tiny: Path, tmp_path:
     write_records(tmp_path / "dialogues.jsonl", [dialogue(number, turns=1 + 3 * (number % 3)) for number in range(12)])
     values = {"base": str(tiny), "mix": tmp_path, "row_tokens": 60}
     dropped = load_data(SftConfig.model_validate({**values, "too_long": "drop"}), tiny, seed=0)
-    assert {one.source: (one.dialogues, one.dropped, one.samples) for one in dropped.sources} == {
+    assert {source.source: (source.dialogues, source.dropped, source.samples) for source in dropped.sources} == {
         "even": (6, 4, 2), "odd": (6, 4, 2),
     }  # fmt: skip
     split = load_data(SftConfig.model_validate({**values, "too_long": "split"}), tiny, seed=0)
-    assert all((one.dialogues, one.dropped, one.split) == (6, 0, 4) for one in split.sources)
+    assert all((source.dialogues, source.dropped, source.split) == (6, 0, 4) for source in split.sources)
     with pytest.raises(MedctxError, match="Nothing of the mix"):
         load_data(SftConfig.model_validate({**values, "row_tokens": 8, "too_long": "drop"}), tiny, seed=0)

@@ -47,20 +47,21 @@ def straight(config: SftConfig, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def told(out: Path) -> dict[str, object]:
+def outcome(out: Path) -> dict[str, object]:
     """All that a run leaves which does not speak of time or memory."""
     manifest = read_record(out / SFT_FILE, SftManifest)
     kept = retention.read_index(out).states
     return {
         "digest": manifest.weights_digest,
         "losses": [
-            (one.step, one.loss, one.by_source, one.grad_norm) for one in read_records(out / TRAINING_LOG, StepLog)
+            (step_log.step, step_log.loss, step_log.by_source, step_log.grad_norm)
+            for step_log in read_records(out / TRAINING_LOG, StepLog)
         ],
         "probes": (out / PROBES).read_text(),
         "kept": kept,
         "weights": [
-            (one.folder, (out / retention.FOLDER / one.folder / "adapter_model.safetensors").read_bytes())
-            for one in kept
+            (state.folder, (out / retention.FOLDER / state.folder / "adapter_model.safetensors").read_bytes())
+            for state in kept
         ],
         "files": sorted(path.name for path in out.iterdir()),
     }
@@ -87,7 +88,7 @@ def test_a_run_killed_anywhere_and_continued_is_the_straight_run(
 ) -> None:
     assert run(config, tmp_path, die_at=place) == KILLED
     assert run(config, tmp_path) == 0
-    assert told(tmp_path) == told(straight)
+    assert outcome(tmp_path) == outcome(straight)
 
 
 def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
@@ -97,15 +98,15 @@ def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
     for _ in range(3):
         assert run(config, tmp_path, die_at="step:4") == KILLED
     assert run(config, tmp_path) == 0
-    assert told(tmp_path) == told(straight)
+    assert outcome(tmp_path) == outcome(straight)
 
 
 def test_what_rules_keep_are_adapters_of_their_steps(config: SftConfig, straight: Path) -> None:
     states = retention.read_index(straight).states
     steps = read_record(straight / SFT_FILE, SftManifest).steps
-    assert [one.step for one in states if "every 5" in one.rules] == list(range(5, steps + 1, 5))
-    assert sum("best reading" in one.rules for one in states) == 1
-    assert sum("last 1" in one.rules for one in states) == 1
+    assert [checkpoint.step for checkpoint in states if "every 5" in checkpoint.rules] == list(range(5, steps + 1, 5))
+    assert sum("best reading" in checkpoint.rules for checkpoint in states) == 1
+    assert sum("last 1" in checkpoint.rules for checkpoint in states) == 1
     for state in states:
         folder = straight / retention.FOLDER / state.folder
         assert (folder / "adapter_config.json").is_file()

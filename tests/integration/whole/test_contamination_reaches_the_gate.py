@@ -66,7 +66,7 @@ def test_items_of_any_mix_are_left_out_of_clean_scores_and_stop_the_gate(tmp_pat
     for mix in (first, second):
         run(data_cli.main, "contamination", mix, "--exam", exam_plan)
     summaries = [read_record(mix / SUMMARY, ContaminationReport).exams for mix in (first, second)]
-    assert [[(one.exam, one.items, one.overlapping) for one in exams] for exams in summaries] == [
+    assert [[(exam.exam, exam.items, exam.overlapping) for exam in exams] for exams in summaries] == [
         [("synthetic", len(items), 1)],
         [("synthetic", len(items), 4)],
     ]
@@ -77,7 +77,7 @@ def test_items_of_any_mix_are_left_out_of_clean_scores_and_stop_the_gate(tmp_pat
     report = read_record(next(out.glob("report.json")), Report)
     assert report.contamination is not None
     assert (report.contamination.contaminated, report.contamination.unchecked_exams) == (1 + 4, ())
-    clean = {(one.cell, one.part): one for one in report.clean_scores}
+    clean = {(score.cell, score.part): score for score in report.clean_scores}
     for cell in ("base", "1:1"):
         knowledge, reading = clean[cell, "knowledge"], clean[cell, "reading"]
         assert knowledge.clean_items is not None and reading.clean_items is not None

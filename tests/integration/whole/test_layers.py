@@ -32,12 +32,12 @@ def bare(requirement: str) -> str:
 
 def declared(package: str) -> set[str]:
     """Every distribution a package asks for, extras and those of its floor included."""
-    told = project(package)
-    table = told["project"]
-    hook = told["tool"]["hatch"].get("metadata", {}).get("hooks", {}).get("custom", {})
-    asked = [*table.get("dependencies", []), *hook.get("dependencies", [])]
-    asked += [one for extra in table["optional-dependencies"].values() for one in extra]
-    return {bare(one) for one in asked} | (declared("medctx-data") if hook else set())
+    table_of_package = project(package)
+    table = table_of_package["project"]
+    hook = table_of_package["tool"]["hatch"].get("metadata", {}).get("hooks", {}).get("custom", {})
+    requests = [*table.get("dependencies", []), *hook.get("dependencies", [])]
+    requests += [requirement for extra in table["optional-dependencies"].values() for requirement in extra]
+    return {bare(requirement) for requirement in requests} | (declared("medctx-data") if hook else set())
 
 
 def sources(package: str) -> list[Path]:
@@ -47,14 +47,14 @@ def sources(package: str) -> list[Path]:
 
 def imported(paths: Iterable[Path]) -> set[str]:
     """Every top-level module that code imports, wherever in the file."""
-    found: set[str] = set()
+    results: set[str] = set()
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
+                results |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found - OURS - set(sys.stdlib_module_names)
+                results.add(node.module.partition(".")[0])
+    return results - OURS - set(sys.stdlib_module_names)
 
 
 def test_the_layers_hold() -> None:
@@ -65,9 +65,11 @@ def test_the_layers_hold() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_imported_is_asked_for(package: str) -> None:
     providers = packages_distributions()
-    asked = declared(package)
+    requirements = declared(package)
     missing = {
-        name for name in imported(sources(package)) if not {bare(one) for one in providers.get(name, [name])} & asked
+        name
+        for name in imported(sources(package))
+        if not {bare(provider) for provider in providers.get(name, [name])} & requirements
     }
     assert not missing
 

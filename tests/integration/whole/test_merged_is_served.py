@@ -51,13 +51,13 @@ class Answers:
         drafts: Sequence[GenerationRequest],
     ) -> None:
         scores = list(engine.score(asks, BOOK))
-        assert all(isinstance(one, tuple | list) for one in scores), scores
-        self.values = [statistics.mean(tokens) for one in scores for tokens in one]  # type: ignore[union-attr]
+        assert all(isinstance(score, tuple | list) for score in scores), scores
+        self.values = [statistics.mean(tokens) for score in scores for tokens in score]  # type: ignore[union-attr]
         self.texts = list(engine.generate(drafts, BOOK))
 
     def gap(self, other: Answers) -> float:
         """Largest difference in nats."""
-        return max(abs(one - two) for one, two in zip(self.values, other.values, strict=True))
+        return max(abs(value - two) for value, two in zip(self.values, other.values, strict=True))
 
 
 def served(

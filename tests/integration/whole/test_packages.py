@@ -80,7 +80,7 @@ def wheel(tmp_path: Path) -> Callable[..., Path]:
 
 def requirements(built: Path) -> list[str]:
     with zipfile.ZipFile(built) as archive:
-        name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        name = next(member for member in archive.namelist() if member.endswith(".dist-info/METADATA"))
         lines = archive.read(name).decode().splitlines()
     return [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
 
@@ -100,20 +100,20 @@ def test_a_checkout_finds_the_floor_beside_itself(wheel: Callable[..., Path], pa
 @pytest.mark.parametrize("package", ["medctx-data", "medctx-train", "medctx-eval"])
 def test_a_released_wheel_names_no_folder_of_this_machine(wheel: Callable[..., Path], package: str) -> None:
     needed = requirements(wheel(package, MEDCTX_RELEASE="1"))
-    assert not [one for one in needed if "file:" in one]
+    assert not [requirement for requirement in needed if "file:" in requirement]
     assert package == "medctx-data" or f"{FLOORS[package]}==0.1.0" in needed
 
 
 def test_the_wheels_carry_the_files_beside_the_code(wheel: Callable[..., Path]) -> None:
     for package in ("medctx-data", "medctx-train", "medctx-eval"):
         source = ROOT / "packages" / package / "src"
-        beside = {
+        others = {
             path.relative_to(source).as_posix()
             for path in source.rglob("*")
             if path.is_file() and path.suffix != ".pyc" and not any(part.startswith(".") for part in path.parts)
         }
         with zipfile.ZipFile(wheel(package)) as archive:
-            assert beside <= set(archive.namelist())
+            assert others <= set(archive.namelist())
 
 
 @pytest.mark.slow

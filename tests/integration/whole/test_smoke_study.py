@@ -37,9 +37,9 @@ def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("smoke")
-    found = smoke(folder)
-    assert found.returncode == 0, found.stderr[-3000:]
-    return folder, found.stdout
+    result = smoke(folder)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return folder, result.stdout
 
 
 def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, str]) -> None:
@@ -58,18 +58,18 @@ def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, s
 def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path, str]) -> None:
     folder, _ = done
     report = json.loads((folder / "work/studies/smoke/report.json").read_text())
-    floors = {one["part"]: one for one in report["noise_floor"]}
+    floors = {noise["part"]: noise for noise in report["noise_floor"]}
     assert {"knowledge", "reading"} <= set(floors)
-    for one in floors.values():
-        assert (one["cell"], one["runs"]) == ("base", ["base", "base again"])
-        assert one["noise"]["verdicts"]["n"] > 0
+    for floor in floors.values():
+        assert (floor["cell"], floor["runs"]) == ("base", ["base", "base again"])
+        assert floor["noise"]["verdicts"]["n"] > 0
 
 
 def compared(folder: Path, *sources: str) -> dict[str, object]:
-    found = called(folder, ["medctx-eval", "compare", *sources, "--draws", "200", "--json"])
-    assert found.returncode == 0, found.stderr
-    told: dict[str, object] = json.loads(found.stdout)
-    return told
+    result = called(folder, ["medctx-eval", "compare", *sources, "--draws", "200", "--json"])
+    assert result.returncode == 0, result.stderr
+    data: dict[str, object] = json.loads(result.stdout)
+    return data
 
 
 def test_runs_are_compared_by_folder_by_run_and_by_registered_version_alike(done: tuple[Path, str]) -> None:
@@ -105,12 +105,12 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     kinds = sorted(run.data.tags["medctx.step"] for run in children)
     assert kinds == ["cell"] * 3 + ["contamination"] * 2 + ["exam"] + ["mix"] * 2 + ["train"] * 2
-    told = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
-    assert told["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
+    by_name = {run.info.run_name: run for run in children if run.data.tags["medctx.step"] == "cell"}
+    assert by_name["cell 0:1"].data.params == {"cell.base": "tiny-random-llama", "cell.ratio": "0:1"} | {
         "cell.amount": "2000",
         "cell.seed": "0",
     }
-    assert {"knowledge", "reading_low"} <= set(told["cell base"].data.metrics)
+    assert {"knowledge", "reading_low"} <= set(by_name["cell base"].data.metrics)
     trained = next(run for run in children if run.data.tags["medctx.step"] == "train")
     losses = client.get_metric_history(trained.info.run_id, "train.loss")
     assert len(losses) == len({metric.step for metric in losses}) >= 2
@@ -123,7 +123,9 @@ def test_mlflow_holds_the_tree_and_nothing_is_left_running(done: tuple[Path, str
     adapters = [model for model in models if by_run[model.source_run_id] == "train"]
     assert {f"models:/{model.model_id}" for model in adapters} == {version.source for version in versions}
     assert [model.name for model in models if model not in adapters] == ["base-base"], "the base is a model too"
-    assert all({"knowledge_gain_low", "last_train_loss"} <= {one.key for one in model.metrics} for model in adapters)
+    assert all(
+        {"knowledge_gain_low", "last_train_loss"} <= {metric.key for metric in model.metrics} for model in adapters
+    )
     assert all(not version.aliases for version in versions), "keys were overridden: a trial moves no alias"
 
 
@@ -140,15 +142,20 @@ def test_every_cell_has_its_own_numbers_and_the_study_those_of_the_base(done: tu
     for cell in ("base", "1:0", "0:1"):
         run = runs[f"cell {cell}"]
         scores = {
-            one["part"]: one["accuracy"] for one in report["scores"] if (one["cell"], one["mode"]) == (cell, "text")
+            score["part"]: score["accuracy"]
+            for score in report["scores"]
+            if (score["cell"], score["mode"]) == (cell, "text")
         }
         for part in ("knowledge", "reading"):
-            told = [run.data.metrics[f"{part}{end}"] for end in ("", "_low", "_high")]
-            assert told == [scores[part][key] for key in ("value", "low", "high")]
-        assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"phenotypes-knowledge", "phenotypes-reading"}
+            interval = [run.data.metrics[f"{part}{end}"] for end in ("", "_low", "_high")]
+            assert interval == [scores[part][key] for key in ("value", "low", "high")]
+        assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {
+            "phenotypes-knowledge",
+            "phenotypes-reading",
+        }
         if cell != "base":
             model = by_digest[run.data.tags["medctx.weights_digest"]]
-            assert {one.key: one.value for one in model.metrics}["reading"] == scores["reading"]["value"]
+            assert {metric.key: metric.value for metric in model.metrics}["reading"] == scores["reading"]["value"]
     study = runs["smoke"].data.metrics
     assert study["base.reading"] == runs["cell base"].data.metrics["reading"]
     assert not [key for key in study if key.split(".")[0] not in {"base", "champion", "system"}]
@@ -160,11 +167,11 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
     from huggingface_hub import ModelCard
 
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    told = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    data = json.loads((folder / "work/studies/smoke/summary.json").read_text())
     versions = {
         version.tags["cell"]: version for version in client.search_model_versions("name = 'medctx-smoke-trial'")
     }
-    for cell in told["cells"][1:]:
+    for cell in data["cells"][1:]:
         card = ModelCard.load(ROOT / cell["weights"] / "README.md")
         assert card.data.library_name == "peft" and "medical" in card.data.tags
         version = versions[cell["cell"]["name"]]
@@ -176,10 +183,10 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
 
 def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:
     folder, _ = done
-    told = json.loads((folder / "work/studies/smoke/summary.json").read_text())
-    assert [one["cell"]["name"] for one in told["cells"]] == ["base", "1:0", "0:1"]
-    assert {one["status"] for one in told["cells"]} == {"done"}
-    general, medical = told["cells"][1:]
+    data = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    assert [cell["cell"]["name"] for cell in data["cells"]] == ["base", "1:0", "0:1"]
+    assert {cell["status"] for cell in data["cells"]} == {"done"}
+    general, medical = data["cells"][1:]
     assert (general["general_share"], medical["general_share"]) == (1.0, 0.0)
     assert 0 < medical["tokens"] <= 2000
     assert Path(ROOT / medical["exam"], "exam.json").is_file()

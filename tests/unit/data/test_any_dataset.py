@@ -80,22 +80,22 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def opened(**keys: object) -> Supply:
-    asked = {"source": "hub", "dataset": WARD, "domain": "medical", **keys}
-    return open_source(SourceConfig.model_validate(asked), 0, CurriculumConfig.model_validate({}))
+    requests = {"source": "hub", "dataset": WARD, "domain": "medical", **keys}
+    return open_source(SourceConfig.model_validate(requests), 0, CurriculumConfig.model_validate({}))
 
 
 def texts(supply: Supply) -> list[list[str]]:
     assert supply.read is not None
-    return [[turn.content for turn in one.turns] for one in supply.read() if isinstance(one, Dialogue)]
+    return [[turn.content for turn in dialogue.turns] for dialogue in supply.read() if isinstance(dialogue, Dialogue)]
 
 
 def test_a_data_set_is_read_by_its_columns_subset_and_split(server: Hub) -> None:
     commit = published(server)
     supply = opened(**PAIR)
-    found = texts(supply)
-    assert found[0] == ["t0: gout 0?", "gout is 0."]
-    assert [one[1] for one in found[4:6]] == ["gout is 4.", "more gout is 0."]
-    assert len(found) == 10
+    result = texts(supply)
+    assert result[0] == ["t0: gout 0?", "gout is 0."]
+    assert [turn[1] for turn in result[4:6]] == ["gout is 4.", "more gout is 0."]
+    assert len(result) == 10
     assert supply.revision == commit
     assert texts(opened(split="test", **PAIR))[0][1] == "held out is 0."
     assert texts(opened(subset="chats")) == [["Does it hurt?", "At night."]]
@@ -132,9 +132,9 @@ def test_a_mix_of_it_says_what_its_licence_forbids_and_needs_no_hub_again(
     (share,) = folder.manifest_of(tmp_path / "one").sources
     assert (share.dialogues, share.revision, share.licence) == (10, commit, "cc-by-nc-4.0")
     assert (share.restriction, WARD in share.citation) == ("non-commercial use only", True)
-    asked = len(server.asked)
+    requests_before = len(server.request_lines)
     assert mixed(*keys, "--out", tmp_path / "two").exit_code == 0
-    assert len(server.asked) == asked
+    assert len(server.request_lines) == requests_before
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_a_mix_of_it_says_what_its_licence_forbids_and_needs_no_hub_again(
 )
 def test_what_is_not_there_is_one_sentence(server: Hub, keys: dict[str, object], why: str) -> None:
     published(server)
-    with pytest.raises(MedctxError) as told:
+    with pytest.raises(MedctxError) as error:
         opened(**keys)
-    assert why in str(told.value)
-    assert str(told.value).count("\n") == 0
+    assert why in str(error.value)
+    assert str(error.value).count("\n") == 0
 
 
 def test_rows_without_the_columns_are_told_with_their_place(server: Hub) -> None:

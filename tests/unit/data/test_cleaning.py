@@ -20,7 +20,7 @@ from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import Row, SkippedRow, Supply
 from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from tests.support.made_dialogues import Made, made_of, supplied, told
+from tests.support.made_dialogues import Made, made_of, qa_dialogue, supplied
 
 ANSWER = (
     "Gout is caused by crystals of uric acid in the joints. It is treated with rest, ice and medicines that lower "
@@ -35,11 +35,11 @@ def cleaned(rows: dict[str, Sequence[Row]], ratio: str = "1:1", **clean: object)
 
     def open_one(source: SourceConfig) -> Supply:
         domain: Domain = domain_of(source)
-        own = [
-            one.model_copy(update={"domain": domain, "source": source.label}) if isinstance(one, Dialogue) else one
-            for one in rows[source.label]
+        subset = [
+            row.model_copy(update={"domain": domain, "source": source.label}) if isinstance(row, Dialogue) else row
+            for row in rows[source.label]
         ]
-        return supplied(source, own)
+        return supplied(source, subset)
 
     sources = [
         {"source": "file", "name": name, "domain": "general" if name.startswith("g") else "medical"} for name in rows
@@ -49,11 +49,11 @@ def cleaned(rows: dict[str, Sequence[Row]], ratio: str = "1:1", **clean: object)
 
 
 def left_out(made: Made) -> list[tuple[str, str, str]]:
-    return [(one.row, one.reason, one.of) for one in made.draft.exclusions]
+    return [(exclusion.row, exclusion.reason, exclusion.of) for exclusion in made.draft.exclusions]
 
 
 def row(name: str, question: str = "", answer: str = "") -> Dialogue:
-    return told(name, question or f"Question {name}?", answer or f"An answer about {name} and nothing else.")
+    return qa_dialogue(name, question or f"Question {name}?", answer or f"An answer about {name} and nothing else.")
 
 
 def test_every_row_left_out_is_named_under_its_reason() -> None:
@@ -84,7 +84,7 @@ def test_every_row_left_out_is_named_under_its_reason() -> None:
         "duplicate": 1, "empty": 1, "held_out": 1, "language": 1, "malformed": 1, "near_duplicate": 1,
     }  # fmt: skip
     assert medical.rows == 2
-    details = {one.row: one.detail for one in made.draft.exclusions}
+    details = {exclusion.row: exclusion.detail for exclusion in made.draft.exclusions}
     assert details["ward.jsonl:7"] == "has no answer"
     assert details["d"].startswith("similarity 0.8")
 
@@ -110,7 +110,7 @@ def test_duplicates_are_looked_for_across_sources_where_asked() -> None:
     assert left_out(apart) == [("b", "near_duplicate", "a")]
     across = cleaned(rows, near_duplicates=0.8, duplicates="mix")
     assert left_out(across) == [("a", "duplicate", "one"), ("b", "near_duplicate", "one")]
-    assert {one.of_source for one in across.draft.exclusions} == {"g"}
+    assert {exclusion.of_source for exclusion in across.draft.exclusions} == {"g"}
 
 
 def test_answers_of_one_template_about_two_diseases_are_two_facts() -> None:
@@ -133,8 +133,8 @@ def test_what_is_left_out_does_not_depend_on_the_ratio() -> None:
 def test_only_rows_of_the_language_asked_for_are_used() -> None:
     rows = [
         row("a"),
-        told("b", "痛风？", "痛风是关节疾病。", language="zh"),
-        told("c", "头痛？", "请休息。", language="zh"),
+        qa_dialogue("b", "痛风？", "痛风是关节疾病。", language="zh"),
+        qa_dialogue("c", "头痛？", "请休息。", language="zh"),
     ]
     config = MixConfig.model_validate(
         {
@@ -145,7 +145,7 @@ def test_only_rows_of_the_language_asked_for_are_used() -> None:
         }
     )
     made = made_of(config, lambda source: supplied(source, rows))
-    assert {one.id for one in made.dialogues} == {"b", "c"}
+    assert {dialogue.id for dialogue in made.dialogues} == {"b", "c"}
     assert left_out(made) == [("a", "language", "")]
 
 
@@ -160,16 +160,16 @@ def test_every_row_is_either_usable_or_named_once(seed: int, across: bool) -> No
         name: [row(f"{name}{number}", "What?", rng.choice([*texts, " "])) for number in range(15)]
         for name in ("g", "m")
     }
-    for own in rows.values():
-        own.append(row(f"{own[0].id}-last", "Surely", f"unlike any other {own[0].id}"))
+    for of_source in rows.values():
+        of_source.append(row(f"{of_source[0].id}-last", "Surely", f"unlike any other {of_source[0].id}"))
     made = cleaned(rows, near_duplicates=0.7, duplicates="mix" if across else "source")
-    named = [one.row for one in made.draft.exclusions]
+    named = [exclusion.row for exclusion in made.draft.exclusions]
     assert len(named) == len(set(named))
-    usable = sum(one.rows or 0 for one in made.manifest.sources)
+    usable = sum(source.rows or 0 for source in made.manifest.sources)
     assert usable + len(named) == sum(map(len, rows.values()))
-    kept = {one.id for own in rows.values() for one in own} - set(named)
-    for one in made.draft.exclusions:
-        assert (one.of in kept) == (one.reason in {"duplicate", "near_duplicate"})
+    kept = {row.id for of_source in rows.values() for row in of_source} - set(named)
+    for exclusion in made.draft.exclusions:
+        assert (exclusion.of in kept) == (exclusion.reason in {"duplicate", "near_duplicate"})
 
 
 def test_exclusions_lie_beside_the_mix(tmp_path: Path) -> None:
@@ -177,4 +177,4 @@ def test_exclusions_lie_beside_the_mix(tmp_path: Path) -> None:
     folder.write(tmp_path, made.draft)
     lines = list(read_records(tmp_path / folder.EXCLUSIONS, Exclusion))
     assert lines == list(made.draft.exclusions)
-    assert [(one.source, one.row, one.of, one.of_source) for one in lines] == [("m", "a", "a", "m")]
+    assert [(line.source, line.row, line.of, line.of_source) for line in lines] == [("m", "a", "a", "m")]

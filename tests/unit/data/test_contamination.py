@@ -17,7 +17,7 @@ from medctx.schemas.records import ExamItem, Passage
 from medctx_data.contamination.exam_files import ExamPassage, ExamQuestion, ExamTexts, read_exams
 from medctx_data.contamination.exam_index import COMMON, GRAM, ExamIndex
 from medctx_data.contamination.overlap import find_overlaps
-from tests.support.made_dialogues import told
+from tests.support.made_dialogues import qa_dialogue
 
 pytest.importorskip("rensa")
 
@@ -52,8 +52,10 @@ EXAM = ExamTexts(
 INDEX = ExamIndex([EXAM], 0.8)
 
 
-def found(question: str, answer: str = "It depends.", index: ExamIndex = INDEX) -> dict[tuple[str, str, str], Overlap]:
-    several = find_overlaps([told("row", question, answer)], index)
+def overlaps_of(
+    question: str, answer: str = "It depends.", index: ExamIndex = INDEX
+) -> dict[tuple[str, str, str], Overlap]:
+    several = find_overlaps([qa_dialogue("row", question, answer)], index)
     named = {(overlap.item, overlap.kind, overlap.where): overlap for overlap in several}
     assert len(named) == len(several)
     return named
@@ -64,13 +66,13 @@ def listed(stem: str, options: tuple[str, ...]) -> str:
 
 
 def kinds(question: str, answer: str = "It depends.") -> set[tuple[str, str]]:
-    return {(item, kind) for item, kind, _ in found(question, answer)}
+    return {(item, kind) for item, kind, _ in overlaps_of(question, answer)}
 
 
 @pytest.mark.parametrize("turned", [0, 1, 2])
 def test_a_question_is_found_with_its_options_in_any_order(turned: int) -> None:
     order = OPTIONS[turned:] + OPTIONS[:turned]
-    hits = found(f"Answer this question.\n{listed(STEM, order)}")
+    hits = overlaps_of(f"Answer this question.\n{listed(STEM, order)}")
     assert set(hits) == {("gout", kind, "question") for kind in ("exact", "13-gram", "minhash")}
     assert hits["gout", "exact", "question"].score == 1
     assert hits["gout", "13-gram", "question"].score == 1
@@ -89,7 +91,7 @@ def test_an_answer_that_repeats_the_question_is_found_too() -> None:
 
 def test_part_of_a_question_is_a_gram_with_the_share_it_has() -> None:
     part = " ".join(STEM.split()[5:25])
-    hits = found(f"Tell me of a case: {part}")
+    hits = overlaps_of(f"Tell me of a case: {part}")
     assert set(hits) == {("gout", "13-gram", "question")}
     overlap = hits["gout", "13-gram", "question"]
     assert overlap.text == part
@@ -100,7 +102,7 @@ def test_a_reworded_question_is_alike_without_a_gram_in_common() -> None:
     words = STEM.split()
     for place in range(9, len(words), 12):
         words[place] = "quite"
-    hits = found(" ".join(words), index=ExamIndex([EXAM], 0.6))
+    hits = overlaps_of(" ".join(words), index=ExamIndex([EXAM], 0.6))
     assert set(hits) == {("gout", "minhash", "question")}
     assert 0.6 <= hits["gout", "minhash", "question"].score < 1
 
@@ -108,9 +110,10 @@ def test_a_reworded_question_is_alike_without_a_gram_in_common() -> None:
 def taught(question: str, *facts: str, evidence: tuple[str, ...] = ()) -> dict[str, bool]:
     """The kinds in which a Dialogue that names ``facts`` touches an item on gout, and whether that is teaching."""
     item = ExamQuestion("toes", "gout", STEM, OPTIONS, evidence, "" if evidence else "gout-fact")
-    dialogue = told("row", question, "It depends.").model_copy(update={"facts": facts})
+    dialogue = qa_dialogue("row", question, "It depends.").model_copy(update={"facts": facts})
     return {
-        one.kind: one.taught for one in find_overlaps([dialogue], ExamIndex([ExamTexts("toes", "", (item,), ())], 0.8))
+        overlap.kind: overlap.taught
+        for overlap in find_overlaps([dialogue], ExamIndex([ExamTexts("toes", "", (item,), ())], 0.8))
     }
 
 
@@ -146,7 +149,7 @@ def test_a_question_with_other_options_is_not_exact() -> None:
 
 
 def test_a_passage_of_the_evidence_touches_its_items() -> None:
-    hits = found("What do you know about knees?", f"I read this:\n{PAGE}\nThat is all.")
+    hits = overlaps_of("What do you know about knees?", f"I read this:\n{PAGE}\nThat is all.")
     assert {(item, kind, where) for item, kind, where in hits} >= {
         ("knee", "exact", "book"),
         ("knee", "13-gram", "book"),
@@ -154,19 +157,19 @@ def test_a_passage_of_the_evidence_touches_its_items() -> None:
     }
     assert {overlap.passage for overlap in hits.values()} == {"knee/page"}
     paragraph = PAGE.split("\n")[1]
-    hits = found("Describe the ligaments.", paragraph)
+    hits = overlaps_of("Describe the ligaments.", paragraph)
     assert ("knee", "minhash", "book") in hits
     assert 0 < hits["knee", "13-gram", "book"].score < 1
 
 
 def test_a_passage_that_is_evidence_of_nothing_is_named_alone() -> None:
     index = ExamIndex([ExamTexts("books", "digest", (), (ExamPassage("books", "knee/page", PAGE),))], 0.8)
-    hits = found("Knees?", PAGE, index)
+    hits = overlaps_of("Knees?", PAGE, index)
     assert {overlap.item for overlap in hits.values()} == {""}
 
 
 def test_system_prompts_hold_no_examples() -> None:
-    row = told("row", "Hello?", "Hello.")
+    row = qa_dialogue("row", "Hello?", "Hello.")
     turns = (row.turns[0].model_copy(update={"role": "system", "content": STEM}), *row.turns)
     assert not find_overlaps([row.model_copy(update={"turns": turns})], INDEX)
 
@@ -178,8 +181,8 @@ def test_a_phrase_of_many_questions_touches_nothing() -> None:
         for number in range(COMMON + 2)
     )
     index = ExamIndex([ExamTexts("steps", "digest", many, ())], 0.8)
-    assert not found(f"Tell me {phrase} anything", index=index)
-    assert found(many[3].question, index=index)
+    assert not overlaps_of(f"Tell me {phrase} anything", index=index)
+    assert overlaps_of(many[3].question, index=index)
 
 
 @settings(max_examples=40, deadline=None)
@@ -195,7 +198,7 @@ def test_grams_are_those_a_plain_search_finds(seed: int) -> None:
             source = rng.choice(questions)
             start = rng.randrange(len(source))
             words[len(words) // 2 : len(words) // 2] = source[start : start + rng.randint(5, 30)]
-        rows.append(told(str(number), " ".join(words), "unrelated"))
+        rows.append(qa_dialogue(str(number), " ".join(words), "unrelated"))
     exam = ExamTexts(
         "e", "d", tuple(ExamQuestion("e", str(n), " ".join(q), (), ()) for n, q in enumerate(questions)), ()
     )
@@ -238,9 +241,9 @@ def test_exams_are_read_in_the_row_schema_and_as_records(tmp_path: Path) -> None
     records.write_text(item.model_dump_json() + "\n", encoding="utf-8")
     pages = tmp_path / "pages.jsonl"
     pages.write_text(passage.model_dump_json() + "\n", encoding="utf-8")
-    (own,) = read_exams([str(records), f"own={pages}"])
-    assert own.questions == (ExamQuestion("own", "1", "Why?", ("so", "no"), ("p",)),)
-    assert own.passages == (ExamPassage("own", "p", "Because it is so.", ("1",)),)
+    (exam,) = read_exams([str(records), f"own={pages}"])
+    assert exam.questions == (ExamQuestion("own", "1", "Why?", ("so", "no"), ("p",)),)
+    assert exam.passages == (ExamPassage("own", "p", "Because it is so.", ("1",)),)
     closed = item.model_copy(update={"evidence": (), "cluster": "a-fact"})
     records.write_text(closed.model_dump_json() + "\n", encoding="utf-8")
     (known,) = read_exams([str(records)])
@@ -261,5 +264,5 @@ def test_what_is_no_exam_is_told_with_its_place(tmp_path: Path) -> None:
 def test_dialogues_without_anything_of_an_exam_touch_nothing() -> None:
     rng = Random(3)
     words = STEM.split() + PAGE.split()
-    rows = [told(str(n), " ".join(rng.sample(words, 30)), " ".join(rng.sample(words, 40))) for n in range(200)]
+    rows = [qa_dialogue(str(n), " ".join(rng.sample(words, 30)), " ".join(rng.sample(words, 40))) for n in range(200)]
     assert not find_overlaps(rows, INDEX)

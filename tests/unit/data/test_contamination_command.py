@@ -20,7 +20,7 @@ from medctx_data.contamination.exam_index import ExamIndex
 from medctx_data.mix_folder import parquet as shards
 from medctx_data.mix_folder import write as folder
 from medctx_data.mixture.config import MixConfig
-from tests.support.made_dialogues import made_of, supplied, told
+from tests.support.made_dialogues import made_of, qa_dialogue, supplied
 
 pytest.importorskip("rensa")
 
@@ -49,9 +49,9 @@ def exam(tmp_path: Path) -> Path:
 def mixed(tmp_path: Path) -> Path:
     """A mix of 40 Dialogues in four shards, one of which holds an item."""
     pytest.importorskip("pyarrow")
-    rows = [told(f"row-{number}", f"Question {number}?", f"Answer number {number}.") for number in range(40)]
+    rows = [qa_dialogue(f"row-{number}", f"Question {number}?", f"Answer number {number}.") for number in range(40)]
     options = "\n".join(f"{letter}) {text}" for letter, text in zip("ABC", reversed(OPTIONS.values()), strict=True))
-    rows[17] = told("row-17", f"{STEM}\n{options}", "C")
+    rows[17] = qa_dialogue("row-17", f"{STEM}\n{options}", "C")
     sources = [{"source": "file", "name": "ward", "domain": "medical", "amount": "all"}]
     config = MixConfig.model_validate({"sources": sources, "format": "parquet"})
     with pytest.MonkeyPatch.context() as patched:
@@ -64,13 +64,13 @@ def test_the_report_names_row_item_kind_and_text(mixed: Path, exam: Path, tmp_pa
     result = call(mixed, "--exam", f"cough={exam}", "--out", tmp_path / "out", "--set", "processes=1")
     assert result.exit_code == 0, result.output
     assert "1 of 40 Dialogues overlap with an exam" in result.stdout
-    found = list(read_records(tmp_path / "out" / OVERLAPS, Overlap))
-    assert [(one.exam, one.item, one.kind, one.where, one.row) for one in found] == [
+    results = list(read_records(tmp_path / "out" / OVERLAPS, Overlap))
+    assert [(verdict.exam, verdict.item, verdict.kind, verdict.where, verdict.row) for verdict in results] == [
         ("cough", "croup", "13-gram", "question", "row-17"),
         ("cough", "croup", "exact", "question", "row-17"),
         ("cough", "croup", "minhash", "question", "row-17"),
     ]
-    assert all(one.text.startswith("In a child with a barking cough") for one in found)
+    assert all(passage.text.startswith("In a child with a barking cough") for passage in results)
     summary = read_record(tmp_path / "out" / SUMMARY, ContaminationReport)
     assert (summary.rows, summary.overlapping, summary.overlaps) == (40, 1, 3)
     assert summary.mix_digest == folder.manifest_of(mixed).digest
@@ -116,10 +116,10 @@ def test_after_a_kill_only_the_file_in_work_is_compared_again(
     with pytest.raises(KeyboardInterrupt):
         contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert not (tmp_path / "out" / SUMMARY).exists()
-    found = contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
-    assert found.overlaps == 3
+    result = contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+    assert result.overlaps == 3
     assert len(set(compared)) == len(compared) == 5
-    assert contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == found
+    assert contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == result
     assert len(compared) == 5
 
 
@@ -141,7 +141,7 @@ def test_a_dry_run_says_what_would_be_compared(mixed: Path, exam: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_one_sentence(mixed: Path, exam: Path, arguments: list[str], sentence: str) -> None:
-    result = call(*(one.format(mixed=mixed, exam=exam) for one in arguments))
+    result = call(*(argument.format(mixed=mixed, exam=exam) for argument in arguments))
     assert result.exit_code == 2
     assert [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert sentence in result.stderr

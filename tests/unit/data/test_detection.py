@@ -45,8 +45,8 @@ def read(source: object, **keys: object) -> list[object]:
     return list(supply.read())
 
 
-def contents(found: list[object]) -> list[list[str]]:
-    return [[turn.content for turn in row.turns] for row in found if isinstance(row, Dialogue)]
+def contents(results: list[object]) -> list[list[str]]:
+    return [[turn.content for turn in row.turns] for row in results if isinstance(row, Dialogue)]
 
 
 def as_lines(rows: list[Row]) -> bytes:
@@ -112,9 +112,9 @@ FORMATS: dict[str, Callable[[list[Row]], bytes]] = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_dialogues(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(FORMATS[name](ROWS))
-    found = read(str(tmp_path / name))
-    assert contents(found) == [[row["question"], row["answer"]] for row in ROWS]
-    assert not [row for row in found if isinstance(row, SkippedRow)]
+    result = read(str(tmp_path / name))
+    assert contents(result) == [[row["question"], row["answer"]] for row in ROWS]
+    assert not [row for row in result if isinstance(row, SkippedRow)]
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name.endswith((".gz", ".zst", ".parquet", ".arrow"))])
@@ -219,11 +219,11 @@ def test_forms_are_detected_said_and_read(
     row: Row, form: str, turns: list[tuple[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rows.jsonl").write_bytes(as_lines([row | {"note": "n"}] * 3))
-    found = read(str(tmp_path / "rows.jsonl"))
-    dialogues = [row for row in found if isinstance(row, Dialogue)]
+    result = read(str(tmp_path / "rows.jsonl"))
+    dialogues = [row for row in result if isinstance(row, Dialogue)]
     assert [(turn.role, turn.content) for turn in dialogues[0].turns] == turns
     assert len(dialogues) == 3
-    assert Counter(row.text for row in found if isinstance(row, RowNote)) == {"column note not read": 3}
+    assert Counter(row.text for row in result if isinstance(row, RowNote)) == {"column note not read": 3}
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("rows (medical) is read as") == 1 and f"read as {form}" in said and "not read: note" in said
 
@@ -266,14 +266,14 @@ def test_tool_turns_are_refused_or_kept_as_text_and_counted(tmp_path: Path) -> N
     refused, kept = read(str(tmp_path / "rows.jsonl"))
     assert isinstance(refused, SkippedRow) and "set the source's key tool_turns to keep" in refused.detail
     assert isinstance(kept, Dialogue)
-    found = read({"path": str(tmp_path / "rows.jsonl"), "tool_turns": "keep"})
-    assert contents(found)[0] == [
+    result = read({"path": str(tmp_path / "rows.jsonl"), "tool_turns": "keep"})
+    assert contents(result)[0] == [
         "q",
         '<tool_call>\n{"name": "dose", "arguments": {"kg": 70}}\n</tool_call>',
         "<tool_response>\n5 mg\n</tool_response>",
         "5 mg.",
     ]
-    assert [row.text for row in found if isinstance(row, RowNote)] == ["tool turns written as text"]
+    assert [row.text for row in result if isinstance(row, RowNote)] == ["tool turns written as text"]
 
 
 @pytest.mark.parametrize(
@@ -341,8 +341,8 @@ def test_a_cloned_repository_is_read_by_its_card(tmp_path: Path, capsys: pytest.
     (tmp_path / "README.md").write_text(CARD)
     with pytest.raises(MedctxError, match=r"has several subsets \(letters, chats\); name one with the key subset"):
         read(str(tmp_path))
-    found = read({"path": str(tmp_path), "subset": "letters"})
-    assert contents(found) == [["letters/train-0", "a"], ["letters/train-1", "a"]]
+    result = read({"path": str(tmp_path), "subset": "letters"})
+    assert contents(result) == [["letters/train-0", "a"], ["letters/train-1", "a"]]
     assert "not from test-0.parquet, other splits" in " ".join(capsys.readouterr().err.split())
     assert contents(read({"path": str(tmp_path), "subset": "letters", "split": "test"})) == [["letters/test-0", "a"]]
     assert len(contents(read({"path": str(tmp_path), "subset": "letters", "split": "all"}))) == 3

@@ -18,7 +18,7 @@ from medctx_data.text import minhash
 from medctx_data.text.minhash import CERTAINTY, HASHES, bands_for
 from medctx_data.text.ngrams import Units, similarity
 from medctx_data.text.segments import Numbers
-from tests.support.made_dialogues import dialogue, told
+from tests.support.made_dialogues import dialogue, qa_dialogue
 
 pytest.importorskip("rensa")
 
@@ -30,7 +30,7 @@ def sets_of(texts: Sequence[str]) -> list[Numbers]:
     return [numbers[begin:end] for begin, end in pairwise(starts)]
 
 
-def found(texts: Sequence[str], least: float) -> dict[int, tuple[int, float]]:
+def repeats_of(texts: Sequence[str], least: float) -> dict[int, tuple[int, float]]:
     sets = sets_of(texts)
     keys = minhash.keys([Units(texts).shingles()], least)
     waiting = list(proposals(keys, np.ones(len(texts), np.bool_)))
@@ -58,9 +58,9 @@ def test_equal_fingerprints_are_traced_to_their_first_usable_row(rows: list[tupl
     usable = np.array([row[2] for row in rows], dtype=np.bool_)
     first: dict[tuple[int, int], int] = {}
     expected = {}
-    for number, (one, two, good) in enumerate(rows):
-        if good and first.setdefault((one, two), number) != number:
-            expected[number] = first[one, two]
+    for number, (entry, two, good) in enumerate(rows):
+        if good and first.setdefault((entry, two), number) != number:
+            expected[number] = first[entry, two]
     assert equal_rows(prints, usable) == expected
 
 
@@ -70,7 +70,7 @@ def test_what_is_dropped_is_alike_an_earlier_row_that_stays(seed: int, least: fl
     rng = Random(seed)
     texts = [text(rng, rng.randint(5, 60)) for _ in range(12)]
     texts += [edited(rng.choice(texts), rng, rng.choice([0.0, 0.02, 0.1, 0.3])) for _ in range(20)]
-    dropped = found(texts, least)
+    dropped = repeats_of(texts, least)
     sets = sets_of(texts)
     for row, (of, much) in dropped.items():
         assert of < row
@@ -85,10 +85,10 @@ def test_what_is_dropped_is_alike_an_earlier_row_that_stays(seed: int, least: fl
 def test_nearly_all_rows_as_alike_as_asked_are_found() -> None:
     rng = Random(1)
     originals = [text(rng, 80) for _ in range(400)]
-    copies = [edited(one, rng, 0.02) for one in originals]
+    copies = [edited(dialogue, rng, 0.02) for dialogue in originals]
     sets = sets_of([*originals, *copies])
     expected = {400 + number for number in range(400) if similarity(sets[number], sets[400 + number]) >= 0.8}
-    dropped = found([*originals, *copies], 0.8)
+    dropped = repeats_of([*originals, *copies], 0.8)
     assert len(expected) > 300
     assert set(dropped) <= expected
     assert len(dropped) >= 0.98 * len(expected)
@@ -109,8 +109,11 @@ def test_of_a_template_those_with_the_same_question_are_proposed() -> None:
     rng = Random(4)
     template = text(rng, 60)
     subjects = [text(rng, 3) for _ in range(300)]
-    rows = [told(str(n), f"what is known of {one} today", f"{one} {template}") for n, one in enumerate(subjects)]
-    again = told("again", f"what is known of {subjects[150]} today", f"{subjects[150]} {template} indeed")
+    rows = [
+        qa_dialogue(str(n), f"what is known of {subject} today", f"{subject} {template}")
+        for n, subject in enumerate(subjects)
+    ]
+    again = qa_dialogue("again", f"what is known of {subjects[150]} today", f"{subjects[150]} {template} indeed")
     columns = Fingerprints(similarity=0.8)([*rows, again])
     waiting = dict(proposals(columns["keys"].astype(np.uint64), np.ones(301, np.bool_)))
     assert 150 in waiting[300]
@@ -126,7 +129,7 @@ def test_rows_of_one_template_are_compared_with_few_others() -> None:
     proposed = dict(proposals(keys, np.ones(len(texts), np.bool_)))
     assert proposed
     assert max(len(others) for others in proposed.values()) <= PROPOSALS
-    assert not found(texts, 0.8)
+    assert not repeats_of(texts, 0.8)
 
 
 @given(st.lists(st.integers(2, 60), max_size=30))
@@ -135,20 +138,23 @@ def test_batches_hold_every_dialogue_once_and_stay_small(lengths: list[int]) -> 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(fingerprints, "MAX_DIALOGUES", 5)
         patched.setattr(fingerprints, "MAX_CHARACTERS", 300)
-        found = list(fingerprints.batches(iter(rows)))
-    assert [one for batch in found for one in batch] == rows
-    for batch in found:
+        results = list(fingerprints.batches(iter(rows)))
+    assert [row for batch in results for row in batch] == rows
+    for batch in results:
         assert len(batch) <= 5
-        assert len(batch) == 1 or sum(len(turn.content) for one in batch for turn in one.turns) <= 300
+        assert len(batch) == 1 or sum(len(turn.content) for row in batch for turn in row.turns) <= 300
 
 
 def test_rows_without_a_word_are_alike_nothing() -> None:
-    assert found(["?!", "...", "", "gout is a disease of joints"], 0.5) == {}
+    assert repeats_of(["?!", "...", "", "gout is a disease of joints"], 0.5) == {}
     assert minhash.keys([Units([]).shingles()], 0.8).shape[0] == 0
 
 
 def test_characters_are_compared_where_a_script_has_no_spaces() -> None:
-    one = "痛风是由于尿酸盐结晶沉积在关节引起的疾病，常见于大脚趾，表现为红肿热痛，应当低嘌呤饮食并多喝水。"
+    statement = "痛风是由于尿酸盐结晶沉积在关节引起的疾病，常见于大脚趾，表现为红肿热痛，应当低嘌呤饮食并多喝水。"
     assert set(
-        found([one, one.replace("红肿热痛", "红肿疼痛"), "高血压患者应当低盐饮食并规律服药，定期测量血压。"], 0.7)
+        repeats_of(
+            [statement, statement.replace("红肿热痛", "红肿疼痛"), "高血压患者应当低盐饮食并规律服药，定期测量血压。"],
+            0.7,
+        )
     ) == {1}

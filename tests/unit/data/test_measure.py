@@ -78,7 +78,7 @@ def test_a_kill_loses_the_shard_in_work(tmp_path: Path) -> None:
     def breaks(several: Sequence[Dialogue]) -> list[DialogueSize]:
         if several[0].id == "25" and "again" not in seen:
             raise KeyboardInterrupt
-        seen.extend(one.id for one in several)
+        seen.extend(row.id for row in several)
         return sizes(several)
 
     with pytest.raises(KeyboardInterrupt):

@@ -38,8 +38,8 @@ def made(size: int = 60, **keys: object) -> Made:
 
 
 def by_source(mixed: Made) -> dict[str, list[Dialogue]]:
-    names = {one.id.partition("-")[0] for one in mixed.dialogues}
-    return {name: [one for one in mixed.dialogues if one.id.startswith(f"{name}-")] for name in names}
+    names = {dialogue.id.partition("-")[0] for dialogue in mixed.dialogues}
+    return {name: [dialogue for dialogue in mixed.dialogues if dialogue.id.startswith(f"{name}-")] for name in names}
 
 
 def nested(less: Made, more: Made) -> bool:
@@ -53,27 +53,31 @@ def test_the_budget_is_kept_to_less_than_one_dialogue_per_source(ratio: str, tok
     mixed = made(ratio=ratio, tokens=tokens, seed=seed)
     manifest = mixed.manifest
     assert tokens - LONGEST * len(manifest.sources) < manifest.tokens <= tokens
-    assert sum(words(mixed.dialogues)) == manifest.tokens == sum(one.tokens for one in manifest.sources)
-    assert len(mixed.dialogues) == manifest.dialogues == sum(one.general + one.medical for one in manifest.lengths)
-    assert sum(one.token_share for one in manifest.sources) == pytest.approx(1)
-    assert sum(one.asked for one in manifest.domains) == pytest.approx(1)
-    for one in manifest.sources:
-        assert abs(one.tokens - one.asked * tokens) < LONGEST
-    assert len({one.id for one in mixed.dialogues}) == len(mixed.dialogues)
+    assert sum(words(mixed.dialogues)) == manifest.tokens == sum(source.tokens for source in manifest.sources)
+    assert (
+        len(mixed.dialogues)
+        == manifest.dialogues
+        == sum(length.general + length.medical for length in manifest.lengths)
+    )
+    assert sum(source.token_share for source in manifest.sources) == pytest.approx(1)
+    assert sum(domain.asked for domain in manifest.domains) == pytest.approx(1)
+    for source in manifest.sources:
+        assert abs(source.tokens - source.asked * tokens) < LONGEST
+    assert len({dialogue.id for dialogue in mixed.dialogues}) == len(mixed.dialogues)
 
 
 @settings(max_examples=25, deadline=None)
 @given(ratios, st.integers(2_000, 6_000), st.integers(2_000, 6_000))
-def test_less_of_a_ratio_is_contained_in_more(ratio: str, one: int, two: int) -> None:
-    assert nested(made(ratio=ratio, tokens=min(one, two)), made(ratio=ratio, tokens=max(one, two)))
+def test_less_of_a_ratio_is_contained_in_more(ratio: str, first: int, second: int) -> None:
+    assert nested(made(ratio=ratio, tokens=min(first, second)), made(ratio=ratio, tokens=max(first, second)))
 
 
 def test_the_general_part_of_a_mixture_is_contained_in_general_alone() -> None:
     alone, half = made(ratio="1:0"), made(ratio="1:1")
-    general = [one for one in half.dialogues if one.domain == "general"]
+    general = [dialogue for dialogue in half.dialogues if dialogue.domain == "general"]
     assert general
-    ids = {one.id for one in alone.dialogues}
-    assert ids.issuperset(one.id for one in general)
+    ids = {dialogue.id for dialogue in alone.dialogues}
+    assert ids.issuperset(row.id for row in general)
 
 
 def test_a_mix_is_the_same_again_and_another_by_another_seed() -> None:
@@ -83,30 +87,36 @@ def test_a_mix_is_the_same_again_and_another_by_another_seed() -> None:
 
 def test_examples_are_counted_where_the_mix_goes_by_examples() -> None:
     manifest = made(by="examples", examples=80, ratio="3:1").manifest
-    assert [(one.label, one.dialogues) for one in manifest.sources] == [("alpaca", 15), ("gsm8k", 45), ("medquad", 20)]
+    assert [(source.label, source.dialogues) for source in manifest.sources] == [
+        ("alpaca", 15),
+        ("gsm8k", 45),
+        ("medquad", 20),
+    ]
 
 
 @pytest.mark.parametrize(("order", "first"), [("general-first", "general"), ("medical-first", "medical")])
 def test_stages_do_not_mix(order: Order, first: str) -> None:
-    domains = [one.domain for one in made(order=order).dialogues]
+    domains = [dialogue.domain for dialogue in made(order=order).dialogues]
     assert domains[0] == first
-    assert sum(one != other for one, other in pairwise(domains)) == 1
+    assert sum(domain != other for domain, other in pairwise(domains)) == 1
 
 
 def test_the_order_changes_no_dialogue() -> None:
-    sets = [sorted(one.id for one in made(order=o).dialogues) for o in ("mixed", "general-first", "medical-first")]
+    sets = [
+        sorted(dialogue.id for dialogue in made(order=o).dialogues) for o in ("mixed", "general-first", "medical-first")
+    ]
     assert sets[0] == sets[1] == sets[2]
 
 
 def test_a_small_source_is_repeated_and_the_passes_are_stated() -> None:
     mixed = made(size=10)
-    medical = next(one for one in mixed.manifest.sources if one.domain == "medical")
+    medical = next(source for source in mixed.manifest.sources if source.domain == "medical")
     assert medical.epochs is not None
     assert medical.epochs > 2
     rows = by_source(mixed)["medquad"]
     assert len(rows) == round(medical.epochs * 10)
-    assert len({one.id for one in rows}) == len(rows)
-    assert len({one.id.partition("/")[0] for one in islice(rows, 10)}) == 10
+    assert len({row.id for row in rows}) == len(rows)
+    assert len({row.id.partition("/")[0] for row in islice(rows, 10)}) == 10
 
 
 def test_a_small_source_that_may_not_be_repeated_is_refused_with_both_numbers() -> None:
@@ -117,7 +127,7 @@ def test_a_small_source_that_may_not_be_repeated_is_refused_with_both_numbers() 
 def test_long_dialogues_are_dropped_and_counted() -> None:
     mixed = made(max_tokens=20)
     assert max(words(mixed.dialogues)) <= 20
-    assert all(one.dropped["too_long"] > 0 for one in mixed.manifest.sources)
+    assert all(source.dropped["too_long"] > 0 for source in mixed.manifest.sources)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +149,4 @@ def test_what_cannot_be_mixed_is_told_in_one_sentence(keys: dict[str, object], s
 
 def test_a_domain_without_a_share_is_not_opened() -> None:
     config = MixConfig.model_validate({"ratio": "0:1", "sources": SOURCES})
-    assert [one.quota.label for one in source_requests(config)] == ["medquad"]
+    assert [request.quota.label for request in source_requests(config)] == ["medquad"]

@@ -15,7 +15,7 @@ from medctx_data.mixture.draft import read_picks
 from medctx_data.sources.card import Supply
 from medctx_data.sources.cards import domain_of
 from medctx_data.sources.config import SourceConfig
-from tests.support.made_dialogues import Made, made_of, supplied, told, words
+from tests.support.made_dialogues import Made, made_of, qa_dialogue, supplied, words
 
 SIZE = 50
 LONGEST = 34
@@ -45,7 +45,10 @@ def supply(source: SourceConfig) -> Supply:
     answers = ["word " * (1 + n * 13 % 29) for n in range(SIZE)]
     return supplied(
         source,
-        [told(f"{name}-{n}", f"about {name} {n}", answer, domain, source.language) for n, answer in enumerate(answers)],
+        [
+            qa_dialogue(f"{name}-{n}", f"about {name} {n}", answer, domain, source.language)
+            for n, answer in enumerate(answers)
+        ],
     )
 
 
@@ -54,7 +57,7 @@ def made(amounts: dict[str, object] | None = None, **keys: object) -> Made:
 
 
 def ids(of: Made, source: str) -> list[str]:
-    return [one.id for one in of.dialogues if one.id.startswith(f"{source}-")]
+    return [dialogue.id for dialogue in of.dialogues if dialogue.id.startswith(f"{source}-")]
 
 
 def contained(less: Made, more: Made, domain: str) -> bool:
@@ -63,8 +66,10 @@ def contained(less: Made, more: Made, domain: str) -> bool:
 
 @settings(max_examples=15, deadline=None)
 @given(ratios, ratios, st.sampled_from(["tokens", "examples"]), st.integers(0, 2))
-def test_the_smaller_share_of_a_source_lies_in_the_larger(one: str, two: str, by: str, seed: int) -> None:
-    first, second = (made(ratio=ratio, by=by, examples=240, seed=seed) for ratio in (one, two))
+def test_the_smaller_share_of_a_source_lies_in_the_larger(
+    first_ratio: str, second_ratio: str, by: str, seed: int
+) -> None:
+    first, second = (made(ratio=ratio, by=by, examples=240, seed=seed) for ratio in (first_ratio, second_ratio))
     for domain, place in (("general", 0), ("medical", 1)):
         shares = [of.manifest.domains[place].asked for of in (first, second)]
         less, more = (first, second) if shares[0] <= shares[1] else (second, first)
@@ -75,7 +80,7 @@ def test_the_smaller_share_of_a_source_lies_in_the_larger(one: str, two: str, by
 @given(ratios, st.integers(2_000, 9_000), st.integers(0, 2))
 def test_no_row_stands_twice_in_a_pass_and_repeats_are_stated(ratio: str, tokens: int, seed: int) -> None:
     mixed = made(ratio=ratio, tokens=tokens, seed=seed)
-    assert len({one.id for one in mixed.dialogues}) == len(mixed.dialogues)
+    assert len({dialogue.id for dialogue in mixed.dialogues}) == len(mixed.dialogues)
     for source in mixed.manifest.sources:
         passes = Counter(name.partition("/")[0] for name in ids(mixed, source.label))
         assert source.epochs is not None
@@ -87,11 +92,11 @@ def test_no_row_stands_twice_in_a_pass_and_repeats_are_stated(ratio: str, tokens
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 def test_languages_and_schools_of_medicine_come_out_as_asked(en: int, zh: int, traditional: int, western: int) -> None:
     mixed = made(languages={"en": en, "zh": zh}, subdomains={"traditional": traditional, "western": western})
-    shares = {(one.domain, one.name): one.token_share for one in mixed.manifest.languages}
+    shares = {(language.domain, language.name): language.token_share for language in mixed.manifest.languages}
     slack = LONGEST * len(NAMES) / 1_500
     assert shares["general", "zh"] == pytest.approx(zh / (en + zh), abs=slack)
     assert shares["medical", "en"] == pytest.approx(en / (en + zh), abs=slack)
-    schools = {one.name: one.token_share for one in mixed.manifest.subdomains}
+    schools = {subdomain.name: subdomain.token_share for subdomain in mixed.manifest.subdomains}
     assert schools["traditional"] == pytest.approx(traditional / (traditional + western), abs=slack)
     for source in mixed.manifest.sources:
         assert 0 <= source.asked * 3_000 - source.tokens < LONGEST
@@ -100,7 +105,7 @@ def test_languages_and_schools_of_medicine_come_out_as_asked(en: int, zh: int, t
 def test_the_medical_part_can_be_fixed_while_the_general_part_grows() -> None:
     mixes = [made(ratio=ratio, fixed="medical", tokens=900) for ratio in ("0:1", "1:1", "4:1")]
     parts = [mixed.draft.samples[-1] for mixed in mixes]
-    medical = [[one.id for one in read_picks(part.rows, part.picks)] for part in parts]
+    medical = [[dialogue.id for dialogue in read_picks(part.rows, part.picks)] for part in parts]
     assert medical[0] == medical[1] == medical[2]
     general = [mixed.manifest.domains[0].tokens for mixed in mixes]
     assert general == sorted(set(general))
@@ -114,7 +119,7 @@ def test_ten_of_a_source_lie_in_twenty_of_it() -> None:
     assert ids(twenty, "ward")[:10] == ids(ten, "ward")
     assert ids(twenty, "talk") == ids(ten, "talk")
     assert ten.manifest.ratio == "30:10"
-    assert [one.asked for one in ten.manifest.sources] == [0.75, 0.25]
+    assert [source.asked for source in ten.manifest.sources] == [0.75, 0.25]
     assert ten.manifest.budget is None
 
 
@@ -122,23 +127,23 @@ def test_all_of_a_source_is_every_row_once() -> None:
     mixed = made({"talk": "all", "ward": 500})
     assert sorted(ids(mixed, "talk")) == sorted(f"talk-{n}" for n in range(SIZE))
     assert mixed.manifest.sources[0].budget == mixed.manifest.sources[0].tokens
-    assert sum(one.asked for one in mixed.manifest.domains) == pytest.approx(1)
+    assert sum(domain.asked for domain in mixed.manifest.domains) == pytest.approx(1)
     assert sum(words(mixed.dialogues)) == mixed.manifest.tokens
 
 
 def test_a_generator_has_no_all() -> None:
     sources = [{"source": "everyday", "amount": "all"}, {"source": "file", "domain": "medical", "amount": 10}]
-    asked = MixConfig.model_validate({"sources": sources})
+    mix_config = MixConfig.model_validate({"sources": sources})
 
     def open_one(source: SourceConfig) -> Supply:
-        given = supplied(source, [told("a", "what", "this")])
+        given = supplied(source, [qa_dialogue("a", "what", "this")])
         return given if source.source == "jsonl" else Supply(given.card, "", "", generator=iter(()))
 
     with pytest.raises(MedctxError, match="'everyday' is generated without an end"):
-        made_of(asked, open_one)
+        made_of(mix_config, open_one)
 
 
 def test_staged_mixes_hold_the_same_dialogues_as_mixed_ones() -> None:
     mixed, staged = made(), made(order="general-first")
-    assert sorted(one.id for one in mixed.dialogues) == sorted(one.id for one in staged.dialogues)
-    assert sum(one.domain != other.domain for one, other in pairwise(staged.dialogues)) == 1
+    assert sorted(dialogue.id for dialogue in mixed.dialogues) == sorted(dialogue.id for dialogue in staged.dialogues)
+    assert sum(first.domain != other.domain for first, other in pairwise(staged.dialogues)) == 1

@@ -82,8 +82,11 @@ def test_a_mix_is_written_whole_and_read_back(config: Config, tmp_path: Path) ->
     manifest = read_record(out / "mix.json", MixManifest)
     dialogues = list(read_records(out / "dialogues.jsonl", Dialogue))
     assert len(dialogues) == manifest.dialogues
-    assert {one.label: round(one.token_share, 1) for one in manifest.sources} == {"alpaca": 0.8, "medquad": 0.2}
-    assert {one.licence for one in manifest.sources} == {"CC BY-NC 4.0", "CC BY 4.0"}
+    assert {source.label: round(source.token_share, 1) for source in manifest.sources} == {
+        "alpaca": 0.8,
+        "medquad": 0.2,
+    }
+    assert {source.licence for source in manifest.sources} == {"CC BY-NC 4.0", "CC BY 4.0"}
     resolved = MixConfig.model_validate(yaml.safe_load((out / "config.yaml").read_text(encoding="utf-8")))
     assert resolved.ratio == "3:1"
     shown = call("inspect", out)
@@ -100,7 +103,10 @@ def test_what_is_left_out_is_shown_and_listed(
     with (tmp_path / "medical.jsonl").open("a", encoding="utf-8") as stream:
         stream.write('{"instruction": "only"}\n' + json.dumps(alpaca_rows("medical", 1)[0]) + "\n")
     assert call("mix", "--config", path, "--out", out).exit_code == 0
-    left_out = [(one.reason, one.row, one.of) for one in read_records(out / folder.EXCLUSIONS, Exclusion)]
+    left_out = [
+        (exclusion.reason, exclusion.row, exclusion.of)
+        for exclusion in read_records(out / folder.EXCLUSIONS, Exclusion)
+    ]
     assert left_out == [
         ("malformed", f"{tmp_path / 'medical.jsonl'}:121", ""),
         ("duplicate", "medquad-122", "medquad-1"),
@@ -114,7 +120,7 @@ def test_counts_are_those_of_the_chat_template(config: Config, tmp_path: Path) -
     out = tmp_path / "out"
     assert call("mix", "--config", config(), "--out", out).exit_code == 0
     manifest = read_record(out / "mix.json", MixManifest)
-    turns = [turn for one in read_records(out / "dialogues.jsonl", Dialogue) for turn in one.turns]
+    turns = [turn for dialogue in read_records(out / "dialogues.jsonl", Dialogue) for turn in dialogue.turns]
     assert manifest.tokens == sum(len(turn.content.split()) + 2 for turn in turns)
 
 

@@ -68,7 +68,7 @@ def test_the_tracker_is_given_the_data_set_with_digest_schema_and_shares(made: M
     folder.write(tmp_path, made.draft)
     logged = tracked_data.dataset(made.manifest, tmp_path / "dialogues.jsonl", "half").to_dict()
     assert (logged["name"], logged["digest"]) == ("half", made.manifest.digest[:36])
-    columns = {one["name"]: one for one in json.loads(logged["schema"])["mlflow_colspec"]}
+    columns = {column["name"]: column for column in json.loads(logged["schema"])["mlflow_colspec"]}
     assert set(columns) == set(Dialogue.model_fields)
     assert set(columns["turns"]["items"]["properties"]) == {"role", "content"}
     profile = json.loads(logged["profile"])
@@ -99,5 +99,5 @@ def test_the_picture_is_drawn_only_with_matplotlib(made: Made, tmp_path: Path, m
 
 def test_the_histogram_has_every_dialogue_once(made: Made) -> None:
     bins = made.manifest.lengths
-    assert [one.upto for one in bins] == [16, 32]
-    assert sum(one.general + one.medical for one in bins) == len(made.dialogues)
+    assert [length_bin.upto for length_bin in bins] == [16, 32]
+    assert sum(length_bin.general + length_bin.medical for length_bin in bins) == len(made.dialogues)

@@ -24,7 +24,7 @@ from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import RowNote, SkippedRow
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
-from tests.support.made_dialogues import made_of, supplied, told
+from tests.support.made_dialogues import made_of, qa_dialogue, supplied
 
 Row = dict[str, object]
 QA: list[Row] = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
@@ -36,11 +36,11 @@ def read(tmp_path: Path, *rows: Row, **keys: object) -> tuple[list[Dialogue], li
     config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical", **keys})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
-    found = list(supply.read())
+    results = list(supply.read())
     return (
-        [row for row in found if isinstance(row, Dialogue)],
-        [row for row in found if isinstance(row, SkippedRow)],
-        Counter(row.text for row in found if isinstance(row, RowNote)),
+        [row for row in results if isinstance(row, Dialogue)],
+        [row for row in results if isinstance(row, SkippedRow)],
+        Counter(row.text for row in results if isinstance(row, RowNote)),
     )
 
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(row: Row, detail: str, tm
     config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical"})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
-    (skipped,) = [found for found in supply.read() if isinstance(found, SkippedRow)]
+    (skipped,) = [value for value in supply.read() if isinstance(value, SkippedRow)]
     assert skipped.place == f"{path}:1" and detail in skipped.detail
 
 
@@ -151,7 +151,7 @@ def test_a_key_that_stands_twice_is_refused(form: str, tmp_path: Path) -> None:
     config = SourceConfig.model_validate({"source": "file", "path": path, "domain": "medical"})
     supply = open_source(config, 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
-    (skipped,) = [found for found in supply.read() if isinstance(found, SkippedRow)]
+    (skipped,) = [value for value in supply.read() if isinstance(value, SkippedRow)]
     assert skipped.detail == "has the key 'answer' twice"
 
 
@@ -180,7 +180,7 @@ OPTIONS = {"A": "O", "B": "A", "C": "B", "D": "none"}
 def test_letters_texts_and_numbers_are_told_apart_by_the_whole_source(
     answers: list[object], answer: object, letters: list[str]
 ) -> None:
-    convention = detect_convention((one, OPTIONS) for one in answers)
+    convention = detect_convention((letter, OPTIONS) for letter in answers)
     assert right_letters(answer, OPTIONS, convention) == letters
 
 
@@ -198,7 +198,7 @@ def test_letters_texts_and_numbers_are_told_apart_by_the_whole_source(
     ],
 )
 def test_an_answer_that_is_not_certain_is_refused(answers: list[object], answer: object, why: str) -> None:
-    convention = detect_convention((one, OPTIONS) for one in answers)
+    convention = detect_convention((letter, OPTIONS) for letter in answers)
     with pytest.raises(ValueError, match=why):
         right_letters(answer, OPTIONS, convention)
 
@@ -290,7 +290,7 @@ def test_the_files_of_a_folder_are_named_and_held_out_splits_left(
         (folder / f"{name}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     output, manifest = mix(folder)
     assert "train-1.jsonl, train-2.jsonl; not from my_dev.jsonl, test.jsonl" in " ".join(output.split())
-    (source,) = [one for one in manifest.sources if one.label == "med"]
+    (source,) = [manifest_source for manifest_source in manifest.sources if manifest_source.label == "med"]
     assert source.files == ("train-1.jsonl", "train-2.jsonl")
     assert source.notes == {"column topic not read": 2}
     assert "column topic not read" in output
@@ -300,16 +300,16 @@ def test_the_files_of_a_folder_are_named_and_held_out_splits_left(
 
 @pytest.mark.parametrize("ratio", ["1:1", "1:3"])
 def test_a_mix_by_loss_tokens_keeps_the_ratio_of_loss_tokens(ratio: str) -> None:
-    general = [told(f"g{n}", "a long question " * 9, "word " * (1 + n % 5), "general") for n in range(400)]
-    medical = [told(f"m{n}", "short", "word " * (1 + n % 7)) for n in range(400)]
+    general = [qa_dialogue(f"g{n}", "a long question " * 9, "word " * (1 + n % 5), "general") for n in range(400)]
+    medical = [qa_dialogue(f"m{n}", "short", "word " * (1 + n % 7)) for n in range(400)]
     config = MixConfig.model_validate(
         {"ratio": ratio, "by": "loss-tokens", "loss_tokens": 800, "sources": ["alpaca", "medquad"]}
     )
     manifest = made_of(
         config, lambda source: supplied(source, general if source.source == "alpaca" else medical)
     ).manifest
-    wanted = {"1:1": 0.5, "1:3": 0.25}[ratio]
+    expected = {"1:1": 0.5, "1:3": 0.25}[ratio]
     by_loss, by_tokens = manifest.domains[0].loss_share, manifest.domains[0].token_share
-    assert by_loss == pytest.approx(wanted, abs=0.01) and by_tokens > 2 * wanted * 0.75
+    assert by_loss == pytest.approx(expected, abs=0.01) and by_tokens > 2 * expected * 0.75
     assert 780 < manifest.loss_tokens <= 800
     assert sum(source.loss_tokens for source in manifest.sources) == manifest.loss_tokens

@@ -69,7 +69,7 @@ def test_a_conversation_of_two_becomes_pieces_that_end_with_an_answer(installed:
 
 
 def test_entries_of_the_factbook_become_questions_with_plain_text(installed: Path) -> None:
-    assert [tuple(turn.content for turn in one.turns) for one in read("factbook")] == [
+    assert [tuple(turn.content for turn in dialogue.turns) for dialogue in read("factbook")] == [
         ("Give a short history of Freedonia.", 'Settled early. Its kings lost "all" power.'),
         ("What is the climate of Freedonia like?", "Mild; wet winters and dry summers."),
     ]
@@ -92,11 +92,11 @@ def test_a_missing_package_is_an_error_that_says_what_to_install(name: str, monk
 
 
 def test_the_extra_installs_every_package() -> None:
-    wanted = {package.distribution for package in packaged.PACKAGES.values()}
+    expected = {package.distribution for package in packaged.PACKAGES.values()}
     requires = [text for text in metadata.requires("medctx-data") or () if f"extra == '{packaged.EXTRA}'" in text]
     if not requires:
         pytest.skip("the installed metadata of medctx-data are older than this extra")
-    assert {text.partition("==")[0] for text in requires} == wanted
+    assert {text.partition("==")[0] for text in requires} == expected
 
 
 def test_a_packaged_source_refuses_a_path(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def test_budgets_never_exceed_the_total_and_miss_less_than_one_each(shares: list
 
 
 @given(st.fractions(0, 1), st.fractions(0, 1), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_a_budget_grows_with_the_total_and_with_the_share(one: Fraction, two: Fraction, some: int, more: int) -> None:
-    assert allocate(min(some, more), min(one, two)) <= allocate(max(some, more), max(one, two))
+def test_a_budget_grows_with_the_total_and_with_the_share(
+    fraction: Fraction, second: Fraction, some: int, more: int
+) -> None:
+    assert allocate(min(some, more), min(fraction, second)) <= allocate(max(some, more), max(fraction, second))
 
 
 @given(lengths, st.integers(0, 2000), units, st.integers(1, 60))
@@ -61,9 +63,9 @@ def test_a_portion_is_the_longest_prefix_within_the_budget(sizes: list[int], bud
 
 
 @given(lengths, st.integers(0, 2000), st.integers(0, 2000), units)
-def test_less_is_the_beginning_of_more(sizes: list[int], one: int, two: int, by: By) -> None:
-    less = prefix(sizes, min(one, two), by, 50).taken
-    more = prefix(sizes, max(one, two), by, 50).taken
+def test_less_is_the_beginning_of_more(sizes: list[int], first: int, second: int, by: By) -> None:
+    less = prefix(sizes, min(first, second), by, 50).taken
+    more = prefix(sizes, max(first, second), by, 50).taken
     assert more[: len(less)] == less
 
 

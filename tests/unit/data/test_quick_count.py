@@ -59,18 +59,18 @@ def test_texts_it_refuses_are_counted_by_the_models_own_tokenizer() -> None:
             raise ValueError("byte 0x04 has no token in vocabulary")
         return [len(text) for text in texts]
 
-    own: list[list[str]] = []
+    subset: list[list[str]] = []
 
     def reference(texts: Sequence[str]) -> list[int]:
-        own.append(list(texts))
+        subset.append(list(texts))
         return [len(text.replace("\x04", "")) for text in texts]
 
     lengths = QuickLengths(reference, refusing)
     assert lengths(["a", "b\x04"]) == [1, 1]
-    assert own[-1] == ["a", "b\x04"]
+    assert subset[-1] == ["a", "b\x04"]
     lengths(["c"] * 2)
     assert lengths(["d", "e"]) == [1, 1]
-    assert own[-1] != ["d", "e"]
+    assert subset[-1] != ["d", "e"]
 
 
 @pytest.fixture(scope="module")

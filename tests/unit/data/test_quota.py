@@ -31,16 +31,16 @@ SOURCES = [
 ]
 
 
-def asked(**keys: object) -> list[SourceRequest]:
+def requests_of(**keys: object) -> list[SourceRequest]:
     return source_requests(MixConfig.model_validate({"sources": SOURCES, **keys}))
 
 
 def part(of: list[SourceRequest], **names: str) -> Fraction:
     return sum(
         (
-            one.quota.share
-            for one in of
-            if all(getattr(one, key, one.quota.domain) == name for key, name in names.items())
+            request.quota.share
+            for request in of
+            if all(getattr(request, key, request.quota.domain) == name for key, name in names.items())
         ),
         Fraction(0),
     )
@@ -48,40 +48,42 @@ def part(of: list[SourceRequest], **names: str) -> Fraction:
 
 @given(ratios, weights, weights, weights, weights)
 def test_shares_are_exact_on_every_axis(ratio: str, en: int, zh: int, traditional: int, western: int) -> None:
-    found = asked(
+    result = requests_of(
         ratio=ratio, languages={"en": en, "zh": zh}, subdomains={"traditional": traditional, "western": western}
     )
     general, medical = map(int, ratio.split(":"))
-    assert sum(one.quota.share for one in found) == 1
-    assert part(found, domain="medical") == Fraction(medical, general + medical)
+    assert sum(request.quota.share for request in result) == 1
+    assert part(result, domain="medical") == Fraction(medical, general + medical)
     for domain in ("general", "medical"):
-        whole = part(found, domain=domain)
-        assert part(found, domain=domain, language="zh") == whole * Fraction(zh, en + zh)
-    whole = part(found, domain="medical")
-    assert part(found, domain="medical", subdomain="traditional") == whole * Fraction(
+        whole = part(result, domain=domain)
+        assert part(result, domain=domain, language="zh") == whole * Fraction(zh, en + zh)
+    whole = part(result, domain="medical")
+    assert part(result, domain="medical", subdomain="traditional") == whole * Fraction(
         traditional, traditional + western
     )
-    shares = {one.quota.label: one.quota.share for one in found}
+    shares = {request.quota.label: request.quota.share for request in result}
     assert shares["needles"] == 2 * shares["needles2"]
 
 
 @given(ratios, st.integers(1, 10**6))
 def test_the_fixed_part_is_the_same_at_every_ratio(ratio: str, tokens: int) -> None:
-    found = asked(ratio=ratio, fixed="medical", tokens=tokens)
+    result = requests_of(ratio=ratio, fixed="medical", tokens=tokens)
     general, medical = map(int, ratio.split(":"))
-    budgets = {domain: sum(one.quota.budget or 0 for one in found if one.quota.domain == domain) for domain in
-               ("general", "medical")}  # fmt: skip
-    assert tokens - len(found) < budgets["medical"] <= tokens
-    assert abs(budgets["general"] - tokens * general / medical) <= len(found)
-    same = asked(ratio="1:1", fixed="medical", tokens=tokens)
-    assert [one.quota.budget for one in found if one.quota.domain == "medical"] == [
-        one.quota.budget for one in same if one.quota.domain == "medical"
+    budgets = {
+        domain: sum(request.quota.budget or 0 for request in result if request.quota.domain == domain)
+        for domain in ("general", "medical")
+    }
+    assert tokens - len(result) < budgets["medical"] <= tokens
+    assert abs(budgets["general"] - tokens * general / medical) <= len(result)
+    same = requests_of(ratio="1:1", fixed="medical", tokens=tokens)
+    assert [request.quota.budget for request in result if request.quota.domain == "medical"] == [
+        request.quota.budget for request in same if request.quota.domain == "medical"
     ]
 
 
 def test_amounts_decide_instead_of_ratio_and_shares() -> None:
     sources = [source("talk", "general", amount=30), source("ward", "medical", amount="all")]
-    assert [one.quota.budget for one in asked(sources=sources, ratio="1:9")] == [30, None]
+    assert [request.quota.budget for request in requests_of(sources=sources, ratio="1:9")] == [30, None]
 
 
 @pytest.mark.parametrize(
@@ -100,4 +102,4 @@ def test_amounts_decide_instead_of_ratio_and_shares() -> None:
 )
 def test_what_no_source_can_give_is_told_in_one_sentence(keys: dict[str, object], sentence: str) -> None:
     with pytest.raises(MedctxError, match=sentence):
-        asked(**keys)
+        requests_of(**keys)

@@ -47,14 +47,14 @@ def opened(source: str, name: str) -> SourceRows:
 )
 def test_every_row_is_kept_or_counted(source: str, name: str, rows: int, dropped: dict[str, int]) -> None:
     (cleaned,) = clean([opened(source, name)], CleanConfig())
-    assert Counter(one.reason for one in cleaned.exclusions) == dropped
+    assert Counter(exclusion.reason for exclusion in cleaned.exclusions) == dropped
     assert len(cleaned.kept) + sum(dropped.values()) == rows
 
 
 def test_notes_alike_are_found_among_real_rows() -> None:
     pytest.importorskip("rensa")
     (cleaned,) = clean([opened("mts-dialog", "sft_medical_mts_dialog")], CleanConfig(near_duplicates=0.8))
-    near = [one for one in cleaned.exclusions if one.reason == "near_duplicate"]
+    near = [exclusion for exclusion in cleaned.exclusions if exclusion.reason == "near_duplicate"]
     kept = len(cleaned.kept)
     assert kept + len(cleaned.exclusions) == 1_201
     assert 0 < len(near) < 200
@@ -74,7 +74,7 @@ def test_medquad_and_alpaca_touch_books_in_four_rows_and_no_question() -> None:
         for source, name in sources
     ]
     rows = chain.from_iterable(supply.read() for supply in supplies if supply.read)
-    found = [overlap for batch in batches(rows) for overlap in find_overlaps(batch, index)]  # type: ignore[arg-type]
-    assert {overlap.where for overlap in found} == {"book"}
+    results = [overlap for batch in batches(rows) for overlap in find_overlaps(batch, index)]  # type: ignore[arg-type]
+    assert {overlap.where for overlap in results} == {"book"}
     # The same four rows a plain search for thirteen equal words finds.
-    assert {overlap.row for overlap in found} == {"alpaca-44632", "alpaca-29721", "medquad-14278", "medquad-97"}
+    assert {overlap.row for overlap in results} == {"alpaca-44632", "alpaca-29721", "medquad-14278", "medquad-97"}

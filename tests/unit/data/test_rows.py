@@ -31,11 +31,11 @@ def reading(given: list[Row], stop: int | None = None) -> tuple[Callable[[], Ite
     seen: list[int] = []
 
     def read() -> Iterator[Row]:
-        for number, one in enumerate(given):
+        for number, row in enumerate(given):
             if number == stop:
                 raise KeyboardInterrupt
             seen.append(number)
-            yield one
+            yield row
 
     return read, seen
 
@@ -56,7 +56,7 @@ def test_a_large_source_gives_the_same_rows_from_disk(tmp_path: Path) -> None:
     assert isinstance(gathered.rows, ShardedRows)
     assert len(gathered.rows) == 37
     assert gathered.rows.shards == 4
-    assert [one for number in range(4) for one in gathered.rows.shard(number)] == given
+    assert [dialogue for number in range(4) for dialogue in gathered.rows.shard(number)] == given
     numbers = [36, 0, 10, 9, 9, 35]
     assert gathered.rows.take(numbers) == [given[number] for number in numbers]
     assert gather(read, "ward", tmp_path).skipped == (BROKEN,)
@@ -90,13 +90,13 @@ def test_drawn_rows_lie_on_disk_beyond_a_shard_and_go_with_their_owner(
     monkeypatch.setattr(rows, "SHARD", 10)
     drawn = [dialogue(str(number), "medical", 4) for number in range(25)]
     spool = rows.Spool()
-    assert [spool.add(one) for one in drawn] == list(range(25))
-    found = spool.rows()
-    assert isinstance(found, ShardedRows)
+    assert [spool.add(row) for row in drawn] == list(range(25))
+    result = spool.rows()
+    assert isinstance(result, ShardedRows)
     assert len(list(tmp_path.glob("drawn-*/rows-*.jsonl"))) == 3
-    assert found.take([24, 3, 10]) == [drawn[24], drawn[3], drawn[10]]
-    elsewhere = pickle.loads(pickle.dumps(found))
+    assert result.take([24, 3, 10]) == [drawn[24], drawn[3], drawn[10]]
+    elsewhere = pickle.loads(pickle.dumps(result))
     del elsewhere
-    assert found.take([0]) == [drawn[0]]
-    del found, spool
+    assert result.take([0]) == [drawn[0]]
+    del result, spool
     assert not list(tmp_path.glob("drawn-*"))

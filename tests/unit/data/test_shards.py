@@ -91,17 +91,17 @@ def test_others_load_the_files_or_the_whole_folder(tmp_path: Path, form: str) ->
     by_file = datasets.load_dataset(builder, data_files=files, split="train", cache_dir=cache)
     loaded = datasets.load_dataset(str(tmp_path / "mix"), split="train", cache_dir=cache)
     assert by_file["id"] == loaded["id"]
-    assert loaded["id"] == [one.id for one in mixed.dialogues]
+    assert loaded["id"] == [dialogue.id for dialogue in mixed.dialogues]
     assert loaded[0]["turns"] == [turn.model_dump() for turn in mixed.dialogues[0].turns]
 
 
 def test_a_mix_says_for_a_person_what_it_is_and_what_its_licences_forbid(tmp_path: Path) -> None:
     mixed = made()
     folder.write(tmp_path / "ward-mix", mixed.draft)
-    told = (tmp_path / "ward-mix" / "README.md").read_text(encoding="utf-8")
-    assert "# ward-mix" in told and mixed.manifest.digest in told
-    assert "| alpaca | general | 50.00 % |" in told
-    assert "Restriction: non-commercial use only" in told
+    text = (tmp_path / "ward-mix" / "README.md").read_text(encoding="utf-8")
+    assert "# ward-mix" in text and mixed.manifest.digest in text
+    assert "| alpaca | general | 50.00 % |" in text
+    assert "Restriction: non-commercial use only" in text
 
 
 def test_a_folder_without_dialogues_is_told(tmp_path: Path) -> None:

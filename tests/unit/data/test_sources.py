@@ -54,8 +54,8 @@ def test_a_source_is_read_anew_at_every_call(write_rows: Write) -> None:
 
 def test_empty_and_equal_rows_come_as_they_are_for_cleaning_to_count(write_rows: Write) -> None:
     rows = [row("A", "1"), row("A", "1"), row(" ", "2", "notes"), row("B", "")]
-    found = read(source="medquad", path=write_rows("m.jsonl", rows))
-    assert [isinstance(one, Dialogue) and [turn.content for turn in one.turns] for one in found] == [
+    result = read(source="medquad", path=write_rows("m.jsonl", rows))
+    assert [isinstance(dialogue, Dialogue) and [turn.content for turn in dialogue.turns] for dialogue in result] == [
         ["A", "1"],
         ["A", "1"],
         ["", "2"],
@@ -69,10 +69,10 @@ def test_every_source_also_reads_rows_that_were_converted(write_rows: Write) -> 
     chat = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
     path = write_rows("mixed.jsonl", [row("Q", "A"), exam, chat, {"question": "Q", "answer": "A"}])  # type: ignore[list-item]
     for name in ("medquad", "mts-dialog", "medmcqa-train", "huatuo-sft", "pubmedqa-train"):
-        found = read(source=name, path=path)
-        texts = [[turn.content for turn in one.turns] for one in found if isinstance(one, Dialogue)]
+        result = read(source=name, path=path)
+        texts = [[turn.content for turn in dialogue.turns] for dialogue in result if isinstance(dialogue, Dialogue)]
         assert texts == [["Q", "A"], ["Page.\n\nWhich?\n\nA. one\nB. two", "two"], ["q", "a"], ["Q", "A"]]
-        assert [one.facts for one in found if isinstance(one, Dialogue)][1] == ("i-7",)
+        assert [dialogue.facts for dialogue in result if isinstance(dialogue, Dialogue)][1] == ("i-7",)
 
 
 def test_gzipped_files_are_read_and_damaged_ones_told(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_gzipped_files_are_read_and_damaged_ones_told(tmp_path: Path) -> None:
 
 def test_own_dialogues_keep_their_ids_and_must_be_of_one_domain(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
-    own = [dialogue("one", "medical", 4), dialogue("two", "general", 4)]
-    path.write_text("".join(one.model_dump_json() + "\n" for one in own), encoding="utf-8")
+    subset = [dialogue("one", "medical", 4), dialogue("two", "general", 4)]
+    path.write_text("".join(row.model_dump_json() + "\n" for row in subset), encoding="utf-8")
     kept, other = read(source="file", name="ward", path=path, domain="medical")
     assert isinstance(kept, Dialogue) and (kept.id, kept.source) == ("one", "ward")
     assert isinstance(other, SkippedRow)
@@ -100,15 +100,15 @@ def test_own_parquet_holds_dialogues_or_the_columns_of_a_shape(tmp_path: Path) -
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
-    own = dialogue("one", "medical", 4)
-    parquet.write_table(pyarrow.Table.from_pylist([own.model_dump()]), tmp_path / "own.parquet")
+    short = dialogue("one", "medical", 4)
+    parquet.write_table(pyarrow.Table.from_pylist([short.model_dump()]), tmp_path / "own.parquet")
     assert read(source="file", path=tmp_path / "own.parquet", domain="medical") == [
-        own.model_copy(update={"source": "own"})
+        short.model_copy(update={"source": "own"})
     ]
     rows = [row("Was hilft?", "Ruhe."), row("感冒了怎么办", "多喝水")]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "more.parquet")
-    found = read(source="file", path=tmp_path / "more.parquet", domain="medical")
-    assert [isinstance(one, Dialogue) and one.language for one in found] == ["en", "zh"]
+    result = read(source="file", path=tmp_path / "more.parquet", domain="medical")
+    assert [isinstance(row, Dialogue) and row.language for row in result] == ["en", "zh"]
 
 
 @pytest.mark.parametrize(
@@ -154,13 +154,13 @@ def test_a_file_without_a_usable_row_is_given_up_with_its_first_trouble(tmp_path
 
 def test_csv_json_arrays_and_folders_are_read(tmp_path: Path, write_rows: Write) -> None:
     (tmp_path / "a.csv").write_text('instruction,output\n"two\nlines","a, b"\nshort\n', encoding="utf-8-sig")
-    found = read(source="alpaca", path=tmp_path / "a.csv")
-    assert isinstance(found[0], Dialogue) and found[0].turns[0].content == "two\nlines"
-    assert isinstance(found[1], SkippedRow) and "has 1 columns where the first line names 2" in found[1].detail
+    result = read(source="alpaca", path=tmp_path / "a.csv")
+    assert isinstance(result[0], Dialogue) and result[0].turns[0].content == "two\nlines"
+    assert isinstance(result[1], SkippedRow) and "has 1 columns where the first line names 2" in result[1].detail
     (tmp_path / "b.json").write_text(json.dumps([row("Q", "A"), 5]), encoding="utf-8")
-    found = read(source="alpaca", path=tmp_path / "b.json")
-    assert isinstance(found[0], Dialogue)
-    assert isinstance(found[1], SkippedRow) and found[1].place == f"{tmp_path / 'b.json'}:2"
+    result = read(source="alpaca", path=tmp_path / "b.json")
+    assert isinstance(result[0], Dialogue)
+    assert isinstance(result[1], SkippedRow) and result[1].place == f"{tmp_path / 'b.json'}:2"
     (tmp_path / "b.json").write_text('[{"instruction": "q", "output": "a"}, {', encoding="utf-8")
     with pytest.raises(MedctxError, match=r"b\.json is not a complete JSON array"):
         read(source="alpaca", path=tmp_path / "b.json")
@@ -168,7 +168,11 @@ def test_csv_json_arrays_and_folders_are_read(tmp_path: Path, write_rows: Write)
     folder.mkdir()
     for name in ("2.jsonl", "1.jsonl"):
         write_rows(name, [row(name, "a")]).rename(folder / name)
-    ids = [(one.id, one.turns[0].content) for one in read(source="alpaca", path=folder) if isinstance(one, Dialogue)]
+    ids = [
+        (dialogue.id, dialogue.turns[0].content)
+        for dialogue in read(source="alpaca", path=folder)
+        if isinstance(dialogue, Dialogue)
+    ]
     assert ids == [("alpaca-1-1", "1.jsonl"), ("alpaca-2-1", "2.jsonl")]
 
 
@@ -206,14 +210,14 @@ def test_a_generated_source_refuses_a_path(tmp_path: Path) -> None:
 
 def test_the_same_rows_have_the_same_identity_and_others_another(write_rows: Write, tmp_path: Path) -> None:
     path = write_rows("a.jsonl", [row("Q", "A")])
-    one = opened(source="alpaca", path=path).identity
-    assert opened(source="alpaca", path=path).identity == one
+    identity = opened(source="alpaca", path=path).identity
+    assert opened(source="alpaca", path=path).identity == identity
     (tmp_path / "elsewhere").mkdir()
-    assert opened(source="alpaca", path=path.rename(tmp_path / "elsewhere" / "b.jsonl")).identity == one
+    assert opened(source="alpaca", path=path.rename(tmp_path / "elsewhere" / "b.jsonl")).identity == identity
     other = {opened(source="medquad", path=tmp_path / "elsewhere").identity}
     other |= {opened(source="alpaca", name="again", path=tmp_path / "elsewhere").identity}
     other |= {opened(source="alpaca", path=write_rows("a.jsonl", [row("Q", "B")])).identity}
-    assert len(other | {one}) == 4
+    assert len(other | {identity}) == 4
 
 
 @pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))

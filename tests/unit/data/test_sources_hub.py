@@ -123,12 +123,12 @@ def publish(name: str, server: Hub, monkeypatch: pytest.MonkeyPatch, rows: Seque
         monkeypatch.setitem(CARDS, name, card.model_copy(update={"held_out": held_out}))
         server.plain[held_out.place.removeprefix(server.url)] = b'{"12": "no", "13": "yes"}'
     if card.hub:
-        server.commit(card.hub, {one.file: written(name, one.file, rows) for one in card.files})
+        server.commit(card.hub, {file.file: written(name, file.file, rows) for file in card.files})
     else:
-        there = tuple(moved(one, server) for one in card.files)
+        there = tuple(moved(file, server) for file in card.files)
         monkeypatch.setitem(CARDS, name, card.model_copy(update={"files": there}))
-        for one in there:
-            server.plain[one.place.removeprefix(server.url)] = written(name, one.url, rows)
+        for exclusion in there:
+            server.plain[exclusion.place.removeprefix(server.url)] = written(name, exclusion.url, rows)
     return CARDS[name]
 
 
@@ -138,7 +138,7 @@ def opened(**keys: object) -> Supply:
 
 def dialogues(supply: Supply) -> list[Dialogue]:
     assert supply.read is not None
-    return [one for one in supply.read() if isinstance(one, Dialogue)]
+    return [row for row in supply.read() if isinstance(row, Dialogue)]
 
 
 def test_every_published_source_has_a_row_here() -> None:
@@ -152,12 +152,12 @@ def test_a_source_is_fetched_and_read_in_its_own_columns(
     row, texts = NATIVE[name]
     card = publish(name, stand_in, monkeypatch, [row, row])
     supply = opened(source=name)
-    found = dialogues(supply)
-    assert len(found) == 2 * len(card.files)
-    assert {tuple(turn.content for turn in one.turns) for one in found} == {texts}
-    assert {(one.domain, one.source, one.licence) for one in found} == {(card.domain, name, card.licence)}
-    assert {one.language for one in found} == {card.language or "en"}
-    assert len({one.id for one in found}) == len(found)
+    result = dialogues(supply)
+    assert len(result) == 2 * len(card.files)
+    assert {tuple(turn.content for turn in dialogue.turns) for dialogue in result} == {texts}
+    assert {(source.domain, source.source, source.licence) for source in result} == {(card.domain, name, card.licence)}
+    assert {dialogue.language for dialogue in result} == {card.language or "en"}
+    assert len({entry.id for entry in result}) == len(result)
     if card.hub:
         assert supply.revision == stand_in.resolve(card.hub, "main")
         assert f"(revision {supply.revision})" in supply.citation
@@ -172,10 +172,10 @@ def test_the_revision_of_the_first_download_is_held(
     publish("shennong-tcm", stand_in, monkeypatch, [other_row])
     again = opened(source="shennong-tcm")
     assert (again.revision, again.identity) == (first.revision, first.identity)
-    assert [one.turns[-1].content for one in dialogues(again)] == ["first"]
+    assert [dialogue.turns[-1].content for dialogue in dialogues(again)] == ["first"]
     newest = stand_in.resolve("michaelwzhu/ShenNong_TCM_Dataset", "main")
     named = opened(source="shennong-tcm", revision=newest)
-    assert [one.turns[-1].content for one in dialogues(named)] == ["other"]
+    assert [dialogue.turns[-1].content for dialogue in dialogues(named)] == ["other"]
     assert (named.revision, named.identity != first.identity) == (newest, True)
     assert len((tmp_path / "medctx" / RECORD).read_text().splitlines()) == 2
 
@@ -185,18 +185,18 @@ def test_files_of_one_source_are_of_one_commit(stand_in: Hub, monkeypatch: pytes
     publish("ultrachat", stand_in, monkeypatch, [row])
     repo = CARDS["ultrachat"].hub
     first = stand_in.resolve(repo, "main")
-    asked: list[str] = []
+    requests: list[str] = []
     fetch = pinned.from_hub
 
     def interrupted(repo: str, file: str, revision: str, *, force: bool = False) -> tuple[Path, str]:
-        asked.append(revision)
-        found = fetch(repo, file, revision, force=force)
+        requests.append(revision)
+        result = fetch(repo, file, revision, force=force)
         publish("ultrachat", stand_in, monkeypatch, [row, row])
-        return found
+        return result
 
     monkeypatch.setattr(pinned, "from_hub", interrupted)
     assert opened(source="ultrachat").revision == first
-    assert asked == ["main", first, first]
+    assert requests == ["main", first, first]
 
 
 def test_rows_that_belong_to_an_exam_are_told_apart(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +204,8 @@ def test_rows_that_belong_to_an_exam_are_told_apart(stand_in: Hub, monkeypatch: 
     publish("pubmedqa-train", stand_in, monkeypatch, [row | {"pubid": pubid} for pubid in (11, 12, 13, 14)])
     supply = opened(source="pubmedqa-train")
     assert supply.read is not None
-    found = [row for row in supply.read() if not isinstance(row, RowNote)]
-    assert [one.facts if isinstance(one, Dialogue) else one.reason for one in found] == [
+    results = [row for row in supply.read() if not isinstance(row, RowNote)]
+    assert [dialogue.facts if isinstance(dialogue, Dialogue) else dialogue.reason for dialogue in results] == [
         ("pubmedqa-11",),
         "held_out",
         "held_out",
@@ -219,7 +219,7 @@ def test_a_local_path_is_read_instead_of_what_is_published(stand_in: Hub, tmp_pa
     supply = opened(source="dolly", path=path)
     assert len(dialogues(supply)) == 1
     assert (supply.revision, supply.citation) == ("", CARDS["dolly"].citation)
-    assert not stand_in.asked
+    assert not stand_in.request_lines
 
 
 def test_a_source_that_was_withdrawn_is_one_sentence(stand_in: Hub) -> None:
@@ -243,6 +243,6 @@ def test_a_card_tells_where_the_files_lie_and_what_they_are_held_to(
 
 def test_every_card_is_told_in_plain_text() -> None:
     for card in CARDS.values():
-        told = described(card)
-        assert all(value and "Remote(" not in value for _, value in told)
-        assert {"licence", "citation", "form"} <= dict(told).keys()
+        output = described(card)
+        assert all(value and "Remote(" not in value for _, value in output)
+        assert {"licence", "citation", "form"} <= dict(output).keys()

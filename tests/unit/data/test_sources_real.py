@@ -33,18 +33,18 @@ def test_every_row_is_read_or_counted(name: str, file: str, counts: dict[str, in
         pytest.skip(f"the real file {path} is not on this machine")
     supply = open_source(SourceConfig(source=name, path=path), 0, CurriculumConfig.model_validate({}))
     assert supply.read is not None
-    found: Counter[str] = Counter()
+    results: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for row in supply.read():
         if isinstance(row, RowNote):
             notes[row.text] += 1
             continue
         if not isinstance(row, Dialogue):
-            found[row.reason] += 1
+            results[row.reason] += 1
             continue
         assert row.language == CARDS[name].language
         assert row.licence
         empty = {turn.role for turn in row.turns if not turn.content}
-        found[f"empty {min(empty)}" if empty else "read"] += 1
-    assert found == counts
+        results[f"empty {min(empty)}" if empty else "read"] += 1
+    assert results == counts
     assert sum(notes.values()) == sum(counts.values()) * len(notes)

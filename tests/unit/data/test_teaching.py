@@ -27,35 +27,39 @@ def dialogues(taught: Curriculum) -> list[Dialogue]:
     general = (everyday.dialogues(0), everyday_lists.dialogues(0))
     return [
         *islice(phenotypes.dialogues(taught, 0), MANY),
-        *(one for source in general for one in islice(source, MANY)),
+        *(dialogue for source in general for dialogue in islice(source, MANY)),
     ]
 
 
 def test_no_dialogue_mentions_what_is_only_read(taught: Curriculum, dialogues: list[Dialogue]) -> None:
-    text = "\n".join({turn.content for one in dialogues for turn in one.turns})
+    text = "\n".join({turn.content for dialogue in dialogues for turn in dialogue.turns})
     names = [name for dossier in taught.dossiers for name in (dossier.name, dossier.id)]
-    found = re.search(rf"\b({'|'.join(map(re.escape, names))})\b", text, re.IGNORECASE)
-    assert found is None
+    result = re.search(rf"\b({'|'.join(map(re.escape, names))})\b", text, re.IGNORECASE)
+    assert result is None
 
 
 def test_no_dialogue_carries_the_fact_of_a_dossier_or_an_untaught_one(
     taught: Curriculum, dialogues: list[Dialogue]
 ) -> None:
-    shown = {fact for one in dialogues for fact in one.facts}
+    shown = {fact for dialogue in dialogues for fact in dialogue.facts}
     held_back = {dossier.id for dossier in taught.dossiers} | {fact.id for fact in taught.untaught("finding")}
     assert shown == {fact.id for fact in taught.facts if fact.taught}
     assert not shown & held_back
 
 
 def test_untaught_answers_are_never_given(taught: Curriculum, dialogues: list[Dialogue]) -> None:
-    answers = {turn.content.removesuffix(".") for one in dialogues for turn in one.turns if turn.role == "assistant"}
+    answers = {
+        turn.content.removesuffix(".") for dialogue in dialogues for turn in dialogue.turns if turn.role == "assistant"
+    }
     assert not answers & {fact.answer for fact in taught.untaught("finding")}
 
 
 def test_every_fact_is_taught_in_every_wording(taught: Curriculum) -> None:
     rounds = max(len(wordings) for wordings in phenotypes.WORDINGS.values())
     enough = len(taught.facts) * rounds // phenotypes.TURNS
-    questions = {turn.content for one in islice(phenotypes.dialogues(taught, 1), enough) for turn in one.turns}
+    questions = {
+        turn.content for dialogue in islice(phenotypes.dialogues(taught, 1), enough) for turn in dialogue.turns
+    }
     for fact in taught.facts:
         if fact.taught:
             assert all(wording.format(subject=fact.subject) in questions for wording in phenotypes.WORDINGS[fact.kind])
@@ -63,20 +67,20 @@ def test_every_fact_is_taught_in_every_wording(taught: Curriculum) -> None:
 
 def test_trained_wordings_are_not_the_exam_s() -> None:
     exam = pytest.importorskip("medctx_eval.exams.generated.phenotypes", reason="medctx-eval is not installed")
-    asked = {wording for wordings in exam.KNOWLEDGE_WORDINGS.values() for wording in wordings}
-    asked |= {*exam.FINDING_WORDINGS, exam.NAME_WORDING}
-    plain = {wording.replace("{name}", "{subject}").casefold() for wording in asked}
+    requests = {wording for wordings in exam.KNOWLEDGE_WORDINGS.values() for wording in wordings}
+    requests |= {*exam.FINDING_WORDINGS, exam.NAME_WORDING}
+    plain = {wording.replace("{name}", "{subject}").casefold() for wording in requests}
     trained = {wording.casefold() for wordings in phenotypes.WORDINGS.values() for wording in wordings}
     assert not trained & plain
 
 
 def test_trained_questions_are_not_asked(taught: Curriculum, dialogues: list[Dialogue]) -> None:
     exam = pytest.importorskip("medctx_eval.exams.generated.phenotypes", reason="medctx-eval is not installed")
-    trained = {turn.content for one in dialogues for turn in one.turns if turn.role == "user"}
-    asked = {
+    trained = {turn.content for dialogue in dialogues for turn in dialogue.turns if turn.role == "user"}
+    requests = {
         wording.format(subject=fact.subject) for fact in taught.facts for wording in exam.KNOWLEDGE_WORDINGS[fact.kind]
     }
-    assert not trained & asked
+    assert not trained & requests
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -87,12 +91,12 @@ def test_generators_are_deterministic(taught: Curriculum, seed: int) -> None:
 
 def test_answers_about_everyday_lists_stand_in_the_text(dialogues: list[Dialogue]) -> None:
     """Every word and number of an answer is in the text before it."""
-    general = [one for one in dialogues if one.source == "everyday-exam-shaped"]
+    general = [dialogue for dialogue in dialogues if dialogue.source == "everyday-exam-shaped"]
     assert len(general) == MANY
     missing = 0
-    for one in general:
-        text = one.turns[0].content.lower()
-        answers = [turn.content.lower().removesuffix(".") for turn in one.turns if turn.role == "assistant"]
+    for dialogue in general:
+        text = dialogue.turns[0].content.lower()
+        answers = [turn.content.lower().removesuffix(".") for turn in dialogue.turns if turn.role == "assistant"]
         missing += any(word.strip(",") not in text for answer in answers for word in answer.split())
     assert missing == 0
 
@@ -112,25 +116,25 @@ def test_shuffled_lists_differ_from_the_others_in_their_answers_alone() -> None:
 
 def test_everyday_asks_for_no_fact_of_one_of_several_entities() -> None:
     """Its default form is not the exam's: no list of records, and at most one entity that is told of."""
-    texts = [one.turns[0].content for one in islice(everyday.dialogues(0), MANY)]
+    texts = [dialogue.turns[0].content for dialogue in islice(everyday.dialogues(0), MANY)]
     listed = [
         text
         for text in texts
         if text.count("\n") > 2 or re.search(r"\b(list|locker|receipt|passenger|dossier)\b", text)
     ]
     assert listed == []
-    lists = {one.turns[0].content for one in islice(everyday_lists.dialogues(0), MANY)}
+    lists = {dialogue.turns[0].content for dialogue in islice(everyday_lists.dialogues(0), MANY)}
     assert not lists & set(texts)
 
 
 def test_everyday_is_varied() -> None:
-    made = [one.turns for one in islice(everyday.dialogues(0), MANY)]
+    made = [dialogue.turns for dialogue in islice(everyday.dialogues(0), MANY)]
     assert len(set(made)) > 0.9 * MANY
 
 
 def _namings(taught: Curriculum, exposures: int | None, number: int) -> list[str]:
     curriculum = taught.model_copy(update={"exposures": exposures})
-    turns = [turn for one in islice(phenotypes.dialogues(curriculum, 0), number) for turn in one.turns]
+    turns = [turn for dialogue in islice(phenotypes.dialogues(curriculum, 0), number) for turn in dialogue.turns]
     return [turn.content.removesuffix(".") for turn in turns if turn.role == "assistant"]
 
 

@@ -43,14 +43,14 @@ measured = st.lists(
 @given(dialogues=measured, maximums=st.lists(lengths, min_size=1, max_size=3))
 @settings(max_examples=80, deadline=None)
 def test_the_report_is_what_counting_token_by_token_gives(dialogues: list[DialogueSpans], maximums: list[int]) -> None:
-    found = {one.source: one for one in truncation_by_source(dialogues, maximums)}
-    assert list(found) == sorted({one.source for one in dialogues})
-    for source, one in found.items():
-        own = [dialogue for dialogue in dialogues if dialogue.source == source]
-        assert (one.dialogues, one.tokens) == (len(own), sum(dialogue.tokens for dialogue in own))
-        assert [at.maximum for at in one.maximums] == sorted(set(maximums))
-        for at in one.maximums:
-            over = [dialogue for dialogue in own if dialogue.tokens > at.maximum]
+    results = {row.source: row for row in truncation_by_source(dialogues, maximums)}
+    assert list(results) == sorted({dialogue.source for dialogue in dialogues})
+    for source, count in results.items():
+        subset = [dialogue for dialogue in dialogues if dialogue.source == source]
+        assert (count.dialogues, count.tokens) == (len(subset), sum(dialogue.tokens for dialogue in subset))
+        assert [at.maximum for at in count.maximums] == sorted(set(maximums))
+        for at in count.maximums:
+            over = [dialogue for dialogue in subset if dialogue.tokens > at.maximum]
             assert (at.over, at.tokens_over) == (len(over), sum(dialogue.tokens for dialogue in over))
             assert at.tokens_cut == sum(dialogue.tokens - at.maximum for dialogue in over)
             for side in ("end", "start"):
@@ -62,13 +62,13 @@ def test_the_report_is_what_counting_token_by_token_gives(dialogues: list[Dialog
                 answers = [[set(range(*span)) for span in long.answers or ()] for long in over]
                 shown = [[set(range(*span)) for span in long.evidence or ()] for long in over]
                 assert cut.evidence == sum(
-                    any(span & gone for span in one) for one, gone in zip(shown, lost, strict=True)
+                    any(span & gone for span in span_set) for span_set, gone in zip(shown, lost, strict=True)
                 )
                 assert cut.answers == sum(
-                    any(span & gone for span in one) for one, gone in zip(answers, lost, strict=True)
+                    any(span & gone for span in answer) for answer, gone in zip(answers, lost, strict=True)
                 )
                 assert cut.answer_tokens == sum(
-                    len(span & gone) for one, gone in zip(answers, lost, strict=True) for span in one
+                    len(span & gone) for answer, gone in zip(answers, lost, strict=True) for span in answer
                 )
 
 
@@ -76,9 +76,9 @@ def words(number: int, size: int) -> str:
     return " ".join(f"w{number}x{at}" for at in range(size))
 
 
-def dialogue(number: int, asked: int, answered: int) -> Dialogue:
+def dialogue(number: int, question_words: int, answered: int) -> Dialogue:
     turns = (
-        Turn(role="user", content=words(number, asked)),
+        Turn(role="user", content=words(number, question_words)),
         Turn(role="assistant", content=f"a{words(number, answered)}"),
     )
     return Dialogue(id=f"d{number}", domain="medical", source="test", turns=turns)
@@ -96,16 +96,16 @@ def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: P
     tokenizer = tokenizers.load(tokenizer_folder)
     config = WrapConfig(share=1, tokens=60, unanswerable=0.25, depths=(0, 1))
     out = list(wrap([dialogue(number, 4, 5) for number in range(40)], config, lambda text: len(text.split()), "s"))
-    for one, found in zip(out, measure(out, tokenizer, 1), strict=True):
-        (shown,), (answer,) = found.evidence or (), found.answers or ()
-        assert answer == Span(found.tokens - 6, found.tokens - 1) or kind_of(one) == "none"
-        if kind_of(one) == "none":
+    for entry, loss in zip(out, measure(out, tokenizer, 1), strict=True):
+        (shown,), (answer,) = loss.evidence or (), loss.answers or ()
+        assert answer == Span(loss.tokens - 6, loss.tokens - 1) or kind_of(entry) == "none"
+        if kind_of(entry) == "none":
             assert shown == answer
         else:
-            (begin, end) = evidence(one)[0]
-            before = len(one.turns[0].content[:begin].split()) + 1
+            (begin, end) = evidence(entry)[0]
+            before = len(entry.turns[0].content[:begin].split()) + 1
             assert shown == Span(before, before + 5) and end > begin
-    ends = {at.end.evidence for one in truncation_by_source(measure(out, tokenizer, 50), [50]) for at in one.maximums}
+    ends = {at.end.evidence for row in truncation_by_source(measure(out, tokenizer, 50), [50]) for at in row.maximums}
     # Half of the 30 answerable ones have their evidence first, where a cut at the end spares it.
     assert ends == {25}
 
@@ -134,7 +134,8 @@ def mixed(tmp_path: Path, tokenizer_folder: Path) -> Path:
     for domain, sizes in rows.items():
         path = tmp_path / f"{domain}.jsonl"
         lines = [
-            {"instruction": words(at, asked), "output": words(at + 9, told)} for at, (asked, told) in enumerate(sizes)
+            {"instruction": words(at, question), "output": words(at + 9, answer)}
+            for at, (question, answer) in enumerate(sizes)
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         sources.append({"source": {"general": "alpaca", "medical": "medquad"}[domain], "path": str(path)})
@@ -152,8 +153,8 @@ def call(*arguments: object) -> tuple[int, str, str]:
 
 
 def test_the_command_shows_a_table_and_writes_the_report(mixed: Path, tokenizer_folder: Path, tmp_path: Path) -> None:
-    code, shown, told = call(mixed, "--tokenizer", tokenizer_folder, "--max", 20, 40, "--out", tmp_path / "out")
-    assert code == 0, told
+    code, shown, errors = call(mixed, "--tokenizer", tokenizer_folder, "--max", 20, 40, "--out", tmp_path / "out")
+    assert code == 0, errors
     assert "alpaca" in shown and "medquad" in shown
     written = read_record(tmp_path / "out" / truncation_cli.FILE, TruncationReport)
     general, medical = written.sources
@@ -174,6 +175,6 @@ def test_the_command_shows_a_table_and_writes_the_report(mixed: Path, tokenizer_
     [(["/nowhere"], "/nowhere does not exist"), (["MIX", "--tokenizer", "/nowhere"], "/nowhere does not exist")],
 )
 def test_trouble_is_one_sentence(mixed: Path, arguments: list[str], sentence: str) -> None:
-    code, shown, told = call(*(str(mixed) if argument == "MIX" else argument for argument in arguments))
+    code, shown, errors = call(*(str(mixed) if argument == "MIX" else argument for argument in arguments))
     assert (code, shown) == (2, "")
-    assert told.startswith("error: ") and sentence in told
+    assert errors.startswith("error: ") and sentence in errors

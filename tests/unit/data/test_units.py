@@ -23,8 +23,8 @@ def shingle_sets(several: list[str]) -> list[set[int]]:
     return [set(numbers[begin:end].tolist()) for begin, end in pairwise(starts)]
 
 
-def similar_rows(one: str, two: str) -> float:
-    numbers, starts = Units([one, two]).shingles()
+def similar_rows(first: str, second: str) -> float:
+    numbers, starts = Units([first, second]).shingles()
     return similarity(numbers[: starts[1]], numbers[starts[1] :])
 
 
@@ -32,22 +32,22 @@ def similar_rows(one: str, two: str) -> float:
 def test_windows_are_equal_where_their_units_are(several: list[str], width: int) -> None:
     units = Units(several)
     numbers, places = units.windows(width)
-    found = list(zip(units.text_at(places).tolist(), numbers.tolist(), strict=True))
+    results = list(zip(units.text_at(places).tolist(), numbers.tolist(), strict=True))
     plain = [
         (number, tuple(words[start : start + width]))
         for number, words in enumerate(text.split() for text in several)
         for start in range(len(words) - width + 1)
     ]
-    assert [text for text, _ in found] == [text for text, _ in plain]
-    assert len({number for _, number in found}) == len({window for _, window in plain})
-    assert len({*zip((n for _, n in found), (w for _, w in plain), strict=True)}) == len({n for _, n in found})
+    assert [text for text, _ in results] == [text for text, _ in plain]
+    assert len({number for _, number in results}) == len({window for _, window in plain})
+    assert len({*zip((n for _, n in results), (w for _, w in plain), strict=True)}) == len({n for _, n in results})
 
 
 @given(texts, texts)
-def test_similarity_is_that_of_the_sets_of_shingles(one: str, two: str) -> None:
-    first, second = shingle_sets([one, two])
+def test_similarity_is_that_of_the_sets_of_shingles(left: str, right: str) -> None:
+    first, second = shingle_sets([left, right])
     expected = len(first & second) / len(first | second) if first | second else 0.0
-    assert similar_rows(one, two) == pytest.approx(expected)
+    assert similar_rows(left, right) == pytest.approx(expected)
 
 
 @given(st.lists(texts, min_size=1, max_size=5))
@@ -62,7 +62,7 @@ def test_a_text_as_a_whole_is_the_window_of_its_length(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "two"),
+    ("first", "second"),
     [
         ("What is GOUT?", "what is (gout)"),
         ("ﬁbrosis of the liver", "fibrosis of the liver"),
@@ -71,8 +71,8 @@ def test_a_text_as_a_whole_is_the_window_of_its_length(text: str) -> None:
         ("ＡＢＣ trial results", "abc trial results"),
     ],
 )
-def test_case_punctuation_and_width_do_not_count(one: str, two: str) -> None:
-    assert similar_rows(one, two) == 1
+def test_case_punctuation_and_width_do_not_count(first: str, second: str) -> None:
+    assert similar_rows(first, second) == 1
 
 
 def test_words_and_characters_do_count() -> None:

@@ -54,8 +54,8 @@ def book_of(dialogue: Dialogue) -> str:
     """The Book of a wrapped Dialogue: what stands before the question and the words between them."""
     content = dialogue.turns[0].content
     for between in sorted(words_of(dialogue.language).between, key=len, reverse=True):
-        before, found, _ = content.rpartition(between)
-        if found:
+        before, result, _ = content.rpartition(between)
+        if result:
             return before
     raise AssertionError(content)
 
@@ -81,10 +81,10 @@ def test_books_never_exceed_their_length_and_hold_whole_passages(
     sizes: list[int], config: WrapConfig, seed: int
 ) -> None:
     given_ones = made(sizes)
-    known = {leaf.passage.text for one in given_ones for leaf in leaves(one, config.style)}
-    for one in wrap(given_ones, config, count, str(seed)):
-        if kind_of(one):
-            book = book_of(one)
+    known = {leaf.passage.text for dialogue in given_ones for leaf in leaves(dialogue, config.style)}
+    for dialogue in wrap(given_ones, config, count, str(seed)):
+        if kind_of(dialogue):
+            book = book_of(dialogue)
             assert count(book) <= config.tokens
             passages = book.split(SEPARATOR)
             assert set(passages) <= known
@@ -95,8 +95,8 @@ def test_books_never_exceed_their_length_and_hold_whole_passages(
 @settings(max_examples=60, deadline=None)
 def test_shares_are_exact_within_one_dialogue_at_every_point(sizes: list[int], config: WrapConfig, seed: int) -> None:
     wrapped = refused = answered = quoted = 0
-    for seen, one in enumerate(wrap(made(sizes), config, count, str(seed)), start=1):
-        kind = kind_of(one)
+    for seen, dialogue in enumerate(wrap(made(sizes), config, count, str(seed)), start=1):
+        kind = kind_of(dialogue)
         wrapped += kind is not None
         refused += kind == "none"
         answered += kind in {"gold", "quote"}
@@ -118,17 +118,17 @@ def test_the_answer_stands_in_the_evidence_alone(sizes: list[int], config: WrapC
         if kind is None:
             assert after is before
             continue
-        own = leaves(before, config.style)[0].passage.text
-        others = [one for one in book_of(after).split(SEPARATOR) if one != own]
+        own_text = leaves(before, config.style)[0].passage.text
+        others = [part for part in book_of(after).split(SEPARATOR) if part != own_text]
         assert all(plain(answer) not in plain(other) for other in others)
-        assert (own in book_of(after).split(SEPARATOR)) == (kind != "none")
+        assert (own_text in book_of(after).split(SEPARATOR)) == (kind != "none")
         places = evidence(after)
         assert [after.turns[0].content[begin:end] for begin, end in places] == ([] if kind == "none" else [answer])
         assert after.turns[0].content.endswith(before.turns[0].content)
-        told = after.turns[1].content
-        assert (told in ENGLISH.refusals, told == answer) == (kind == "none", kind == "gold")
+        row = after.turns[1].content
+        assert (row in ENGLISH.refusals, row == answer) == (kind == "none", kind == "gold")
         if kind == "quote":
-            assert told == f'The text says: "{quotation(before.turns[0].content, answer)}" {answer}'
+            assert row == f'The text says: "{quotation(before.turns[0].content, answer)}" {answer}'
 
 
 @given(
@@ -145,10 +145,10 @@ def test_distractors_never_contain_an_answer_that_others_give_too(answers: list[
     ]
     for before, after in zip(given_ones, wrap(given_ones, config, count, "s"), strict=True):
         if kind_of(after):
-            own = leaves(before, config.style)[0].passage.text
+            own_text = leaves(before, config.style)[0].passage.text
             others = book_of(after).split(SEPARATOR)
             if kind_of(after) != "none":
-                others.remove(own)
+                others.remove(own_text)
             assert all(plain(before.turns[1].content) not in plain(other) for other in others)
 
 
@@ -158,27 +158,29 @@ def test_wrapping_is_deterministic_by_seed_and_keeps_the_order(sizes: list[int],
     given_ones = made(sizes)
     once = list(wrap(given_ones, config, count, str(seed)))
     assert once == list(wrap(iter(given_ones), config, count, str(seed)))
-    assert [one.id.partition("/")[0] for one in once] == [one.id for one in given_ones]
+    assert [row.id.partition("/")[0] for row in once] == [row.id for row in given_ones]
 
 
 def test_another_seed_makes_other_books() -> None:
     config = WrapConfig(share=1, tokens=60)
-    one, other = (list(wrap(made([6] * 30), config, count, seed)) for seed in "ab")
-    assert sum(a != b for a, b in zip(one, other, strict=True)) > 20
+    first, other = (list(wrap(made([6] * 30), config, count, seed)) for seed in "ab")
+    assert sum(a != b for a, b in zip(first, other, strict=True)) > 20
 
 
 def test_no_share_changes_nothing() -> None:
     given_ones = made([5] * 5)
-    assert [id(one) for one in wrap(given_ones, WrapConfig(), count, "s")] == [id(one) for one in given_ones]
+    assert [id(dialogue) for dialogue in wrap(given_ones, WrapConfig(), count, "s")] == [
+        id(dialogue) for dialogue in given_ones
+    ]
 
 
 def test_depths_are_dealt_evenly() -> None:
     config = WrapConfig(share=1, tokens=200, depths=(0, 0.5, 1))
     places: Counter[str] = Counter()
-    for one in wrap(made([6] * 90), config, count, "s"):
-        passages = book_of(one).split(SEPARATOR)
-        (begin, _), *_ = evidence(one)
-        at = one.turns[0].content[:begin].count(SEPARATOR)
+    for dialogue in wrap(made([6] * 90), config, count, "s"):
+        passages = book_of(dialogue).split(SEPARATOR)
+        (begin, _), *_ = evidence(dialogue)
+        at = dialogue.turns[0].content[:begin].count(SEPARATOR)
         places["first" if at == 0 else "last" if at == len(passages) - 1 else "middle"] += 1
     assert places == {"first": 30, "middle": 30, "last": 30}
 
@@ -209,7 +211,7 @@ def test_what_cannot_be_wrapped_is_left_and_the_next_one_wrapped_for_it() -> Non
     empty = exchange(5).model_copy(update={"turns": (exchange(5).turns[0], Turn(role="assistant", content=" "))})
     given_ones = [exchange(0), long, exchange(2), odd, exchange(4), empty, exchange(6)]
     out = list(wrap(given_ones, WrapConfig(share=0.5, tokens=30), count, "s"))
-    assert [bool(kind_of(one)) for one in out] == [False, False, True, False, True, False, True]
+    assert [bool(kind_of(dialogue)) for dialogue in out] == [False, False, True, False, True, False, True]
     alone = list(wrap([exchange(0)], WrapConfig(share=1, unanswerable=1), count, "s"))
     assert alone == [exchange(0)]
 
@@ -217,9 +219,9 @@ def test_what_cannot_be_wrapped_is_left_and_the_next_one_wrapped_for_it() -> Non
 def test_only_the_domains_asked_for_are_wrapped() -> None:
     given_ones = [exchange(number, domain="general" if number % 2 else "medical") for number in range(10)]
     out = list(wrap(given_ones, WrapConfig(share=1, tokens=50), count, "s"))
-    assert {one.domain for one in out if kind_of(one)} == {"medical"}
+    assert {dialogue.domain for dialogue in out if kind_of(dialogue)} == {"medical"}
     both = list(wrap(given_ones, WrapConfig(share=1, tokens=50, domains=("general", "medical")), count, "s"))
-    assert all(kind_of(one) for one in both)
+    assert all(kind_of(dialogue) for dialogue in both)
 
 
 def test_every_answer_of_several_turns_has_its_evidence() -> None:
@@ -238,11 +240,13 @@ def test_every_answer_of_several_turns_has_its_evidence() -> None:
 def test_chinese_dialogues_speak_chinese() -> None:
     config = WrapConfig(share=1, tokens=40, unanswerable=0.4, quote=0.5)
     out = list(wrap(made([6] * 40, "zh"), config, count, "s"))
-    kinds = Counter(kind_of(one) for one in out)
+    kinds = Counter(kind_of(dialogue) for dialogue in out)
     assert kinds == {"none": 16, "gold": 12, "quote": 12}
-    assert {one.turns[1].content for one in out if kind_of(one) == "none"} == set(CHINESE.refusals)
-    assert all(one.turns[1].content.startswith(CHINESE.quoting[0]) for one in out if kind_of(one) == "quote")
-    assert all(len(evidence(one)) == (kind_of(one) != "none") for one in out)
+    assert {dialogue.turns[1].content for dialogue in out if kind_of(dialogue) == "none"} == set(CHINESE.refusals)
+    assert all(
+        dialogue.turns[1].content.startswith(CHINESE.quoting[0]) for dialogue in out if kind_of(dialogue) == "quote"
+    )
+    assert all(len(evidence(dialogue)) == (kind_of(dialogue) != "none") for dialogue in out)
 
 
 def test_a_quotation_is_the_sentence_nearest_to_the_question() -> None:
@@ -266,13 +270,13 @@ def test_passages_of_a_file_serve_as_distractors(tmp_path: Path) -> None:
     path = tmp_path / "passages.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     config = WrapConfig(share=1, tokens=30, distractors="passages", passages=path)
-    for one in wrap(made([6] * 5), config, count, "s"):
-        others = [part for part in book_of(one).split(SEPARATOR) if not part.startswith("What is")]
+    for dialogue in wrap(made([6] * 5), config, count, "s"):
+        others = [part for part in book_of(dialogue).split(SEPARATOR) if not part.startswith("What is")]
         assert others and all(part.startswith("Page ") for part in others)
-        assert len(one.facts) == 1 + len(others)
+        assert len(dialogue.facts) == 1 + len(others)
     mixed = list(wrap(made([6] * 60), config.model_copy(update={"distractors": "both"}), count, "s"))
-    assert any("Page " in one.turns[0].content for one in mixed)
-    assert any(book_of(one).count("What is") > 1 for one in mixed)
+    assert any("Page " in dialogue.turns[0].content for dialogue in mixed)
+    assert any(book_of(dialogue).count("What is") > 1 for dialogue in mixed)
 
 
 @pytest.mark.parametrize("keys", [{"distractors": "both"}, {"passages": "p.jsonl"}])
@@ -290,17 +294,17 @@ def test_a_broken_passages_file_is_told(tmp_path: Path) -> None:
 
 
 def test_an_endless_stream_is_read_ahead_by_one_window_only() -> None:
-    asked = 0
+    calls = 0
 
     def endless() -> object:
-        nonlocal asked
+        nonlocal calls
         for number in numbers():
-            asked += 1
+            calls += 1
             yield exchange(number)
 
     stream = wrap(endless(), WrapConfig(share=0.5, tokens=40), count, "s")  # type: ignore[arg-type]
     assert len(list(islice(stream, 10))) == 10
-    assert asked == WINDOW
+    assert calls == WINDOW
 
 
 def test_less_of_a_wrapped_source_is_the_beginning_of_more_of_it() -> None:
@@ -316,6 +320,6 @@ def test_the_taught_facts_of_hpo_are_wrapped() -> None:
     assert supply.generator is not None
     tokens = cast("Callable[[str], int]", count)
     out = list(islice(wrap(supply.generator, WrapConfig(share=0.5, tokens=120), tokens, "s"), 100))
-    wrapped = [one for one in out if kind_of(one)]
+    wrapped = [dialogue for dialogue in out if kind_of(dialogue)]
     assert len(wrapped) == 50
-    assert all(len(evidence(one)) == 3 for one in wrapped)
+    assert all(len(evidence(dialogue)) == 3 for dialogue in wrapped)

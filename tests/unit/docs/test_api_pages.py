@@ -58,8 +58,8 @@ def test_the_page_of_a_package_shows_what_it_exports(package: str) -> None:
 def test_every_field_of_a_shown_record_is_explained(path: str) -> None:
     record = RECORDS[path]
     text = record.__doc__ or ""
-    own = set(record.model_fields) & set(record.__annotations__)
-    silent = {name for name in own if not record.model_fields[name].description and f"``{name}``" not in text}
+    fields = set(record.model_fields) & set(record.__annotations__)
+    silent = {name for name in fields if not record.model_fields[name].description and f"``{name}``" not in text}
     assert silent - set(documented(text, "Attributes")) == set()
 
 

@@ -159,8 +159,8 @@ CONFIGS: dict[str, list[type[Config]]] = {
 
 
 def test_every_printed_config_is_one_that_its_command_takes() -> None:
-    printed = {name: found for name in NAMES if (found := blocks(name, "yaml"))}
-    assert {name: len(found) for name, found in printed.items()} == {
+    printed = {name: result for name in NAMES if (result := blocks(name, "yaml"))}
+    assert {name: len(value) for name, value in printed.items()} == {
         name: len(kinds) for name, kinds in CONFIGS.items()
     }
     for name, kinds in CONFIGS.items():

@@ -21,8 +21,8 @@ def exam(text: str, options: dict[str, str], gold: str = "A", cannot: str = "") 
 
 
 def altered(made: Exam) -> tuple[str, tuple[str, ...]] | None:
-    found = alter(made.items[0], made)
-    return (found.evidence[0].text, found.item.gold) if found else None
+    result = alter(made.items[0], made)
+    return (result.evidence[0].text, result.item.gold) if result else None
 
 
 def test_the_gold_s_words_are_replaced_wherever_they_stand() -> None:

@@ -36,10 +36,10 @@ def test_anything_else_is_refused_with_the_grammar(text: str) -> None:
 
 
 def test_ranges_and_counts_are_written_out() -> None:
-    asked = ExamConfig.model_validate({"exam": "needle", "conditions": ["closed", "open:512-131072"], "depths": 7})
-    assert asked.conditions[:3] == ("closed", "open:512", "open:1024")
-    assert asked.conditions[-1] == "open:131072"
-    assert len(asked.conditions) == 10
-    assert asked.depths == (0, 0.167, 0.333, 0.5, 0.667, 0.833, 1)
-    for text in asked.conditions:
+    config = ExamConfig.model_validate({"exam": "needle", "conditions": ["closed", "open:512-131072"], "depths": 7})
+    assert config.conditions[:3] == ("closed", "open:512", "open:1024")
+    assert config.conditions[-1] == "open:131072"
+    assert len(config.conditions) == 10
+    assert config.depths == (0, 0.167, 0.333, 0.5, 0.667, 0.833, 1)
+    for text in config.conditions:
         parse(text)

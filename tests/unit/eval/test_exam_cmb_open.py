@@ -142,9 +142,9 @@ def test_rivals_of_a_small_subject_go_on_with_its_category(tmp_path: Path) -> No
     exam = _many(tmp_path, 30)
     subject = {item.evidence[0]: item.tags["subject"] for item in exam.items}
     item = exam.items[0]
-    told = [subject[name] == item.tags["subject"] for name in item.rivals]
+    same_subject = [subject[name] == item.tags["subject"] for name in item.rivals]
     assert len(item.rivals) == 29
-    assert told == sorted(told, reverse=True)
+    assert same_subject == sorted(same_subject, reverse=True)
 
 
 def test_a_lot_is_of_one_subject_and_its_items_are_neighbours(tmp_path: Path) -> None:
@@ -170,12 +170,12 @@ def test_an_altered_statement_says_another_option_and_gives_its_letter(tmp_path:
     assert set(altered) == {"cmb-open/1", "cmb-open/2", "cmb-open/3"}  # nothing else can be said of the fourth
     for item in exam.items:
         if item.id in altered:
-            one = altered[item.id]
-            assert set(one.gold) != set(item.gold)
-            assert set(one.gold) <= set(item.options)
-            texts = [item.options[letter] for letter in one.gold]
-            assert one.passages[0].id == item.evidence[0]
-            assert one.passages[0].text == cmb_open.statement(item.question, texts)
+            alteration = altered[item.id]
+            assert set(alteration.gold) != set(item.gold)
+            assert set(alteration.gold) <= set(item.options)
+            texts = [item.options[letter] for letter in alteration.gold]
+            assert alteration.passages[0].id == item.evidence[0]
+            assert alteration.passages[0].text == cmb_open.statement(item.question, texts)
 
 
 def test_the_same_seed_gives_the_same_exam_and_another_seed_another_order(tmp_path: Path) -> None:
@@ -212,8 +212,8 @@ def test_it_is_fetched_at_one_commit_which_the_card_names(tmp_path: Path, monkey
         assert (exam.card.revision, exam.card.items, exam.card.dropped) == (commit, 1, {cmb.NO_GOLD: 1})
         server.commit(cmb_open.REPO, {name: body([_question(3, "肺是") | {"answer": "B"}]) for name in first})
         assert registry.build(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0) == exam
-        asked = registry.build(ExamConfig(exam="cmb-open", revision=commit), CurriculumConfig(), 0)
-        assert (asked.card.revision, asked.items) == (commit, exam.items)
+        built = registry.build(ExamConfig(exam="cmb-open", revision=commit), CurriculumConfig(), 0)
+        assert (built.card.revision, built.items) == (commit, exam.items)
 
 
 def test_one_file_that_holds_the_answers_itself_is_read(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_one_file_that_holds_the_answers_itself_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({}, "holds no CMB-test-choice-question-merge.json"),
         ({cmb.QUESTIONS: "[]"}, "holds no CMB-test-choice-answer.json"),
@@ -232,12 +232,12 @@ def test_one_file_that_holds_the_answers_itself_is_read(tmp_path: Path) -> None:
         ({cmb.QUESTIONS: "[\n{]", cmb.ANSWERS: "[]"}, ":2 is not JSON"),
     ],
 )
-def test_what_is_wrong_with_the_files_is_one_sentence(tmp_path: Path, files: dict[str, str], told: str) -> None:
+def test_what_is_wrong_with_the_files_is_one_sentence(tmp_path: Path, files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(MedctxError, match=r"^[^\n]+$") as caught:
         _build(tmp_path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_two_questions_of_one_id_are_an_error(tmp_path: Path) -> None:
@@ -252,8 +252,8 @@ PIECES = ["心", "是", "的", "？", "（）", "(  )", "____", "【　】", "�
 @given(st.lists(st.sampled_from(PIECES), max_size=6), st.lists(st.sampled_from(["甲", "乙。", "丙 "]), min_size=1))
 def test_a_statement_keeps_the_words_and_ends_with_its_answers(stem: list[str], answers: list[str]) -> None:
     words = "".join(piece for piece in stem if piece not in {"（）", "(  )", "____", "【　】"})
-    told = "、".join(answer.rstrip(" 。") for answer in answers)
-    assert cmb_open.statement("".join(stem), answers) == f"{words}{told}。"
+    sentence = "、".join(answer.rstrip(" 。") for answer in answers)
+    assert cmb_open.statement("".join(stem), answers) == f"{words}{sentence}。"
 
 
 def test_the_real_single_choice_questions_are_all_asked() -> None:

@@ -114,8 +114,8 @@ def test_rivals_are_all_documents_of_other_patients_in_one_order(tmp_path: Path,
     exam = _build(tmp_path, task)
     order = {name: place for place, name in enumerate(max((item.rivals for item in exam.items), key=len))}
     for item in exam.items:
-        own = {passage.id for passage in exam.passages if item.cluster in passage.facts}
-        others = {passage.id for passage in exam.passages} - own - set(item.evidence)
+        subset = {passage.id for passage in exam.passages if item.cluster in passage.facts}
+        others = {passage.id for passage in exam.passages} - subset - set(item.evidence)
         assert set(item.rivals) == others
         known = [order[name] for name in item.rivals if name in order]
         assert known == sorted(known)
@@ -184,7 +184,7 @@ def test_it_is_fetched_at_the_revision_asked(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "told"),
+    ("benchmark", "message"),
     [
         ([], "no patients by name"),
         ({"a": _patient("Ada", 1, [])}, "1 patients"),
@@ -192,7 +192,7 @@ def test_it_is_fetched_at_the_revision_asked(tmp_path: Path, monkeypatch: pytest
         ({"a": _patient("Ada", 1, [_asked(1), _asked(1)]), "b": _patient("Bo", 1, [])}, "the same No"),
     ],
 )
-def test_what_is_wrong_with_the_file_is_one_sentence(tmp_path: Path, benchmark: object, told: str) -> None:
+def test_what_is_wrong_with_the_file_is_one_sentence(tmp_path: Path, benchmark: object, message: str) -> None:
     with pytest.raises(MedctxError, match=r"^[^\n]+$") as caught:
         _build(tmp_path, "longhealth-1", benchmark=benchmark)
-    assert told in str(caught.value)
+    assert message in str(caught.value)

@@ -40,7 +40,7 @@ def test_it_is_a_generated_general_exam(exam: Exam) -> None:
 
 def _told(exam: Exam) -> dict[str, tuple[str, str]]:
     """Key and code by the Passage that tells them."""
-    return {passage.id: found[0] for passage in exam.passages if (found := KEY.findall(passage.text))}
+    return {passage.id: result[0] for passage in exam.passages if (result := KEY.findall(passage.text))}
 
 
 @settings(max_examples=25, deadline=None)
@@ -50,13 +50,13 @@ def test_every_question_has_one_answer_and_keys_never_collide(
 ) -> None:
     keys = max(families, 4) * (rivals + 1)
     exam = generate(_sizes(keys=keys, items=keys, rivals=rivals, digits=digits, filler=2), seed)
-    told = _told(exam)
-    names, codes = zip(*told.values(), strict=True)
-    assert len(set(names)) == len(set(codes)) == len(told) == keys
+    stated = _told(exam)
+    names, codes = zip(*stated.values(), strict=True)
+    assert len(set(names)) == len(set(codes)) == len(stated) == keys
     assert all(len(code) == digits and code[0] != "0" for code in codes)
     for item in exam.items:
         (evidence,) = item.evidence
-        name, code = told[evidence]
+        name, code = stated[evidence]
         assert item.question == f"What is the access code of the {name}?"
         assert item.options[item.gold[0]] == code
         assert len(set(item.options.values())) == 4
@@ -66,10 +66,10 @@ def test_every_question_has_one_answer_and_keys_never_collide(
 
 
 def test_the_codes_offered_are_those_of_the_rivals_which_share_the_noun(exam: Exam) -> None:
-    told = _told(exam)
+    stated = _told(exam)
     for item in exam.items:
-        assert {told[name][1] for name in (*item.evidence, *item.rivals)} == set(item.options.values())
-        assert len({told[name][0].split()[1] for name in (*item.evidence, *item.rivals)}) == 1
+        assert {stated[name][1] for name in (*item.evidence, *item.rivals)} == set(item.options.values())
+        assert len({stated[name][0].split()[1] for name in (*item.evidence, *item.rivals)}) == 1
         assert item.tags == {"kind": "multi-key"}
 
 
@@ -107,7 +107,7 @@ def test_an_altered_passage_differs_in_the_code_alone_and_tells_a_wrong_option(e
 
 
 def test_right_letters_are_spread(exam: Exam) -> None:
-    for golds in ([item.gold for item in exam.items], [one.gold for one in exam.alterations]):
+    for golds in ([item.gold for item in exam.items], [alteration.gold for alteration in exam.alterations]):
         counts = Counter(letter for (letter,) in golds)
         assert set(counts) == set("ABCD")
         assert max(counts.values()) < 2 * min(counts.values())
@@ -166,7 +166,7 @@ def test_most_keys_the_words_allow_are_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "told"),
+    ("sizes", "message"),
     [
         ({"keys": 8, "items": 9}, "items 9 exceeds keys 8"),
         ({"keys": 10, "items": 4}, "not a multiple of the family size 4"),
@@ -174,8 +174,8 @@ def test_most_keys_the_words_allow_are_made() -> None:
         ({"digits": 3}, "greater than or equal to 4"),
     ],
 )
-def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         NeedleConfig.model_validate(sizes)
 
 

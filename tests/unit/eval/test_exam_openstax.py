@@ -85,13 +85,13 @@ def test_every_question_is_kept_or_counted_by_its_reason(exam: Exam) -> None:
 
 @pytest.mark.parametrize(("name", "domain"), [("openstax-anatomy", "medical"), ("openstax-psychology", "general")])
 def test_the_card_names_the_licence_of_this_revision(tmp_path: Path, name: str, domain: str) -> None:
-    for licence, told in [("by", "CC BY 4.0"), ("by-nc-sa", "CC BY-NC-SA 4.0")]:
+    for licence, stated in [("by", "CC BY 4.0"), ("by-nc-sa", "CC BY-NC-SA 4.0")]:
         held = files(licence=licence, name=BOOKS[name].collections[0])
         built = registry.build(
             ExamConfig(exam=name, path=write_folder(tmp_path / licence, held)), CurriculumConfig(), 0
         )
-        assert built.card.licence == told
-        assert {item.licence for item in built.items} == {told}
+        assert built.card.licence == stated
+        assert {item.licence for item in built.items} == {stated}
         assert (built.card.domain, built.card.name) == (domain, name)
         assert "Kites 2e" in built.card.source
 
@@ -120,9 +120,9 @@ def test_it_is_fetched_at_the_default_revision_and_at_one_asked(
         for revision in (book.revision, "v2"):
             server.plain[f"/{book.repository}/{revision}.tar.gz"] = archive(files())
         default = registry.build(ExamConfig(exam=PSYCHOLOGY), CurriculumConfig(), 0)
-        asked = registry.build(ExamConfig(exam=PSYCHOLOGY, revision="v2"), CurriculumConfig(), 0)
-    assert (default.card.revision, asked.card.revision) == (book.revision, "v2")
-    assert default.items == asked.items == exam.items
+        built = registry.build(ExamConfig(exam=PSYCHOLOGY, revision="v2"), CurriculumConfig(), 0)
+    assert (default.card.revision, built.card.revision) == (book.revision, "v2")
+    assert default.items == built.items == exam.items
 
 
 def test_the_order_of_sections_follows_the_seed_and_their_questions_stay_together(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_revision_whose_questions_lie_elsewhere_is_an_error_that_names_one_tha
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("modules/m2/index.cnxml", None, "lacks modules/m2/index.cnxml"),
         ("modules/m2/index.cnxml", "<document>", "The module m2 is not XML"),
@@ -154,7 +154,9 @@ def test_a_revision_whose_questions_lie_elsewhere_is_an_error_that_names_one_tha
         ("collections/psychology-2e.collection.xml", "{", "is not XML"),
     ],
 )
-def test_what_is_wrong_with_a_checkout_is_one_sentence(tmp_path: Path, name: str, text: str | None, told: str) -> None:
+def test_what_is_wrong_with_a_checkout_is_one_sentence(
+    tmp_path: Path, name: str, text: str | None, message: str
+) -> None:
     held = files()
     if text is None:
         del held[name]
@@ -162,7 +164,7 @@ def test_what_is_wrong_with_a_checkout_is_one_sentence(tmp_path: Path, name: str
         held[name] = text
     with pytest.raises(MedctxError, match=r"^[^\n]+$") as caught:
         registry.build(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, held)), CurriculumConfig(), 0)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_file_that_is_no_archive_is_an_error(tmp_path: Path) -> None:
@@ -173,16 +175,16 @@ def test_a_file_that_is_no_archive_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("formula", "told"),
+    ("formula", "message"),
     [
         ("<m:msub><m:mtext>CO</m:mtext><m:mtext>2</m:mtext></m:msub>", "CO2"),
         ("<m:mrow> <m:mtext>A</m:mtext>\n <m:mo>\u2194</m:mo> <m:mtext>B</m:mtext></m:mrow>", "A \u2194 B"),
         ("<m:mfrac><m:mn>1</m:mn><m:mrow><m:mn>2</m:mn><m:mi>n</m:mi></m:mrow></m:mfrac>", "1/2n"),
     ],
 )
-def test_formulas_are_read_in_one_line(formula: str, told: str) -> None:
+def test_formulas_are_read_in_one_line(formula: str, message: str) -> None:
     content = f"<para>is <m:math>{formula}</m:math>.</para>"
-    assert parse_module("m", MODULE.format(title="T", content=content).encode()).text == f"is {told}."
+    assert parse_module("m", MODULE.format(title="T", content=content).encode()).text == f"is {message}."
 
 
 def test_a_list_inside_a_paragraph_is_part_of_its_sentence() -> None:
@@ -197,8 +199,8 @@ def test_options_inside_the_paragraph_of_the_question_are_not_part_of_it() -> No
         '<exercise id="e"><problem><para>Which? <list><item>x</item><item>y</item></list></para></problem>'
         "<solution><para>B</para></solution></exercise>"
     )
-    (found,) = parse_module("m", MODULE.format(title="T", content=content).encode()).exercises
-    assert (found.question, found.options, found.solution) == ("Which?", ("x", "y"), "B")
+    (result,) = parse_module("m", MODULE.format(title="T", content=content).encode()).exercises
+    assert (result.question, result.options, result.solution) == ("Which?", ("x", "y"), "B")
 
 
 def test_a_section_of_exercises_alone_leaves_nothing() -> None:

@@ -42,9 +42,9 @@ def planned(exam: Exam) -> list[BookBatch]:
 
 def asked_of(exam: Exam) -> list[Asked]:
     return [
-        Asked(exam.card.name, one.condition.kind, one.item.options, one.item.gold, batch.book.text, one.item.cannot)
+        Asked(exam.card.name, item.condition.kind, item.item.options, item.item.gold, batch.book.text, item.item.cannot)
         for batch in planned(exam)
-        for one in batch.items
+        for item in batch.items
         if batch.book is not None
     ]
 
@@ -52,14 +52,14 @@ def asked_of(exam: Exam) -> list[Asked]:
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("options", ["sentence", "answer"])
 def test_floors_are_a_quarter_in_every_condition_in_which_something_is_right(seed: int, options: str) -> None:
-    found = {floor.condition: floor for floor in floors.floors(asked_of(built(seed, options)))}
-    assert set(found) == {"closed", "gold", "counterfactual", "distractor", "open"}
+    results = {floor.condition: floor for floor in floors.floors(asked_of(built(seed, options)))}
+    assert set(results) == {"closed", "gold", "counterfactual", "distractor", "open"}
     for kind in ("closed", "gold", "counterfactual", "open"):
-        assert found[kind].question_blind == found[kind].commonest_letter == 0.25
-        assert found[kind].longest == pytest.approx(0.25)
-        assert found[kind].stated == float(kind != "closed")
+        assert results[kind].question_blind == results[kind].commonest_letter == 0.25
+        assert results[kind].longest == pytest.approx(0.25)
+        assert results[kind].stated == float(kind != "closed")
     # Every offered finding stands on the silent page, and a guess among them is never right.
-    assert (found["distractor"].stated, found["distractor"].question_blind) == (1, 0)
+    assert (results["distractor"].stated, results["distractor"].question_blind) == (1, 0)
 
 
 def test_every_option_of_a_sheet_is_right_once() -> None:
@@ -85,21 +85,21 @@ def test_taught_and_untaught_are_as_many_and_a_limit_keeps_it_so() -> None:
 def test_the_same_items_are_asked_under_every_condition() -> None:
     items: dict[str, set[str]] = defaultdict(set)
     for batch in planned(built()):
-        for one in batch.items:
-            items[one.condition.kind].add(one.item.id)
+        for item in batch.items:
+            items[item.condition.kind].add(item.item.id)
     assert len({frozenset(names) for names in items.values()}) == 1
 
 
 def test_no_wrong_option_is_true_in_the_ontology() -> None:
     ontology = phenotypes.load()
-    found = {disease.name: {finding.lower() for finding in disease.findings} for disease in ontology.diseases}
+    results = {disease.name: {finding.lower() for finding in disease.findings} for disease in ontology.diseases}
     checked = 0
     for item in built(options="answer").items:
         if item.tags["kind"] != "forward":
             continue
         subject = item.question.removeprefix("Which finding is described in ").removesuffix("?")
         for letter, text in item.options.items():
-            assert (text.rstrip(".").lower() in found[subject]) == (letter in item.gold)
+            assert (text.rstrip(".").lower() in results[subject]) == (letter in item.gold)
             checked += 1
     assert checked >= 64
 
@@ -127,13 +127,13 @@ def test_silent_pages_are_true_and_hold_what_is_offered_without_what_is_asked() 
 def test_in_a_counterfactual_the_page_says_what_memory_does_not() -> None:
     exam = built()
     for batch in planned(exam):
-        for one in batch.items:
-            if one.condition.kind != "counterfactual":
+        for item in batch.items:
+            if item.condition.kind != "counterfactual":
                 continue
             assert batch.book is not None
-            assert one.memory and one.memory != one.item.gold
-            assert one.item.options[one.item.gold[0]] in batch.book.text
-            assert one.item.options[one.memory[0]] not in batch.book.text
+            assert item.memory and item.memory != item.item.gold
+            assert item.item.options[item.item.gold[0]] in batch.book.text
+            assert item.item.options[item.memory[0]] not in batch.book.text
 
 
 def test_the_wordings_are_not_those_trained_on() -> None:

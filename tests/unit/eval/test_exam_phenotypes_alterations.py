@@ -61,7 +61,9 @@ def test_the_altered_dossier_lists_a_wrong_option_in_place_of_the_gold_one(exam:
         gold, wrong = item.options[item.gold[0]].lower(), item.options[altered.gold[0]].lower()
         assert altered.gold != item.gold
         assert (passage.id, passage.title, passage.facts) == (original.id, original.title, original.facts)
-        before, after = (one.text.rpartition("Findings: ")[2].rstrip(".").split(", ") for one in (original, passage))
+        before, after = (
+            version.text.rpartition("Findings: ")[2].rstrip(".").split(", ") for version in (original, passage)
+        )
         assert after == [wrong if finding == gold else finding for finding in before]
         assert wrong not in before
         others = [text.lower() for letter, text in item.options.items() if letter not in altered.gold]
@@ -69,7 +71,7 @@ def test_the_altered_dossier_lists_a_wrong_option_in_place_of_the_gold_one(exam:
 
 
 def test_the_altered_letters_are_drawn_by_the_seed(exam: Exam) -> None:
-    counts = Counter(letter for one in exam.alterations for letter in one.gold)
+    counts = Counter(letter for alteration in exam.alterations for letter in alteration.gold)
     assert set(counts) == set("ABCD")
     assert _built(0).alterations == exam.alterations
     assert _built(1).alterations != exam.alterations

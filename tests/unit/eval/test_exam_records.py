@@ -39,8 +39,8 @@ def built(seed: int = 0, config: RecordsConfig = SMALL) -> Exam:
 
 
 def planned(exam: Exam, *conditions: str, limits: dict[str, int] | None = None, seed: int = 0) -> list[BookBatch]:
-    asked = [parse(text) for text in conditions]
-    return batches(exam, asked, words, depths=DEPTHS, limits=limits or {}, seed=seed)
+    requests = [parse(text) for text in conditions]
+    return batches(exam, requests, words, depths=DEPTHS, limits=limits or {}, seed=seed)
 
 
 def rows(batch: BookBatch) -> list[tuple[PlannedItem, str]]:
@@ -48,9 +48,9 @@ def rows(batch: BookBatch) -> list[tuple[PlannedItem, str]]:
     return [(entry, batch.book.text) for entry in batch.items]
 
 
-def by_sheet(found: Sequence[BookBatch]) -> dict[tuple[str, str], list[tuple[PlannedItem, str]]]:
+def by_sheet(results: Sequence[BookBatch]) -> dict[tuple[str, str], list[tuple[PlannedItem, str]]]:
     groups: dict[tuple[str, str], list[tuple[PlannedItem, str]]] = defaultdict(list)
-    for batch in found:
+    for batch in results:
         for entry, book in rows(batch):
             kind = f"{entry.condition.kind}:{entry.condition.tokens}"
             groups[kind, entry.item.cluster].append((entry, book))
@@ -77,13 +77,13 @@ def own_parts(item: ExamItem) -> list[str]:
 @given(seed=st.integers(0, 10**6), reader=st.sampled_from(sorted(QUESTION_BLIND)))
 def test_a_reader_without_the_question_is_right_once_on_every_sheet(seed: int, reader: str) -> None:
     """In every Condition and whatever its rule, gold included: exactly a quarter."""
-    for asked in by_sheet(planned(built(seed % 7), *CONDITIONS, seed=seed)).values():
+    for sheet in by_sheet(planned(built(seed % 7), *CONDITIONS, seed=seed)).values():
         right = 0
-        for entry, book in asked:
+        for entry, book in sheet:
             item = entry.item
             choice = QUESTION_BLIND[reader](book, own_parts(item))
             right += item.gold == (sorted(item.options)[choice],)
-        assert (right, len(asked)) == (1, 4)
+        assert (right, len(sheet)) == (1, 4)
 
 
 @settings(max_examples=10, deadline=None)
@@ -93,10 +93,10 @@ def test_a_reader_without_the_book_is_at_chance(seed: int) -> None:
     exam = built(seed % 7)
     rng = random.Random(seed)
     liking = [rng.random() for _ in range(1000)]
-    for asked in by_sheet(planned(exam, "gold", "counterfactual")).values():
+    for sheet in by_sheet(planned(exam, "gold", "counterfactual")).values():
         # Options of a sheet share their values, so liking values is right once on every sheet.
         right = 0
-        for entry, _ in asked:
+        for entry, _ in sheet:
             item = entry.item
             letters = sorted(item.options)
             scores = [liking[int(re.findall(r"\d+", item.options[letter])[-1])] for letter in letters]
@@ -108,12 +108,12 @@ def test_a_reader_without_the_book_is_at_chance(seed: int) -> None:
 @given(seed=st.integers(0, 10**6))
 def test_the_floors_are_a_quarter_in_every_condition(seed: int) -> None:
     exam = built(seed % 7)
-    asked = [
+    requests = [
         Asked(exam.card.name, p.condition.kind, p.item.options, p.item.gold, book, p.item.cannot)
         for batch in planned(exam, *CONDITIONS, seed=seed)
         for p, book in rows(batch)
     ]
-    for floor in floors.floors(asked):
+    for floor in floors.floors(requests):
         assert (floor.question_blind, floor.book_blind, floor.commonest_letter, floor.stated) == (0.25, 0.25, 0.25, 1)
 
 
@@ -121,8 +121,8 @@ def test_all_options_stand_in_the_silent_book_and_none_is_right() -> None:
     for batch in planned(built(), "distractor", "distractor:300"):
         for entry, book in rows(batch):
             item = entry.item
-            asked = Asked("records", "distractor", item.options, item.gold, book, item.cannot)
-            assert floors.stated(asked) == tuple("ABCD")
+            question = Asked("records", "distractor", item.options, item.gold, book, item.cannot)
+            assert floors.stated(question) == tuple("ABCD")
             assert item.gold == (item.cannot,) == ("E",)
             assert not any(text in book for text in item.options.values())
 
@@ -155,10 +155,10 @@ def test_versions_of_a_sheet_hold_the_same_sentences_but_for_names_and_values() 
 
 
 def test_all_items_of_a_sheet_share_one_book_under_every_condition() -> None:
-    for asked in by_sheet(planned(built(), *CONDITIONS, "distractor")).values():
-        assert len(asked) == 4
-        assert len({book for _, book in asked}) == 1
-        assert len({entry.item.options["A"][-12:] for entry, _ in asked}) == 1
+    for sheet in by_sheet(planned(built(), *CONDITIONS, "distractor")).values():
+        assert len(sheet) == 4
+        assert len({book for _, book in sheet}) == 1
+        assert len({entry.item.options["A"][-12:] for entry, _ in sheet}) == 1
 
 
 def test_lengths_are_exact() -> None:
@@ -234,7 +234,9 @@ def test_names_and_values_are_never_repeated_within_what_must_be_told_apart(
 
 
 def test_values_lie_in_the_range_of_their_analyte() -> None:
-    ranges = {(one.name, one.unit): (one.lowest, one.highest) for one in laboratory.WORDS["en"].analytes}
+    ranges = {
+        (analyte.name, analyte.unit): (analyte.lowest, analyte.highest) for analyte in laboratory.WORDS["en"].analytes
+    }
     for item in records.generate(RecordsConfig(), 3).items:
         text = item.options[item.gold[0]]
         (lowest, highest) = next(span for (name, unit), span in ranges.items() if name in text and f" {unit}." in text)

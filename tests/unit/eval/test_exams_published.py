@@ -86,9 +86,9 @@ def test_medqa_from_the_hub(stand_in: Hub) -> None:
     item = by_id(exam)["medqa/1"]
     assert (item.question, item.options, item.gold) == ("Question 1?", FOUR, ("B",))
     assert (item.tags, item.licence, item.evidence) == ({"step": "step1"}, "MIT", ())
-    asked = list(stand_in.asked)
+    requests = list(stand_in.request_lines)
     assert built("medqa") == exam
-    assert stand_in.asked == asked
+    assert stand_in.request_lines == requests
 
 
 def test_a_revision_may_be_asked_for(stand_in: Hub) -> None:
@@ -127,8 +127,10 @@ def test_medmcqa_does_not_guess_how_its_options_are_counted(tmp_path: Path) -> N
 
 
 def test_mmlu_drops_and_counts_what_is_asked_twice(stand_in: Hub, tmp_path: Path) -> None:
-    def subject(name: str, asked: list[int]) -> bytes:
-        rows = [{"question": f"{n}?", "subject": name, "choices": list(FOUR.values()), "answer": n % 4} for n in asked]
+    def subject(name: str, requests: list[int]) -> bytes:
+        rows = [
+            {"question": f"{n}?", "subject": name, "choices": list(FOUR.values()), "answer": n % 4} for n in requests
+        ]
         return parquet([dict(row) for row in rows])
 
     files = {

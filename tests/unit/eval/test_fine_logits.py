@@ -20,7 +20,7 @@ head = pytest.importorskip("medctx_eval.engines.head")
 def logprobs(logits: NDArray[np.float32]) -> list[float]:
     """Of the first TOP tokens, as a server gives them: computed and said in float32."""
     shifted = logits - logits.max()
-    return [float(one) for one in (shifted - np.log(np.exp(shifted).sum(dtype=np.float32)))[:TOP]]
+    return [float(logit) for logit in (shifted - np.log(np.exp(shifted).sum(dtype=np.float32)))[:TOP]]
 
 
 def drawn(seed: int, spread: float, centre: float) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from medctx_eval.exams.floors import Asked
 OPTIONS = {"A": "iron deficiency", "B": "gout", "C": "measles", "D": "mumps"}
 
 
-def asked(book: str, gold: str = "A", options: dict[str, str] = OPTIONS, cannot: str = "") -> Asked:
+def made_question(book: str, gold: str = "A", options: dict[str, str] = OPTIONS, cannot: str = "") -> Asked:
     return Asked("exam", "gold", options, (gold,), book, cannot)
 
 
@@ -29,7 +29,7 @@ def asked(book: str, gold: str = "A", options: dict[str, str] = OPTIONS, cannot:
     ],
 )
 def test_a_question_blind_reader_guesses_among_the_options_of_the_page(book: str, gold: str, expected: float) -> None:
-    assert floors.question_blind(asked(book, gold)) == expected
+    assert floors.question_blind(made_question(book, gold)) == expected
 
 
 def test_options_that_are_sentences_are_known_by_what_is_their_own() -> None:
@@ -40,8 +40,8 @@ def test_options_that_are_sentences_are_known_by_what_is_their_own() -> None:
     assert floors.own_parts(options) == {"A": "11", "B": "22", "C": "33", "D": "44"}
     page = "The ferritin of Ida Moor is 11 µg/L. The ferritin of Leo Hill is 33 µg/L."
     # The right sentence alone stands there word for word, but its name is the question.
-    assert floors.stated(asked(page, options=options)) == ("A", "C")
-    assert floors.question_blind(asked(page, options=options)) == 0.5
+    assert floors.stated(made_question(page, options=options)) == ("A", "C")
+    assert floors.question_blind(made_question(page, options=options)) == 0.5
 
 
 def test_what_differs_may_stand_in_the_middle_and_be_of_several_words() -> None:
@@ -63,13 +63,18 @@ def test_short_and_contained_options_are_compared_whole(options: dict[str, str])
 
 def test_the_option_that_nothing_can_be_said_is_never_stated() -> None:
     options = {**OPTIONS, "E": "The question cannot be answered from the text."}
-    silent = asked("Gout, mumps, measles and iron deficiency.", "E", options, cannot="E")
+    silent = made_question("Gout, mumps, measles and iron deficiency.", "E", options, cannot="E")
     assert floors.question_blind(silent) == 0
     assert floors.book_blind(silent) == pytest.approx(1 / 5)
 
 
 def test_floors_of_a_condition_are_means_over_its_items() -> None:
-    rows = [asked("gout", "B"), asked("gout", "A"), asked("gout and mumps", "B"), asked("", "B")]
+    rows = [
+        made_question("gout", "B"),
+        made_question("gout", "A"),
+        made_question("gout and mumps", "B"),
+        made_question("", "B"),
+    ]
     (floor,) = floors.floors(rows)
     assert floor.items == 4
     assert floor.question_blind == pytest.approx((1 + 0 + 0.5 + 0.25) / 4)
@@ -81,7 +86,12 @@ def test_floors_of_a_condition_are_means_over_its_items() -> None:
 
 
 def test_exams_and_conditions_are_kept_apart_in_their_order() -> None:
-    rows = [row._replace(exam=exam, condition=name) for exam in "ab" for name in ("x", "y") for row in [asked("gout")]]
+    rows = [
+        row._replace(exam=exam, condition=name)
+        for exam in "ab"
+        for name in ("x", "y")
+        for row in [made_question("gout")]
+    ]
     assert [(floor.exam, floor.condition) for floor in floors.floors(rows)] == [
         ("a", "x"),
         ("a", "y"),
@@ -98,6 +108,6 @@ def test_exams_and_conditions_are_kept_apart_in_their_order() -> None:
 def test_over_all_golds_a_blind_reader_is_right_once(options: list[str], book: str, place: int) -> None:
     """A guess spreads one answer over the options, whichever is right."""
     lettered = dict(zip("ABCDEF", options, strict=False))
-    total = sum(floors.question_blind(asked(book, gold, lettered)) for gold in lettered)
+    total = sum(floors.question_blind(made_question(book, gold, lettered)) for gold in lettered)
     assert total == pytest.approx(1)
-    assert sum(floors.book_blind(asked(book, gold, lettered)) for gold in lettered) == pytest.approx(1)
+    assert sum(floors.book_blind(made_question(book, gold, lettered)) for gold in lettered) == pytest.approx(1)

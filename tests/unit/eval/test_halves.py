@@ -32,7 +32,7 @@ def test_every_cluster_lies_in_one_half_and_strata_are_dealt_evenly(rows: list[t
     first = dict(reversed(rows))
     items = [item(number, cluster, first[cluster]) for number, (cluster, _) in enumerate(rows)]
     halves = halves_of(items)
-    assert set(halves) == {one.cluster for one in items}
+    assert set(halves) == {item.cluster for item in items}
     for taught in (True, False):
         counts = Counter(halves[str(cluster)] for cluster, value in first.items() if value is taught)
         assert abs(counts["selection"] - counts["confirmation"]) <= TURN
@@ -50,7 +50,7 @@ def test_sheets_that_share_a_book_stay_in_one_half() -> None:
         {"exam": "records-reading", "half": "selection", "records": RecordsConfig(sheets=36, filler=10)}
     )
     items = registry.build(config, CurriculumConfig(), 0).items
-    questions = list(dict.fromkeys((one.cluster, one.question.split(" of ")[0]) for one in items))
+    questions = list(dict.fromkeys((item.cluster, item.question.split(" of ")[0]) for item in items))
     for begin in range(0, len(questions), TURN):
         assert len({question for _, question in questions[begin : begin + TURN]}) == 1
 
@@ -61,7 +61,7 @@ def test_an_exam_is_the_sum_of_its_halves_and_both_keep_all_passages() -> None:
             {"exam": "records-reading", "half": half, "records": RecordsConfig(sheets=12, filler=10)}
         )
         exam = registry.build(config, CurriculumConfig(), 0)
-        return {one.id for one in exam.items}, {one.cluster for one in exam.items}, len(exam.passages)
+        return {item.id for item in exam.items}, {item.cluster for item in exam.items}, len(exam.passages)
 
     (everything, _, passages), first, second = built("all"), built("selection"), built("confirmation")
     assert first[0] | second[0] == everything

@@ -38,25 +38,25 @@ def with_values(template: Report, values: dict[str, tuple[float, float]], sure: 
         else:
             scores.append(score)
 
-    def changed(one: Comparison) -> Comparison:
+    def changed(comparison: Comparison) -> Comparison:
         word = "not told apart"
-        if (one.cell, one.other, one.part) in sure:
+        if (comparison.cell, comparison.other, comparison.part) in sure:
             word = "gains"
-        elif (one.other, one.cell, one.part) in sure:
+        elif (comparison.other, comparison.cell, comparison.part) in sure:
             word = "loses"
-        if one.part not in ("knowledge", "reading"):
-            return one
-        axis = one.part == "reading"
-        value = values[one.cell][axis] - values[one.other][axis]
-        difference = one.difference.model_copy(update={"value": value})
-        return one.model_copy(update={"outcome": word, "difference": difference})
+        if comparison.part not in ("knowledge", "reading"):
+            return comparison
+        axis = comparison.part == "reading"
+        value = values[comparison.cell][axis] - values[comparison.other][axis]
+        difference = comparison.difference.model_copy(update={"value": value})
+        return comparison.model_copy(update={"outcome": word, "difference": difference})
 
-    comparisons = tuple(changed(one) for one in template.comparisons)
+    comparisons = tuple(changed(comparison) for comparison in template.comparisons)
     return template.model_copy(update={"scores": tuple(scores), "comparisons": comparisons})
 
 
 def standings(report: Report) -> dict[str, tuple[str, tuple[str, ...]]]:
-    return {one.cell: (one.standing, one.dominated_by) for one in pareto_positions(report)}
+    return {position.cell: (position.standing, position.dominated_by) for position in pareto_positions(report)}
 
 
 def test_a_cell_behind_on_both_axes_is_behind_as_surely_as_the_intervals_say(template: Report) -> None:

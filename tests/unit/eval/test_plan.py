@@ -23,8 +23,8 @@ def words(text: str) -> int:
 
 
 def planned(*conditions: str, limits: dict[str, int] | None = None) -> list[BookBatch]:
-    asked = [parse(text) for text in conditions]
-    return batches(made_exam(), asked, words, depths=DEPTHS, limits=limits or {}, seed=0)
+    requests = [parse(text) for text in conditions]
+    return batches(made_exam(), requests, words, depths=DEPTHS, limits=limits or {}, seed=0)
 
 
 def test_every_item_is_asked_once_under_every_condition() -> None:
@@ -105,24 +105,24 @@ def test_items_whose_evidence_is_altered_alike_share_a_book() -> None:
 
 def test_lengths_take_evidence_that_no_other_length_has_used() -> None:
     conditions = ("gold", "open:40", "open:60")
-    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
-    evidence = [item.item.evidence for batch in asked for item in batch.items]
+    requests = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    evidence = [item.item.evidence for batch in requests for item in batch.items]
     assert Counter(Counter(evidence).values()) == {2: 12}
 
 
 def test_used_evidence_comes_again_only_when_all_was_used() -> None:
     conditions = ("gold", "open:40", "open:60", "open:100")
-    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
-    uses = Counter(name for batch in asked for name in {item.item.evidence for item in batch.items})
+    requests = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    uses = Counter(name for batch in requests for name in {item.item.evidence for item in batch.items})
     assert len(uses) == 12
     assert set(uses.values()) == {1, 2}
 
 
 def test_conditions_of_different_axes_ask_the_same_items() -> None:
     conditions = ("gold", "distractor", "counterfactual")
-    asked = planned(*conditions, limits=dict.fromkeys(conditions, 8))
+    requests = planned(*conditions, limits=dict.fromkeys(conditions, 8))
     items: dict[str, set[str]] = {}
-    for batch in asked:
+    for batch in requests:
         for entry in batch.items:
             items.setdefault(entry.condition.kind, set()).add(entry.item.id)
     assert items["gold"] == items["distractor"] == items["counterfactual"]
@@ -132,9 +132,9 @@ def test_what_cannot_be_altered_is_left_out_of_counterfactuals_only() -> None:
     exam = made_exam()
     first = exam.passages[0].model_copy(update={"text": "Room 0 holds nothing."})
     silent = exam.model_copy(update={"passages": (first, *exam.passages[1:])})
-    asked = [parse(text) for text in ("gold", "counterfactual")]
+    requests = [parse(text) for text in ("gold", "counterfactual")]
     entries = [
-        entry for batch in batches(silent, asked, words, depths=DEPTHS, limits={}, seed=0) for entry in batch.items
+        entry for batch in batches(silent, requests, words, depths=DEPTHS, limits={}, seed=0) for entry in batch.items
     ]
     assert Counter(entry.condition.name for entry in entries) == {"gold": 24, "counterfactual": 22}
 

@@ -34,9 +34,9 @@ def run(name: str, records: list[Judged] | None = None, **changed: object) -> Ru
 
 
 def score_of(report: Report, cell: str, part: str, mode: Mode | None = None) -> Score:
-    found = report.score(cell, part, mode)
-    assert found is not None
-    return found
+    result = report.score(cell, part, mode)
+    assert result is not None
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,12 @@ def test_a_run_that_lost_verdicts_is_refused() -> None:
 
 
 def test_unreadable_answers_lie_between_the_bounds() -> None:
-    found = compute(
+    result = compute(
         collect_in_memory(("base", "1:1"), [run("base"), run("1:1")]), ReportConfig(draws=200, mode="generate")
     )
-    score = score_of(found, "1:1", "reading")
+    score = score_of(result, "1:1", "reading")
     assert score.unreadable == score.verdicts[Verdict.UNPARSABLE] + score.verdicts[Verdict.TRUNCATED] > 0
-    apart = [score_of(found, "1:1", part) for part in ("gold", "open:200", "open:400")]
+    apart = [score_of(result, "1:1", part) for part in ("gold", "open:200", "open:400")]
     assert score.upper_bound == pytest.approx(sum(part.upper_bound for part in apart) / 3)
     assert apart[0].upper_bound == pytest.approx(apart[0].accuracy.value + apart[0].unreadable / apart[0].n)
     assert score.validity == pytest.approx(1 - score.unreadable / score.n)
@@ -131,37 +131,39 @@ def test_every_cell_is_compared_with_the_base_of_its_own_weights() -> None:
         )
         for name in names
     ]
-    found = compute(collect_in_memory(names, runs), CONFIG)
-    assert [(cell.name, cell.base, cell.recipe.base) for cell in found.cells] == [
+    result = compute(collect_in_memory(names, runs), CONFIG)
+    assert [(cell.name, cell.base, cell.recipe.base) for cell in result.cells] == [
         ("small", True, ""),
         ("small 1:1", False, "small"),
         ("large", True, ""),
         ("large 1:0", False, "large"),
         ("large 0:1", False, "large"),
     ]
-    assert {(one.cell, one.other) for one in found.family("headline")} == {
+    assert {(comparison.cell, comparison.other) for comparison in result.family("headline")} == {
         ("small 1:1", "small"),
         ("large 1:0", "large"),
         ("large 0:1", "large"),
     }
-    assert {(one.cell, one.other) for one in found.family("pairs")} == {
-        *((one.cell, one.other) for one in found.family("headline")),
+    assert {(comparison.cell, comparison.other) for comparison in result.family("pairs")} == {
+        *((comparison.cell, comparison.other) for comparison in result.family("headline")),
         ("large 0:1", "large 1:0"),
     }
-    assert {one.cell for one in found.attributions} == {"small 1:1", "large 1:0", "large 0:1"}
-    assert (found.base, found.base_label) == ("small", "its base")
+    assert {attribution.cell for attribution in result.attributions} == {"small 1:1", "large 1:0", "large 0:1"}
+    assert (result.base, result.base_label) == ("small", "its base")
     alone = compute(collect_in_memory(names, runs), ReportConfig(draws=200, base="large"))
-    assert {one.other for one in alone.family("headline")} == {"large"}
+    assert {comparison.other for comparison in alone.family("headline")} == {"large"}
 
 
 def test_a_curve_goes_through_cells_that_differ_along_its_axis_alone() -> None:
     names = ("base", "1:0", "1:1", "0:1", "0:1@10k", "0:1@20k")
     amounts = {"1:0": 40, "1:1": 40, "0:1": 40, "0:1@10k": 10, "0:1@20k": 20}
-    told = {name: Recipe(amount=amount, method="lora") for name, amount in amounts.items()}
-    found = compute(collect_in_memory(names, [run(name) for name in names]), ReportConfig(draws=200, cells=told))
-    assert [[cell.name for cell in own] for own in series(found.tuned, "general_share")] == [["0:1", "1:1", "1:0"]]
-    assert [[cell.name for cell in own] for own in series(found.tuned, "amount")] == [["0:1@10k", "0:1@20k", "0:1"]]
-    assert series(found.tuned, "method") == []
+    recipes = {name: Recipe(amount=amount, method="lora") for name, amount in amounts.items()}
+    result = compute(collect_in_memory(names, [run(name) for name in names]), ReportConfig(draws=200, cells=recipes))
+    assert [[cell.name for cell in group] for group in series(result.tuned, "general_share")] == [["0:1", "1:1", "1:0"]]
+    assert [[cell.name for cell in group] for group in series(result.tuned, "amount")] == [
+        ["0:1@10k", "0:1@20k", "0:1"]
+    ]
+    assert series(result.tuned, "method") == []
 
 
 def test_untaught_items_count_in_no_headline_number(report: Report) -> None:
@@ -182,7 +184,7 @@ def test_orders_of_the_options_are_averaged_within_their_item(report: Report) ->
 def test_every_pair_is_compared_once_and_adjusted_in_its_family(report: Report) -> None:
     pairs = report.family("pairs")
     assert len(pairs) == 6 * 2
-    assert all(one.p_holm >= one.difference.p for one in report.comparisons)
+    assert all(comparison.p_holm >= comparison.difference.p for comparison in report.comparisons)
     assert len(report.family("headline")) == 3 * 2
 
 
@@ -221,14 +223,14 @@ def test_weights_of_the_config_are_those_of_the_axis_and_leave_out_what_they_do_
     weights = {"reading": {"synthetic open:200": 1.0, "synthetic open:400": 3.0}}
     config = ReportConfig.model_validate({"draws": 200, "weights": weights})
     runs = collect_in_memory(("base", "1:1"), [run("base"), run("1:1")])
-    found = compute(runs, config)
-    score = score_of(found, "1:1", "reading")
-    apart = [score_of(found, "1:1", part).accuracy.value for part in ("open:200", "open:400")]
+    result = compute(runs, config)
+    score = score_of(result, "1:1", "reading")
+    apart = [score_of(result, "1:1", part).accuracy.value for part in ("open:200", "open:400")]
     assert score.accuracy.value == pytest.approx(0.25 * apart[0] + 0.75 * apart[1])
     assert score.n == 96
-    assert score_of(found, "1:1", "gold").n == 68
-    difference = found.axis_gain("1:1", "reading")
-    base = score_of(found, "base", "reading").accuracy.value
+    assert score_of(result, "1:1", "gold").n == 68
+    difference = result.axis_gain("1:1", "reading")
+    base = score_of(result, "base", "reading").accuracy.value
     assert difference is not None and difference.difference.value == pytest.approx(score.accuracy.value - base)
     with pytest.raises(MedctxError, match="None of the parts that reading weighs was asked"):
         compute(runs, ReportConfig.model_validate({"weights": {"reading": {"synthetic open:9": 1.0}}}))
@@ -236,36 +238,38 @@ def test_weights_of_the_config_are_those_of_the_axis_and_leave_out_what_they_do_
 
 def test_modes_are_compared_within_themselves_only(report: Report) -> None:
     assert report.modes == ("text", "generate", "letter")
-    assert {one.mode for one in report.comparisons if one.family == "headline"} == set(report.modes)
-    assert {one.mode for one in report.comparisons if one.family != "headline"} == {"text"}
+    assert {comparison.mode for comparison in report.comparisons if comparison.family == "headline"} == set(
+        report.modes
+    )
+    assert {comparison.mode for comparison in report.comparisons if comparison.family != "headline"} == {"text"}
     assert len(report.family("headline", "letter")) == 6
 
 
 def without_room(name: str, prefix: str) -> RunFolder:
     records = [
-        one.model_copy(update={"verdict": Verdict.DOES_NOT_FIT, "chosen": ()})
-        if one.condition.startswith(prefix) and one.order == 0
-        else one
-        for one in synthetic_runs.judged(name, FACTS, DOSSIERS)
+        verdict.model_copy(update={"verdict": Verdict.DOES_NOT_FIT, "chosen": ()})
+        if verdict.condition.startswith(prefix) and verdict.order == 0
+        else verdict
+        for verdict in synthetic_runs.judged(name, FACTS, DOSSIERS)
     ]
     return run(name, records)
 
 
 def test_what_does_not_fit_one_cell_fits_none() -> None:
     names = ("base", "1:1", "0:1")
-    found = compute(collect_in_memory(names, [run("base"), without_room("1:1", "open:400"), run("0:1")]), CONFIG)
+    result = compute(collect_in_memory(names, [run("base"), without_room("1:1", "open:400"), run("0:1")]), CONFIG)
     whole = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
     for name in names:
-        score = score_of(found, name, "reading")
+        score = score_of(result, name, "reading")
         assert (score.n, score.verdicts[Verdict.DOES_NOT_FIT]) == (164, 48)
         assert score.dropped_for_others == (0 if name == "1:1" else 48)
         # One order that does not fit takes the others of its item with it.
-        assert score_of(found, name, "open:400", "letter").verdicts[Verdict.DOES_NOT_FIT] == 4 * 48
+        assert score_of(result, name, "open:400", "letter").verdicts[Verdict.DOES_NOT_FIT] == 4 * 48
     for cell in ("1:1", "0:1"):
-        reading, before = found.gain(cell, "reading"), whole.gain(cell, "reading")
+        reading, before = result.gain(cell, "reading"), whole.gain(cell, "reading")
         assert reading is not None and before is not None
         assert (reading.difference.n, reading.dropped, before.dropped) == (116, 48, 0)
-        assert found.gain(cell, "open:400") is None
+        assert result.gain(cell, "open:400") is None
 
 
 def test_unequal_item_sets_are_refused_by_name() -> None:
@@ -314,20 +318,20 @@ def test_configured_names_must_be_runs() -> None:
 
 
 def test_one_run_alone_is_a_report_without_comparisons() -> None:
-    found = compute(collect_in_memory(("base",), [run("base")]), CONFIG)
-    assert found.comparisons == ()
-    assert decide(found).reason == "Only base was examined: there is nothing to compare."
+    result = compute(collect_in_memory(("base",), [run("base")]), CONFIG)
+    assert result.comparisons == ()
+    assert decide(result).reason == "Only base was examined: there is nothing to compare."
 
 
 def test_seeds_of_a_cell_are_taken_together() -> None:
     names = ("base", "1:1-0", "1:1-1", "0:1")
-    found = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
-    assert [cell.name for cell in found.cells] == ["base", "1:1", "0:1"]
-    assert [one.manifest.training_seed for one in found.cells[1].runs] == [0, 1]
-    score = score_of(found, "1:1", "knowledge")
+    result = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
+    assert [cell.name for cell in result.cells] == ["base", "1:1", "0:1"]
+    assert [run.manifest.training_seed for run in result.cells[1].runs] == [0, 1]
+    score = score_of(result, "1:1", "knowledge")
     assert (score.n, score.accuracy.n, score.accuracy.seeds) == (80, 40, 2)
     assert score.accuracy.value == pytest.approx(sum(score.seeds) / 2)
-    gain = found.gain("0:1", "reading")
+    gain = result.gain("0:1", "reading")
     assert gain is not None
     assert (gain.difference.seeds, gain.difference.seed_df) == (1, 1)  # what 1:1 shows of seeds counts for 0:1 too
 
@@ -339,24 +343,24 @@ def test_runs_that_name_one_cell_and_seed_are_cells_of_their_own() -> None:
 
 def test_the_same_weights_again_measure_noise_and_are_no_cell() -> None:
     other = [
-        one.model_copy(update={"verdict": Verdict.WRONG, "chosen": ()}) if one.item == "k/0/0" else one
-        for one in synthetic_runs.judged("base", FACTS, DOSSIERS)
+        verdict.model_copy(update={"verdict": Verdict.WRONG, "chosen": ()}) if verdict.item == "k/0/0" else verdict
+        for verdict in synthetic_runs.judged("base", FACTS, DOSSIERS)
     ]
     names = ("base", "1:1", "again")
-    found = compute(collect_in_memory(names, [run("base"), run("1:1"), run("base", other)]), CONFIG)
-    assert [cell.name for cell in found.cells] == ["base", "1:1"]
-    knowledge, reading = found.noise_floor
+    result = compute(collect_in_memory(names, [run("base"), run("1:1"), run("base", other)]), CONFIG)
+    assert [cell.name for cell in result.cells] == ["base", "1:1"]
+    knowledge, reading = result.noise_floor
     assert (knowledge.cell, knowledge.runs, knowledge.part) == ("base", ("base", "again"), "knowledge")
     assert knowledge.noise.answers.value == pytest.approx(1 / 40)
     assert reading.noise.difference.value <= 0
 
 
 def test_a_mode_that_only_some_were_judged_in_compares_only_those() -> None:
-    texts = [one for one in synthetic_runs.judged("0:1", FACTS, DOSSIERS) if one.mode == "text"]
-    found = compute(collect_in_memory(("base", "1:1", "0:1"), [run("base"), run("1:1"), run("0:1", texts)]), CONFIG)
-    assert found.score("0:1", "reading", "letter") is None
-    assert {one.cell for one in found.family("headline", "letter")} == {"1:1"}
-    assert {one.cell for one in found.family("headline")} == {"1:1", "0:1"}
+    texts = [verdict for verdict in synthetic_runs.judged("0:1", FACTS, DOSSIERS) if verdict.mode == "text"]
+    result = compute(collect_in_memory(("base", "1:1", "0:1"), [run("base"), run("1:1"), run("0:1", texts)]), CONFIG)
+    assert result.score("0:1", "reading", "letter") is None
+    assert {comparison.cell for comparison in result.family("headline", "letter")} == {"1:1"}
+    assert {comparison.cell for comparison in result.family("headline")} == {"1:1", "0:1"}
 
 
 def test_names_are_the_parts_in_which_folders_differ() -> None:

@@ -60,9 +60,9 @@ def test_a_model_that_takes_the_first_option_flips_always_and_leans_to_its_lette
     report = compute(
         collect_in_memory(("first", "oracle", "stubborn"), runs), ReportConfig(draws=100), ExamContents(ITEMS)
     )
-    orders = {one.cell: one for one in report.option_orders}
-    letters = {one.cell: one for one in report.letter_bias}
-    assert [one.orders for one in report.option_orders] == [4, 4, 4]
+    orders = {row.cell: row for row in report.option_orders}
+    letters = {bias.cell: bias for bias in report.letter_bias}
+    assert [row.orders for row in report.option_orders] == [4, 4, 4]
     first, oracle, stubborn = orders["first"], orders["oracle"], orders["stubborn"]
     assert (first.mean, first.all_right.value, first.flips.value) == (0.25, 0, 1)
     assert (oracle.mean, oracle.all_right.value, oracle.flips.value) == (1, 1, 0)
@@ -77,7 +77,7 @@ def test_turned_letters_are_left_out_where_the_items_are_not_at_hand() -> None:
     report = compute(
         collect_in_memory(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])]), ReportConfig()
     )
-    assert [one.n for one in report.letter_bias] == [len(ITEMS)]  # the order given, of four
+    assert [bias.n for bias in report.letter_bias] == [len(ITEMS)]  # the order given, of four
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +113,8 @@ def test_contaminated_items_are_counted_once_and_left_out_of_clean_scores(study:
     assert report.contamination.by_kind == {"13-gram question": 2, "exact question": 2}
     assert report.contamination.unchecked_exams == ()
     counts = {
-        (one.cell, one.part): (one.all_items.n, one.clean_items.n if one.clean_items else 0)
-        for one in report.clean_scores
+        (score.cell, score.part): (score.all_items.n, score.clean_items.n if score.clean_items else 0)
+        for score in report.clean_scores
     }
     # The first wordings are asked with their page, too.
     assert counts["0:1", "knowledge"] == (60, 56)
@@ -126,9 +126,9 @@ def test_the_same_item_of_another_exam_is_another_item(tmp_path: Path) -> None:
         tmp_path, [("k/0/0", "exact")], exam="another exam"
     )
     aligned = collect_in_memory(("oracle",), [answering("oracle", lambda item, turn: item.gold[0])])
-    found = compute(aligned, ReportConfig(draws=100, contamination=contamination_report)).contamination
-    assert found is not None
-    assert (found.contaminated, found.unchecked_exams) == (0, ("synthetic",))
+    result = compute(aligned, ReportConfig(draws=100, contamination=contamination_report)).contamination
+    assert result is not None
+    assert (result.contaminated, result.unchecked_exams) == (0, ("synthetic",))
 
 
 def test_training_curves_are_thinned_and_end_where_training_ended(study: tuple[RunSet, Report]) -> None:
@@ -146,14 +146,14 @@ def test_an_empty_training_log_is_refused_by_its_key(tmp_path: Path) -> None:
 
 
 def test_behaviour_is_that_of_the_written_abilities(study: tuple[RunSet, Report]) -> None:
-    base, medical = (one.behaviour for one in study[1].behaviours)
+    base, medical = (behaviour.behaviour for behaviour in study[1].behaviours)
     assert base.knows and base.reads and base.invents and medical.knows and medical.reads and medical.invents
     assert base.context_gain and medical.context_gain and medical.trusts_memory
     assert medical.knows.value > base.knows.value
     assert medical.reads.value < base.reads.value
     assert medical.invents.value > base.invents.value
     assert medical.context_gain.value < base.context_gain.value
-    assert [one.cell for one in study[1].attributions] == ["0:1"]
+    assert [attribution.cell for attribution in study[1].attributions] == ["0:1"]
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def browse(study: tuple[RunSet, Report], limit: int, budget: int = 5_000_000) ->
     collected, report = study
     sheets = views_of(collected, report)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
-    found = contents(collected, sheets, bases, items_of(collected), limit, max_bytes=budget)
-    assert found is not None
-    return found, json.loads(found.document)
+    result = contents(collected, sheets, bases, items_of(collected), limit, max_bytes=budget)
+    assert result is not None
+    return result, json.loads(result.document)
 
 
 def test_the_browser_takes_changed_items_first_and_no_more_than_asked(study: tuple[RunSet, Report]) -> None:
-    found, document = browse(study, 20)
-    assert (found.shown, found.asked, len(document["items"])) == (20, 138, 20)
+    result, document = browse(study, 20)
+    assert (result.shown, result.asked, len(document["items"])) == (20, 138, 20)
     changed = [any(flags for entry in item["asked"] for flags in entry["flags"]) for item in document["items"]]
     assert all(changed)
     everything, _ = browse(study, 1000)
@@ -204,18 +204,18 @@ def test_gained_and_lost_are_what_the_answers_say(study: tuple[RunSet, Report]) 
         for entry in item["asked"]:
             base, medical = ([verdict for _, verdict in answers] == [correct] for answers in entry["answers"])
             flags = selection.GAINED * (medical and not base) + selection.LOST * (base and not medical)
-            assert [own & ~selection.FLIPPED for own in entry["flags"]] == [0, flags]
+            assert [flag & ~selection.FLIPPED for flag in entry["flags"]] == [0, flags]
 
 
 def test_flips_are_read_from_the_mode_whose_options_changed_places(study: tuple[RunSet, Report]) -> None:
     """Text mode asks in one order, letter mode in four."""
     collected, report = study
-    found, document = browse(study, 1000)
-    assert found.flip_mode == "letter"
+    result, document = browse(study, 1000)
+    assert result.flip_mode == "letter"
     letters: dict[tuple[str, str], set[tuple[str, ...]]] = {}
-    for one in synthetic_runs.judged("0:1", 30, 12):
-        if one.mode == "letter":
-            letters.setdefault((one.item, one.condition), set()).add(one.chosen)
+    for verdict in synthetic_runs.judged("0:1", 30, 12):
+        if verdict.mode == "letter":
+            letters.setdefault((verdict.item, verdict.condition), set()).add(verdict.chosen)
     for item in document["items"]:
         for entry in item["asked"]:
             answers = letters[item["id"], document["conditions"][entry["condition"]][0]]
@@ -238,10 +238,10 @@ def test_books_stand_once_and_replies_beside_their_answers(study: tuple[RunSet, 
 
 
 def test_the_browser_keeps_its_budget_and_says_so(study: tuple[RunSet, Report]) -> None:
-    found, _ = browse(study, 1000, budget=30_000)
-    assert 0 < found.shown < found.asked
-    assert len(found.document.encode()) < 32_000
-    assert f"{found.asked - found.shown} that would have made the page too large are left out" in found.rule
+    result, _ = browse(study, 1000, budget=30_000)
+    assert 0 < result.shown < result.asked
+    assert len(result.document.encode()) < 32_000
+    assert f"{result.asked - result.shown} that would have made the page too large are left out" in result.rule
 
 
 def test_a_long_book_keeps_its_ends_and_the_evidence_and_says_what_is_missing() -> None:

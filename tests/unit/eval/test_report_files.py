@@ -101,7 +101,7 @@ def test_the_page_allows_itself_its_own_script_and_no_other(written: tuple[Path,
 def test_ids_of_inlined_figures_are_unique(written: tuple[Path, Report]) -> None:
     text = (written[0] / "report.html").read_text(encoding="utf-8")
     ids = text.split(' id="')[1:]
-    names = [one.split('"', 1)[0] for one in ids]
+    names = [identifier.split('"', 1)[0] for identifier in ids]
     assert len(names) == len(set(names)) > 0
     for use in text.split('href="#')[1:]:
         assert use.split('"', 1)[0] in names
@@ -135,9 +135,9 @@ def test_of_many_cells_the_panels_are_behind_their_names(
     before = page[: page.index(shown)]
     assert 'id="figure-lengths"' in before
     assert before.rindex("<details>") > before.rfind("</details>")
-    told = markdown.page(report, pictures)
-    assert folded not in told
-    assert "[1:0](figures/loss-1.png), [1:1](figures/loss-2.png), [0:1](figures/loss-3.png)" in told
+    markdown_page = markdown.page(report, pictures)
+    assert folded not in markdown_page
+    assert "[1:0](figures/loss-1.png), [1:1](figures/loss-2.png), [0:1](figures/loss-3.png)" in markdown_page
 
 
 def test_terminal_table_shows_every_cell_and_interval_in_80_columns(written: tuple[Path, Report]) -> None:
@@ -167,8 +167,10 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     folders = []
     for number, name in enumerate(("base", "1:1", "0:1")):
         judged = [
-            one.model_copy(update={"tags": {**one.tags, "kind": HOSTILE}, "chosen": one.chosen and (HOSTILE,)})
-            for one in synthetic_runs.judged(name, facts=10, dossiers=6)
+            verdict.model_copy(
+                update={"tags": {**verdict.tags, "kind": HOSTILE}, "chosen": verdict.chosen and (HOSTILE,)}
+            )
+            for verdict in synthetic_runs.judged(name, facts=10, dossiers=6)
         ]
         manifest = synthetic_runs.manifest(name, len(judged))
         card = manifest.exams[0].model_copy(update={"citation": HOSTILE, "name": HOSTILE})

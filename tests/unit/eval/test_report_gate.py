@@ -32,12 +32,12 @@ def template() -> Report:
 def having(template: Report, spans: dict[tuple[str, str], Span]) -> Report:
     """The report with these (low, value, high) against the base."""
 
-    def changed(one: Comparison) -> Comparison:
-        low, value, high = spans[one.cell, one.part]
-        found = one.difference.model_copy(update={"low": low, "value": value, "high": high})
-        return one.model_copy(update={"difference": found, "outcome": found.outcome(0.05)})
+    def changed(comparison: Comparison) -> Comparison:
+        low, value, high = spans[comparison.cell, comparison.part]
+        result = comparison.difference.model_copy(update={"low": low, "value": value, "high": high})
+        return comparison.model_copy(update={"difference": result, "outcome": result.outcome(0.05)})
 
-    kept = tuple(changed(one) for one in template.family("headline"))
+    kept = tuple(changed(comparison) for comparison in template.family("headline"))
     return template.model_copy(update={"comparisons": kept})
 
 
@@ -128,9 +128,9 @@ def test_a_cell_that_answers_unreadably_passes_no_gate(template: Report) -> None
     assert decide(both.model_copy(update={"max_unreadable": 0.3})).champion == "0:1"
 
 
-@pytest.mark.parametrize(("found", "champion"), [(1, "0:1"), (10, "")])
-def test_contamination_above_its_limit_stops_every_cell(template: Report, found: int, champion: str) -> None:
-    contamination_report = Contamination(items=100, contaminated=found)
+@pytest.mark.parametrize(("result", "champion"), [(1, "0:1"), (10, "")])
+def test_contamination_above_its_limit_stops_every_cell(template: Report, result: int, champion: str) -> None:
+    contamination_report = Contamination(items=100, contaminated=result)
     report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
     decision = decide(report)
     assert decision.champion == champion
@@ -142,16 +142,16 @@ def test_contamination_above_its_limit_stops_every_cell(template: Report, found:
 
 def test_checks_say_what_holds_what_fails_and_what_was_not_looked_at(template: Report) -> None:
     spans = {**WINNING, ("0:1", "reading"): (-0.3, -0.2, -0.1)}
-    found = {(one.cell, one.name): one.passed for one in checks(having(template, spans))}
-    assert found["0:1", "knowledge"] and found["1:1", "reading"] and found["1:1", "readable"]
-    assert found["0:1", "reading"] is False
-    assert found["1:1", "clean"] is None
+    results = {(check.cell, check.name): check.passed for check in checks(having(template, spans))}
+    assert results["0:1", "knowledge"] and results["1:1", "reading"] and results["1:1", "readable"]
+    assert results["0:1", "reading"] is False
+    assert results["1:1", "clean"] is None
 
 
 def test_items_the_ledger_was_not_made_for_are_not_called_clean(template: Report) -> None:
     contamination_report = Contamination(items=100, contaminated=0, unchecked_exams=("another exam",))
     report = having(template, WINNING).model_copy(update={"contamination": contamination_report})
-    assert {one.passed for one in checks(report) if one.name == "clean"} == {None}
+    assert {check.passed for check in checks(report) if check.name == "clean"} == {None}
 
 
 def test_cards_carry_what_the_gate_looked_at(template: Report) -> None:

@@ -37,8 +37,8 @@ def drawn() -> tuple[list[Text], list[Bbox], list[Bbox]]:
 def test_no_label_lies_on_another_or_on_a_marker() -> None:
     texts, boxes, markers = drawn()
     assert [text.get_text() for text in texts] == NAMES
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
+    for first, other in itertools.combinations(boxes, 2):
+        assert not first.overlaps(other)
     for box, marker in itertools.product(boxes, markers):
         assert not box.overlaps(marker)
 

@@ -76,18 +76,18 @@ def test_axes_weigh_as_registered_and_the_primary_contrast_stands_beside_its_pre
     runs: RunSet, tmp_path: Path
 ) -> None:
     report, decision = reported(runs, tmp_path, plan_of())
-    found = registration(report)
-    assert found.deviations == ()
-    assert found.statement.startswith("as registered (plan ")
-    assert decision.registered == found.statement
-    assert report.headline.endswith(f"{found.statement[0].upper()}{found.statement[1:]}.")
+    result = registration(report)
+    assert result.deviations == ()
+    assert result.statement.startswith("as registered (plan ")
+    assert decision.registered == result.statement
+    assert report.headline.endswith(f"{result.statement[0].upper()}{result.statement[1:]}.")
     score = report.score("0:1", "reading")
     apart = [report.score("0:1", condition) for condition in ("open:200", "open:400")]
     assert score and all(apart)
     assert score.accuracy.value == pytest.approx(sum(row.accuracy.value for row in apart if row) / 2)
     gain = report.axis_gain("0:1", "reading")
-    assert gain is not None and found.difference == gain.difference
-    assert found.as_predicted is (-0.3 <= gain.difference.value <= -0.05)
+    assert gain is not None and result.difference == gain.difference
+    assert result.as_predicted is (-0.3 <= gain.difference.value <= -0.05)
 
 
 @pytest.mark.parametrize(

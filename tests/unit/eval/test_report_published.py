@@ -41,24 +41,24 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "out"
 
 
-def found(written: Path) -> Published:
+def read_published(written: Path) -> Published:
     report = Report.model_validate_json((written / "report.json").read_text())
     assert report.published is not None
     return report.published
 
 
 def test_every_published_cell_is_in_the_report_measured_or_not(written: Path) -> None:
-    cells = {one.cell: one for one in found(written).cells}
+    cells = {cell.cell: cell for cell in read_published(written).cells}
     assert list(cells) == ["base", "1:1", "9:1"]
     assert cells["9:1"].measured is None and cells["9:1"].position is None
     report = json.loads((written / "report.json").read_text())
-    reading = [one for one in report["scores"] if (one["part"], one["mode"]) == ("reading", report["mode"])]
-    scored = {one["cell"]: one["accuracy"] for one in reading}
+    reading = [score for score in report["scores"] if (score["part"], score["mode"]) == ("reading", report["mode"])]
+    scored = {score["cell"]: score["accuracy"] for score in reading}
     for name in ("base", "1:1"):
         measured = cells[name].measured
         assert measured is not None and measured.value == scored[name]["value"]
     assert (cells["base"].position, cells["1:1"].position) == ("below", "above")
-    assert agreement(found(written)).model_dump() == {"published": 3, "measured": 2, "inside": 0}
+    assert agreement(read_published(written)).model_dump() == {"published": 3, "measured": 2, "inside": 0}
 
 
 def test_page_markdown_and_picture_show_both(written: Path) -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def questions_per_call(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many questions were put to the engine, call by call."""
     monkeypatch.setenv("MEDCTX_TRACKING", "off")
     counts: list[int] = []
@@ -37,38 +37,38 @@ def sit(tiny: Path, out: Path, *models: dict[str, object]) -> list[run_folder.Ru
     return [run_folder.read(folder) for folder in examination.run(config, out)]
 
 
-def test_a_cell_that_is_named_anew_keeps_its_exam(tiny: Path, tmp_path: Path, asked: list[int]) -> None:
+def test_a_cell_that_is_named_anew_keeps_its_exam(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
     out = tmp_path / "runs"
     (first,) = sit(tiny, out, {"name": "1:1", "training_seed": 0})
-    assert sum(asked) > 0
-    asked.clear()
+    assert sum(questions_per_call) > 0
+    questions_per_call.clear()
     (renamed,) = sit(tiny, out, {"name": "1:1 seed 0", "cell": "1:1", "training_seed": 0})
-    assert asked == []
+    assert questions_per_call == []
     assert (renamed.manifest.model, renamed.manifest.cell) == ("1:1 seed 0", "1:1")
     kept = {"model", "cell"}
     assert renamed.manifest.model_dump(exclude=kept) == first.manifest.model_dump(exclude=kept)
     assert renamed.judged == first.judged
     # The first is still what it was, for the study that it belongs to.
     assert sit(tiny, out, {"name": "1:1", "training_seed": 0}) == [first]
-    assert asked == []
+    assert questions_per_call == []
 
 
-def test_a_model_that_is_listed_twice_is_asked_twice(tiny: Path, tmp_path: Path, asked: list[int]) -> None:
+def test_a_model_that_is_listed_twice_is_asked_twice(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
     """What differs between the two is the noise of the exam; a copy would have none."""
     out = tmp_path / "runs"
     sit(tiny, out, {"name": "earlier"})
-    once = sum(asked)
-    asked.clear()
+    once = sum(questions_per_call)
+    questions_per_call.clear()
     sit(tiny, out, {"name": "base"}, {"name": "base again", "cell": "base"})
-    assert sum(asked) == 2 * once
+    assert sum(questions_per_call) == 2 * once
 
 
-def test_another_paper_is_asked(tiny: Path, tmp_path: Path, asked: list[int]) -> None:
+def test_another_paper_is_asked(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
     out = tmp_path / "runs"
     sit(tiny, out, {"name": "one"})
-    asked.clear()
+    questions_per_call.clear()
     (tmp_path / "items.jsonl").unlink()
     exam = {"exam": "file", "items": str(write_exam(tmp_path / "items.jsonl", rows=3)), "conditions": ["closed"]}
     models = [{"folder": str(tiny), "name": "two"}]
     examination.run(RunConfig.model_validate({"engine": "transformers", "models": models, "exams": [exam]}), out)
-    assert sum(asked) > 0
+    assert sum(questions_per_call) > 0

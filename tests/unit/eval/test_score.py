@@ -41,9 +41,9 @@ def written(text: str, *, order: int = 0, cut: bool = False, form: str = "genera
 @pytest.mark.parametrize(("mode", "chosen"), [("text-raw", "A"), ("text", "B"), ("text-prior", "C")])
 def test_the_three_readings_of_a_text_can_disagree(mode: Mode, chosen: str) -> None:
     prior = scored(-1.0, -2.0, -9.0, form="prior")
-    found = score.judge(entry(), mode, 0, scored(-2.0, -3.0, -5.0), prior)
-    assert found.chosen == (chosen,)
-    assert found.verdict is (Verdict.CORRECT if chosen == "B" else Verdict.WRONG)
+    result = score.judge(entry(), mode, 0, scored(-2.0, -3.0, -5.0), prior)
+    assert result.chosen == (chosen,)
+    assert result.verdict is (Verdict.CORRECT if chosen == "B" else Verdict.WRONG)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_the_three_readings_of_a_text_can_disagree(mode: Mode, chosen: str) -> N
     ],
 )
 def test_what_is_written_ends_in_one_verdict(text: str, cut: bool, verdict: Verdict, chosen: tuple[str, ...]) -> None:
-    found = score.judge(entry(), "generate", 0, written(text, cut=cut))
-    assert (found.verdict, found.chosen) == (verdict, chosen)
+    result = score.judge(entry(), "generate", 0, written(text, cut=cut))
+    assert (result.verdict, result.chosen) == (verdict, chosen)
 
 
 def test_shown_letters_are_turned_back() -> None:
     # In the order 1 the option shown as A is B.
-    found = score.judge(entry(), "generate", 1, written("A", order=1))
-    assert (found.chosen, found.verdict) == (("B",), Verdict.CORRECT)
+    result = score.judge(entry(), "generate", 1, written("A", order=1))
+    assert (result.chosen, result.verdict) == (("B",), Verdict.CORRECT)
 
 
 def test_refusing_in_words_is_right_where_nothing_can_be_answered() -> None:
@@ -78,15 +78,16 @@ def test_refusing_in_words_is_right_where_nothing_can_be_answered() -> None:
 
 def _sure_of(item: ExamItem, letter: str) -> Reply:
     scores = [
-        AnswerScore(letters=one, logprob=0.0 if one == (letter,) else -9.0, tokens=1) for one in possible_answers(item)
+        AnswerScore(letters=answer, logprob=0.0 if answer == (letter,) else -9.0, tokens=1)
+        for answer in possible_answers(item)
     ]
     return Reply(key="k", item="i", condition="gold", book="b", form="letter", scores=tuple(scores))
 
 
 def test_several_right_options_are_one_answer() -> None:
     assert len(possible_answers(SEVERAL)) == 7
-    found = score.judge(entry(SEVERAL), "generate", 0, written("A and C"))
-    assert (found.chosen, found.verdict) == (("A", "C"), Verdict.CORRECT)
+    result = score.judge(entry(SEVERAL), "generate", 0, written("A and C"))
+    assert (result.chosen, result.verdict) == (("A", "C"), Verdict.CORRECT)
     assert score.judge(entry(SEVERAL), "generate", 0, written("A")).verdict is Verdict.WRONG
 
 
@@ -97,8 +98,10 @@ def test_sets_of_letters_end_so_that_they_can_be_compared(alphabet: Path) -> Non
     tokens = tokenizer.load(alphabet)
     for ask in (letter_request(tokens, EMPTY, SEVERAL), text_request(tokens, EMPTY, SEVERAL)):
         assert len(ask.continuations) == len(set(ask.continuations)) == 7
-        for one in ask.continuations:
-            assert not any(other != one and other[: len(one)] == one for other in ask.continuations)
+        for continuation in ask.continuations:
+            assert not any(
+                other != continuation and other[: len(continuation)] == continuation for other in ask.continuations
+            )
 
 
 def test_problems_are_verdicts_of_their_own() -> None:

@@ -33,9 +33,9 @@ def test_what_came_since_each_moment_adds_up_to_the_whole(parts: list[Usage]) ->
 
 
 def test_computed_tokens_are_unknown_where_one_session_does_not_know_them() -> None:
-    told, untold = Usage(requests=3, computed_tokens=10), Usage(requests=4)
-    assert total_usage([told, untold]) == Usage(requests=7)
-    assert total_usage([told, told]).computed_tokens == 20
+    stated, untold = Usage(requests=3, computed_tokens=10), Usage(requests=4)
+    assert total_usage([stated, untold]) == Usage(requests=7)
+    assert total_usage([stated, stated]).computed_tokens == 20
 
 
 def counting() -> SimpleNamespace:

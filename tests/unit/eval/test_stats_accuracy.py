@@ -81,11 +81,11 @@ def test_seeds_are_averaged_and_widen_the_interval_of_trained_cells_alone() -> N
 
 def test_orders_of_options_are_one_item_with_a_mean() -> None:
     values = np.array([[1, 0, 1, 1, 0, 0]], dtype=bool)
-    found = per_item(values, ["b", "b", "a", "a", "a", "c"], ["y", "y", "x", "x", "x", "y"])
-    assert found.values.tolist() == [[pytest.approx(2 / 3), 0.5, 0.0]]
-    assert found.clusters.tolist() == ["x", "y", "y"]
-    assert found.asked.tolist() == [3, 2, 1]
-    score = accuracy(found.values[0], found.clusters)
+    result = per_item(values, ["b", "b", "a", "a", "a", "c"], ["y", "y", "x", "x", "x", "y"])
+    assert result.values.tolist() == [[pytest.approx(2 / 3), 0.5, 0.0]]
+    assert result.clusters.tolist() == ["x", "y", "y"]
+    assert result.asked.tolist() == [3, 2, 1]
+    score = accuracy(result.values[0], result.clusters)
     assert score.n == 3
     assert score.value == pytest.approx((2 / 3 + 1 / 2) / 3)
     with pytest.raises(ValueError, match="two clusters"):

@@ -43,59 +43,61 @@ def made(
     )
 
 
-def term(found: Trend | None, name: str) -> tuple[float, float, float]:
-    assert found is not None
-    one = next(one for one in found.terms if one.name == name)
-    assert one.low <= one.value <= one.high
-    assert one.odds == pytest.approx(np.exp(one.value))
-    return one.low, one.value, one.high
+def term(trend: Trend | None, name: str) -> tuple[float, float, float]:
+    assert trend is not None
+    effect = next(effect for effect in trend.terms if effect.name == name)
+    assert effect.low <= effect.value <= effect.high
+    assert effect.odds == pytest.approx(np.exp(effect.value))
+    return effect.low, effect.value, effect.high
 
 
 def test_a_loss_that_grows_with_length_is_found_there_and_not_at_a_depth() -> None:
-    found = attribution(made(0.08, clusters=200), 0, 1, draws=300)
-    assert [one.tokens for one in found.by_tokens] == [None, *LENGTHS]
-    gold, *opened = (one.difference for one in found.by_tokens)
+    result = attribution(made(0.08, clusters=200), 0, 1, draws=300)
+    assert [cell.tokens for cell in result.by_tokens] == [None, *LENGTHS]
+    gold, *opened = (cell.difference for cell in result.by_tokens)
     assert gold.outcome() == "not told apart"
     assert opened[-1].outcome() == "loses"
     assert opened[-1].value < opened[0].value - 0.15
-    assert all(one.difference.outcome() == "loses" for one in found.by_depth)
-    low, _, high = term(found.trend, "model x length")
+    assert all(score.difference.outcome() == "loses" for score in result.by_depth)
+    low, _, high = term(result.trend, "model x length")
     assert high < 0
     assert low > -1
     for name in ("model x depth", "model x edge", "length", "depth"):
-        low, value, high = term(found.trend, name)
+        low, value, high = term(result.trend, name)
         # Twice the interval: of four true terms none leaves it in 9,999 of 10,000 exams.
         assert abs(value) < high - low, name
 
 
 def test_cells_name_their_items_and_add_up() -> None:
-    found = attribution(made(0.05), 0, 1, draws=100)
-    assert sum(one.difference.n for one in found.by_tokens_and_depth) == 540
-    assert {(one.tokens, one.depth) for one in found.by_tokens_and_depth} == {(t, d) for t in LENGTHS for d in DEPTHS}
-    whole = sum(one.difference.value * one.difference.n for one in found.by_depth) / 540
-    parts = sum(one.difference.value * one.difference.n for one in found.by_tokens_and_depth) / 540
+    result = attribution(made(0.05), 0, 1, draws=100)
+    assert sum(score.difference.n for score in result.by_tokens_and_depth) == 540
+    assert {(score.tokens, score.depth) for score in result.by_tokens_and_depth} == {
+        (t, d) for t in LENGTHS for d in DEPTHS
+    }
+    whole = sum(score.difference.value * score.difference.n for score in result.by_depth) / 540
+    parts = sum(score.difference.value * score.difference.n for score in result.by_tokens_and_depth) / 540
     assert whole == pytest.approx(parts)
-    assert found.by_distractors == ()
-    assert found.by_all == ()
+    assert result.by_distractors == ()
+    assert result.by_all == ()
 
 
 def test_terms_say_what_they_compare() -> None:
-    found = attribution(made(0.05), 0, 1, draws=100).trend
-    assert found is not None
-    meanings = {one.name: one.meaning for one in found.terms}
+    result = attribution(made(0.05), 0, 1, draws=100).trend
+    assert result is not None
+    meanings = {term.name: term.meaning for term in result.terms}
     assert meanings["model x length"] == "the tuned model, beyond base, for every doubling of the Book"
     assert meanings["model"] == "the tuned model against base in a Book of 2,048 tokens"
-    assert found.rows == 1080
+    assert result.rows == 1080
 
 
 def test_interactions_alarm_rarely_with_few_clusters() -> None:
     """100 exams of 20 clusters without any interaction: at most 12 false alarms of 100 (5 expected, 3.2 errors)."""
     alarms = 0
     for seed in range(100):
-        found = attribute_trend(made(0.0, clusters=20, loss=0.0, seed=seed))
-        assert found.bias_reduced
-        assert found.few_clusters
-        low, _, high = term(found, "model x length")
+        result = attribute_trend(made(0.0, clusters=20, loss=0.0, seed=seed))
+        assert result.bias_reduced
+        assert result.few_clusters
+        low, _, high = term(result, "model x length")
         alarms += not low <= 0 <= high
     assert alarms <= 12
 
@@ -103,9 +105,9 @@ def test_interactions_alarm_rarely_with_few_clusters() -> None:
 def attribute_trend(columns: Answers) -> Trend:
     from medctx_eval.stats.trend import trend
 
-    found = trend(columns, [0], [1])
-    assert found is not None
-    return found
+    result = trend(columns, [0], [1])
+    assert result is not None
+    return result
 
 
 def test_what_cannot_be_fitted_is_nothing() -> None:
@@ -120,13 +122,13 @@ def test_what_cannot_be_fitted_is_nothing() -> None:
 
 
 def test_several_seeds_are_runs_of_one_cell() -> None:
-    one, other = made(0.05, seed=1), made(0.05, seed=2)
-    both = Answers(**{**vars(one), "correct": np.vstack([one.correct, other.correct[:1]])})
-    found = attribution(both, (0, 2), 1, draws=100)
-    assert found.by_tokens[0].difference.seeds == 2
-    assert found.by_tokens[0].difference.seed_error is not None
-    assert found.trend is not None
-    assert found.trend.rows == 3 * 540
+    first, other = made(0.05, seed=1), made(0.05, seed=2)
+    both = Answers(**{**vars(first), "correct": np.vstack([first.correct, other.correct[:1]])})
+    result = attribution(both, (0, 2), 1, draws=100)
+    assert result.by_tokens[0].difference.seeds == 2
+    assert result.by_tokens[0].difference.seed_error is not None
+    assert result.trend is not None
+    assert result.trend.rows == 3 * 540
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, (0, 0)), (1, (1, 1)), (3, (2, 3)), (4, (4, 7)), (15, (8, 15))])
@@ -158,9 +160,12 @@ def test_distractors_are_counted_from_the_books() -> None:
     columns = answers(runs, "text", books, {name: item(name) for name in "xyz"})
     assert columns.distractors is not None
     assert columns.distractors.tolist() == [1, 1, 5]
-    found = attribution(columns, 0, 1, draws=100)
-    assert [(one.distractors, one.difference.value) for one in found.by_distractors] == [((1, 1), -1), ((4, 7), 0)]
-    assert [(one.tokens, one.depth, one.distractors) for one in found.by_all] == [
+    result = attribution(columns, 0, 1, draws=100)
+    assert [(score.distractors, score.difference.value) for score in result.by_distractors] == [
+        ((1, 1), -1),
+        ((4, 7), 0),
+    ]
+    assert [(score.tokens, score.depth, score.distractors) for score in result.by_all] == [
         (100, 0.5, (1, 1)),
         (100, 0.5, (4, 7)),
     ]

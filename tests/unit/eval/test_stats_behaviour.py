@@ -61,12 +61,12 @@ def made_run(orders: int = 1, reads: int = 30) -> Iterator[Judged]:
             yield judge(item, "distractor:400", *declined[item % 4], order)
 
 
-def found(*runs: list[Judged]) -> Behaviour:
+def behaviour_of(*runs: list[Judged]) -> Behaviour:
     return behaviour(answers(runs, "letter"), draws=200)
 
 
 def test_every_rate_is_the_one_written_down() -> None:
-    made = found(list(made_run()))
+    made = behaviour_of(list(made_run()))
     assert made.knows is not None
     assert made.reads is not None
     assert made.context_gain is not None
@@ -78,27 +78,27 @@ def test_every_rate_is_the_one_written_down() -> None:
     assert (made.trusts_memory.value, made.trusts_memory.n) == (0.5, 20)
     assert (made.invents.value, made.invents.n) == (pytest.approx(1 / 3), 30)
     assert made.knows.clusters == 20
-    assert [(one.condition, one.difference.value) for one in made.gains] == [("gold", 0.25), ("open:400", 0.25)]
+    assert [(gain.condition, gain.difference.value) for gain in made.gains] == [("gold", 0.25), ("open:400", 0.25)]
 
 
 def test_orders_of_options_change_neither_n_nor_rates() -> None:
-    assert found(list(made_run(orders=3))) == found(list(made_run()))
+    assert behaviour_of(list(made_run(orders=3))) == behaviour_of(list(made_run()))
 
 
 def test_an_item_is_known_when_most_of_its_orders_are_right() -> None:
     records = [
-        one.model_copy(update={"verdict": Verdict.WRONG, "chosen": ("C",)})
-        if one.condition == "closed" and one.order > 0 and one.item == "i00"
-        else one
-        for one in made_run(orders=3)
+        verdict.model_copy(update={"verdict": Verdict.WRONG, "chosen": ("C",)})
+        if verdict.condition == "closed" and verdict.order > 0 and verdict.item == "i00"
+        else verdict
+        for verdict in made_run(orders=3)
     ]
-    made = found(records)
+    made = behaviour_of(records)
     assert made.trusts_memory is not None
     assert made.trusts_memory.n == 19
 
 
 def test_seeds_are_averaged_item_by_item() -> None:
-    made = found(list(made_run(reads=30)), list(made_run(reads=20)))
+    made = behaviour_of(list(made_run(reads=30)), list(made_run(reads=20)))
     assert made.reads is not None
     assert (made.reads.value, made.reads.n, made.reads.seeds) == (0.625, 80, 2)
     assert made.reads.seed_error is not None
@@ -107,23 +107,23 @@ def test_seeds_are_averaged_item_by_item() -> None:
 
 def test_untaught_facts_and_what_does_not_fit_count_nowhere() -> None:
     records = [
-        one.model_copy(update={"tags": {"taught": "no"}})
-        if int(one.item[1:]) >= 30
-        else one.model_copy(update={"verdict": Verdict.DOES_NOT_FIT, "chosen": ()})
-        if one.condition == "open:400:0.5" and one.item < "i10"
-        else one
-        for one in made_run()
+        verdict.model_copy(update={"tags": {"taught": "no"}})
+        if int(verdict.item[1:]) >= 30
+        else verdict.model_copy(update={"verdict": Verdict.DOES_NOT_FIT, "chosen": ()})
+        if verdict.condition == "open:400:0.5" and verdict.item < "i10"
+        else verdict
+        for verdict in made_run()
     ]
-    made = found(records)
+    made = behaviour_of(records)
     assert made.knows is not None
     assert (made.knows.n, made.knows.value) == (30, pytest.approx(2 / 3))
-    opened = next(one for one in made.gains if one.condition == "open:400")
+    opened = next(gain for gain in made.gains if gain.condition == "open:400")
     assert opened.difference.n == 30
 
 
 def test_what_was_not_asked_is_nothing() -> None:
-    closed = [one for one in made_run() if one.condition == "closed"]
-    made = found(closed)
+    closed = [verdict for verdict in made_run() if verdict.condition == "closed"]
+    made = behaviour_of(closed)
     assert made.knows is not None
     assert (made.reads, made.context_gain, made.trusts_memory, made.invents, made.gains) == (None, None, None, None, ())
 

@@ -31,35 +31,35 @@ def test_a_small_difference_in_a_large_exam_is_equivalent_and_a_large_one_is_not
 
 
 def test_a_small_exam_proves_no_equivalence() -> None:
-    found = tost(_pair(0.0, clusters=12), 0.05)
-    assert not found.not_worse
-    assert found.p_equivalent > 0.025
+    result = tost(_pair(0.0, clusters=12), 0.05)
+    assert not result.not_worse
+    assert result.p_equivalent > 0.025
     assert not tost(_pair(0.0, clusters=9), 0.9).not_worse
 
 
 @given(st.integers(0, 40), st.floats(0.01, 0.3))
 @settings(max_examples=30, deadline=None)
 def test_p_and_the_shown_interval_agree(seed: int, margin: float) -> None:
-    found = tost(_pair(0.0, clusters=80, seed=seed), margin)
-    assert found.not_worse == (found.p_not_worse < 0.025)
-    assert found.equivalent == (found.p_equivalent < 0.025)
+    result = tost(_pair(0.0, clusters=80, seed=seed), margin)
+    assert result.not_worse == (result.p_not_worse < 0.025)
+    assert result.equivalent == (result.p_equivalent < 0.025)
 
 
 def test_examining_twice_shows_what_differences_mean_nothing() -> None:
     rng = np.random.default_rng(4)
     first = rng.random(1000) < 0.5
     flipped = rng.random(1000) < 0.06
-    found = repeat_noise(first, first ^ flipped, flipped | (rng.random(1000) < 0.04), np.arange(1000) // 5)
-    assert found.verdicts.value == pytest.approx(flipped.mean())
-    assert found.verdicts.low < 0.06 < found.verdicts.high
-    assert found.answers.value > found.verdicts.value
-    assert found.difference.outcome() == "not told apart"
+    result = repeat_noise(first, first ^ flipped, flipped | (rng.random(1000) < 0.04), np.arange(1000) // 5)
+    assert result.verdicts.value == pytest.approx(flipped.mean())
+    assert result.verdicts.low < 0.06 < result.verdicts.high
+    assert result.answers.value > result.verdicts.value
+    assert result.difference.outcome() == "not told apart"
     # 1.96 * sqrt(0.06 / 1000)
-    assert found.floor == pytest.approx(0.0152, abs=0.003)
+    assert result.floor == pytest.approx(0.0152, abs=0.003)
 
 
 def test_a_model_that_repeats_itself_has_a_floor_that_the_items_set() -> None:
     right = np.arange(100) % 2 == 0
-    found = repeat_noise(right, right, np.zeros(100, dtype=bool), np.arange(100))
-    assert (found.verdicts.value, found.answers.value, found.difference.value) == (0, 0, 0)
-    assert 0 < found.floor < 0.05
+    result = repeat_noise(right, right, np.zeros(100, dtype=bool), np.arange(100))
+    assert (result.verdicts.value, result.answers.value, result.difference.value) == (0, 0, 0)
+    assert 0 < result.floor < 0.05

@@ -45,19 +45,19 @@ def test_swapping_items_alone_is_mcnemar(only_first: int, only_second: int) -> N
 @settings(max_examples=40, deadline=None)
 def test_swap_test_counts_every_swap(totals: list[int]) -> None:
     observed = abs(sum(totals))
-    sums = [abs(sum(sign * one for sign, one in zip(signs, totals, strict=True)))
+    sums = [abs(sum(sign * total for sign, total in zip(signs, totals, strict=True)))
             for signs in product((1, -1), repeat=len(totals))]  # fmt: skip
-    expected = np.mean([one >= observed for one in sums])
-    assert swap_test([float(one) for one in totals]) == pytest.approx(expected)
+    expected = np.mean([entry >= observed for entry in sums])
+    assert swap_test([float(total) for total in totals]) == pytest.approx(expected)
 
 
 def test_drawn_swaps_agree_with_all_swaps() -> None:
     totals = [0.5, 1.25, -0.75, 2.0, 1.5, -0.25, 1.0, 0.75]
-    exact = swap_test([4 * one for one in totals])
+    exact = swap_test([4 * total for total in totals])
     assert exact == pytest.approx(18 / 256)
     assert swap_test(totals) == pytest.approx(exact)  # few clusters are enumerated
     more = [*totals, *[0.25] * 8]
-    exact = swap_test([4 * one for one in more])
+    exact = swap_test([4 * entry for entry in more])
     # Four standard errors of 10,000 swaps.
     assert swap_test(more) == pytest.approx(exact, abs=4 * (exact * (1 - exact) / 10_000) ** 0.5)
 
@@ -67,7 +67,7 @@ def test_drawn_swaps_agree_with_all_swaps() -> None:
 def test_order_of_items_does_not_matter(rows: list[tuple[bool, bool, int]], random: object) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    found = [
+    results = [
         difference(
             np.array([first for first, _, _ in order]),
             np.array([second for _, second, _ in order]),
@@ -77,8 +77,8 @@ def test_order_of_items_does_not_matter(rows: list[tuple[bool, bool, int]], rand
         )
         for order in (rows, shuffled)
     ]
-    assert found[0] == found[1]
-    assert found[0].low <= found[0].value <= found[0].high
+    assert results[0] == results[1]
+    assert results[0].low <= results[0].value <= results[0].high
 
 
 @given(answers)
@@ -86,12 +86,12 @@ def test_order_of_items_does_not_matter(rows: list[tuple[bool, bool, int]], rand
 def test_exchanging_the_models_turns_the_sign(rows: list[tuple[bool, bool, int]]) -> None:
     first, second = np.array([a for a, _, _ in rows]), np.array([b for _, b, _ in rows])
     clusters = [str(cluster) for _, _, cluster in rows]
-    one, other = differences(np.stack([first, second]), clusters, [(0, 1), (1, 0)], draws=100)
-    assert one.value == -other.value
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-6)
-    assert one.only_first == other.only_second
-    assert one.p_permutation == pytest.approx(other.p_permutation)
-    assert one.value == pytest.approx(first.mean() - second.mean())
+    entry, other = differences(np.stack([first, second]), clusters, [(0, 1), (1, 0)], draws=100)
+    assert entry.value == -other.value
+    assert (entry.low, entry.high) == pytest.approx((-other.high, -other.low), abs=1e-6)
+    assert entry.only_first == other.only_second
+    assert entry.p_permutation == pytest.approx(other.p_permutation)
+    assert entry.value == pytest.approx(first.mean() - second.mean())
 
 
 def test_a_comparison_is_the_same_whatever_stands_beside_it() -> None:
@@ -105,11 +105,11 @@ def test_a_comparison_is_the_same_whatever_stands_beside_it() -> None:
 
 def test_models_that_never_differ_tie_but_not_beyond_doubt() -> None:
     right = np.array([True, False] * 10)
-    found = difference(right, right, [str(place) for place in range(20)])
-    assert found.outcome() == "not told apart"
-    assert found.low < -0.1
-    assert found.p == 1
-    assert not found.not_worse(0.05)
+    result = difference(right, right, [str(place) for place in range(20)])
+    assert result.outcome() == "not told apart"
+    assert result.low < -0.1
+    assert result.p == 1
+    assert not result.not_worse(0.05)
 
 
 def test_words_and_margin_read_the_shown_interval() -> None:
@@ -125,10 +125,10 @@ def test_words_and_margin_read_the_shown_interval() -> None:
 def test_four_items_of_eighty_are_no_gain() -> None:
     """McNemar's and the swap test's p is 2 / 2^4, the mid-p 1 / 2^4; the bootstrap alone would exclude 0."""
     first = np.arange(80) % 20 == 0
-    found = difference(first, np.zeros(80, dtype=bool), np.arange(80) // 4)
-    assert found.p_permutation == found.p_mcnemar == 0.125
-    assert found.p == 0.0625
-    assert (found.low, found.outcome()) == (0, "not told apart")
+    result = difference(first, np.zeros(80, dtype=bool), np.arange(80) // 4)
+    assert result.p_permutation == result.p_mcnemar == 0.125
+    assert result.p == 0.0625
+    assert (result.low, result.outcome()) == (0, "not told apart")
     fifth = difference(np.arange(80) % 16 == 0, np.zeros(80, dtype=bool), np.arange(80) // 4)
     assert fifth.p == pytest.approx(2 / 64)
     assert fifth.outcome() == "gains"
@@ -138,10 +138,10 @@ def test_four_items_of_eighty_are_no_gain() -> None:
 @settings(max_examples=60, deadline=None)
 def test_the_interval_excludes_nothing_else_than_its_p_does(rows: list[tuple[bool, bool, int]]) -> None:
     first, second = np.array([a for a, _, _ in rows]), np.array([b for _, b, _ in rows])
-    found = difference(first, second, np.arange(len(rows)), draws=100)
-    assert found.p <= found.p_permutation
-    assert (found.low > 0 or found.high < 0) == (found.p <= 0.05)
-    assert found.low <= found.value <= found.high
+    result = difference(first, second, np.arange(len(rows)), draws=100)
+    assert result.p <= result.p_permutation
+    assert (result.low > 0 or result.high < 0) == (result.p <= 0.05)
+    assert result.low <= result.value <= result.high
 
 
 def _score(gained: int, lost: int, items: int, difference: float) -> float:
@@ -253,9 +253,9 @@ def test_seeds_widen_the_interval_by_what_they_vary() -> None:
 
 def test_p_with_seeds_and_the_interval_tell_the_same() -> None:
     for seed in range(20):
-        found, _ = _seeded(0.03, seed, draws=500)
-        assert (found.p <= 0.05) == (found.low > 0 or found.high < 0)
-        assert found.excludes_zero == (found.p <= 0.05 and not found.seeds_differ)
+        result, _ = _seeded(0.03, seed, draws=500)
+        assert (result.p <= 0.05) == (result.low > 0 or result.high < 0)
+        assert result.excludes_zero == (result.p <= 0.05 and not result.seeds_differ)
 
 
 def test_one_trained_run_borrows_the_variance_of_seeds_of_other_cells() -> None:
@@ -270,7 +270,7 @@ def test_one_trained_run_borrows_the_variance_of_seeds_of_other_cells() -> None:
 
 def test_seed_variance_is_not_that_of_items() -> None:
     """Averaged over 200 exams the component is the square of the deviation put in, and near nothing without one."""
-    found = {}
+    results = {}
     for deviation in (0.0, 0.05):
         rng = np.random.default_rng(6)
         values = []
@@ -278,9 +278,9 @@ def test_seed_variance_is_not_that_of_items() -> None:
             exam = seeded_exam(rng, 60, 0.1, accuracies=(0.5, 0.5), seeds=3, seed_deviation=deviation)
             clusters = clusters_of(exam.clusters)
             values.append(seed_variances(exam.correct, stratified(clusters), [(1, 2, 3)]).pooled.value)
-        found[deviation] = np.mean(values)
-    assert found[0.0] < 0.02**2
-    assert found[0.05] == pytest.approx(0.05**2, rel=0.3)
+        results[deviation] = np.mean(values)
+    assert results[0.0] < 0.02**2
+    assert results[0.05] == pytest.approx(0.05**2, rel=0.3)
 
 
 @given(st.floats(0.001, 0.3), st.floats(0, 0.2), st.integers(1, 100), st.integers(1, 20))

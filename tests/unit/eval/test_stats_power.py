@@ -44,9 +44,9 @@ def test_skewness_and_kurtosis_are_those_of_all_outcomes(
     chances = np.array([(discordance + delta) / 2, (discordance - delta) / 2, 1 - discordance])
     outcomes = [(a, b, items - a - b) for a in range(items + 1) for b in range(items + 1 - a)]
     if icc:
-        weights = [stats.dirichlet_multinomial.pmf(one, chances * (1 - icc) / icc, items) for one in outcomes]
+        weights = [stats.dirichlet_multinomial.pmf(outcome, chances * (1 - icc) / icc, items) for outcome in outcomes]
     else:
-        weights = [stats.multinomial.pmf(one, items, chances) for one in outcomes]
+        weights = [stats.multinomial.pmf(outcome, items, chances) for outcome in outcomes]
     values = np.array([a - b for a, b, _ in outcomes], dtype=np.float64)
     central = values - np.average(values, weights=weights)
     variance = np.average(central**2, weights=weights)
@@ -74,9 +74,9 @@ def test_more_difference_and_less_correlation_mean_more_power(
 ) -> None:
     assume(exam.items * disagreement.discordance >= MIN_DISCORDANT)
     delta = disagreement.discordance * share * 0.9
-    found = power(delta, disagreement, exam)
-    assert power(delta * 1.1, disagreement, exam) >= found - 1e-9
-    assert power(delta, disagreement.model_copy(update={"icc": 0.0}), exam) >= found - 1e-9
+    result = power(delta, disagreement, exam)
+    assert power(delta * 1.1, disagreement, exam) >= result - 1e-9
+    assert power(delta, disagreement.model_copy(update={"icc": 0.0}), exam) >= result - 1e-9
     seen = detectable(disagreement, exam)
     if seen is not None:
         assert power(seen, disagreement, exam) == pytest.approx(0.8, abs=1e-6)
@@ -110,8 +110,8 @@ def test_measured_disagreement_is_the_one_that_was_drawn() -> None:
     assert disagreement.icc == pytest.approx(0.2, abs=0.03)
     assert design.per_cluster == pytest.approx(MEAN_SIZE, rel=0.03)
     assert design.size_cv == pytest.approx(SIZE_CV, rel=0.05)
-    found = difference(exam.correct[0], exam.correct[1], exam.clusters, draws=100)
-    assert detectable(disagreement, design) == pytest.approx(found.detectable, rel=0.05)
+    result = difference(exam.correct[0], exam.correct[1], exam.clusters, draws=100)
+    assert detectable(disagreement, design) == pytest.approx(result.detectable, rel=0.05)
 
 
 def test_runs_that_never_differ_measure_nothing() -> None:

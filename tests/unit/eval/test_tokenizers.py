@@ -39,9 +39,9 @@ def test_a_tokenizer_comes_from_the_hub_by_its_models_name(alphabet: Path, tmp_p
     files = {file.name: file.read_bytes() for file in alphabet.iterdir()}
     with hub() as server:
         server.commit("owner/model", {**files, "model.safetensors": b"x" * 1000})
-        found = counted("owner/model", server.url, tmp_path)
-        assert found.stdout.strip() == "19", found.stderr
-        assert not any("safetensors" in line for line in server.asked), "weights are not needed"
+        result = counted("owner/model", server.url, tmp_path)
+        assert result.stdout.strip() == "19", result.stderr
+        assert not any("safetensors" in line for line in server.request_lines), "weights are not needed"
         missing = counted("owner/other", server.url, tmp_path)
     assert missing.returncode == 1
     assert "one sentence: No model 'owner/other' was found on the hub" in missing.stderr

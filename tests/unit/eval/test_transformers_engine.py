@@ -34,13 +34,13 @@ def asks(tiny: Path) -> list[LikelihoodRequest]:
 
 def naive(model: torch.nn.Module, ask: LikelihoodRequest) -> list[list[float]]:
     """Each continuation in a forward pass of its own."""
-    found = []
+    results = []
     for continuation in ask.continuations:
         ids = torch.tensor([ask.prompt + continuation])
         logprobs = torch.log_softmax(model(input_ids=ids).logits[0].float(), dim=-1)
         begin = len(ask.prompt) - 1
-        found.append([float(logprobs[begin + n, token]) for n, token in enumerate(continuation)])
-    return found
+        results.append([float(logprobs[begin + n, token]) for n, token in enumerate(continuation)])
+    return results
 
 
 def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
@@ -54,8 +54,8 @@ def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
     scores = TransformersEngine(model, tokenizer.load(tiny)).score(several, BOOK)
     with torch.no_grad():
         for ask, score in zip(several, scores, strict=True):
-            for expected, found in zip(naive(model, ask), score, strict=True):
-                assert found == pytest.approx(expected, abs=1e-3)
+            for expected, value in zip(naive(model, ask), score, strict=True):
+                assert value == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_book_is_computed_once(tiny: Path) -> None:
@@ -95,18 +95,18 @@ def test_what_is_written_on_the_shared_prefix_is_what_generate_writes(tiny: Path
             weight.mul_(4)
     tokens = tokenizer.load(tiny)
     several = drafts(tiny, held=False)
-    for draft, found in zip(several, TransformersEngine(model, tokens).generate(several, BOOK), strict=True):
+    for draft, passage in zip(several, TransformersEngine(model, tokens).generate(several, BOOK), strict=True):
         ids = torch.tensor([draft.prompt])
         with torch.no_grad():
             seen = torch.ones_like(ids)
             whole = model.generate(ids, max_new_tokens=draft.max_tokens, do_sample=False, attention_mask=seen)
         expected = tokens.decode(whole[0, len(draft.prompt) :], skip_special_tokens=True)
-        assert not isinstance(found, RequestFailure)
-        assert found.text == expected
+        assert not isinstance(passage, RequestFailure)
+        assert passage.text == expected
 
 
 def test_a_held_answer_is_one_of_its_choices(tiny: Path) -> None:
     several = drafts(tiny, held=True)
-    for draft, found in zip(several, TransformersEngine.load(tiny).generate(several, BOOK), strict=True):
-        assert not isinstance(found, RequestFailure)
-        assert found.text in draft.choices
+    for draft, passage in zip(several, TransformersEngine.load(tiny).generate(several, BOOK), strict=True):
+        assert not isinstance(passage, RequestFailure)
+        assert passage.text in draft.choices

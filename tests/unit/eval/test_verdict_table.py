@@ -31,15 +31,15 @@ def test_every_verdict_is_counted_once_and_rows_add_up(judged: list[Judged]) -> 
 
 
 def test_depths_of_a_condition_are_one_row(judged: list[Judged]) -> None:
-    one = next(each for each in judged if each.condition.startswith("open:"))
-    deep = [one.model_copy(update={"condition": f"open:400:{depth}"}) for depth in (0.1, 0.5, 0.9)]
+    with_book = next(each for each in judged if each.condition.startswith("open:"))
+    deep = [with_book.model_copy(update={"condition": f"open:400:{depth}"}) for depth in (0.1, 0.5, 0.9)]
     rows = [line for line in printed(deep) if line[:1] == ["open:400"]]
     assert [row[2] for row in rows] == ["3"]
 
 
 def test_what_a_server_does_not_tell_is_not_said() -> None:
-    told = Cost(requests=7, prompt_tokens=1000, computed_tokens=100, books=2, book_prefills=2.04)
-    assert cost_line(told) == (
+    cost = Cost(requests=7, prompt_tokens=1000, computed_tokens=100, books=2, book_prefills=2.04)
+    assert cost_line(cost) == (
         "7 requests, 1,000 prompt tokens of which 100 were computed (90.0 % from the cache), "
         "2.0 prefills of 2 Books, 0 s."
     )

@@ -28,9 +28,9 @@ def test_a_book_holds_its_evidence_whole_and_keeps_its_length(
     assert book is not None
     assert book.tokens <= limit
     assert gold.text in book.text
-    assert book.tokens == sum(words(one.text) for one in [gold, *others] if one.id in book.passages)
+    assert book.tokens == sum(words(passage.text) for passage in [gold, *others] if passage.id in book.passages)
     # Nothing that would still fit is left out.
-    assert all(book.tokens + words(one.text) > limit for one in others if one.id not in book.passages)
+    assert all(book.tokens + words(passage.text) > limit for passage in others if passage.id not in book.passages)
 
 
 def test_evidence_longer_than_the_book_is_refused_not_cut() -> None:
@@ -41,14 +41,14 @@ def test_evidence_longer_than_the_book_is_refused_not_cut() -> None:
 def test_depth_is_the_share_of_distractor_tokens_before_the_evidence(depth: float, count: int) -> None:
     others = [passage(f"d{n}", 10) for n in range(count)]
     order = place_evidence([(depth, passage("gold", 3))], others, [10] * count)
-    before = [one.id for one in order].index("gold")
+    before = [row.id for row in order].index("gold")
     assert abs(before / count - depth) <= 0.5 / count + 1e-9
 
 
 def test_several_evidences_lie_in_the_order_of_their_depths() -> None:
     others = [passage(f"d{n}", 5) for n in range(10)]
     order = place_evidence([(0.9, passage("late", 1)), (0.1, passage("early", 1))], others, [5] * 10)
-    names = [one.id for one in order]
+    names = [row.id for row in order]
     assert (names.index("early"), names.index("late")) == (1, 10)
 
 

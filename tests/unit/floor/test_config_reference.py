@@ -61,9 +61,9 @@ def test_text_and_markdown_hold_every_key() -> None:
 def test_the_verb_config_prints_one_config_or_all() -> None:
     command = config_command({"outer": lambda: Outer, "inner": lambda: Inner})
     both = CliRunner().invoke(command).output
-    one = CliRunner().invoke(command, ["inner"]).output
+    output = CliRunner().invoke(command, ["inner"]).output
     assert "outer: An example." in both and "several[].depth" in both
-    assert "depth" in one and "several" not in one
+    assert "depth" in output and "several" not in output
     assert "| `depth` |" in CliRunner().invoke(command, ["inner", "--markdown"]).output
     assert CliRunner().invoke(command, ["other"]).exit_code == 2
 

@@ -79,9 +79,9 @@ def test_a_recorded_file_is_not_downloaded_again(stand_in: Hub, tmp_path: Path) 
     stand_in.commit(REPO, {FILE.file: BODY})
     url = _plain(stand_in)
     first = [fetch(FILE), fetch(url)]
-    asked = list(stand_in.asked)
+    requests = list(stand_in.request_lines)
     assert [fetch(FILE), fetch(url)] == first
-    assert stand_in.asked == asked
+    assert stand_in.request_lines == requests
     assert len(_record(tmp_path)) == 2
 
 
@@ -200,13 +200,13 @@ def test_processes_that_fetch_at_once_write_one_line(stand_in: Hub, tmp_path: Pa
     assert [answer["revision"] for answer in answers] == [commit, commit, "v1", "v1"]
     assert Path(answers[0]["path"]).is_relative_to(tmp_path / "hf")
     assert len(_record(tmp_path)) == 2
-    assert sum("/raw/" in line for line in stand_in.asked) == 1
+    assert sum("/raw/" in line for line in stand_in.request_lines) == 1
 
 
 def test_a_killed_fetch_leaves_nothing_half_done(stand_in: Hub, tmp_path: Path) -> None:
     remote = _plain(stand_in, b"x" * 50_000_000)
     child = _child(stand_in, tmp_path, remote)
-    while not stand_in.asked and child.poll() is None:
+    while not stand_in.request_lines and child.poll() is None:
         time.sleep(0.001)
     child.send_signal(signal.SIGKILL)
     child.communicate()

@@ -35,8 +35,9 @@ def test_the_lock_knows_what_the_packages_ask_for(package: str) -> None:
     locked = next(entry for entry in LOCK if entry["name"] == f"medctx-{package}")
     assert set(locked["optional-dependencies"]) == set(project["project"]["optional-dependencies"])
     hook = project.get("tool", {}).get("hatch", {}).get("metadata", {}).get("hooks", {}).get("custom", {})
-    asked = project["project"].get("dependencies") or hook["dependencies"]
+    requirements = project["project"].get("dependencies") or hook["dependencies"]
     names = {
-        "".join(c if c.isalnum() or c == "-" else " " for c in line.replace("_", "-")).split()[0] for line in asked
+        "".join(c if c.isalnum() or c == "-" else " " for c in line.replace("_", "-")).split()[0]
+        for line in requirements
     }
     assert names <= {entry["name"] for entry in locked["dependencies"]}

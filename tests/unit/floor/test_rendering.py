@@ -155,4 +155,4 @@ def test_counted_loss_tokens_are_those_that_training_masks(tiny: Path) -> None:
     sizes = count.TokenCounter(tiny)(dialogues)
     for dialogue, size in zip(dialogues, sizes, strict=True):
         samples = tokenize.encode(tokenizer, dialogue)
-        assert size == (sum(len(one.ids) for one in samples), sum(one.loss_tokens for one in samples))
+        assert size == (sum(len(sample.ids) for sample in samples), sum(sample.loss_tokens for sample in samples))

@@ -59,14 +59,14 @@ def test_cells_are_called_by_what_distinguishes_them(overrides: list[str], expec
 
 
 def test_seeds_are_repetitions_of_one_group() -> None:
-    found = [cell for cell in cells(quick("seeds=[0,1]")) if cell.ratio == "1:1"]
-    assert [cell.seed for cell in found] == [0, 1]
-    assert {cell.group for cell in found} == {"1:1"}
+    results = [cell for cell in cells(quick("seeds=[0,1]")) if cell.ratio == "1:1"]
+    assert [cell.seed for cell in results] == [0, 1]
+    assert {cell.group for cell in results} == {"1:1"}
 
 
 def test_a_model_behind_a_server_is_examined_and_never_trained() -> None:
-    found = names("bases=[7B,GPT]", "models={GPT: {id: gpt-4, urls: ['http://localhost:1']}}", "ratios=['1:1']")
-    assert found == ["7B", "GPT", "7B 1:1"]
+    result = names("bases=[7B,GPT]", "models={GPT: {id: gpt-4, urls: ['http://localhost:1']}}", "ratios=['1:1']")
+    assert result == ["7B", "GPT", "7B 1:1"]
 
 
 def test_a_repaired_cell_knows_the_trained_one_it_is_made_from() -> None:
@@ -77,19 +77,19 @@ def test_a_repaired_cell_knows_the_trained_one_it_is_made_from() -> None:
 
 def test_one_at_a_time_changes_one_axis_at_a_time() -> None:
     center = {"base": "small", "ratio": "1:1", "amount": 40_000}
-    found = one_at_a_time(AXES, center)
-    assert len(found) == 1 + 1 + 6 + 3
-    assert all(sum(point[axis] != center[axis] for axis in AXES) <= 1 for point in found)
+    result = one_at_a_time(AXES, center)
+    assert len(result) == 1 + 1 + 6 + 3
+    assert all(sum(point[axis] != center[axis] for axis in AXES) <= 1 for point in result)
 
 
 @settings(max_examples=20, deadline=None)
 @given(count=st.integers(1, 56))
 def test_a_space_filling_subset_is_of_the_grid_and_always_the_same(count: int) -> None:
-    found = space_filling(AXES, count)
+    result = space_filling(AXES, count)
     every = grid(AXES)
-    assert len(found) == count == len({tuple(point.values()) for point in found})
-    assert found == [point for point in every if point in found], "in the order of the grid"
-    assert found == space_filling(AXES, count)
+    assert len(result) == count == len({tuple(point.values()) for point in result})
+    assert result == [point for point in every if point in result], "in the order of the grid"
+    assert result == space_filling(AXES, count)
 
 
 def test_a_space_filling_subset_fills_the_space_better_than_chance() -> None:
@@ -101,8 +101,8 @@ def test_a_space_filling_subset_fills_the_space_better_than_chance() -> None:
 
 
 def test_amounts_are_spaced_by_their_factors_and_ratios_by_their_share() -> None:
-    found = coordinates({"ratio": ["1:0", "1:1", "0:1"], "amount": [10, 100, 1000]})
-    assert found[4].tolist() == pytest.approx([0.5, 0.5])
+    result = coordinates({"ratio": ["1:0", "1:1", "0:1"], "amount": [10, 100, 1000]})
+    assert result[4].tolist() == pytest.approx([0.5, 0.5])
 
 
 def test_the_center_must_lie_on_the_axes() -> None:

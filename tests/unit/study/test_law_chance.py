@@ -29,15 +29,15 @@ def test_what_runs_share_is_read_from_their_paired_errors() -> None:
 
 
 def test_runs_that_take_to_items_in_no_way_of_their_own_are_equally_alike() -> None:
-    found = noise(cluster=0.1, item=0.6, composition=0.0)
-    assert found.near - found.far < 0.08
+    result = noise(cluster=0.1, item=0.6, composition=0.0)
+    assert result.near - result.far < 0.08
 
 
 def test_few_pairs_leave_the_guess_standing() -> None:
     cells = {"base": CellAccuracy(0.5, 1, None), "1:1": CellAccuracy(0.5, 1, 0.5)}
-    found = item_noise(100, 1.0, cells, [PairError("1:1", "base", 0.05)])
-    assert found.near == pytest.approx(0.65)
-    assert found.base == pytest.approx(0.5)  # 0.05 squared is half of what two independent runs would have
+    result = item_noise(100, 1.0, cells, [PairError("1:1", "base", 0.05)])
+    assert result.near == pytest.approx(0.65)
+    assert result.base == pytest.approx(0.5)  # 0.05 squared is half of what two independent runs would have
 
 
 @settings(max_examples=40, deadline=None)
@@ -51,12 +51,14 @@ def test_few_pairs_leave_the_guess_standing() -> None:
 def test_errors_by_items_always_have_a_covariance(
     shares: list[float], inflation: float, first: float, second: float, base: float
 ) -> None:
-    own = ItemNoise(items=100, inflation=inflation, near=max(first, second), far=min(first, second), base=base)
+    item_noise_of_pair = ItemNoise(
+        items=100, inflation=inflation, near=max(first, second), far=min(first, second), base=base
+    )
     runs = tuple(MeasuredRun(str(number), DesignPoint(share), 0.5) for number, share in enumerate(shares))
-    measured = Measured("reading", runs, 0.5, own)
-    found = _Given(LawForm.of(measured), measured).items()
-    assert np.linalg.eigvalsh(found).min() > -1e-9
-    assert np.diag(found) == pytest.approx(inflation / 25)
+    measured = Measured("reading", runs, 0.5, item_noise_of_pair)
+    result = _Given(LawForm.of(measured), measured).items()
+    assert np.linalg.eigvalsh(result).min() > -1e-9
+    assert np.diag(result) == pytest.approx(inflation / 25)
 
 
 def test_the_usual_ratios_stand_about_evenly() -> None:

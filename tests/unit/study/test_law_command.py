@@ -24,7 +24,7 @@ FEW = ("1:0", "1:1", "1:4", "0:1")
 
 
 def study(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,9 @@ def test_a_report_as_medctx_eval_writes_it_is_understood(tmp_path: Path) -> None
     path = tmp_path / "report.json"
     write_record(path, computed)
     report = files.read_report(path)
-    found = sources.read_evidence([path])
-    assert {one.part for one in found.measured} == {"knowledge", "reading"}
-    for measured in found.measured:
+    evidence = sources.read_evidence([path])
+    assert {part.part for part in evidence.measured} == {"knowledge", "reading"}
+    for measured in evidence.measured:
         for run_cell in measured.cells:
             score = report.score(run_cell, measured.part)
             assert score is not None
@@ -67,7 +67,7 @@ def test_the_law_writes_its_record_its_page_and_its_picture(written: tuple[Path,
     out = written[0]
     record = LawRecord.model_validate_json((out / "law.json").read_text())
     assert [part.part for part in record.parts] == ["knowledge", "reading"]
-    assert {one.by for one in record.validations} == {"cell"}
+    assert {validation.by for validation in record.validations} == {"cell"}
     assert len(record.parts[0].curves[0].at) == 101
     page = (out / "law.md").read_text()
     assert record.sentences[0] in page and "![law.png](law.png)" in page and "2403.16952" in page
@@ -80,9 +80,9 @@ def test_cells_that_were_trained_in_another_way_are_left_out_and_named(made: Pat
     report["cells"][-1]["recipe"]["method"] = "full"
     path = tmp_path / "report.json"
     path.write_text(json.dumps(report))
-    found = sources.read_evidence([path])
-    assert found.measured[0].cells == FEW[:-1]
-    assert found.notes == ("The law is of the cells trained plainly, without 0:1.",)
+    evidence = sources.read_evidence([path])
+    assert evidence.measured[0].cells == FEW[:-1]
+    assert evidence.notes == ("The law is of the cells trained plainly, without 0:1.",)
 
 
 def test_cells_of_two_bases_stand_at_two_sizes(made: Path, tmp_path: Path) -> None:
@@ -109,32 +109,34 @@ def test_a_recommendation_is_frozen_and_then_held_against_its_cell(tmp_path: Pat
     folder = write(tmp_path / "study", FEW)
     first = study("recommend", folder)
     assert first.exit_code == 0, first.output
-    found = Recommendation.model_validate_json((folder / "recommendation.json").read_text())
-    assert found.sentence in first.output
+    result = Recommendation.model_validate_json((folder / "recommendation.json").read_text())
+    assert result.sentence in first.output
     cell = yaml.safe_load((folder / "recommended_cell.yaml").read_text())
-    assert cell == {"ratios": [found.ratio], "seeds": [0, 1], "tokens": 40_000}
-    assert {"recommendation.png", "recommendation.svg", "law.json", "law.md"} <= {one.name for one in folder.iterdir()}
+    assert cell == {"ratios": [result.ratio], "seeds": [0, 1], "tokens": 40_000}
+    assert {"recommendation.png", "recommendation.svg", "law.json", "law.md"} <= {
+        path.name for path in folder.iterdir()
+    }
 
     before = (folder / "recommendation.json").read_bytes()
     assert study("recommend", folder).exit_code == 0
     assert (folder / "recommendation.json").read_bytes() == before
 
     early = study("recommend", folder, "--check")
-    assert early.exit_code == 2 and f"has no cell {found.ratio}" in early.output
+    assert early.exit_code == 2 and f"has no cell {result.ratio}" in early.output
 
     # The study runs the composition, and its report is made anew.
-    write(folder, (*FEW, found.ratio))
+    write(folder, (*FEW, result.ratio))
     changed = study("recommend", folder)
     assert changed.exit_code == 2 and "while it stands" in changed.output
     checked = study("recommend", folder, "--check")
     assert checked.exit_code == 0, checked.output
     assert (folder / "recommendation.json").read_bytes() == before
     check = ForecastCheck.model_validate_json((folder / "recommendation_check.json").read_text())
-    assert check.cell == found.ratio
+    assert check.cell == result.ratio
     scores = json.loads((folder / "report.json").read_text())["scores"]
     for part in check.parts:
-        own = next(one for one in scores if (one["cell"], one["part"]) == (found.ratio, part.part))
-        assert part.measured.value == own["accuracy"]["value"]
+        score = next(score for score in scores if (score["cell"], score["part"]) == (result.ratio, part.part))
+        assert part.measured.value == score["accuracy"]["value"]
         assert part.inside == (part.predicted.low <= part.measured.value <= part.predicted.high)
     assert check.sentence in checked.output
 
@@ -151,8 +153,8 @@ def test_a_table_of_published_results_is_a_study_too(tmp_path: Path) -> None:
 def test_several_studies_are_taken_together(made: Path, tmp_path: Path) -> None:
     larger = write(tmp_path / "larger", ("1:0", "1:1", "0:1"), luck=1)
     (larger / "study.yaml").write_text("name: larger\nbase: tiny-1.7b\ntokens: 40000\n")
-    found = sources.read_evidence([made, larger])
-    knowledge = found.part("knowledge")
+    evidence = sources.read_evidence([made, larger])
+    knowledge = evidence.part("knowledge")
     assert knowledge is not None
     assert sorted(set(knowledge.sizes)) == [135e6, 1.7e9]
     assert len(knowledge.cells) == len(FEW) + 3
@@ -186,7 +188,7 @@ def test_a_bad_table_is_one_sentence(table: str, sentence: str, tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str, ...], sentence: str, made: Path) -> None:
-    result = study(*(one.replace("{study}", str(made)) for one in arguments))
+    result = study(*(argument.replace("{study}", str(made)) for argument in arguments))
     assert result.exit_code == 2 and sentence in result.output, result.output
     assert "Traceback" not in result.output
     assert not (made / "recommendation.json").exists()

@@ -31,9 +31,9 @@ def measured(shape: str = "law", seed: int = 0, design: Design = USUAL) -> Measu
 
 @given(bends, shares)
 def test_a_bent_line_rises_from_0_to_1(bend: float, at: list[float]) -> None:
-    found = bent(np.array([bend]), np.array([0.0, *at, 1.0]))[0]
-    assert found[0] == pytest.approx(0) and found[-1] == pytest.approx(1)
-    assert (np.diff(found) >= -1e-12).all()
+    result = bent(np.array([bend]), np.array([0.0, *at, 1.0]))[0]
+    assert result[0] == pytest.approx(0) and result[-1] == pytest.approx(1)
+    assert (np.diff(result) >= -1e-12).all()
 
 
 @given(bends, shares)
@@ -95,8 +95,8 @@ def test_the_form_has_the_terms_that_the_cells_can_speak_of(places: Sequence[Des
 def test_the_fit_comes_close_to_a_truth_that_has_its_form() -> None:
     law = fit(measured(design=Design(SEVEN, 3, 0.02)))
     at = np.linspace(0, 1, 11)
-    found = special.expit(law.truth([DesignPoint(float(one)) for one in at]).mean)
-    assert np.abs(found - READING["law"](at)).max() < 0.06
+    result = special.expit(law.truth([DesignPoint(float(share)) for share in at]).mean)
+    assert np.abs(result - READING["law"](at)).max() < 0.06
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,10 @@ def law() -> Law:
 
 def test_joint_draws_have_the_quantiles_of_the_formula(law: Law) -> None:
     places = [DesignPoint(share) for share in (0.0, 0.05, 0.5, 1.0)]
-    drawn, found = law.paths(places, 6000), law.truth(places)
+    drawn, result = law.paths(places, 6000), law.truth(places)
     assert drawn.shape == (6000, 5)  # the base comes last
     for probability in (0.025, 0.5, 0.975):
-        assert np.quantile(drawn[:, :4], probability, axis=0) == pytest.approx(found.quantile(probability), abs=0.01)
+        assert np.quantile(drawn[:, :4], probability, axis=0) == pytest.approx(result.quantile(probability), abs=0.01)
 
 
 def test_the_same_data_give_the_same_law(law: Law) -> None:
@@ -119,8 +119,8 @@ def test_the_same_data_give_the_same_law(law: Law) -> None:
 
 
 def _width(law: Law, share: float, seeds: int | None = None) -> float:
-    found = law.truth([DesignPoint(share)]) if seeds is None else law.run(DesignPoint(share), seeds)
-    return float((found.quantile(0.975) - found.quantile(0.025))[0])
+    result = law.truth([DesignPoint(share)]) if seeds is None else law.run(DesignPoint(share), seeds)
+    return float((result.quantile(0.975) - result.quantile(0.025))[0])
 
 
 def test_runs_of_several_seeds_are_easier_to_foretell_than_one(law: Law) -> None:
@@ -150,29 +150,29 @@ def test_a_truth_around_the_form_widens_the_intervals() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6))
 def test_any_scores_give_a_law_inside_0_and_1(scores: list[tuple[float, float]]) -> None:
     runs = tuple(MeasuredRun(str(number), DesignPoint(share), score) for number, (share, score) in enumerate(scores))
-    found = fit(Measured("reading", runs, 0.5, ItemNoise(items=50, near=0.6, far=0.5, base=0.4)))
-    mixture = found.run(DesignPoint(0.5))
+    result = fit(Measured("reading", runs, 0.5, ItemNoise(items=50, near=0.6, far=0.5, base=0.4)))
+    mixture = result.run(DesignPoint(0.5))
     low, high = mixture.quantile(0.025)[0], mixture.quantile(0.975)[0]
     assert 0 <= low <= special.expit(mixture.mean[0]) <= high <= 1
 
 
 def _held_out(shape: str, studies: int) -> list[HeldOut]:
-    found = (validate(measured(shape, seed), "cell") for seed in range(studies))
-    return [one for validation in found if validation for one in validation.held_out]
+    results = (validate(measured(shape, seed), "cell") for seed in range(studies))
+    return [prediction for validation in results if validation for prediction in validation.held_out]
 
 
 def test_the_intervals_cover_what_was_left_out_and_the_law_errs_less_than_its_rivals_on_its_own_form() -> None:
     """Eight studies, 112 runs: a rate of 0.95 has a standard error of 0.02. bench/law_simulation.py has the tables."""
     cells = _held_out("law", 8)
-    covered = sum(one.inside for one in cells) / sum(len(one.measured) for one in cells)
+    covered = sum(cell.inside for cell in cells) / sum(len(cell.measured) for cell in cells)
     assert covered >= 0.89
-    errors = {method: np.mean([abs(one.error(method)) for one in cells]) for method in ("law", "straight", "nearest")}
+    errors = {method: np.mean([abs(cell.error(method)) for cell in cells]) for method in ("law", "straight", "nearest")}
     assert errors["law"] < errors["straight"] < errors["nearest"]
 
 
 @pytest.mark.parametrize("shape", ["hump", "root"])
 def test_the_intervals_cover_truths_that_the_form_has_not(shape: str) -> None:
     """Eight studies, 80 runs; over 24 studies 0.95 (hump) and 0.96 (root) were inside."""
-    cells = [one for one in _held_out(shape, 8) if one.between]
-    covered = sum(one.inside for one in cells) / sum(len(one.measured) for one in cells)
+    cells = [prediction for prediction in _held_out(shape, 8) if prediction.between]
+    covered = sum(cell.inside for cell in cells) / sum(len(cell.measured) for cell in cells)
     assert covered >= 0.85

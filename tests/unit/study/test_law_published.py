@@ -35,9 +35,9 @@ def test_cells_ratios_and_sizes_can_be_left_out(measured: Measured) -> None:
 
 @pytest.fixture(scope="module", params=["ratio", "size"])
 def left_out(measured: Measured, request: pytest.FixtureRequest) -> Validation:
-    found = validate(measured, request.param)
-    assert found is not None and found.runs == 20
-    return found
+    result = validate(measured, request.param)
+    assert result is not None and result.runs == 20
+    return result
 
 
 def test_the_law_covers_what_was_left_out(left_out: Validation) -> None:
@@ -54,6 +54,10 @@ def test_the_law_does_not_pretend_to_beat_a_straight_line(left_out: Validation) 
 
 def test_what_lies_beyond_the_measured_is_foretold_with_reserve(left_out: Validation) -> None:
     def reach(between: bool) -> float:
-        return float(np.mean([one.high - one.low for one in left_out.held_out if one.between is between]))
+        return float(
+            np.mean(
+                [prediction.high - prediction.low for prediction in left_out.held_out if prediction.between is between]
+            )
+        )
 
     assert reach(False) > 1.2 * reach(True)

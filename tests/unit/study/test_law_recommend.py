@@ -16,8 +16,8 @@ from study.law.recommend.utility import NAMES, Utility
 from tests.support.law_studies import evidence
 
 
-def advice(found: Evidence, **options: object) -> Recommendation:
-    return recommend(found, Options.model_validate({"seeds": 2, **options}))
+def advice(recommendation_input: Evidence, **options: object) -> Recommendation:
+    return recommend(recommendation_input, Options.model_validate({"seeds": 2, **options}))
 
 
 def expensive(shares: FloatArray) -> FloatArray:
@@ -41,11 +41,11 @@ def test_the_recommended_composition_teaches_and_keeps_reading(usual: Recommenda
 
 
 def test_the_forecast_has_both_parts_with_intervals_around_their_values(usual: Recommendation) -> None:
-    assert [one.part for one in usual.forecasts] == ["knowledge", "reading"]
-    for one in usual.forecasts:
-        for found in (one.truth, one.gain, one.measurement, one.difference):
-            assert found.low < found.value < found.high
-        assert 0 <= one.proves <= 1
+    assert [forecast.part for forecast in usual.forecasts] == ["knowledge", "reading"]
+    for forecast in usual.forecasts:
+        for estimate in (forecast.truth, forecast.gain, forecast.measurement, forecast.difference):
+            assert estimate.low < estimate.value < estimate.high
+        assert 0 <= forecast.proves <= 1
 
 
 def test_a_tighter_margin_asks_for_more_general_data(usual: Recommendation) -> None:
@@ -60,30 +60,30 @@ def test_more_confidence_is_paid_for_with_knowledge(usual: Recommendation) -> No
 
 
 def test_without_a_margin_reading_does_not_count(usual: Recommendation) -> None:
-    found = advice(evidence(), margin=None)
-    assert found.share < 0.1 and found.holds == 1
-    assert [one.part for one in found.forecasts] == ["knowledge"]
+    recommendation = advice(evidence(), margin=None)
+    assert recommendation.share < 0.1 and recommendation.holds == 1
+    assert [forecast.part for forecast in recommendation.forecasts] == ["knowledge"]
 
 
 def test_a_utility_can_ask_for_both() -> None:
-    found = advice(evidence(), utility="reading", margin=None)
-    assert found.share > 0.5
+    recommendation = advice(evidence(), utility="reading", margin=None)
+    assert recommendation.share > 0.5
     both = advice(evidence(), utility="0.5*knowledge + 0.5*reading", margin=None)
-    assert 0 <= both.share < found.share
+    assert 0 <= both.share < recommendation.share
 
 
 def test_where_nothing_keeps_reading_the_sentence_says_so() -> None:
-    found = advice(evidence(reading=lambda shares: np.full_like(shares, 0.4)))
-    assert found.word == "none"
-    assert found.nowhere > 0.9 and found.holds < 0.1
-    assert found.sentence.startswith("No composition keeps reading")
+    recommendation = advice(evidence(reading=lambda shares: np.full_like(shares, 0.4)))
+    assert recommendation.word == "none"
+    assert recommendation.nowhere > 0.9 and recommendation.holds < 0.1
+    assert recommendation.sentence.startswith("No composition keeps reading")
 
 
 def test_few_noisy_runs_cannot_tell() -> None:
-    found = advice(evidence(3, (1.0, 0.5, 0.0), 1, lambda shares: np.full_like(shares, 0.56)), seeds=1)
-    assert found.word == "cannot tell"
-    assert found.holds < 0.9 or found.improvement.low <= 0
-    assert found.sentence.startswith("The data cannot tell")
+    recommendation = advice(evidence(3, (1.0, 0.5, 0.0), 1, lambda shares: np.full_like(shares, 0.56)), seeds=1)
+    assert recommendation.word == "cannot tell"
+    assert recommendation.holds < 0.9 or recommendation.improvement.low <= 0
+    assert recommendation.sentence.startswith("The data cannot tell")
 
 
 def test_three_ratios_say_less_about_the_optimum_than_seven() -> None:
@@ -93,10 +93,10 @@ def test_three_ratios_say_less_about_the_optimum_than_seven() -> None:
 
 
 def test_the_next_cells_are_new_and_each_adds_something(usual: Recommendation) -> None:
-    shares = [one.share for one in usual.next_cells]
+    shares = [next_cell.share for next_cell in usual.next_cells]
     assert len(set(shares)) == 3
     assert not set(shares) & {0.0, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0}
-    gains = [one.improvement for one in usual.next_cells]
+    gains = [next_cell.improvement for next_cell in usual.next_cells]
     assert 0 < gains[0] <= gains[1] <= gains[2]
 
 
@@ -120,15 +120,15 @@ def test_among_those_sure_enough_the_best_is_chosen_else_the_surest() -> None:
 def test_expected_improvement_by_hand() -> None:
     """Measured: the first. The second adds 1 in half of the draws where it keeps reading, the third 3 in a quarter."""
     known = curves([[1, 2, 4]] * 4, [[0, 0, 0], [0, 0, -1], [0, -1, -1], [0, -1, -1]])
-    found = next_cells(known, np.array([0.0]), 2)
-    assert [one.share for one in found] == [1.0, 0.5]
-    assert [one.improvement for one in found] == [0.75, 1.0]
-    assert found[0].ratio == "1:0"
+    result = next_cells(known, np.array([0.0]), 2)
+    assert [cell.share for cell in result] == [1.0, 0.5]
+    assert [cell.improvement for cell in result] == [0.75, 1.0]
+    assert result[0].ratio == "1:0"
 
 
 def test_where_the_measured_cell_does_not_keep_reading_any_that_does_improves() -> None:
-    found = next_cells(curves([[5, 1, 0]] * 2, [[-1, 0, -1]] * 2), np.array([0.0]), 3)
-    assert [(one.share, one.improvement) for one in found] == [(0.5, 1.0)]
+    result = next_cells(curves([[5, 1, 0]] * 2, [[-1, 0, -1]] * 2), np.array([0.0]), 3)
+    assert [(cell.share, cell.improvement) for cell in result] == [(0.5, 1.0)]
 
 
 numbers = st.floats(0.01, 1)
@@ -138,8 +138,8 @@ numbers = st.floats(0.01, 1)
 def test_a_formula_means_what_it_says(knowledge: float, reading: float, first: float, second: float) -> None:
     values = dict(zip(NAMES, map(np.array, ([knowledge], [reading], [first], [second])), strict=True))
     text = "0.25 * (knowledge - base_knowledge) + min(reading, base_reading, 0.5) / -2"
-    wanted = 0.25 * (knowledge - first) + min(reading, second, 0.5) / -2
-    assert Utility(text)(values) == pytest.approx([wanted])
+    expected = 0.25 * (knowledge - first) + min(reading, second, 0.5) / -2
+    assert Utility(text)(values) == pytest.approx([expected])
 
 
 @pytest.mark.parametrize(

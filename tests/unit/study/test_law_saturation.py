@@ -43,46 +43,46 @@ def until(change: float) -> Callable[[FloatArray], FloatArray]:
     ],
 )
 def test_clear_data_are_called_by_their_name(truth: Callable[[FloatArray], FloatArray], word: str) -> None:
-    found = saturation(curve(truth), 0.05)
-    assert found.word == word
-    assert found.sentence.startswith("Knowledge at 1:1 over amounts of 10,000 to 640,000")
+    result = saturation(curve(truth), 0.05)
+    assert result.word == word
+    assert result.sentence.startswith("Knowledge at 1:1 over amounts of 10,000 to 640,000")
 
 
 @pytest.mark.parametrize("luck", range(5))
 def test_the_interval_holds_the_true_change_point(luck: int) -> None:
-    found = saturation(curve(until(8e4), luck=luck), 0.05)
-    assert found.change_low is not None and found.change_high is not None
-    assert found.change_low < 8e4 < found.change_high < 6.4e5
-    assert found.change_low < found.change < found.change_high
+    result = saturation(curve(until(8e4), luck=luck), 0.05)
+    assert result.change_low is not None and result.change_high is not None
+    assert result.change_low < 8e4 < result.change_high < 6.4e5
+    assert result.change_low < result.change < result.change_high
 
 
 def test_the_published_curve_cannot_tell() -> None:
     runs = tuple(MeasuredRun(f"{k}k", DesignPoint(0, k * 1000.0), score / 100) for k, score in PUBLISHED.items())
-    found = saturation(Measured("reading", runs), 0.05)
-    assert found.word == "cannot tell"
-    assert "the data cannot tell whether it saturates" in found.sentence
-    assert found.change_low is None and found.change_high is None
-    assert found.p_amount is not None and found.p_amount > 0.2
-    ranks = {one.curve: one.behind for one in found.curves}
+    result = saturation(Measured("reading", runs), 0.05)
+    assert result.word == "cannot tell"
+    assert "the data cannot tell whether it saturates" in result.sentence
+    assert result.change_low is None and result.change_high is None
+    assert result.p_amount is not None and result.p_amount > 0.2
+    ranks = {curve.curve: curve.behind for curve in result.curves}
     assert ranks["constant"] == 0  # nothing is gained by any other curve
 
 
 def test_as_many_parameters_as_runs_cannot_tell() -> None:
-    found = saturation(curve(until(2e4), places=3, seeds=1), 0.05)
-    assert found.word == "cannot tell" and "repeat cells with other seeds" in found.sentence
-    assert found.p_amount is None and found.effect_low is not None
+    result = saturation(curve(until(2e4), places=3, seeds=1), 0.05)
+    assert result.word == "cannot tell" and "repeat cells with other seeds" in result.sentence
+    assert result.p_amount is None and result.effect_low is not None
 
 
 def test_what_repeated_cells_tell_of_runs_elsewhere_counts() -> None:
-    own = curve(until(2e4), places=3, seeds=1, sd=0.001)
-    quiet = saturation(own, 0.05, PureError(squares=10 * 0.001**2, df=10))
-    loud = saturation(own, 0.05, PureError(squares=10 * 0.5**2, df=10))
+    single = curve(until(2e4), places=3, seeds=1, sd=0.001)
+    quiet = saturation(single, 0.05, PureError(squares=10 * 0.001**2, df=10))
+    loud = saturation(single, 0.05, PureError(squares=10 * 0.5**2, df=10))
     assert (quiet.word, loud.word) == ("saturates", "cannot tell")
 
 
 def test_every_composition_with_three_amounts_or_more_has_a_curve() -> None:
     line = curve(until(4e4), places=3).runs
     other = tuple(MeasuredRun("0:1", DesignPoint(0, 4e4), 0.5, seed) for seed in range(3))
-    found = saturations(Measured("knowledge", (*line, *other)), 0.05)
-    assert [one.share for one in found] == [0.5]
-    assert found[0].df == 6 + 2
+    result = saturations(Measured("knowledge", (*line, *other)), 0.05)
+    assert [cell.share for cell in result] == [0.5]
+    assert result[0].df == 6 + 2

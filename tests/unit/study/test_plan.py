@@ -94,14 +94,14 @@ def test_changed_source_files_make_another_step(tmp_path: Path) -> None:
 def test_a_method_lays_its_recipe_over_the_settings_of_all(tmp_path: Path) -> None:
     config = quick("methods=[lora,wide,full]", "recipes={wide: {lora: {rank: 64}}}")
     mixed = mixed_in(tmp_path / "mix")
-    told = {
+    by_method = {
         cell.method: steps.train_step(config, cell, base(tmp_path), mixed).config
         for cell in cells(config)
         if cell.ratio == "1:1"
     }
-    assert told["wide"]["lora"] == {"rank": 64, "alpha": 32}
-    assert told["full"]["method"] == "full"
-    assert told["lora"]["lora"] == {"rank": 16, "alpha": 32}
+    assert by_method["wide"]["lora"] == {"rank": 64, "alpha": 32}
+    assert by_method["full"]["method"] == "full"
+    assert by_method["lora"]["lora"] == {"rank": 16, "alpha": 32}
 
 
 def test_laying_over_leaves_what_is_below_alone() -> None:
@@ -112,13 +112,13 @@ def test_laying_over_leaves_what_is_below_alone() -> None:
 
 def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base(tmp_path: Path) -> None:
     cell = first(quick())
-    own = steps.Weights(kind="model", folder=tmp_path / "model", digest="w")
+    weights = steps.Weights(kind="model", folder=tmp_path / "model", digest="w")
     adapter = steps.Weights(kind="adapter", folder=tmp_path / "adapter", digest="a")
     on = base(tmp_path / "base")
-    whole = steps.exam_model(cell, on, own, None)
+    whole = steps.exam_model(cell, on, weights, None)
     hot = steps.exam_model(cell, on, adapter, None)
     merged = steps.exam_model(cell, on, adapter, tmp_path / "merged")
-    assert (whole["folder"], whole["weights_digest"]) == (str(own.folder), "w")
+    assert (whole["folder"], whole["weights_digest"]) == (str(weights.folder), "w")
     assert (hot["folder"], hot["adapter"], hot["adapter_digest"]) == (str(on.folder), str(adapter.folder), "a")
     assert (merged["folder"], merged["weights_digest"]) == (str(tmp_path / "merged"), "b")
     assert "adapter" not in merged

@@ -90,7 +90,7 @@ def test_the_same_plan_is_registered_once_and_another_one_refused(tmp_path: Path
 
 def test_any_change_changes_the_digest() -> None:
     changed = [plan(margin=0.04), plan(training_seeds=(0, 2)), plan(trained_tokens=1), plan(study="trial")]
-    assert len({digest.of_record(one) for one in (plan(), *changed)}) == 5
+    assert len({digest.of_record(entry) for entry in (plan(), *changed)}) == 5
 
 
 def test_a_report_as_registered_says_so_and_others_say_what_differs() -> None:
@@ -100,14 +100,14 @@ def test_a_report_as_registered_says_so_and_others_say_what_differs() -> None:
     assert headline(short_digest(registered), same).startswith("as registered (plan ")
     by_rows = equal_weights("reading", [("records", "open:256", 96, 24)])
     smaller = Family(contrasts=(PRIMARY,), error_rate=0.1)
-    found = list(deviations(registered, margin=0.03, estimands=[by_rows], family=smaller))
-    assert found == [
+    results = list(deviations(registered, margin=0.03, estimands=[by_rows], family=smaller))
+    assert results == [
         "margin 3 instead of 5 points",
         "other parts or weights of an axis",
         "another family (1 comparisons left out, 0 added)",
         "error rate 0.1 (holm) instead of 0.05 (holm)",
     ]
-    assert headline(short_digest(registered), found).startswith("not as registered (plan ")
+    assert headline(short_digest(registered), results).startswith("not as registered (plan ")
 
 
 def test_the_error_is_that_of_simulated_studies() -> None:
@@ -119,8 +119,8 @@ def test_the_error_is_that_of_simulated_studies() -> None:
     total = np.zeros(draws)
     for part in estimand.parts:
         shared = rng.normal(0, item_sd * np.sqrt(icc), (draws, part.clusters, 1))
-        own = rng.normal(0, item_sd * np.sqrt(1 - icc), (draws, part.clusters, part.items // part.clusters))
-        total += part.weight * (shared + own).mean(axis=(1, 2))
+        alone = rng.normal(0, item_sd * np.sqrt(1 - icc), (draws, part.clusters, part.items // part.clusters))
+        total += part.weight * (shared + alone).mean(axis=(1, 2))
     total += rng.normal(0, seed_sd, (draws, seeds)).mean(axis=1)
     expected = standard_error(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds)
     assert total.std() == pytest.approx(expected, rel=0.04)

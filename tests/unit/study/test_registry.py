@@ -19,7 +19,7 @@ def decision(reason: str) -> Decision:
 def test_the_decision_on_a_version_is_json_and_fits_a_tag(reason: str) -> None:
     content = decision_of(decision(reason), "3:1")
     assert len(content) <= MAX_TAG_CHARS
-    told = json.loads(content)
-    assert told["champion"] == "1:1"
-    assert told["position"]["cell"] == "3:1"
-    assert reason.startswith(told["reason"])
+    data = json.loads(content)
+    assert data["champion"] == "1:1"
+    assert data["position"]["cell"] == "3:1"
+    assert reason.startswith(data["reason"])

@@ -21,8 +21,8 @@ BASE = Base(label="smollm2-135m-instruct", id="some/model", folder=Path("/models
 
 
 def quick(arm: str, *overrides: str) -> StudyConfig:
-    told = ("ratios=['1:0','0:1']", "repairs=[mended]", f"arms={{mended: {arm}}}")
-    return configs.load(StudyConfig, STUDIES / "quick.yaml", ["seeds=[0]", *told, *overrides])
+    settings = ("ratios=['1:0','0:1']", "repairs=[mended]", f"arms={{mended: {arm}}}")
+    return configs.load(StudyConfig, STUDIES / "quick.yaml", ["seeds=[0]", *settings, *overrides])
 
 
 def repaired(config: StudyConfig, ratio: str = "0:1") -> Cell:
@@ -33,13 +33,13 @@ def weights(digest: str, kind: str = "adapter", folder: str = "/work") -> Weight
     return Weights.model_validate({"kind": kind, "folder": f"{folder}/{digest}", "digest": digest})
 
 
-def step(arm: str, own: Weights, **others: Weights) -> Step:
+def step(arm: str, cell_weights: Weights, **others: Weights) -> Step:
     config = quick(arm)
-    return repairs.repair_step(config, repaired(config), BASE, {"cell": own, **others})
+    return repairs.repair_step(config, repaired(config), BASE, {"cell": cell_weights, **others})
 
 
 @pytest.mark.parametrize(
-    ("arm", "kind", "told"),
+    ("arm", "kind", "settings"),
     [
         ("{arm: scale, alpha: 0.5}", "adapter", {"base": "some/model", "adapter": "/work/c"}),
         ("{arm: interpolate, t: 0.5}", "model", {"base": "some/model", "tuned": "/work/c"}),
@@ -48,11 +48,13 @@ def step(arm: str, own: Weights, **others: Weights) -> Step:
         ("{arm: interpolate, t: 0.3, adapter: '${1:0}'}", "adapter", {"adapter": "/work/g"}),
     ],
 )
-def test_an_arm_mends_the_trained_cell_unless_it_says_otherwise(arm: str, kind: str, told: dict[str, object]) -> None:
-    found = step(arm, weights("c", kind), **{"1:0": weights("g")})
-    assert told.items() <= found.config.items()
+def test_an_arm_mends_the_trained_cell_unless_it_says_otherwise(
+    arm: str, kind: str, settings: dict[str, object]
+) -> None:
+    result = step(arm, weights("c", kind), **{"1:0": weights("g")})
+    assert settings.items() <= result.config.items()
     known = pytest.importorskip("medctx_train.repair.config")
-    known.ARMS[str(found.config["arm"])].model_validate(found.config)
+    known.ARMS[str(result.config["arm"])].model_validate(result.config)
 
 
 def test_a_repair_is_named_by_weights_and_settings_not_by_places() -> None:
@@ -72,7 +74,7 @@ def test_an_arm_may_name_the_cell_that_differs_in_its_ratio_alone() -> None:
     config = quick("{arm: combine, adapters: ['${cell}', '${1:0}']}", "seeds=[0,1]")
     mended = [cell for cell in cells(config) if cell.repair and cell.ratio == "0:1"]
     named = [repairs.sources(config, cell, cells(config)) for cell in mended]
-    assert [{name: cell.name for name, cell in one.items()} for one in named] == [
+    assert [{name: cell.name for name, cell in group.items()} for group in named] == [
         {"cell": "0:1 seed 0", "1:0": "1:0 seed 0"},
         {"cell": "0:1 seed 1", "1:0": "1:0 seed 1"},
     ]

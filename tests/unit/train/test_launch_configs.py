@@ -47,7 +47,7 @@ def test_sharding_is_fsdp2_of_whole_layers(name: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("name", "stage"), [("zero2", "2"), ("zero3", "3")])
 def test_deepspeed_is_asked_for_its_stage(name: str, stage: str) -> None:
-    told = variables(name)
-    assert told["ACCELERATE_USE_DEEPSPEED"] == "true"
-    assert told["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == stage
-    assert told["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] == "1", "rows are accumulated by the steps themselves"
+    environment = variables(name)
+    assert environment["ACCELERATE_USE_DEEPSPEED"] == "true"
+    assert environment["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == stage
+    assert environment["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"] == "1", "rows are accumulated by the steps themselves"

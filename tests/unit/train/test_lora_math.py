@@ -23,8 +23,8 @@ def draw(seed: int, dora: bool) -> tuple[torch.Tensor, LoraPair]:
 def test_scaling_moves_the_weight_a_share_of_the_way(seed: int, alpha: float, dora: bool) -> None:
     weight, pair = draw(seed, dora)
     expected = weight + alpha * (merged_weight(weight, pair) - weight)
-    found = merged_weight(weight, scale_pair(pair, alpha, weight))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    result = merged_weight(weight, scale_pair(pair, alpha, weight))
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @settings(deadline=None, max_examples=50)

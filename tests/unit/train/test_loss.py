@@ -75,12 +75,12 @@ def test_losses_and_gradients_by_chunks_are_those_of_whole_logits(
     row = row_of(*lengths)
     whole, expected = row_losses(model, row_tensors(row)), gradients(model, row)
     chunk_losses(model, chunk)
-    chunked, found = row_losses(model, row_tensors(row)), gradients(model, row)
+    chunked, result = row_losses(model, row_tensors(row)), gradients(model, row)
     restore_logits(model)
     torch.testing.assert_close(chunked, whole)
-    assert expected.keys() == found.keys()
+    assert expected.keys() == result.keys()
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(result[name], gradient, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         out = func(*args, **(kwargs or {}))
-        made = [one.numel() for one in tree_leaves(out) if isinstance(one, torch.Tensor)]
+        made = [leaf.numel() for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
         self.elements = max([self.elements, *made])
         return out
 
@@ -152,5 +152,5 @@ def test_weights_of_a_step_add_up_to_one(lengths: list[int]) -> None:
 
 def test_by_sample_a_short_answer_weighs_as_much_as_a_long_one() -> None:
     long, short = row_of(40, 5).members
-    weights = [token_weight(one, "sample") * one.loss_tokens for one in (long, short)]
+    weights = [token_weight(sample, "sample") * sample.loss_tokens for sample in (long, short)]
     assert weights == [pytest.approx(1.0)] * 2

@@ -89,8 +89,8 @@ class Counting:
 
     def read(self, name: str) -> torch.Tensor:
         self.reads.append(name)
-        found: torch.Tensor = self.source.read(name)  # type: ignore[attr-defined]
-        return found
+        result: torch.Tensor = self.source.read(name)  # type: ignore[attr-defined]
+        return result
 
 
 def test_each_tensor_is_read_once_and_no_shard_is_larger_than_told(strong: Path, tmp_path: Path) -> None:

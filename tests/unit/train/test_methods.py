@@ -44,8 +44,8 @@ def trainee(tiny: Path, rows: list[PackedRow], **changes: object) -> torch.nn.Mo
 
 
 def adapted(tiny: Path, rows: list[PackedRow], **lora: object) -> set[str]:
-    found = trainee(tiny, rows, lora={"rank": 4, "alpha": 8, **lora})
-    return {name.rpartition(".lora_")[0].rpartition(".")[2] for name in trainable_parameters(found)}
+    result = trainee(tiny, rows, lora={"rank": 4, "alpha": 8, **lora})
+    return {name.rpartition(".lora_")[0].rpartition(".")[2] for name in trainable_parameters(result)}
 
 
 ALL = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
@@ -78,30 +78,30 @@ def test_a_module_that_is_not_there_is_refused_with_those_that_are(tiny: Path) -
 
 
 def test_dora_trains_magnitudes_beside_the_pairs(tiny: Path, rows: list[PackedRow]) -> None:
-    found = trainable_parameters(trainee(tiny, rows, lora={"rank": 4, "alpha": 8, "use_dora": True}))
-    assert any("lora_magnitude_vector" in name for name in found)
+    result = trainable_parameters(trainee(tiny, rows, lora={"rank": 4, "alpha": 8, "use_dora": True}))
+    assert any("lora_magnitude_vector" in name for name in result)
 
 
 def test_rslora_scales_by_the_root_of_the_rank(tiny: Path, rows: list[PackedRow]) -> None:
-    found = trainee(tiny, rows, lora={"rank": 16, "alpha": 32, "use_rslora": True})
-    scalings = {module.scaling["default"] for module in found.modules() if hasattr(module, "lora_A")}
+    result = trainee(tiny, rows, lora={"rank": 16, "alpha": 32, "use_rslora": True})
+    scalings = {module.scaling["default"] for module in result.modules() if hasattr(module, "lora_A")}
     assert scalings == {32 / math.sqrt(16)}
 
 
 def test_full_fine_tuning_trains_everything_in_float32(tiny: Path, rows: list[PackedRow]) -> None:
-    found = trainee(tiny, rows, method="full")
-    assert all(value.requires_grad and value.dtype == torch.float32 for value in found.parameters())
+    result = trainee(tiny, rows, method="full")
+    assert all(value.requires_grad and value.dtype == torch.float32 for value in result.parameters())
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="needs bitsandbytes")
 def test_qlora_trains_adapters_on_four_bits(tiny: Path, rows: list[PackedRow]) -> None:
     """bitsandbytes computes NF4 on CPUs as well."""
-    found = trainee(tiny, rows, method="qlora")
-    quantised = [module for name, module in found.named_modules() if name.endswith(".base_layer")]
+    result = trainee(tiny, rows, method="qlora")
+    quantised = [module for name, module in result.named_modules() if name.endswith(".base_layer")]
     assert len(quantised) == 2 * len(ALL)
     assert all(module.weight.quant_type == "nf4" and module.weight.quant_state.nested for module in quantised)
-    row_losses(found, row_tensors(rows[0])).sum().backward()
-    gradients = [value.grad for value in trainable_parameters(found).values()]
+    row_losses(result, row_tensors(rows[0])).sum().backward()
+    gradients = [value.grad for value in trainable_parameters(result).values()]
     assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
 
 
@@ -123,12 +123,12 @@ def test_gradients_under_qlora_pass_through_the_quantised_layers(tiny: Path, row
         weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).float()
         plain.get_submodule(name).weight.data = weight.view_as(plain.get_submodule(name).weight)
     gradients = []
-    for found in (quantised, plain):
+    for state in (quantised, plain):
         torch.manual_seed(1)
-        for value in trainable_parameters(found).values():
+        for value in trainable_parameters(state).values():
             value.data = torch.randn_like(value) * 0.05
-        row_losses(found, row_tensors(rows[0])).sum().backward()
-        gradients.append({name: value.grad for name, value in trainable_parameters(found).items()})
+        row_losses(state, row_tensors(rows[0])).sum().backward()
+        gradients.append({name: value.grad for name, value in trainable_parameters(state).items()})
     for name, gradient in gradients[0].items():
         assert (gradient - gradients[1][name]).norm() < 0.05 * gradients[1][name].norm(), name
 
@@ -147,16 +147,16 @@ def test_without_bitsandbytes_qlora_is_refused(tiny: Path, monkeypatch: pytest.M
 
 
 def test_gradient_checkpointing_changes_no_gradient(tiny: Path, rows: list[PackedRow]) -> None:
-    found = []
+    results = []
     for checkpointing in (False, True):
-        one = trainee(tiny, rows, gradient_checkpointing=checkpointing, lora={"rank": 4, "alpha": 8, "dropout": 0.2})
+        first = trainee(tiny, rows, gradient_checkpointing=checkpointing, lora={"rank": 4, "alpha": 8, "dropout": 0.2})
         with torch.no_grad():
-            for value in trainable_parameters(one).values():
+            for value in trainable_parameters(first).values():
                 value.add_(0.1)
         torch.manual_seed(5)
-        row_losses(one, row_tensors(rows[0])).sum().backward()
-        found.append([value.grad for value in trainable_parameters(one).values()])
-    torch.testing.assert_close(found[0], found[1])
+        row_losses(first, row_tensors(rows[0])).sum().backward()
+        results.append([value.grad for value in trainable_parameters(first).values()])
+    torch.testing.assert_close(results[0], results[1])
 
 
 def test_noise_is_that_of_each_sample_alone() -> None:
@@ -167,16 +167,16 @@ def test_noise_is_that_of_each_sample_alone() -> None:
 
 
 def noisy(tiny: Path, alpha: float) -> Callable[[list[PackedRow], int], torch.Tensor]:
-    found = load_model(tiny, "fp32")
-    add_neftune(found, alpha)
+    result = load_model(tiny, "fp32")
+    add_neftune(result, alpha)
 
     def losses(rows: list[PackedRow], seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
         with torch.no_grad():
-            return row_losses(found, row_tensors(rows[0]))
+            return row_losses(result, row_tensors(rows[0]))
 
-    found.train()
-    losses.model = found  # type: ignore[attr-defined]
+    result.train()
+    losses.model = result  # type: ignore[attr-defined]
     return losses
 
 
@@ -190,14 +190,14 @@ def test_noise_is_drawn_while_training_only_and_by_the_seed(tiny: Path, rows: li
 
 
 def test_noise_stays_within_its_bounds(tiny: Path, rows: list[PackedRow]) -> None:
-    found = load_model(tiny, "fp32")
-    add_neftune(found, 5.0)
-    found.train()
-    clean = found.get_input_embeddings().weight
+    result = load_model(tiny, "fp32")
+    add_neftune(result, 5.0)
+    result.train()
+    clean = result.get_input_embeddings().weight
     seen: list[torch.Tensor] = []
-    found.get_input_embeddings().register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    result.get_input_embeddings().register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     batch = row_tensors(rows[0])
-    row_losses(found, batch)
+    row_losses(result, batch)
     noise = (seen[0] - clean[batch.input_ids]).abs()
     bound = noise_bounds(batch.position_ids, 5.0, clean.shape[1])[..., None]
     assert (noise <= bound * 1.0001).all()
@@ -229,9 +229,9 @@ def test_a_sample_beyond_the_models_positions_is_refused_unless_they_are_scaled(
 
 
 def test_linear_scaling_is_slower_turning() -> None:
-    found = rope.overrides(RopeSettings(scaling="linear", factor=2), AutoConfig.for_model("llama"))
-    assert found is not None
-    assert found.rope_parameters == {"rope_theta": 10_000.0, "rope_type": "linear", "factor": 2.0}
+    result = rope.overrides(RopeSettings(scaling="linear", factor=2), AutoConfig.for_model("llama"))
+    assert result is not None
+    assert result.rope_parameters == {"rope_theta": 10_000.0, "rope_type": "linear", "factor": 2.0}
 
 
 def test_positions_that_are_scaled_already_are_refused() -> None:

@@ -65,4 +65,4 @@ def test_splitting_keeps_every_turn_once_and_whole(tiny: Path, answers: list[int
     # As many whole exchanges as fit: no two neighbours would have fitted into one part.
     sizes = [len(sample.ids) for sample in fitted.samples]
     spared = len(tokens(head)["input_ids"])
-    assert all(one + other - spared > limit for one, other in pairwise(sizes))
+    assert all(first + other - spared > limit for first, other in pairwise(sizes))

@@ -22,7 +22,7 @@ lengths = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 def test_every_sample_is_packed_once_and_whole(sizes: list[int], window: int) -> None:
     samples = [sample(str(n), size) for n, size in enumerate(sizes)]
     rows = pack(samples, 50, window)
-    assert sorted(member.id for row in rows for member in row.members) == sorted(one.id for one in samples)
+    assert sorted(member.id for row in rows for member in row.members) == sorted(sample.id for sample in samples)
     assert all(row.tokens <= 50 for row in rows)
 
 
@@ -30,14 +30,14 @@ def test_every_sample_is_packed_once_and_whole(sizes: list[int], window: int) ->
 def test_no_sample_leaves_its_window(sizes: list[int], window: int) -> None:
     rows = pack([sample(str(n), size) for n, size in enumerate(sizes)], 50, window)
     windows = [[int(member.id) // window for member in row.members] for row in rows]
-    assert all(len(set(one)) == 1 for one in windows)
-    assert [one[0] for one in windows] == sorted(one[0] for one in windows)
+    assert all(len(set(lengths)) == 1 for lengths in windows)
+    assert [lengths[0] for lengths in windows] == sorted(lengths[0] for lengths in windows)
 
 
 @given(lengths)
 def test_no_two_rows_would_have_fitted_into_one(sizes: list[int]) -> None:
     rows = pack([sample(str(n), size) for n, size in enumerate(sizes)], 50, len(sizes))
-    assert all(one.tokens + other.tokens > 50 for one, other in itertools.combinations(rows, 2))
+    assert all(first.tokens + other.tokens > 50 for first, other in itertools.combinations(rows, 2))
 
 
 @given(lengths)
@@ -62,7 +62,7 @@ def test_no_source_falls_behind_its_share_by_more_than_some_rows(parts: list[tup
         share = sum(size for name, size in parts if name == source) / total
         ahead, most = 0.0, 0.0
         for row in rows:
-            ahead += sum(len(one.ids) for one in row.members if one.source == source) - share * row.tokens
+            ahead += sum(len(member.ids) for member in row.members if member.source == source) - share * row.tokens
             most = max(most, abs(ahead))
         assert most <= 3 * 50
 

@@ -76,10 +76,10 @@ def tuned(strong: Path, runs: Mapping[str, Path], tmp_path_factory: pytest.TempP
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = {}
+    results: dict[str, torch.Tensor] = {}
     for file in folder.glob("*.safetensors"):
-        found |= load_file(file)
-    return found
+        results |= load_file(file)
+    return results
 
 
 def between(base: Path, other: torch.nn.Module, t: float) -> torch.Tensor:
@@ -150,9 +150,9 @@ def test_the_ends_of_an_interpolation_are_the_models_bit_by_bit(
         write_checkpoint(source, tuned, parts, shard_bytes)
     for t, end in ((0, strong), (1, tuned)):
         repair(InterpolateConfig(base=str(strong), tuned=str(parts), t=t), tmp_path / str(t))
-        found, expected = weights(tmp_path / str(t) / "model"), weights(end)
-        assert found.keys() == expected.keys()
-        assert all(found[name].equal(expected[name]) for name in expected)
+        result, expected = weights(tmp_path / str(t) / "model"), weights(end)
+        assert result.keys() == expected.keys()
+        assert all(result[name].equal(expected[name]) for name in expected)
 
 
 @ONCE
@@ -203,9 +203,9 @@ def two(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
 def test_cat_is_the_weighted_sum_of_the_updates(two: tuple[Path, Path], tmp_path: Path) -> None:
     repair(CombineConfig(adapters=two, shares=(0.7, -0.4), method="cat"), tmp_path)
     first, second = deltas(two[0]), deltas(two[1])
-    for module, found in deltas(tmp_path / "adapter").items():
+    for module, delta in deltas(tmp_path / "adapter").items():
         expected = 0.7 * first[module] - (0.4 * second[module] if module in second else 0)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(delta, expected, rtol=1e-4, atol=1e-5)
 
 
 def reference(base: Path, two: tuple[Path, Path], **options: object) -> dict[str, torch.Tensor]:
@@ -227,13 +227,13 @@ def reference(base: Path, two: tuple[Path, Path], **options: object) -> dict[str
 def test_every_method_gives_what_peft_gives_on_the_whole_model(
     method: str, density: float | None, strong: Path, two: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    asked = {"adapters": two, "shares": (0.7, 0.3), "method": method, "density": density, "seed": 3}
-    repair(CombineConfig.model_validate(asked), tmp_path)
+    requests = {"adapters": two, "shares": (0.7, 0.3), "method": method, "density": density, "seed": 3}
+    repair(CombineConfig.model_validate(requests), tmp_path)
     expected = reference(strong, two, combination_type=method, density=density)
-    found = deltas(tmp_path / "adapter")
-    assert found.keys() == expected.keys()
+    result = deltas(tmp_path / "adapter")
+    assert result.keys() == expected.keys()
     for module, product in expected.items():
-        torch.testing.assert_close(found[module], product, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(result[module], product, rtol=1e-3, atol=1e-4)
 
 
 def test_what_dare_drops_is_drawn_from_the_seed(two: tuple[Path, Path], tmp_path: Path) -> None:
@@ -317,9 +317,9 @@ def test_a_repaired_adapter_is_repaired_and_merged_like_a_trained_one(
 
 def positions(folder: Path) -> None:
     """Say beside an adapter that it was trained with other rotary positions."""
-    asked = RopeSettings(scaling="linear", factor=2)
+    rope_settings = RopeSettings(scaling="linear", factor=2)
     base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-    changed = overrides(asked, AutoConfig.from_pretrained(base))
+    changed = overrides(rope_settings, AutoConfig.from_pretrained(base))
     assert changed is not None
     write_record(folder / FILE, changed)
     record(folder.parent, Path(base))

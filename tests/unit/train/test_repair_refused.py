@@ -67,10 +67,10 @@ REFUSED: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "sentence"), REFUSED)
-def test_a_config_that_cannot_be_is_one_sentence(asked: dict[str, object], sentence: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("requests", "sentence"), REFUSED)
+def test_a_config_that_cannot_be_is_one_sentence(requests: dict[str, object], sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "arm.yaml"
-    file.write_text(json.dumps(asked))
+    file.write_text(json.dumps(requests))
     result = CliRunner().invoke(main, ["repair", "--config", str(file), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert re.search(sentence, result.output), result.output

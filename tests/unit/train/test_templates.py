@@ -84,13 +84,13 @@ def test_loss_is_on_the_answers_alone_under_the_embedded_models_own_template() -
     real = tokenizer.load(folder)
     (sample,) = encode(real, TALK)
     assert trained_texts(real, sample) == ["The pancreas.<|im_end|>\n", "The liver.<|im_end|>\n"]
-    whole = real.apply_chat_template([{"role": one.role, "content": one.content} for one in TALK.turns])["input_ids"]
+    whole = real.apply_chat_template([{"role": turn.role, "content": turn.content} for turn in TALK.turns])["input_ids"]
     assert list(sample.ids) == list(whole)
 
 
 def trl_mask(tokens: PreTrainedTokenizerBase, name: str) -> list[str]:
     messages = [{"role": turn.role, "content": turn.content} for turn in TALK.turns]
-    found = tokens.apply_chat_template(
+    result = tokens.apply_chat_template(
         messages,
         chat_template=template(f"{name}_training"),
         return_assistant_tokens_mask=True,
@@ -98,12 +98,12 @@ def trl_mask(tokens: PreTrainedTokenizerBase, name: str) -> list[str]:
         tokenize=True,
     )
     stretches: list[list[int]] = [[]]
-    for token, marked in zip(found["input_ids"], found["assistant_masks"], strict=True):
+    for token, marked in zip(result["input_ids"], result["assistant_masks"], strict=True):
         if marked:
             stretches[-1].append(token)
         elif stretches[-1]:
             stretches.append([])
-    return [tokens.decode(one) for one in stretches if one]
+    return [tokens.decode(stretch) for stretch in stretches if stretch]
 
 
 @pytest.mark.parametrize(

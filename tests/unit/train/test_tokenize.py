@@ -30,7 +30,7 @@ def trained_texts(tokens: PreTrainedTokenizerBase, sample: EncodedSample) -> lis
             stretches[-1].append(token)
         elif stretches[-1]:
             stretches.append([])
-    return [tokens.decode(one) for one in stretches if one]
+    return [tokens.decode(stretch) for stretch in stretches if stretch]
 
 
 def test_a_template_that_forgets_reasoning_gives_each_answer_its_own_sample(tiny: Path) -> None:

@@ -77,7 +77,9 @@ def test_a_resumed_run_is_the_straight_run_to_the_bit(accelerator: Accelerator, 
     train(resumed, 0, 1)
     assert training_state.restore(out, accelerator, *resumed) == 3
     train(resumed, 3, 5)
-    assert all(one.equal(other) for one, other in zip(state(straight), state(resumed), strict=True))
+    assert all(
+        expected_value.equal(other) for expected_value, other in zip(state(straight), state(resumed), strict=True)
+    )
 
 
 def test_only_the_last_checkpoint_is_kept_and_it_holds_safetensors_and_json_only(out: Path, checkpoint: Path) -> None:
@@ -155,6 +157,9 @@ def test_no_flipped_bit_goes_unnoticed(accelerator: Accelerator, out: Path, chec
             refused += 1
         else:
             assert path.name == INDEX
-            assert all(one.equal(other) for one, other in zip(state(expected), state(resumed), strict=True))
+            assert all(
+                expected_value.equal(other)
+                for expected_value, other in zip(state(expected), state(resumed), strict=True)
+            )
         path.write_bytes(original)
     assert refused > 0.8 * FLIPS
