@@ -62,8 +62,8 @@ def main() -> None:
             engine="vllm",
             vllm=VllmConfig(max_model_len=8192),
         )
-        (folder,) = examination.run(config, Path(scratch) / "out")
-        manifest = run_folder.read(folder).manifest
+        (folder,) = examination.examine(config, Path(scratch) / "out")
+        manifest = run_folder.read_run(folder).manifest
     cost = manifest.cost
     assert cost.computed_tokens is not None and cost.book_prefills is not None
     cached = 1 - cost.computed_tokens / cost.prompt_tokens

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from medctx.config.command_result import output_console
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record
 from medctx.schemas.contamination import SUMMARY, ContaminationReport
 from medctx.schemas.mix import MixManifest
 from medctx_data.cli import contamination as contamination_cli
 from medctx_data.cli import main as cli
-from medctx_data.cli import tables
 from medctx_data.mix_folder import write as folder
 
 RATIOS = ("9:1", "4:1", "1:1", "1:4", "1:9")
@@ -83,7 +83,9 @@ def main() -> None:
             f"{exam}={chosen.data / f'{file}.jsonl.gz'}" for exam, exam_files in EXAMS.items() for file in exam_files
         ]
         call("contamination", work / "all", *(part for file in files for part in ("--exam", file)))
-        tables.console().print(contamination_cli.table(read_record(work / "all" / SUMMARY, ContaminationReport)))
+        output_console().print(
+            contamination_cli.contamination_table(read_record(work / "all" / SUMMARY, ContaminationReport))
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from medctx.facts.curriculum import CurriculumConfig, build
+from medctx.facts.curriculum import CurriculumConfig, build_curriculum
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
 from medctx.text.book import make_book
@@ -44,8 +44,8 @@ class ExamPlan(NamedTuple):
 
 
 def exam_plan(model: Path, count: int) -> ExamPlan:
-    tokens = tokenizer.load(model)
-    exam = phenotypes.reading(build(CurriculumConfig()), 0)
+    tokens = tokenizer.load_tokenizer(model)
+    exam = phenotypes.reading(build_curriculum(CurriculumConfig()), 0)
     items = exam.items[:count]
     books = [
         make_book([exam.by_id[name] for name in (*item.evidence, *item.rivals)], lambda text: len(tokens.encode(text)))

@@ -108,7 +108,7 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     from medctx_train.sft.setup import add_trained_weights, trainable_parameters
 
     config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
-    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     model = build(given.toy)
     apply_liger(model, config.liger)
     chunk_losses(model, config.loss_chunk)

@@ -31,7 +31,7 @@ from bench.support.law_simulate import RATIOS, READING, WRONG, Design, study
 from study.law.evidence.evidence import Evidence
 from study.law.evidence.points import DesignPoint, FloatArray, Measured, MeasuredRun
 from study.law.model.saturation import saturation
-from study.law.recommend.recommend import recommend
+from study.law.recommend.recommend import recommend_composition
 from study.law.recommend.records import Options
 from study.law.records import METHODS
 from study.law.validate.leave_out import validate
@@ -110,7 +110,7 @@ def recommended(shape: str, design: Design, seed: int) -> tuple[bool, bool, bool
     knowledge = study(knowing, BASE_KNOWLEDGE, design, rng, "knowledge").measured
     reading = study(READING[shape], BASE_READING, design, rng, "reading").measured
     evidence = Evidence("made", (knowledge, reading), {}, base="base", seeds=design.seeds)
-    result = recommend(evidence, Options(margin=MARGIN, seeds=design.seeds, batch=0))
+    result = recommend_composition(evidence, Options(margin=MARGIN, seeds=design.seeds, batch=0))
     grid = np.linspace(0, 1, 101)
     keeps = READING[shape](grid) >= BASE_READING - MARGIN
     best = float(grid[np.where(keeps, knowing(grid), -1).argmax()])

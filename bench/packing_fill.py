@@ -22,7 +22,7 @@ from medctx.text import tokenizer
 from medctx.text.rendering import render
 from medctx_train.data.packing import PackedRow, fill_rate, pack
 from medctx_train.data.tokenize import EncodedSample
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 from medctx_train.model.config import EMBEDDED
 
 TOTALS = (40_000, 200_000, 2_000_000, 10**9)
@@ -80,7 +80,7 @@ def spread(rows: Sequence[PackedRow], source: str) -> float:
 def main() -> None:
     """Measure and print a Markdown table."""
     medical, general, *rest = sys.argv[1:]
-    tokens = tokenizer.load(prepare(rest[0] if rest else EMBEDDED)[0])
+    tokens = tokenizer.load_tokenizer(prepare_base(rest[0] if rest else EMBEDDED)[0])
     sizes = {"medical": lengths(Path(medical), tokens), "general": lengths(Path(general), tokens)}
     print("| row | tokens | samples | fill, in order | fill, packed | spread, in order | spread, packed | seconds |")
     print("|---|---|---|---|---|---|---|---|")

@@ -130,8 +130,8 @@ def name_blind(items: dict[str, ExamItem], replies: Iterable[Reply]) -> tuple[fl
 
 def calibrate(model: Path, items: int, work: Path, command: str) -> Calibration:
     """Examine the base and put what it scored beside the floors."""
-    (folder,) = examination.run(config(model, items), work)
-    run = run_folder.read(folder)
+    (folder,) = examination.examine(config(model, items), work)
+    run = run_folder.read_run(folder)
     judged = run_folder.read_items(folder, run.manifest)
     books = run_folder.read_books(folder, run.manifest)
     raw = {

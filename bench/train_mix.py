@@ -42,7 +42,7 @@ def prepare(given: argparse.Namespace, work: Path) -> tuple[Path, Path]:
     Dialogues are drawn from the files at random, of whichever source has fewer tokens so far; longer ones than a row
     are passed over.
     """
-    tokens = tokenizer.load(given.model)
+    tokens = tokenizer.load_tokenizer(given.model)
     random = Random(0)
     files = {(name, domain): list(read_rows(given.data / f"{file}.jsonl.gz")) for name, domain, file in SOURCES}
     counts = dict.fromkeys(files, 0)

@@ -26,7 +26,7 @@ from medctx.process import cpu as processor
 from medctx_train.config import SftConfig
 from medctx_train.data.dataset import load_data
 from medctx_train.data.packing import PackedRow, fill_rate
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +96,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         config, _ = train_mix.prepare(given, Path(scratch))
         settings = configs.load(SftConfig, config)
-        folder, _ = prepare(settings.base)
+        folder, _ = prepare_base(settings.base)
         every = load_data(settings, folder, settings.seed).rows
     filled = fill_rate(every, settings.row_tokens)
     print(f"fill of {len(every)} rows of {settings.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")

@@ -119,15 +119,15 @@ def train_medctx(config: Path, slices: int) -> None:
     from medctx_train.data.batches import step_batches
     from medctx_train.data.dataset import load_data
     from medctx_train.distributed import launch
-    from medctx_train.model.base import prepare
+    from medctx_train.model.base import prepare_base
     from medctx_train.model.precision import uses_bf16_autocast
     from medctx_train.sft.flops import UtilisationMeter
     from medctx_train.sft.loop import optimize
     from medctx_train.sft.setup import set_up_model, trainable_parameters
 
     settings = configs.load(SftConfig, config)
-    accelerator = launch.join(bf16=uses_bf16_autocast(settings.autocast), max_grad_norm=settings.max_grad_norm)
-    folder, _ = prepare(settings.base)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(settings.autocast), max_grad_norm=settings.max_grad_norm)
+    folder, _ = prepare_base(settings.base)
     data = load_data(settings, folder, settings.seed)
     plan = step_batches(data.rows, settings.rows_per_step, settings.epochs)
     model, _ = set_up_model(settings, folder, data.rows, accelerator, seed=settings.seed)

@@ -38,8 +38,8 @@ CHUNK = 1_000
 
 def checked(mixed: Path, answers: dict[str, str], tokenizer: Path) -> str:
     """One line for what lies in a mix."""
-    lengths = by_reference(tokenizers.load(tokenizer))
-    model = tokenizers.load(tokenizer)
+    lengths = by_reference(tokenizers.load_tokenizer(tokenizer))
+    model = tokenizers.load_tokenizer(tokenizer)
     kinds: Counter[str] = Counter()
     right: Counter[str] = Counter()
     tokens = longest = 0

@@ -23,7 +23,7 @@ from study.forecast.budget import with_budget
 from study.forecast.dry_run import plan_text
 from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
-from study.pipeline import run
+from study.pipeline import run_pipeline
 from study.registration.asked import planned
 from study.registration.power import plan_sentence
 from study.stages.records import Outcome
@@ -103,13 +103,13 @@ def run_study(
 
 def _run(config: StudyConfig, recommending: bool) -> Outcome:
     if not recommending:
-        outcome = run(config)
+        outcome = run_pipeline(config)
         _show(outcome)
         return outcome
     from study.law.output import publish
     from study.recommendation import run_recommended
 
-    recommended = run_recommended(config, run)
+    recommended = run_recommended(config, run_pipeline)
     _show(recommended.outcome)
     publish.show_recommendation(recommended.recommendation)
     if recommended.check is not None:
@@ -167,7 +167,7 @@ def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None
     """
     from study.law.output import publish
 
-    fitted = publish.law(paths, margin)
+    fitted = publish.fit_law(paths, margin)
     publish.show_law(fitted.record)
     if out is not None:
         publish.write_law(fitted, out)
@@ -223,7 +223,7 @@ def recommend(
         raise MedctxError("--margin and --no-margin exclude each other; give one of them.")
     folder = publish.folder_of(paths, out)
     if checking:
-        publish.show_check(publish.check(paths, folder))
+        publish.show_check(publish.check_recommendation(paths, folder))
         return
     evidence = read_evidence(paths)
     options = Options(
@@ -234,7 +234,7 @@ def recommend(
         seeds=seeds or evidence.seeds,
         batch=batch,
     )
-    publish.show_recommendation(publish.recommend(evidence, options, folder, replace=replace))
+    publish.show_recommendation(publish.publish_recommendation(evidence, options, folder, replace=replace))
     say(f"Written: {folder / publish.RECOMMENDATION}, {folder / publish.CELL} and a picture.")
 
 

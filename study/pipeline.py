@@ -18,7 +18,7 @@ from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.report import REPORT_FILE, ReportCore
 from medctx.schemas.study_plan import AS_REGISTERED, PLAN_FILE, StudyPlan
 from medctx.tracking import mlflow_run
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
 from study.config.study import ExecutorConfig, StudyConfig
@@ -29,10 +29,10 @@ from study.registration.outcome import OUTCOME_FILE, PrimaryOutcome, primary_out
 from study.registration.power import plan_sentence
 from study.registration.register import read_plan, register, short_digest, was_used
 from study.stages import contamination
-from study.stages.bases import Base, prepare
+from study.stages.bases import Base, prepare_bases
 from study.stages.exam_runs import ExamRun, exam_plans, exam_runs, exams_of
 from study.stages.records import SUMMARY_FILE, CellResult, Outcome, Registered, StudySummary
-from study.stages.report import Attached, write_report
+from study.stages.report import Attached, write_study_report
 from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import track_cells
@@ -51,7 +51,7 @@ SECTIONS = {
 }  # fmt: skip
 
 
-def _serving(config: StudyConfig, bases: Mapping[str, Base], cells: Sequence[Cell]) -> Serving:
+def _serving(config: StudyConfig, bases: Mapping[str, Base], cells: Sequence[StudyCell]) -> Serving:
     """Whether adapters are hot-loaded or merged: as the study says, else as a dry run of the exam advises."""
     if config.adapters != "auto":
         return config.adapters
@@ -139,7 +139,7 @@ def _registered(config: StudyConfig, out: Path, tracked: mlflow_run.Run, *, foll
 
 def _confirm(
     config: StudyConfig,
-    cells: Sequence[Cell],
+    cells: Sequence[StudyCell],
     bases: Mapping[str, Base],
     serving: Serving,
     setting: Setting,
@@ -158,7 +158,7 @@ def _confirm(
     return exam_runs(exams_of(examined, bases), results)
 
 
-def run(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
+def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
     """Run a study; finished steps are not run again.
 
     Args:
@@ -175,7 +175,7 @@ def run(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = 
         tracked.tags({"study": config.name})
         plan = _registered(config, out, tracked, follows=follows)
         lineage = Lineage(tracked.id, config.name)
-        bases, lost = prepare(config)
+        bases, lost = prepare_bases(config)
         serving = _serving(config, bases, cells)
         with _executor(config.executor) as executor:
             setting = Setting(executor, lineage, config.work, config.executor.retries)
@@ -194,12 +194,12 @@ def run(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = 
                 raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
             folders = contamination.contamination_folders(compared)
             registered = None if plan is None else out / PLAN_FILE
-            table = write_report(config, rows, exams, out, Attached(registered, folders))
+            table = write_study_report(config, rows, exams, out, Attached(registered, folders))
             selected = [*confirm, read_record(out / DECISION_FILE, Decision).champion]
             confirmed = _confirm(config, cells, bases, serving, setting, selected)
             if confirmed:
                 runs = [exam.run for exam in confirmed.values()]
-                table = write_report(config, rows, exams, out, Attached(registered, folders, runs))
+                table = write_study_report(config, rows, exams, out, Attached(registered, folders, runs))
         primary = None if plan is None else _primary(plan, out, tracked)
         versions = _track(config, tracked, lineage, rows, bases, exams, plan)
     return Outcome(out, table, tuple(versions), summary, primary)

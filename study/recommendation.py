@@ -25,7 +25,7 @@ MIN_COMPOSITIONS = 3
 
 
 class RunStudy(Protocol):
-    """Runs a study, such as :func:`study.pipeline.run`."""
+    """Runs a study, such as :func:`study.pipeline.run_pipeline`."""
 
     def __call__(self, config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
         """Run it; with ``follows`` under the plan of the study it adds cells to, ``confirm`` measures cells again."""
@@ -90,7 +90,7 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
 
     Args:
         config: The study.
-        run: Runs a study, such as :func:`study.pipeline.run`.
+        run: Runs a study, such as :func:`study.pipeline.run_pipeline`.
     """
     require_recommendable(config)
     folder = config.folder
@@ -100,7 +100,7 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
         outcome = run(config)
         evidence = read_evidence([folder])
         options = Options(margin=evidence.margin, seeds=len(config.seeds))
-        recommendation = publish.recommend(evidence, options, folder, replace=True, config=study)
+        recommendation = publish.publish_recommendation(evidence, options, folder, replace=True, config=study)
     say(recommendation.sentence)
     check = None
     # At another amount or by another method it may be a cell that the law was not fitted to; it is not added twice.
@@ -111,6 +111,6 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
         extended = config.model_copy(update={"ratios": (*config.ratios, recommendation.ratio)})
         added = {cell.group for cell in cells(extended)} - {cell.group for cell in cells(config)}
         outcome = run(extended, follows=True, confirm=sorted(added))
-        check = publish.check([folder], folder)
+        check = publish.check_recommendation([folder], folder)
     _log(outcome, recommendation, check)
     return Recommended(outcome, recommendation, check)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
+from study.law.evidence.item_noise import MeasuredCell, PairError, item_noise
 from study.law.evidence.points import DesignPoint, FloatArray, ItemNoise, Measured, MeasuredRun
 
 Shape = Callable[[FloatArray], FloatArray]
@@ -129,7 +129,7 @@ def _noise(
     them.
     """
     cells = {
-        name: CellAccuracy(float(value.mean()), seeds, None if name == BASE else places[name].share)
+        name: MeasuredCell(float(value.mean()), seeds, None if name == BASE else places[name].share)
         for name, value in means.items()
     }
     pairs = [

@@ -19,7 +19,7 @@ from bench.support.stats_simulate import (
 )
 from medctx.schemas.records import Record
 from medctx.schemas.statistics import Accuracy, Difference
-from medctx_eval.power.power import Disagreement, ExamDesign, detectable, power
+from medctx_eval.power.power import Disagreement, ExamDesign, detectable_difference, power
 from medctx_eval.stats.accuracy import accuracies
 from medctx_eval.stats.contrast import difference_of_differences
 from medctx_eval.stats.paired import differences
@@ -131,7 +131,7 @@ def single(clusters: int, icc: float, exams: int, draws: int, churn: float = CHU
     rng = np.random.default_rng([clusters, round(100 * icc), round(100 * churn)])
     models = Disagreement(discordance=churn, icc=icc)
     exam = ExamDesign(clusters=clusters, per_cluster=MEAN_SIZE, size_cv=SIZE_CV)
-    effect = min(detectable(models, exam) or 1.0, 0.9 * churn)
+    effect = min(detectable_difference(models, exam) or 1.0, 0.9 * churn)
     seen = []
     for _ in range(exams):
         null = paired_exam(rng, clusters, icc, accuracy=0.45, gain=0.0, churn=churn)

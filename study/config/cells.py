@@ -10,7 +10,7 @@ from study.config.study import general_share
 BASE_CELL = "base"
 
 
-class Cell(Record):
+class StudyCell(Record):
     """One model of a study.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from medctx.errors import MedctxError
-from study.config.cells import BASE_CELL, Cell, short
+from study.config.cells import BASE_CELL, StudyCell, short
 from study.config.design import Axes, Point, Value, grid, one_at_a_time, space_filling
 from study.config.study import StudyConfig, general_share
 
@@ -37,7 +37,7 @@ def _point(key: str, given: Mapping[str, Value], axes: Axes) -> Point:
     return point
 
 
-def points(config: StudyConfig) -> list[Point]:
+def grid_points(config: StudyConfig) -> list[Point]:
     """The points of the design, in the order of the grid."""
     axes = axes_of(config)
     if not all(axes.values()):
@@ -51,7 +51,7 @@ def points(config: StudyConfig) -> list[Point]:
     return grid(axes)
 
 
-def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> Cell:
+def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> StudyCell:
     """A cell, named by its ratio and the axes that vary in this study.
 
     In a one-at-a-time design the amount of the center is left out of the name.
@@ -69,7 +69,7 @@ def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, rep
         repair,
     ]
     group = " ".join(word for word in words if word)
-    return Cell(
+    return StudyCell(
         name=f"{group} seed {seed}" if len(config.seeds) > 1 else group,
         group=group,
         base=str(point["base"]),
@@ -89,14 +89,14 @@ def _equal_tokens(config: StudyConfig, point: Point) -> int:
     return round(max(config.amounts or (1,)) / cast("int", point["amount"])) if config.equal_tokens else 1
 
 
-def untouched(config: StudyConfig) -> list[Cell]:
+def untouched(config: StudyConfig) -> list[StudyCell]:
     """The cells of the untouched bases."""
     names = {label: BASE_CELL if len(config.labels) == 1 else label for label in config.labels}
-    return [Cell(name=name, group=name, base=label) for label, name in names.items()]
+    return [StudyCell(name=name, group=name, base=label) for label, name in names.items()]
 
 
-def _trained(config: StudyConfig) -> Iterator[Cell]:
-    for point in points(config):
+def _trained(config: StudyConfig) -> Iterator[StudyCell]:
+    for point in grid_points(config):
         controls = dict.fromkeys([1, _equal_tokens(config, point)])
         for epochs in controls:
             for seed in config.seeds:
@@ -104,7 +104,7 @@ def _trained(config: StudyConfig) -> Iterator[Cell]:
                     yield _named(config, point, seed, epochs=epochs, repair=repair)
 
 
-def cells(config: StudyConfig) -> list[Cell]:
+def cells(config: StudyConfig) -> list[StudyCell]:
     """Every cell of a study, in the order they are shown."""
     every = [*untouched(config), *_trained(config)]
     names = [cell.name for cell in every]
@@ -116,7 +116,7 @@ def cells(config: StudyConfig) -> list[Cell]:
     return every
 
 
-def source_of(cell: Cell, cells: Sequence[Cell]) -> Cell:
+def source_of(cell: StudyCell, cells: Sequence[StudyCell]) -> StudyCell:
     """The trained cell that a repaired one is made from."""
     unnamed = {"name": "", "group": ""}
     source = cell.model_copy(update={"repair": "", **unnamed})

@@ -53,7 +53,7 @@ def lowest_terms(ratio: str) -> str:
     return f"{share.numerator}:{share.denominator - share.numerator}"
 
 
-class ModelConfig(Config):
+class BaseConfig(Config):
     """A model that cells start from, referred to by its label.
 
     The sizes are for forecasts of models whose config file is not on this machine.
@@ -107,7 +107,7 @@ class StudyConfig(Config):
     title: str = Field("", description="Title of the report.")
     base: str = Field("smollm2-135m-instruct", description="The only base, where bases is empty.")
     bases: tuple[str, ...] = Field((), description="Labels in models, or models by ID, folder or embedded name.")
-    models: dict[str, ModelConfig] = Field(default_factory=dict, description="What is known of the bases, by label.")
+    models: dict[str, BaseConfig] = Field(default_factory=dict, description="What is known of the bases, by label.")
     stand_in: str = Field("", description="A model that replaces every base, to try a study at a small size.")
     ratios: tuple[str, ...] = Field(
         ("1:0", "1:1", "0:1"), description="general:medical; empty: nothing is trained, the bases are examined."
@@ -222,11 +222,11 @@ class StudyConfig(Config):
             raise ValueError(f"amounts must be above 0: {self.amounts}")
         return self
 
-    def model(self, label: str) -> ModelConfig:
+    def model(self, label: str) -> BaseConfig:
         """The model of a label; of the stand-in, where there is one, nothing is known but its ID."""
         if self.stand_in:
-            return ModelConfig(id=self.stand_in)
-        known = self.models.get(label, ModelConfig())
+            return BaseConfig(id=self.stand_in)
+        known = self.models.get(label, BaseConfig())
         return known if known.id else known.model_copy(update={"id": label})
 
     @property

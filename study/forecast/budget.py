@@ -10,7 +10,7 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
 from medctx.schemas.sft import SFT_FILE, SftManifest
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import cells
 from study.config.study import StudyConfig
 from study.forecast.model_sizes import size_of
@@ -62,7 +62,7 @@ def _rate(config: StudyConfig, label: str, measured: Mapping[str, float]) -> flo
     return flops / flop_per_token(size, training_of(config, config.methods[0] if config.methods else "", size))
 
 
-def share_out(config: StudyConfig, trained: Sequence[Cell], measured: Mapping[str, float]) -> Budget:
+def share_out(config: StudyConfig, trained: Sequence[StudyCell], measured: Mapping[str, float]) -> Budget:
     """The amount at which all trained cells, ``workers`` at a time, take the budget's hours."""
     assert config.hours is not None
     labels = dict.fromkeys(cell.base for cell in trained)

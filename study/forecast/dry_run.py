@@ -12,7 +12,7 @@ from rich.table import Table
 
 from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import GIB
-from study.config.cells import Cell, short
+from study.config.cells import StudyCell, short
 from study.config.grid import cells as cells_of
 from study.config.sections import section
 from study.config.study import StudyConfig
@@ -108,7 +108,7 @@ def _exam_lines(config: StudyConfig, cost: ExamCost | None) -> Iterator[str]:
         yield "            the untouched models are examined twice, which measures the noise floor"
 
 
-def _cell_names(config: StudyConfig, every: Sequence[Cell]) -> str:
+def _cell_names(config: StudyConfig, every: Sequence[StudyCell]) -> str:
     """What is compared, seeds together, wrapped."""
     names = list(dict.fromkeys(cell.group for cell in every))
     if len(names) > MAX_NAMES:

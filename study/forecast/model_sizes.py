@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medctx.io.cache import cache_folder
 from medctx.model.sizes import DecoderSize, decoder_size
-from study.config.study import ModelConfig
+from study.config.study import BaseConfig
 
 
 def _config_file(name: str) -> Path | None:
@@ -23,7 +23,7 @@ def _config_file(name: str) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def size_of(model: ModelConfig) -> DecoderSize | None:
+def size_of(model: BaseConfig) -> DecoderSize | None:
     """A model's sizes as the study states them, else from its config; None where neither is known."""
     stated = (model.parameters, model.hidden, model.layers, model.intermediate, model.vocabulary)
     if all(stated):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import Training, linear_layers, training_memory
 from medctx.schemas.records import Record
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.sections import recipe, section
 from study.config.study import Section, StudyConfig
 from study.forecast.model_sizes import size_of
@@ -46,7 +46,7 @@ def _number(keys: Section, key: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def tokens_of(config: StudyConfig, cell: Cell) -> int:
+def tokens_of(config: StudyConfig, cell: StudyCell) -> int:
     """Trained tokens of a cell; an example is assumed to have :data:`TOKENS_PER_EXAMPLE`."""
     by_examples = section(config, "mix").get("by") == "examples"
     epochs = _number(recipe(config, cell.method), "epochs", 1)
@@ -82,7 +82,7 @@ def flop_per_token(size: DecoderSize, training: Training) -> float:
     return (4 + 2 * share + (2 if training.recomputed else 0)) * size.parameters
 
 
-def cell_cost(config: StudyConfig, cell: Cell) -> CellCost:
+def cell_cost(config: StudyConfig, cell: StudyCell) -> CellCost:
     """What training one cell takes; only tokens where the model's sizes are not known."""
     tokens, size = tokens_of(config, cell), size_of(config.model(cell.base))
     if size is None:
@@ -98,6 +98,6 @@ def cell_cost(config: StudyConfig, cell: Cell) -> CellCost:
     )
 
 
-def training_memory_of(config: StudyConfig, cell: Cell) -> int:
+def training_memory_of(config: StudyConfig, cell: StudyCell) -> int:
     """Peak memory of training a cell in bytes; 0 where the model's sizes are not known."""
     return cell_cost(config, cell).memory

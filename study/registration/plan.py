@@ -21,7 +21,7 @@ from medctx.schemas.study_plan import (
     StudyPlan,
     WeightedPart,
 )
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import axes_of, cells, untouched
 from study.config.plan import ContrastConfig
 from study.config.sections import file_digests, section
@@ -99,25 +99,25 @@ def _base_groups(config: StudyConfig) -> dict[str, str]:
     return {cell.base: cell.group for cell in untouched(config)}
 
 
-def _trained(config: StudyConfig) -> list[Cell]:
+def _trained(config: StudyConfig) -> list[StudyCell]:
     """The trained cells, one of each group."""
     return list({cell.group: cell for cell in cells(config) if cell.trained}.values())
 
 
-def _contrast(config: StudyConfig, settings: ContrastConfig, trained: Sequence[Cell]) -> Contrast:
+def _contrast(config: StudyConfig, settings: ContrastConfig, trained: Sequence[StudyCell]) -> Contrast:
     bases = _base_groups(config)
     base = next((bases[cell.base] for cell in trained if cell.group == settings.cell), next(iter(bases.values())))
     return Contrast(cell=settings.cell, against=settings.against or base, axis=settings.axis)
 
 
-def _every_contrast(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis]) -> Iterator[Contrast]:
+def _every_contrast(config: StudyConfig, trained: Sequence[StudyCell], axes: Sequence[PlanAxis]) -> Iterator[Contrast]:
     bases = _base_groups(config)
     for axis in axes:
         for cell in trained:
             yield Contrast(cell=cell.group, against=bases[cell.base], axis=axis)
 
 
-def _primary(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis]) -> Contrast:
+def _primary(config: StudyConfig, trained: Sequence[StudyCell], axes: Sequence[PlanAxis]) -> Contrast:
     """The primary contrast: as the config says, else the cell with the least general data against its base."""
     if config.plan.primary is not None:
         return _contrast(config, config.plan.primary, trained)
@@ -126,7 +126,7 @@ def _primary(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAx
     return _contrast(config, ContrastConfig(cell=cell.group, axis=axis), trained)
 
 
-def _family(config: StudyConfig, trained: Sequence[Cell], axes: Sequence[PlanAxis], primary: Contrast) -> Family:
+def _family(config: StudyConfig, trained: Sequence[StudyCell], axes: Sequence[PlanAxis], primary: Contrast) -> Family:
     """The contrasts decided together, the primary one first."""
     stated = [_contrast(config, settings, trained) for settings in config.plan.contrasts]
     contrasts = dict.fromkeys([primary, *(stated or _every_contrast(config, trained, axes))])

@@ -29,7 +29,7 @@ def _prepared(label: str, name: str) -> Base:
     return Base(label=label, id=name, folder=model.path, weights_digest=model.digest, licence=licence)
 
 
-def prepare(config: StudyConfig) -> tuple[dict[str, Base], dict[str, str]]:
+def prepare_bases(config: StudyConfig) -> tuple[dict[str, Base], dict[str, str]]:
     """Prepare the bases of a study.
 
     Returns:

@@ -12,7 +12,7 @@ from medctx.config.loading import deep_merge
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
 from medctx.schemas.sft import WeightsKind
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.sections import file_digests, mix_settings, recipe, section
 from study.config.study import Section, StudyConfig
 from study.stages.bases import Base
@@ -48,7 +48,7 @@ def _folder(base: Base) -> Path:
     return base.folder
 
 
-def mix_step(config: StudyConfig, cell: Cell, base: Base) -> Step:
+def mix_step(config: StudyConfig, cell: StudyCell, base: Base) -> Step:
     """``medctx-data mix`` of one cell."""
     mix = mix_settings(config, cell.sources)
     unit = "examples" if mix.get("by") == "examples" else "tokens"
@@ -71,7 +71,7 @@ def mix_step(config: StudyConfig, cell: Cell, base: Base) -> Step:
     )
 
 
-def train_step(config: StudyConfig, cell: Cell, base: Base, mix: Done) -> Step:
+def train_step(config: StudyConfig, cell: StudyCell, base: Base, mix: Done) -> Step:
     """``medctx-train sft`` of one cell on its mix."""
     content: Section = {
         **recipe(config, cell.method),
@@ -99,7 +99,7 @@ def with_settings(step: Step, settings: Section) -> Step:
     return replace(step, config=deep_merge(step.config, settings))
 
 
-def merge_step(cell: Cell, base: Base, weights: Weights) -> Step:
+def merge_step(cell: StudyCell, base: Base, weights: Weights) -> Step:
     """``medctx-train merge`` of one adapter."""
     return Step(
         kind="merge",
@@ -111,7 +111,7 @@ def merge_step(cell: Cell, base: Base, weights: Weights) -> Step:
     )
 
 
-def exam_model(cell: Cell, base: Base, weights: Weights | None, merged: Path | None) -> dict[str, JsonValue]:
+def exam_model(cell: StudyCell, base: Base, weights: Weights | None, merged: Path | None) -> dict[str, JsonValue]:
     """One entry of an exam's ``models``: an untouched model, an adapter on its base, or weights of its own."""
     common: dict[str, JsonValue] = {"name": cell.name, "cell": cell.group}
     if base.folder is None:

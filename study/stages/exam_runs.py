@@ -8,28 +8,28 @@ from pathlib import Path
 
 from medctx.schemas.contamination import ITEMS
 from medctx.schemas.result import CommandResult
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.stages.bases import Base, engine_groups
 from study.workflow.graph import Results
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class ExamStep:
     """One exam step: the bases that share an engine, and their cells."""
 
     name: str
     bases: tuple[Base, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[StudyCell, ...]
 
 
-def exams_of(cells: Sequence[Cell], bases: Mapping[str, Base]) -> list[Exam]:
+def exams_of(cells: Sequence[StudyCell], bases: Mapping[str, Base]) -> list[ExamStep]:
     """One exam for all cells of the same base weights; cells of missing bases are in none."""
     groups = engine_groups(bases.values())
     exams = []
     for group in groups:
         labels = [base.label for base in group]
         name = "exam" if len(groups) == 1 else f"exam {', '.join(labels)}"
-        exams.append(Exam(name, tuple(group), tuple(cell for cell in cells if cell.base in labels)))
+        exams.append(ExamStep(name, tuple(group), tuple(cell for cell in cells if cell.base in labels)))
     return exams
 
 
@@ -42,19 +42,19 @@ class ExamRun:
     exam_plan: Path | None = None
 
 
-def _cell_of(exam: Exam, model: str) -> str:
+def _cell_of(exam: ExamStep, model: str) -> str:
     """A model behind a server is examined under its own name."""
     served = {base.id: cell.name for base in exam.bases for cell in exam.cells if base.folder is None}
     return served.get(model, model)
 
 
-def _runs(exam: Exam, folder: Path, result: CommandResult) -> Iterable[tuple[str, ExamRun]]:
+def _runs(exam: ExamStep, folder: Path, result: CommandResult) -> Iterable[tuple[str, ExamRun]]:
     plan = next((folder / output.path for output in result.of_kind("exam-plan")), None)
     for output in result.of_kind("exam-run"):
         yield _cell_of(exam, output.name), ExamRun(folder / output.path, folder, plan)
 
 
-def exam_runs(exams: Iterable[Exam], results: Results) -> dict[str, ExamRun]:
+def exam_runs(exams: Iterable[ExamStep], results: Results) -> dict[str, ExamRun]:
     """Finished exams by cell. An exam that failed for some of its models reports those it finished all the same."""
     runs: dict[str, ExamRun] = {}
     for exam in exams:

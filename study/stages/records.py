@@ -10,7 +10,7 @@ from pydantic import Field
 
 from medctx.io.jsonl import read_record
 from medctx.schemas.records import Record
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.registration.outcome import PrimaryOutcome
 
 SUMMARY_FILE = "summary.json"
@@ -36,7 +36,7 @@ class CellResult(Record):
         exam: Run folder with its verdicts.
     """
 
-    cell: Cell
+    cell: StudyCell
     status: Status
     reason: str = ""
     mix: Path | None = None

@@ -17,7 +17,7 @@ from medctx.process.progress import say
 from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
@@ -73,13 +73,13 @@ def _sample(config: StudyConfig) -> StudyConfig:
 
 def _training_rows(mix: Path, base: Base) -> Iterator[str]:
     assert base.folder is not None
-    tokenizer = tokenizers.load(base.folder)
+    tokenizer = tokenizers.load_tokenizer(base.folder)
     for dialogue in islice(read_dialogues(mix), EXAMPLES):
         text = render(tokenizer, dialogue.turns, ask=False)
         yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
 
 
-def _train(config: StudyConfig, cell: Cell, base: Base, scratch: Path, found: Rehearsal) -> None:
+def _train(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, found: Rehearsal) -> None:
     """Mix a sample, and estimate the training of it."""
     mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
     found.examples += _training_rows(mix.folder, base)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import source_of
 from study.config.study import Section, StudyConfig, lowest_terms
 from study.stages.bases import Base
@@ -26,17 +26,17 @@ _SUBJECTS = frozenset({"adapter", "adapters", "tuned"})
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 
-def arm(config: StudyConfig, cell: Cell) -> Section:
+def arm(config: StudyConfig, cell: StudyCell) -> Section:
     """The arm that makes a repaired cell."""
     return config.arms[cell.repair]
 
 
-def is_retuned(config: StudyConfig, cell: Cell) -> bool:
+def is_retuned(config: StudyConfig, cell: StudyCell) -> bool:
     """Whether a repaired cell is fine-tuned further."""
     return bool(cell.repair) and arm(config, cell).get("arm") == RETUNE
 
 
-def retuning(config: StudyConfig, cell: Cell) -> Cell:
+def retuning(config: StudyConfig, cell: StudyCell) -> StudyCell:
     """The mix a retuned cell is trained further on, as a cell: its ratio and amount are the arm's."""
     settings = arm(config, cell)
     ratio, amount = str(settings.get("ratio", "1:0")), settings.get("amount", cell.amount)
@@ -45,7 +45,7 @@ def retuning(config: StudyConfig, cell: Cell) -> Cell:
     return cell.model_copy(update={"ratio": lowest_terms(ratio), "amount": amount, "epochs": 1})
 
 
-def retuning_settings(config: StudyConfig, cell: Cell) -> Section:
+def retuning_settings(config: StudyConfig, cell: StudyCell) -> Section:
     """Keys of the further training that differ from the study's own."""
     return {key: value for key, value in arm(config, cell).items() if key not in {"arm", "ratio", "amount"}}
 
@@ -57,7 +57,7 @@ def _texts(value: JsonValue) -> Iterator[str]:
         yield from _texts(item)
 
 
-def sources(config: StudyConfig, cell: Cell, cells: Sequence[Cell]) -> dict[str, Cell]:
+def repair_sources(config: StudyConfig, cell: StudyCell, cells: Sequence[StudyCell]) -> dict[str, StudyCell]:
     """The trained cells an arm names, by their reference in the arm; its own trained cell always."""
     own = source_of(cell, cells)
     named = {"cell": own}
@@ -79,7 +79,7 @@ def sources(config: StudyConfig, cell: Cell, cells: Sequence[Cell]) -> dict[str,
     return named
 
 
-def _differs_in_ratio_alone(other: Cell, own: Cell) -> bool:
+def _differs_in_ratio_alone(other: StudyCell, own: StudyCell) -> bool:
     same = ("base", "amount", "epochs", "seed", "method", "wrap", "repair")
     return all(getattr(other, axis) == getattr(own, axis) for axis in same)
 
@@ -100,8 +100,8 @@ def _with_defaults(settings: Section, weights: Weights) -> Section:
     return {"base": "${base}", **subject, **settings}
 
 
-def repair_step(config: StudyConfig, cell: Cell, base: Base, weights: Mapping[str, Weights]) -> Step:
-    """``medctx-train repair`` of one cell; ``weights`` by the names of :func:`sources`.
+def repair_step(config: StudyConfig, cell: StudyCell, base: Base, weights: Mapping[str, Weights]) -> Step:
+    """``medctx-train repair`` of one cell; ``weights`` by the names of :func:`repair_sources`.
 
     The step's key holds the arm as it is written and the digests of what its references stand for.
     """

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from medctx.config.loading import deep_merge
 from medctx.io.jsonl import write_text
 from medctx.schemas.sft import TRAINING_LOG
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import untouched
 from study.config.sections import section
 from study.config.study import Section, StudyConfig
@@ -32,7 +32,7 @@ def _by_group(cells: Sequence[CellResult]) -> dict[str, list[CellResult]]:
     return groups
 
 
-def _method(cell: Cell) -> str:
+def _method(cell: StudyCell) -> str:
     """How its weights were changed: everything in which cells of one ratio and amount may differ."""
     words = [
         cell.method,
@@ -86,11 +86,11 @@ def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: At
     return deep_merge(keys, section(config, "report"))
 
 
-def _has(cells: Sequence[CellResult], cell: Cell) -> bool:
+def _has(cells: Sequence[CellResult], cell: StudyCell) -> bool:
     return any(result.cell.name == cell.name and result.exam is not None for result in cells)
 
 
-def write_report(
+def write_study_report(
     config: StudyConfig,
     cells: Sequence[CellResult],
     exams: Mapping[str, ExamRun],

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.stages.cell_steps import mix_digest, weights_of
 from study.stages.records import CellResult, Status
 from study.stages.task_names import merge_task, mix_task, weights_task
 from study.workflow.graph import Results
 
 
-def _made(cell: Cell, results: Results) -> dict[str, object]:
+def _made(cell: StudyCell, results: Results) -> dict[str, object]:
     """What a cell's steps made."""
     made: dict[str, object] = {}
     mix = results.done.get(mix_task(cell))
@@ -34,7 +34,7 @@ def _made(cell: Cell, results: Results) -> dict[str, object]:
 
 
 def cell_results(
-    cells: Sequence[Cell], results: Results, exams: Mapping[str, Path], lost: Mapping[str, str]
+    cells: Sequence[StudyCell], results: Results, exams: Mapping[str, Path], lost: Mapping[str, str]
 ) -> tuple[CellResult, ...]:
     """Every cell's result.
 
@@ -58,6 +58,6 @@ def cell_results(
     return tuple(rows)
 
 
-def _why_not_examined(cell: Cell, results: Results) -> str:
+def _why_not_examined(cell: StudyCell, results: Results) -> str:
     reasons = [reason for name, reason in results.failed.items() if name.startswith(("exam", merge_task(cell)))]
     return reasons[0] if reasons else "its exam did not say why"

@@ -9,14 +9,14 @@ from typing import Literal
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.study import StudyConfig
 from study.forecast.exam_cost import exam_memory
 from study.forecast.training_cost import training_memory_of
 from study.stages import cell_steps as steps
 from study.stages import repairs
 from study.stages.bases import Base
-from study.stages.exam_runs import Exam, exams_of
+from study.stages.exam_runs import ExamStep, exams_of
 from study.stages.task_names import merge_task, mix_task, weights_task
 from study.workflow.graph import DoneTasks, Task
 from study.workflow.steps import Done, Step
@@ -27,11 +27,13 @@ Serving = Literal["hot", "merged"]
 class _TaskBuilder:
     """Builds the tasks of one study."""
 
-    def __init__(self, config: StudyConfig, cells: Sequence[Cell], bases: Mapping[str, Base], serving: Serving) -> None:
+    def __init__(
+        self, config: StudyConfig, cells: Sequence[StudyCell], bases: Mapping[str, Base], serving: Serving
+    ) -> None:
         self._config, self._cells, self._bases, self._serving = config, cells, bases, serving
         self._alone = len(exams_of(cells, bases)) == 1
 
-    def _mixed_and_trained(self, cell: Cell, base: Base) -> Iterator[Task]:
+    def _mixed_and_trained(self, cell: StudyCell, base: Base) -> Iterator[Task]:
         yield Task(mix_task(cell), lambda done: steps.mix_step(self._config, cell, base))
 
         def train(done: DoneTasks) -> Step:
@@ -40,8 +42,8 @@ class _TaskBuilder:
 
         yield Task(weights_task(cell), train, (mix_task(cell),))
 
-    def _repaired(self, cell: Cell, base: Base) -> Iterator[Task]:
-        named = repairs.sources(self._config, cell, self._cells)
+    def _repaired(self, cell: StudyCell, base: Base) -> Iterator[Task]:
+        named = repairs.repair_sources(self._config, cell, self._cells)
 
         def repair(done: DoneTasks) -> Step:
             weights = {name: steps.weights_of(done[weights_task(source)]) for name, source in named.items()}
@@ -49,8 +51,8 @@ class _TaskBuilder:
 
         yield Task(weights_task(cell), repair, tuple(map(weights_task, named.values())))
 
-    def _retuned(self, cell: Cell, base: Base) -> Iterator[Task]:
-        own = repairs.sources(self._config, cell, self._cells)["cell"]
+    def _retuned(self, cell: StudyCell, base: Base) -> Iterator[Task]:
+        own = repairs.repair_sources(self._config, cell, self._cells)["cell"]
         merge = f"merge {own.name} for {cell.repair}"
         further = repairs.retuning(self._config, cell)
 
@@ -69,7 +71,7 @@ class _TaskBuilder:
         yield self._merge(merge, own, base)
         yield Task(weights_task(cell), train, (mix_task(cell), merge, weights_task(own)))
 
-    def _merge(self, name: str, cell: Cell, base: Base) -> Task:
+    def _merge(self, name: str, cell: StudyCell, base: Base) -> Task:
         def merge(done: DoneTasks) -> Step | Done:
             made = done[weights_task(cell)]
             weights = steps.weights_of(made)
@@ -80,12 +82,12 @@ class _TaskBuilder:
 
         return Task(name, merge, (weights_task(cell),))
 
-    def _exam(self, exam: Exam) -> Task:
+    def _exam(self, exam: ExamStep) -> Task:
         trained = [cell for cell in exam.cells if cell.trained]
         merged = [merge_task(cell) for cell in trained] if self._serving == "merged" else []
         by_label = {base.label: base for base in exam.bases}
 
-        def model(cell: Cell, done: DoneTasks) -> dict[str, JsonValue] | None:
+        def model(cell: StudyCell, done: DoneTasks) -> dict[str, JsonValue] | None:
             base = by_label[cell.base]
             if not cell.trained:
                 return steps.exam_model(cell, base, None, None)
@@ -113,7 +115,7 @@ class _TaskBuilder:
 
         return Task(exam.name, examine, (*map(weights_task, trained), *merged), lenient=True)
 
-    def _repeated(self, cell: Cell, base: Base) -> bool:
+    def _repeated(self, cell: StudyCell, base: Base) -> bool:
         return self._config.repeat_base_exam and not cell.trained and base.folder is not None
 
     def tasks(self) -> Iterator[Task]:
@@ -134,6 +136,8 @@ class _TaskBuilder:
             yield self._exam(exam)
 
 
-def tasks_of(config: StudyConfig, cells: Sequence[Cell], bases: Mapping[str, Base], serving: Serving) -> list[Task]:
+def tasks_of(
+    config: StudyConfig, cells: Sequence[StudyCell], bases: Mapping[str, Base], serving: Serving
+) -> list[Task]:
     """Every task of a study. Tasks of the same name (a merge two repairs start from) are one."""
     return list({task.name: task for task in _TaskBuilder(config, cells, bases, serving).tasks()}.values())

@@ -14,7 +14,7 @@ from medctx.tracking.logged_adapter import AdapterCard
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult
-from study.tracking.scores import TrackedCell, cell_metrics, manifest_of, training_metrics
+from study.tracking.scores import TrackedCell, cell_metrics, exam_manifest, training_metrics
 from study.workflow.lineage import Lineage
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _adapter_model(
     """The adapter as the step that made it has logged it, else logged in the cell's run (another study made it)."""
     made_in = lineage.run_of(result.trained) if result.trained else ""
     for known in (made_in, run_id):
-        model_id = logged_adapter.find(mlflow, known, digest)
+        model_id = logged_adapter.find_logged_adapter(mlflow, known, digest)
         if model_id:
             return model_id
     assert result.weights is not None
@@ -119,7 +119,7 @@ def track_cells(
     tracked = {}
     for result in cells:
         run_id = lineage.open("cell", result.cell.name, config.folder / "cells" / file_name(result.cell.name))
-        manifest = manifest_of(result, report) if result.exam else None
+        manifest = exam_manifest(result, report) if result.exam else None
         model_id = ""
         if result.cell.base in bases and result.status == "done":
             model_id = _model(mlflow, lineage, run_id, bases[result.cell.base], result)

@@ -15,7 +15,7 @@ from medctx.schemas.sft import SFT_FILE, SftManifest
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult
-from study.tracking.scores import AXES, VERSION, gate_of, manifest_of, parts_of
+from study.tracking.scores import AXES, VERSION, exam_manifest, gate_of, parts_of
 
 DISCLAIMER = (
     "A research artefact for comparing mixtures of training data. It is not a medical device and gives no medical "
@@ -133,7 +133,7 @@ def model_card(config: StudyConfig, base: Base, result: CellResult, report: Repo
     """
     group = result.cell.group
     position = next((position for position in decision.pareto if position.cell == group), None)
-    manifest = manifest_of(result, report)
+    manifest = exam_manifest(result, report)
     exams = manifest.exams if manifest else ()
     lines = [
         "---",

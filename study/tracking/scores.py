@@ -30,7 +30,7 @@ def _cell(report: ReportCore, name: str) -> Cell | None:
     return next((cell for cell in report.cells if cell.name == name), None)
 
 
-def manifest_of(result: CellResult, report: ReportCore) -> ExamManifest | None:
+def exam_manifest(result: CellResult, report: ReportCore) -> ExamManifest | None:
     """The manifest of the exam of one cell's own run."""
     cell = _cell(report, result.cell.group)
     runs = cell.runs if cell else ()

@@ -17,7 +17,7 @@ from medctx.schemas.result import CommandResult
 from medctx.tracking.mlflow_run import UNTRACKED
 
 
-def find(command: str) -> str:
+def find_command(command: str) -> str:
     """The path of a console command: beside this interpreter, else on PATH."""
     beside = Path(sys.executable).parent / command
     path = str(beside) if beside.is_file() else shutil.which(command)
@@ -33,7 +33,7 @@ def tethered(arguments: Sequence[str]) -> list[str]:
 
     A killed study must not leave a command behind that writes beside the next study.
     """
-    return [sys.executable, parent_death.__file__, find(arguments[0]), *arguments[1:]]
+    return [sys.executable, parent_death.__file__, find_command(arguments[0]), *arguments[1:]]
 
 
 def parse_result(stdout: str) -> CommandResult | None:

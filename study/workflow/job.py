@@ -171,7 +171,7 @@ def _reason(job: Job, code: int, result: CommandResult | None) -> str:
     return f"'{' '.join(job.command)}' {how}{where}"
 
 
-def run(job: Job, started: Started = lambda process: None) -> JobEnd:
+def run_job(job: Job, started: Started = lambda process: None) -> JobEnd:
     """Run a job to its end, called again where its process was killed. Never raises for a command that fails."""
     job.folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()

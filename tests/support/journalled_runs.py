@@ -41,7 +41,7 @@ def write(root: Path, names: Sequence[str], facts: int = 12, dossiers: int = 10)
             judged.append(judge(_planned(entry), mode, order, reply))
         folder = root / name
         write_records(folder / run_folder.REPLIES, replies)
-        run_folder.write(folder, synthetic_runs.manifest(name, len(judged)), judged)
+        run_folder.write_run(folder, synthetic_runs.manifest(name, len(judged)), judged)
         folders.append(folder)
     return folders
 

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from medctx.io.jsonl import write_text
 from medctx.model.identity import model_digest
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 
 IDS = torch.arange(40)[None] * 7 % 500
 
@@ -60,5 +60,5 @@ def make(base: Path, run: Path, seed: int = 0, **settings: object) -> Path:
 def record(run: Path, base: Path) -> None:
     """Write the manifest that a training run writes beside its adapter."""
     digest = model_digest(run / "adapter")
-    card = prepare(str(base))[1].model_dump_json()
+    card = prepare_base(str(base))[1].model_dump_json()
     write_text(run / "sft.json", f'{{"weights": "adapter", "weights_digest": "{digest}", "base": {card}, "more": 1}}')

@@ -12,8 +12,8 @@ from medctx_data.mixture.compose import compose
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draft import Draft, Observed
 from medctx_data.mixture.draws import Sizing
-from medctx_data.mixture.manifest import describe
-from medctx_data.mixture.prepare import Tools, prepare
+from medctx_data.mixture.manifest import describe_mix
+from medctx_data.mixture.prepare import Tools, prepare_mix
 from medctx_data.mixture.quota import source_requests
 from medctx_data.sources.card import Row, Supply
 from medctx_data.sources.cards import card_of
@@ -67,8 +67,8 @@ class Made(NamedTuple):
 
 def made_of(config: MixConfig, open_one: Callable[[SourceConfig], Supply]) -> Made:
     """Mix sources whose Dialogues are counted in words."""
-    ready = prepare(config, source_requests(config), Tools(open_one, sizes, "words"))
+    ready = prepare_mix(config, source_requests(config), Tools(open_one, sizes, "words"))
     draft = compose(config, ready, "request", sizing=Sizing(sizes, config.wrap, lambda text: len(text.split())))
     observed = Observed()
     dialogues = tuple(observed.watch(draft.dialogues()))
-    return Made(draft, dialogues, describe(draft, observed))
+    return Made(draft, dialogues, describe_mix(draft, observed))

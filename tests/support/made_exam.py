@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 
 COLOURS = ("red", "blue", "green", "white")
 
@@ -26,4 +26,4 @@ def made_exam(rooms: int = 12, questions: int = 2) -> Exam:
         for q in range(questions)
     ]
     card = ExamCard(name="rooms", source="made for tests", licence="none", citation="none", generated=True)
-    return seal(card, items, passages)
+    return seal_exam(card, items, passages)

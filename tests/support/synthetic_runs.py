@@ -267,7 +267,7 @@ def write(root: Path, names: Sequence[str] = NAMES, facts: int = 60, dossiers: i
         records = list(judged(name, facts, dossiers))
         replies = (reply(name, *planned, said) for planned in planned_items(facts, dossiers))
         write_records(root / name / run_folder.REPLIES, replies)
-        run_folder.write(root / name, manifest(name, len(records)), records)
+        run_folder.write_run(root / name, manifest(name, len(records)), records)
         folders.append(root / name)
     return folders
 

@@ -17,7 +17,7 @@ from medctx.schemas.statistics import Accuracy
 from study.config.study import StudyConfig
 from study.law.evidence import files
 from study.law.evidence.evidence import PARTS, Evidence, Interval
-from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
+from study.law.evidence.item_noise import MeasuredCell, PairError, item_noise
 from study.law.evidence.names import size_in
 from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 
@@ -56,7 +56,7 @@ def _noise(report: ReportCore, part: str, trained: Sequence[Cell]) -> ItemNoise:
     if base is None:
         return ItemNoise()
     cells = {
-        cell.name: CellAccuracy(found.accuracy.value, len(cell.runs), None if cell.base else share_of(cell))
+        cell.name: MeasuredCell(found.accuracy.value, len(cell.runs), None if cell.base else share_of(cell))
         for cell in report.cells
         if (cell.base or cell in trained) and (found := report.score(cell.name, part))
     }
@@ -143,7 +143,7 @@ def _measured(
     return Measured(part, runs, base.accuracy.value if base else None, noise) if runs else None
 
 
-def read(path: Path) -> Evidence:
+def read_study_report(path: Path) -> Evidence:
     """The evidence in one report, with what the config of the study beside it says of sizes and amounts."""
     report, study = files.read_report(path), files.read_study(path.parent)
     trained, notes = _one_arm(report)

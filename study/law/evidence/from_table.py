@@ -86,7 +86,7 @@ def _measured(part: str, rows: Sequence[_Row]) -> Measured | None:
     return Measured(part, runs, bases[0] if len(bases) == 1 else None, noise) if runs else None
 
 
-def read(path: Path) -> Evidence:
+def read_points_table(path: Path) -> Evidence:
     """The evidence in a .csv table with a line per run."""
     rows = _rows(path)
     measured = tuple(one for part in PARTS if (one := _measured(part, rows)))

@@ -22,7 +22,7 @@ GUESS_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class CellAccuracy:
+class MeasuredCell:
     """A cell's accuracy, the mean over ``runs``; ``share`` is nothing for the untouched model."""
 
     accuracy: float
@@ -40,7 +40,7 @@ class PairError:
 
 
 def item_noise(
-    items: int, inflation: float, cells: Mapping[str, CellAccuracy], pairs: Sequence[PairError]
+    items: int, inflation: float, cells: Mapping[str, MeasuredCell], pairs: Sequence[PairError]
 ) -> ItemNoise:
     """The noise model of ``items`` from the paired errors of ``cells``.
 

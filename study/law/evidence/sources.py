@@ -28,7 +28,10 @@ def _joined(parts: Sequence[Measured]) -> Measured:
 def read_evidence(paths: Sequence[Path]) -> Evidence:
     """The evidence in study folders, reports and tables; several are taken together."""
     evidence = [
-        of_table.read(path) if path.suffix == ".csv" else of_report.read(files.report_path(path)) for path in paths
+        of_table.read_points_table(path)
+        if path.suffix == ".csv"
+        else of_report.read_study_report(files.report_path(path))
+        for path in paths
     ]
     if len(evidence) == 1:
         return evidence[0]

@@ -59,7 +59,7 @@ def _share_axis(axes: Axes, shares: Sequence[float]) -> None:
     axes.set_xlabel("training data, general : medical")
 
 
-def law(record: LawRecord, intervals: Intervals) -> Figure:
+def law_figure(record: LawRecord, intervals: Intervals) -> Figure:
     """Every part of the law over composition and amount, a pair of axes each; bands are 95 % intervals of the law."""
     drawn = [
         (part, over, curves)
@@ -120,7 +120,7 @@ def _amount_axis(axes: Axes, amounts: Sequence[float]) -> None:
 CURVE_LOOK = {"constant": ":", "rising": "-.", "exponential": "--", "change-point": "-"}
 
 
-def saturation(record: Saturation) -> Figure:
+def saturation_figure(record: Saturation) -> Figure:
     """An amount curve: runs, the four fitted curves, and the interval of the change-point."""
     with figures.look():
         figure = Figure(figsize=(5.2, 3.8), layout="constrained")
@@ -142,12 +142,12 @@ def saturation(record: Saturation) -> Figure:
     return figure
 
 
-def saturations(record: LawRecord) -> Iterator[tuple[str, Figure]]:
+def saturation_figures(record: LawRecord) -> Iterator[tuple[str, Figure]]:
     """One picture per amount curve, by the name of its file."""
     for place, curve in enumerate(record.saturations, start=1):
         yield (
             (f"amount-{curve.part}" if len(record.saturations) < 3 else f"amount-{curve.part}-{place}"),
-            saturation(curve),
+            saturation_figure(curve),
         )
 
 

@@ -86,7 +86,7 @@ def _print(sheets: Sequence[TextTable], sentences: Sequence[str]) -> None:
         click.echo(sentence)
 
 
-def law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
+def fit_law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
     """Fit and validate."""
     evidence = read_evidence(paths)
     return FittedLaw(evidence, law_of(evidence, margin or evidence.margin))
@@ -103,7 +103,7 @@ def _if_there(path: Path, kind: type[RecordT]) -> RecordT | None:
 
 def _write_page(record: LawRecord, out: Path) -> None:
     """The page of everything that is in a folder."""
-    names = [PICTURE, "law", *(name for name, _ in picture.saturations(record))]
+    names = [PICTURE, "law", *(name for name, _ in picture.saturation_figures(record))]
     found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, ForecastCheck)
     there = [f"{name}.png" for name in names if (out / f"{name}.png").is_file()]
     write_text(out / PAGE, law_page(record, there, found, checked))
@@ -111,9 +111,9 @@ def _write_page(record: LawRecord, out: Path) -> None:
 
 def write_law(found: FittedLaw, out: Path) -> None:
     """Pictures, the record, and the page of all that is there."""
-    figures.save(picture.law(found.record, found.evidence.intervals), out, "law")
-    for name, figure in picture.saturations(found.record):
-        figures.save(figure, out, name)
+    figures.save_figure(picture.law_figure(found.record, found.evidence.intervals), out, "law")
+    for name, figure in picture.saturation_figures(found.record):
+        figures.save_figure(figure, out, name)
     write_record(out / LAW, found.record)
     _write_page(found.record, out)
 
@@ -144,7 +144,7 @@ def _cell_yaml(found: Recommendation) -> str:
     return head + yaml.safe_dump(keys, sort_keys=False)
 
 
-def recommend(
+def publish_recommendation(
     evidence: Evidence, options: Options, out: Path, *, replace: bool = False, config: str = ""
 ) -> Recommendation:
     """Recommend from the evidence and freeze it in ``out``; made before from the same data, it is read.
@@ -154,9 +154,9 @@ def recommend(
     frozen = None if replace else _frozen(out, evidence, options)
     if frozen is not None:
         return frozen
-    found = recommending.recommend(evidence, options).model_copy(update={"config": config})
+    found = recommending.recommend_composition(evidence, options).model_copy(update={"config": config})
     record = law_of(evidence, options.margin or evidence.margin)
-    figures.save(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
+    figures.save_figure(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
     write_text(out / CELL, _cell_yaml(found))
     (out / CHECK).unlink(missing_ok=True)
     write_record(out / RECOMMENDATION, found)
@@ -169,7 +169,7 @@ def show_recommendation(found: Recommendation) -> None:
     _print(list(tables.of_recommendation(found)), [found.sentence, *found.notes])
 
 
-def check(paths: Sequence[Path], out: Path) -> ForecastCheck:
+def check_recommendation(paths: Sequence[Path], out: Path) -> ForecastCheck:
     """Hold the recommendation in ``out`` against the report that has its cell by now; page and picture show both."""
     path = out / RECOMMENDATION
     if not path.is_file():
@@ -177,11 +177,13 @@ def check(paths: Sequence[Path], out: Path) -> ForecastCheck:
     if len(paths) != 1:
         raise MedctxError("A recommendation is checked against one study; give its folder or report alone.")
     found = read_record(path, Recommendation)
-    checked = checks.check(found, files.report_path(paths[0]))
+    checked = checks.check_forecast(found, files.report_path(paths[0]))
     write_record(out / CHECK, checked)
     record = _if_there(out / LAW, LawRecord)
     if record is not None:
-        figures.save(picture.recommendation(found, record.parts, read_evidence(paths).intervals, checked), out, PICTURE)
+        figures.save_figure(
+            picture.recommendation(found, record.parts, read_evidence(paths).intervals, checked), out, PICTURE
+        )
         _write_page(record, out)
     return checked
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.law.evidence.names import number, signed_points, size_name
-from study.law.recommend.records import Estimate, ForecastCheck, Recommendation
+from study.law.recommend.records import ForecastCheck, LawEstimate, Recommendation
 from study.law.records import METHODS, LawPart, LawRecord, Parameter, Saturation, Validation
 
 
@@ -45,27 +45,27 @@ class TextTable:
 METHOD_NAMES = {"law": "law", "process": "Gaussian process", "straight": "straight line", "nearest": "nearest cell"}
 
 
-def percent(share: float) -> str:
+def percent_text(share: float) -> str:
     """0.4567 -> ``45.7``."""
     return f"{100 * share:.1f}"
 
 
-def accuracy(record: Estimate) -> str:
+def accuracy_text(record: LawEstimate) -> str:
     """``45.7 [40.1, 51.2]``, in per cent."""
-    return f"{percent(record.value)} [{percent(record.low)}, {percent(record.high)}]"
+    return f"{percent_text(record.value)} [{percent_text(record.low)}, {percent_text(record.high)}]"
 
 
-def difference(record: Estimate) -> str:
+def difference_text(record: LawEstimate) -> str:
     """``+4.5 [-1.0, +9.9]``, in points."""
     return f"{signed_points(record.value)} [{signed_points(record.low)}, {signed_points(record.high)}]"
 
 
 def _parameter(parameter: Parameter) -> str:
-    estimate = Estimate(value=parameter.value, low=parameter.low, high=parameter.high)
+    estimate = LawEstimate(value=parameter.value, low=parameter.low, high=parameter.high)
     if parameter.unit == "accuracy":
-        return accuracy(estimate)
+        return accuracy_text(estimate)
     if parameter.unit == "points":
-        return difference(estimate)
+        return difference_text(estimate)
     return f"{parameter.value:.2f} [{parameter.low:.2f}, {parameter.high:.2f}]"
 
 
@@ -89,10 +89,10 @@ def held_out(record: Validation) -> TextTable:
     rows = [
         (
             cell.cell,
-            ", ".join(percent(value) for value in cell.measured),
-            f"{percent(cell.predictions['law'])} [{percent(cell.low)}, {percent(cell.high)}]"
+            ", ".join(percent_text(value) for value in cell.measured),
+            f"{percent_text(cell.predictions['law'])} [{percent_text(cell.low)}, {percent_text(cell.high)}]"
             + ("" if cell.inside == len(cell.measured) else " !"),
-            *(percent(cell.predictions[method]) for method in METHODS[1:]),
+            *(percent_text(cell.predictions[method]) for method in METHODS[1:]),
         )
         for cell in record.held_out
     ]
@@ -122,7 +122,7 @@ def amounts(saturations: Sequence[Saturation]) -> TextTable:
             f"{curve.part} at {100 * curve.share:g} % general" + (f", {size_name(curve.size)}" if curve.size else ""),
             str(len(curve.amounts)),
             _p(curve.p_amount),
-            difference(Estimate(value=curve.effect, low=curve.effect_low, high=curve.effect_high))
+            difference_text(LawEstimate(value=curve.effect, low=curve.effect_low, high=curve.effect_high))
             if curve.effect_low is not None and curve.effect_high is not None
             else signed_points(curve.effect),
             f"{number(curve.change)} [{'...' if curve.change_low is None else number(curve.change_low)}, "
@@ -148,10 +148,10 @@ def of_recommendation(record: Recommendation) -> Iterator[TextTable]:
     rows = tuple(
         (
             forecast.part,
-            accuracy(forecast.truth),
-            difference(forecast.gain),
-            accuracy(forecast.measurement),
-            difference(forecast.difference),
+            accuracy_text(forecast.truth),
+            difference_text(forecast.gain),
+            accuracy_text(forecast.measurement),
+            difference_text(forecast.difference),
             f"{forecast.proves:.0%}",
         )
         for forecast in record.forecasts
@@ -171,12 +171,12 @@ def of_check(record: ForecastCheck) -> TextTable:
     rows = tuple(
         (
             part.part,
-            accuracy(part.predicted),
-            ", ".join(percent(value) for value in part.runs),
-            accuracy(part.measured),
+            accuracy_text(part.predicted),
+            ", ".join(percent_text(value) for value in part.runs),
+            accuracy_text(part.measured),
             "yes" if part.inside else "NO",
-            difference(part.predicted_difference),
-            difference(part.measured_difference) if part.measured_difference else "",
+            difference_text(part.predicted_difference),
+            difference_text(part.measured_difference) if part.measured_difference else "",
         )
         for part in record.parts
     )

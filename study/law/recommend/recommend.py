@@ -20,8 +20,8 @@ from study.law.model.fit import Law, Mixture, fit
 from study.law.model.form import LawForm
 from study.law.recommend.records import (
     UTILITY,
-    Estimate,
     Forecast,
+    LawEstimate,
     NextCell,
     Options,
     PredictedCurve,
@@ -157,19 +157,19 @@ def next_cells(curves: Curves, measured: FloatArray, count: int) -> tuple[NextCe
     return tuple(found)
 
 
-def estimate(draws: FloatArray) -> Estimate:
+def estimate_part(draws: FloatArray) -> LawEstimate:
     """Mean and 95 % quantiles of draws (D,)."""
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value=float(draws.mean()), low=float(low), high=float(high))
+    return LawEstimate(value=float(draws.mean()), low=float(low), high=float(high))
 
 
-def _predicted(mixture: Mixture) -> Estimate:
+def _predicted(mixture: Mixture) -> LawEstimate:
     low, high = (float(mixture.quantile(probability)[0]) for probability in (0.025, 0.975))
-    return Estimate(value=float(special.expit(mixture.mean[0])), low=low, high=high)
+    return LawEstimate(value=float(special.expit(mixture.mean[0])), low=low, high=high)
 
 
-def _shifted(found: Estimate, by: float) -> Estimate:
-    return Estimate(value=found.value + by, low=found.low + by, high=found.high + by)
+def _shifted(found: LawEstimate, by: float) -> LawEstimate:
+    return LawEstimate(value=found.value + by, low=found.low + by, high=found.high + by)
 
 
 def _proves(law: Law, mixture: Mixture, base: float, claim: float, seeds: int) -> float:
@@ -193,15 +193,15 @@ def _forecast(laws: Laws, curves: Curves, part: str, share: float, options: Opti
     claim = -(options.margin or 0.0) if part == "reading" else 0.0
     return Forecast(
         part=part,
-        truth=estimate(values),
-        gain=estimate(values - curves.values[f"base_{part}"][:, place]),
+        truth=estimate_part(values),
+        gain=estimate_part(values - curves.values[f"base_{part}"][:, place]),
         measurement=measurement,
         difference=_shifted(measurement, -laws.base[part]),
         proves=_proves(law, mixture, laws.base[part], claim, options.seeds),
     )
 
 
-def choose(curves: Curves, allowed: FloatArray, confidence: float) -> tuple[int, bool]:
+def choose_composition(curves: Curves, allowed: FloatArray, confidence: float) -> tuple[int, bool]:
     """The place of the best composition among the ``allowed`` places, and whether it keeps reading with enough
     confidence.
 
@@ -214,13 +214,15 @@ def choose(curves: Curves, allowed: FloatArray, confidence: float) -> tuple[int,
     return int(places[int(score.argmax())]), bool(sure.any())
 
 
-def _optimum(curves: Curves) -> tuple[Estimate, float]:
+def _optimum(curves: Curves) -> tuple[LawEstimate, float]:
     """Where the best composition that keeps reading lies in each draw, and the share of draws that have none."""
     kept = np.where(curves.keeps, curves.utility, -np.inf)
     there = curves.keeps.any(axis=1)
     if not there.any():
-        return Estimate(value=float(curves.shares[-1]), low=float(curves.shares[0]), high=float(curves.shares[-1])), 1.0
-    return estimate(curves.shares[kept[there].argmax(axis=1)]), float(1 - there.mean())
+        return LawEstimate(
+            value=float(curves.shares[-1]), low=float(curves.shares[0]), high=float(curves.shares[-1])
+        ), 1.0
+    return estimate_part(curves.shares[kept[there].argmax(axis=1)]), float(1 - there.mean())
 
 
 def _improvement(curves: Curves, place: int, utility: Utility) -> FloatArray:
@@ -235,7 +237,7 @@ WIDE = 0.5
 
 
 def _word(
-    sure: bool, improvement: Estimate, optimum: Estimate, nowhere: float, reach: float, confidence: float
+    sure: bool, improvement: LawEstimate, optimum: LawEstimate, nowhere: float, reach: float, confidence: float
 ) -> RecommendationWord:
     """``reach``: how far the measured compositions lie apart."""
     if not sure:
@@ -278,7 +280,7 @@ def _drawn(curves: Curves, part: str) -> PredictedCurve:
     )
 
 
-def recommend(evidence: Evidence, options: Options, seed: int = 0) -> Recommendation:
+def recommend_composition(evidence: Evidence, options: Options, seed: int = 0) -> Recommendation:
     """Fit the laws of both parts and recommend a composition."""
     utility = Utility(options.utility)
     needed = {name.removeprefix("base_") for name in utility.names} | (
@@ -286,12 +288,14 @@ def recommend(evidence: Evidence, options: Options, seed: int = 0) -> Recommenda
     )
     laws = laws_of(evidence, frozenset(needed), options.amount, seed)
     curves = curves_of(laws, utility, options.margin, seed=seed)
-    place, sure = choose(curves, np.arange(len(curves.shares), dtype=np.float64), options.confidence)
+    place, sure = choose_composition(curves, np.arange(len(curves.shares), dtype=np.float64), options.confidence)
     measured = np.unique(np.concatenate([law.measured.shares for law in laws.by_part.values()]))
-    best, _ = choose(curves, np.array([curves.at(share) for share in measured], dtype=np.float64), options.confidence)
+    best, _ = choose_composition(
+        curves, np.array([curves.at(share) for share in measured], dtype=np.float64), options.confidence
+    )
     share = float(curves.shares[place])
     optimum, nowhere = _optimum(curves)
-    improvement = estimate(_improvement(curves, place, utility))
+    improvement = estimate_part(_improvement(curves, place, utility))
     first = next(iter(laws.by_part.values())).measured
     name = {curves.at(run.place.share): run.cell for run in first.runs if run.place.amount == laws.amount}
     found = Recommendation(
@@ -307,10 +311,10 @@ def recommend(evidence: Evidence, options: Options, seed: int = 0) -> Recommenda
         optimum=optimum,
         nowhere=nowhere,
         holds=float(curves.keeps[:, place].mean()),
-        utility=estimate(curves.utility[:, place]),
+        utility=estimate_part(curves.utility[:, place]),
         improvement=improvement,
         best_cell=name.get(best, ratio_of(float(curves.shares[best]))),
-        over_best=estimate(curves.utility[:, place] - curves.utility[:, best]),
+        over_best=estimate_part(curves.utility[:, place] - curves.utility[:, best]),
         repeats=name.get(place, ""),
         forecasts=tuple(_forecast(laws, curves, part, share, options) for part in laws.by_part),
         next_cells=next_cells(curves, measured, options.batch),

@@ -15,7 +15,7 @@ UTILITY = "knowledge"
 RecommendationWord = Literal["recommended", "not sure", "none", "cannot tell"]
 
 
-class Estimate(Record):
+class LawEstimate(Record):
     """A value with its 95 % interval."""
 
     value: float
@@ -46,10 +46,10 @@ class Forecast(Record):
     """
 
     part: str
-    truth: Estimate
-    gain: Estimate
-    measurement: Estimate
-    difference: Estimate
+    truth: LawEstimate
+    gain: LawEstimate
+    measurement: LawEstimate
+    difference: LawEstimate
     proves: float
 
 
@@ -94,13 +94,13 @@ class Recommendation(Record):
     ratio: str
     amount: float | None
     size: float | None
-    optimum: Estimate
+    optimum: LawEstimate
     nowhere: float
     holds: float
-    utility: Estimate
-    improvement: Estimate
+    utility: LawEstimate
+    improvement: LawEstimate
     best_cell: str
-    over_best: Estimate
+    over_best: LawEstimate
     repeats: str
     forecasts: tuple[Forecast, ...]
     next_cells: tuple[NextCell, ...]
@@ -118,11 +118,11 @@ class CheckedPart(Record):
     """
 
     part: str
-    predicted: Estimate
-    predicted_difference: Estimate
+    predicted: LawEstimate
+    predicted_difference: LawEstimate
     runs: tuple[float, ...]
-    measured: Estimate
-    measured_difference: Estimate | None
+    measured: LawEstimate
+    measured_difference: LawEstimate | None
     inside: bool
 
 

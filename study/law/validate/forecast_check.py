@@ -10,7 +10,7 @@ from medctx.schemas.report import Cell, ReportCore
 from study.config.study import general_share
 from study.law.evidence import files
 from study.law.evidence.from_report import share_of
-from study.law.recommend.records import CheckedPart, Estimate, Forecast, ForecastCheck, Recommendation
+from study.law.recommend.records import CheckedPart, Forecast, ForecastCheck, LawEstimate, Recommendation
 
 
 def _cell(report: ReportCore, recommendation: Recommendation, path: Path) -> Cell:
@@ -46,8 +46,8 @@ def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | N
         predicted=forecast.measurement,
         predicted_difference=forecast.difference,
         runs=score.seeds or (value,),
-        measured=Estimate(value=value, low=score.accuracy.low, high=score.accuracy.high),
-        measured_difference=Estimate(value=to_base.value, low=to_base.low, high=to_base.high) if to_base else None,
+        measured=LawEstimate(value=value, low=score.accuracy.low, high=score.accuracy.high),
+        measured_difference=LawEstimate(value=to_base.value, low=to_base.low, high=to_base.high) if to_base else None,
         inside=forecast.measurement.low <= value <= forecast.measurement.high,
     )
 
@@ -70,7 +70,7 @@ def _sentence(
     return f"{recommendation.ratio}: {text}.{''.join(shown)}"
 
 
-def check(recommendation: Recommendation, report_path: Path) -> ForecastCheck:
+def check_forecast(recommendation: Recommendation, report_path: Path) -> ForecastCheck:
     """Hold a recommendation against a report that has its composition as a cell.
 
     Raises MedctxError where it has not, or where the cell was measured before the recommendation was made.

@@ -9,7 +9,7 @@ from threading import Condition, Lock
 
 from medctx.process.progress import say
 from study.config.study import ExecutorConfig
-from study.workflow.job import Job, JobEnd, run
+from study.workflow.job import Job, JobEnd, run_job
 
 GIB = 2**30
 KEPT_FREE = 0.1
@@ -77,7 +77,7 @@ class LocalExecutor:
     def _run(self, job: Job) -> JobEnd:
         self.room.enter(job.memory, job.label)
         try:
-            return run(job, self._started)
+            return run_job(job, self._started)
         finally:
             self.room.leave(job.memory)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from medctx.errors import MedctxError
 from medctx.process.progress import say
 from study.config.study import ExecutorConfig
-from study.workflow.job import Job, JobEnd, run
+from study.workflow.job import Job, JobEnd, run_job
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -118,7 +118,7 @@ class RayExecutor:
         """Queue a job, with absolute paths: a worker runs in a folder of its own."""
         config = self._config
         here = Path.cwd()
-        remote = self._ray.remote(run).options(
+        remote = self._ray.remote(run_job).options(
             name=job.label,
             num_cpus=config.cpus if job.heavy else min(1, config.cpus),
             num_gpus=config.gpus if job.heavy else 0,

@@ -19,7 +19,7 @@ from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.demo.rule_models import Reader, reader
+from medctx_eval.demo.rule_models import RuleReader, reader
 from medctx_eval.engines.client import BusyError, _retry_after
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
@@ -33,7 +33,7 @@ KEY = "a-secret-key"
 class Chat(ThreadingHTTPServer):
     """Knows one model; ``lists`` log-probabilities, ``holds`` answers to a JSON schema, or neither."""
 
-    def __init__(self, mind: Reader, *, lists: bool, holds: bool) -> None:
+    def __init__(self, mind: RuleReader, *, lists: bool, holds: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.mind, self.lists, self.holds = mind, lists, holds
         self.keys: set[str | None] = set()
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def chat(*, lists: bool = False, holds: bool = False) -> Iterator[Chat]:
-    exam = registry.build(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
+    exam = registry.build_exam(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
     with Chat(reader(exam), lists=lists, holds=holds) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -120,8 +120,8 @@ def config(server: Chat, mode: Mode, **changes: object) -> RunConfig:
 
 
 def examined(server: Chat, mode: Mode, out: Path) -> tuple[list[Judged], dict[str, str]]:
-    (folder,) = examination.run(config(server, mode), out)
-    result = run_folder.read(folder)
+    (folder,) = examination.examine(config(server, mode), out)
+    result = run_folder.read_run(folder)
     return list(result.judged), result.manifest.means
 
 
@@ -145,12 +145,12 @@ def test_modes_it_cannot_do_are_refused_with_those_it_can(tmp_path: Path) -> Non
     with chat() as server:
         for mode in ("text", "letter", "choice"):
             with pytest.raises(MedctxError, match=r"cannot be asked in the mode .* there; possible: generate\."):
-                examination.run(config(server, mode), tmp_path / mode)
+                examination.examine(config(server, mode), tmp_path / mode)
 
 
 def test_a_server_that_does_not_say_its_length_must_be_told(tmp_path: Path) -> None:
     with chat() as server, pytest.raises(MedctxError, match="give positions=<tokens>"):
-        examination.run(config(server, "generate", positions=None), tmp_path)
+        examination.examine(config(server, "generate", positions=None), tmp_path)
 
 
 def test_the_key_is_sent_and_written_nowhere(tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def test_the_key_is_sent_and_written_nowhere(tmp_path: Path) -> None:
 
 def test_what_is_longer_than_the_server_takes_is_never_sent(tmp_path: Path) -> None:
     with chat() as server:
-        (folder,) = examination.run(config(server, "generate", positions=600), tmp_path)
-    judged = run_folder.read(folder).judged
+        (folder,) = examination.examine(config(server, "generate", positions=600), tmp_path)
+    judged = run_folder.read_run(folder).judged
     assert {verdict.verdict for verdict in judged if verdict.condition == "closed"} == {Verdict.CORRECT}
     assert {verdict.verdict for verdict in judged if verdict.condition == "gold"} == {Verdict.DOES_NOT_FIT}
 

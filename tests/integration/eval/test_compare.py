@@ -94,9 +94,9 @@ def test_the_named_base_is_what_others_are_compared_with(runs: dict[str, Path]) 
 def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
     folders = synthetic_runs.write(tmp_path / "one", ("base", "1:1"))
     for seed, source in enumerate((synthetic_runs.write(tmp_path / "two", ("0:1",))[0], folders[1])):
-        run = run_folder.read(source)
+        run = run_folder.read_run(source)
         update = {"model": f"tuned s{seed}", "cell": "tuned", "training_seed": seed}
-        run_folder.write(tmp_path / f"s{seed}", run.manifest.model_copy(update=update), list(run.judged))
+        run_folder.write_run(tmp_path / f"s{seed}", run.manifest.model_copy(update=update), list(run.judged))
     report = compared([folders[0], tmp_path / "s0", tmp_path / "s1"], CONFIG)
     assert [(cell.name, len(cell.runs)) for cell in report.cells] == [("base", 1), ("tuned", 2)]
     reading = next(difference for difference in report.differences if difference.part == "reading")
@@ -106,8 +106,8 @@ def test_runs_of_one_cell_are_its_training_seeds(tmp_path: Path) -> None:
 
 
 def test_a_model_examined_twice_shows_the_noise_floor(runs: dict[str, Path], tmp_path: Path) -> None:
-    run = run_folder.read(runs["base"])
-    run_folder.write(tmp_path / "again", run.manifest, list(run.judged))
+    run = run_folder.read_run(runs["base"])
+    run_folder.write_run(tmp_path / "again", run.manifest, list(run.judged))
     result = call(runs["base"], tmp_path / "again", "--draws", "500")
     assert result.exit_code == 0, result.output
     assert "0.0 % of the answers of base changed between right and wrong" in " ".join(result.stdout.split())

@@ -21,8 +21,8 @@ Judgements = dict[str, list[Judged]]
 def judgements(tmp_path_factory: pytest.TempPathFactory) -> Judgements:
     with pytest.MonkeyPatch.context() as patch, serve_models(CONFIG) as config:
         patch.setenv("MEDCTX_TRACKING", "off")
-        folders = examination.run(config, tmp_path_factory.mktemp("demo"))
-    return {run_folder.read(folder).manifest.model: list(run_folder.read(folder).judged) for folder in folders}
+        folders = examination.examine(config, tmp_path_factory.mktemp("demo"))
+    return {run_folder.read_run(folder).manifest.model: list(run_folder.read_run(folder).judged) for folder in folders}
 
 
 def share(judged: list[Judged], verdict: Verdict, *modes: Mode) -> float:

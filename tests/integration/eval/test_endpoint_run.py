@@ -44,7 +44,7 @@ def flat(prompt: list[int], token: int) -> float:
 
 def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object) -> RunConfig:
     exam = ExamConfig(exam="file", items=exam_file, conditions=("closed", "gold"))
-    server.mark = tokenizer.load(alphabet).encode("uestion ", add_special_tokens=False)
+    server.mark = tokenizer.load_tokenizer(alphabet).encode("uestion ", add_special_tokens=False)
     values: dict[str, object] = {
         "models": (ModelConfig(name="m"),),
         "exams": (exam,),
@@ -58,8 +58,8 @@ def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object)
 
 
 def run(server: Loopback, exam_file: Path, alphabet: Path, out: Path) -> list[Judged]:
-    (folder,) = examination.run(config(server, exam_file, alphabet), out)
-    return list(run_folder.read(folder).judged)
+    (folder,) = examination.examine(config(server, exam_file, alphabet), out)
+    return list(run_folder.read_run(folder).judged)
 
 
 def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
@@ -120,15 +120,15 @@ def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, 
 def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
         settings = config(server, exam_file, alphabet)
-        (whole,) = examination.run(settings, tmp_path / "whole")
+        (whole,) = examination.examine(settings, tmp_path / "whole")
         server.troubles = [0] * 600
         with pytest.raises(UnfinishedError):
-            examination.run(settings, tmp_path / "out")
+            examination.examine(settings, tmp_path / "out")
         (log,) = (tmp_path / "out").glob("*/" + usage_log.FILE)
         first = total_usage(read_journal(log, Usage))
         server.troubles = []
-        (folder,) = examination.run(settings, tmp_path / "out")
-        both, once = run_folder.read(folder).manifest.cost, run_folder.read(whole).manifest.cost
+        (folder,) = examination.examine(settings, tmp_path / "out")
+        both, once = run_folder.read_run(folder).manifest.cost, run_folder.read_run(whole).manifest.cost
     assert both.prompt_tokens == first.prompt_tokens + once.prompt_tokens
     assert both.requests == first.requests + once.requests
     assert both.seconds > first.seconds
@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_never_sent(exam_file: Path, alphabet: Path, tmp_pa
 
 
 def letter_rule(name: str, alphabet: Path) -> Rule:
-    tokens = tokenizer.load(alphabet)
+    tokens = tokenizer.load_tokenizer(alphabet)
     liked = set(tokens.encode(name, add_special_tokens=False))
     return lambda _prompt, token: 0.0 if token in liked else -9.0
 
@@ -181,9 +181,9 @@ def test_no_server_is_one_sentence(exam_file: Path, alphabet: Path, tmp_path: Pa
         settings = config(server, exam_file, alphabet)
         wrong = settings.model_copy(update={"models": (ModelConfig(name="other"),)})
         with pytest.raises(MedctxError, match=r"does not serve 'other'; it serves m"):
-            examination.run(wrong, tmp_path / "out")
+            examination.examine(wrong, tmp_path / "out")
     with pytest.raises(MedctxError, match="No server answers at"):
-        examination.run(settings, tmp_path / "out2")
+        examination.examine(settings, tmp_path / "out2")
 
 
 def test_an_item_without_gold_is_named(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_refused_question_fails_alone_and_a_refusal_of_all_ends_the_exam(
         server.complaint = "content filter"
         server.troubles = [400] * 100
         with pytest.raises(MedctxError, match=r"/v1/completions refused a request \(400\): .*content filter"):
-            examination.run(settings, tmp_path / "none")
+            examination.examine(settings, tmp_path / "none")
         server.troubles = [400]
         with pytest.raises(UnfinishedError, match="1 of 48 answers of m failed"):
             run(server, exam_file, alphabet, tmp_path / "one")
@@ -244,21 +244,21 @@ def test_a_journal_of_another_model_behind_the_same_name_is_not_continued(
 def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
         settings = config(server, exam_file, alphabet)
-        (first,) = examination.run(settings, tmp_path / "out")
+        (first,) = examination.examine(settings, tmp_path / "out")
         other = settings.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
-        (second,) = examination.run(other, tmp_path / "other")
+        (second,) = examination.examine(other, tmp_path / "other")
         before = len(server.requests)
         (second / EXAM_FILE).unlink()
         (second / run_folder.REPLIES).write_bytes((first / run_folder.REPLIES).read_bytes())
-        examination.run(other, tmp_path / "other")
+        examination.examine(other, tmp_path / "other")
         assert len(server.requests) == before * 2 - before // 2
 
 
 def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
-    tokens = tokenizer.load(alphabet)
+    tokens = tokenizer.load_tokenizer(alphabet)
     with serve(flat) as first, serve(flat) as second:
         both = config(first, exam_file, alphabet, urls=(first.url, second.url), concurrency=4)
-        examination.run(both, tmp_path / "out")
+        examination.examine(both, tmp_path / "out")
 
         def books(server: Loopback) -> set[str]:
             prompts = [prompt for body in server.requests for prompt in body["prompt"] if isinstance(prompt, list)]  # type: ignore[attr-defined]
@@ -277,7 +277,7 @@ def test_a_mode_the_server_cannot_do_is_named_with_those_it_can(
     with serve(flat) as server:
         settings = config(server, exam_file, alphabet, mode="choice")
         with pytest.raises(MedctxError, match="cannot be asked in the mode 'choice' there; possible: text"):
-            examination.run(settings, tmp_path / "out")
+            examination.examine(settings, tmp_path / "out")
 
 
 @pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")

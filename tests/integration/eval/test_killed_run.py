@@ -18,7 +18,7 @@ from medctx.io.jsonl import read_records
 from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import Reply
 from medctx_eval.artifacts import run_folder
-from medctx_eval.demo.rule_models import Reader, reader
+from medctx_eval.demo.rule_models import RuleReader, reader
 from medctx_eval.demo.server import DemoServer, serve
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
@@ -27,7 +27,7 @@ ITEMS = 40
 KILLS = 10
 
 
-class Slow(Reader):
+class Slow(RuleReader):
     """Takes its time, so that a kill has something to interrupt."""
 
     def answer(self, model: str, content: str) -> str:
@@ -37,7 +37,7 @@ class Slow(Reader):
 
 @pytest.fixture
 def slow() -> Slow:
-    exam = registry.build(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
+    exam = registry.build_exam(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
     result = Slow(exam, {})
     plain = reader(exam)
     result.rule_models.update(plain.rule_models)

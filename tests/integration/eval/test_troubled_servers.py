@@ -52,8 +52,8 @@ def exam(tmp_path: Path) -> Path:
 
 
 def judged(config: RunConfig, out: Path) -> tuple[Judged, ...]:
-    (folder,) = examine.run(config, out)
-    return run_folder.read(folder).judged
+    (folder,) = examine.examine(config, out)
+    return run_folder.read_run(folder).judged
 
 
 def call(server: ScriptedServer, exam: Path, out: Path, *more: str) -> Result:
@@ -142,7 +142,7 @@ def test_failed_answers_are_unfinished_work_and_asked_again_alone(what: str, exa
         third = call(server, exam, tmp_path / "out")
         assert third.exit_code == 0 and len(server.questions) == before + 2
     (folder,) = finished(tmp_path / "out")
-    assert len(run_folder.read(folder).judged) == ROWS
+    assert len(run_folder.read_run(folder).judged) == ROWS
 
 
 def test_a_server_that_answers_nothing_ends_the_run_which_is_continued(exam: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_question_that_a_working_server_never_answers_fails_alone(exam: Path, 
 def test_an_impossible_log_probability_is_a_failed_answer_that_names_the_model(
     value: float, exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
-    tokens = tokenizer.load(alphabet)
+    tokens = tokenizer.load_tokenizer(alphabet)
     hard = tokens.encode("uestion 5", add_special_tokens=False)
     damaged = True
 
@@ -287,7 +287,7 @@ def test_two_servers_under_one_model_name_never_share_a_folder(exam: Path, tmp_p
         with serve(entry=words) as second:
             assert {record.chosen for record in judged(settings([second.url], exam), out)} == {("B",)}
             assert len(second.questions) == ROWS and len(finished(out)) == 2
-            examine.run(settings([second.url], exam), out)
+            examine.examine(settings([second.url], exam), out)
             assert len(second.questions) == ROWS, "the same server is examined already"
     for number, changed in enumerate(
         ({"root": "weights-2"}, {"owned_by": "another"}, {"max_model_len": 4096}), start=3
@@ -302,7 +302,7 @@ def test_a_finished_exam_is_not_that_of_another_model_behind_the_same_words(
 ) -> None:
     """The canary tells two models apart that a server gives the same name and description."""
     with loopback.serve(lambda _prompt, token: -float(1 + token % 7)) as server:
-        server.mark = tokenizer.load(alphabet).encode("uestion ", add_special_tokens=False)
+        server.mark = tokenizer.load_tokenizer(alphabet).encode("uestion ", add_special_tokens=False)
         config = RunConfig(
             models=(ModelConfig(name="m"),),
             exams=(ExamConfig(exam="file", items=exam),),
@@ -310,17 +310,17 @@ def test_a_finished_exam_is_not_that_of_another_model_behind_the_same_words(
             urls=(server.url,),
             tokenizer=str(alphabet),
         )
-        (folder,) = examine.run(config, tmp_path / "out")
-        assert examine.run(config, tmp_path / "out") == [folder]
+        (folder,) = examine.examine(config, tmp_path / "out")
+        assert examine.examine(config, tmp_path / "out") == [folder]
         server.rule = lambda prompt, token: -float(1 + (token + len(prompt)) % 5)
         with pytest.raises(MedctxError, match="is not the model whose answers are in"):
-            examine.run(config, tmp_path / "out")
+            examine.examine(config, tmp_path / "out")
 
 
 def test_servers_that_say_different_things_of_a_model_are_not_asked_together(exam: Path, tmp_path: Path) -> None:
     with serve(entry={"max_model_len": 8192}) as first, serve(entry={"max_model_len": 4096}) as second:
         with pytest.raises(MedctxError, match=r"do not serve the same 'm' \(max_model_len differ"):
-            examine.run(settings([first.url, second.url], exam), tmp_path / "out")
+            examine.examine(settings([first.url, second.url], exam), tmp_path / "out")
         assert not first.questions and not second.questions
 
 
@@ -344,7 +344,7 @@ def test_a_second_run_into_a_folder_is_refused_and_asks_nothing(exam: Path, tmp_
         with pytest.raises(
             MedctxError, match=r"Another medctx-eval run is examining into .*wait until it ends"
         ) as error:
-            examine.run(settings([server.url], exam), tmp_path / "out")
+            examine.examine(settings([server.url], exam), tmp_path / "out")
         assert "\n" not in str(error.value) and error.value.exit_code == 2
         assert len(server.questions) == before
         proceed.set()
@@ -359,7 +359,7 @@ def test_a_second_run_into_a_folder_is_refused_and_asks_nothing(exam: Path, tmp_
 @pytest.mark.parametrize("command", ["compare", "report"])
 def test_a_flipped_bit_of_the_verdicts_is_one_sentence(command: str, exam: Path, tmp_path: Path) -> None:
     with serve() as server:
-        (folder,) = examine.run(settings([server.url], exam), tmp_path / "out")
+        (folder,) = examine.examine(settings([server.url], exam), tmp_path / "out")
     file = folder / run_folder.VERDICTS
     whole = file.read_bytes()
     other = shutil.copytree(folder, tmp_path / "out" / "other")

@@ -46,7 +46,7 @@ def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             weight.mul_(2)
     folder = tmp_path_factory.mktemp("strong") / "model"
     model.save_pretrained(folder)
-    tokenizer.load(tiny).save_pretrained(folder)
+    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[V
 
 @pytest.fixture(scope="module")
 def asks(strong: Path) -> list[LikelihoodRequest]:
-    tokens = tokenizer.load(strong)
+    tokens = tokenizer.load_tokenizer(strong)
     exam = made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_request)]
@@ -105,7 +105,7 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
 
 
 def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, strong: Path) -> None:
-    tokens = tokenizer.load(strong)
+    tokens = tokenizer.load_tokenizer(strong)
     exam = made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
@@ -131,7 +131,7 @@ def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
     server: VllmServer, strong: Path, adapter: Path, asks: list[LikelihoodRequest]
 ) -> None:
     server.load_adapter("tuned", adapter)
-    tokens = tokenizer.load(strong)
+    tokens = tokenizer.load_tokenizer(strong)
     tuned = EndpointEngine([server.url], "tuned", block_size=CONFIG.block_size)
     base = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:

@@ -15,7 +15,7 @@ import pytest
 from study.config.study import ExecutorConfig
 from study.workflow.executors.local import GIB, LocalExecutor, Room
 from study.workflow.graph import DoneTasks, Results, Setting, Task, run_tasks
-from study.workflow.job import ATTEMPTS, Job, JobEnd, run
+from study.workflow.job import ATTEMPTS, Job, JobEnd, run_job
 from study.workflow.lineage import Lineage
 from study.workflow.steps import Done
 from tests.support.made_command import install, step
@@ -124,7 +124,7 @@ def test_two_processes_that_want_one_step_wait_for_each_other(command: Path, tmp
         config=json.dumps(made.config),
     )
     results: list[JobEnd] = []
-    threads = [threading.Thread(target=lambda: results.append(run(job))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: results.append(run_job(job))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -24,7 +24,7 @@ from medctx_train.data.packing import PackedRow, row_tensors
 from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
 from medctx_train.estimate import throughput
-from medctx_train.estimate.estimate import estimate
+from medctx_train.estimate.estimate import estimate_training
 from medctx_train.estimate.model_stats import estimate_memory, model_stats
 from medctx_train.model.config import EMBEDDED
 from medctx_train.model.loss import row_losses
@@ -60,7 +60,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     config = AutoConfig.from_pretrained(tiny, num_hidden_layers=4, intermediate_size=200, **changes)
     folder = tmp_path_factory.mktemp("wide") / "model"
     AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.load(tiny).save_pretrained(folder)
+    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 
@@ -98,7 +98,7 @@ def all_kept(config: SftConfig, folder: Path, rows: Sequence[PackedRow]) -> tupl
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     model, *_ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
     return kept_bytes(model, accelerator, rows[0]), sum(
         parameter.numel() for parameter in trainable_parameters(model).values()
@@ -154,7 +154,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
     bare = cache / "bare"
     shutil.copytree(tiny, bare, ignore=shutil.ignore_patterns("*.safetensors"))
-    estimated = estimate(settings(bare, mix), flop_per_second=1e9)
+    estimated = estimate_training(settings(bare, mix), flop_per_second=1e9)
     assert estimated.steps == estimated.rows == 7
     assert estimated.peak_memory is not None
     assert estimated.memory is not None
@@ -165,7 +165,7 @@ def test_a_plan_reads_no_weights(tiny: Path, mix: Path, cache: Path) -> None:
 
 def test_what_a_run_did_is_what_was_planned(tiny: Path, mix: Path, cache: Path) -> None:
     config = settings(tiny, mix, epochs=2, gradient_checkpointing=True)
-    estimated = estimate(config, flop_per_second=1e9)
+    estimated = estimate_training(config, flop_per_second=1e9)
     done = train(config, cache / "run")
     assert (estimated.tokens, estimated.loss_tokens, estimated.steps) == (done.tokens, done.loss_tokens, done.steps)
     assert estimated.flop == pytest.approx(done.flop_per_second * done.seconds)
@@ -175,15 +175,15 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings(tiny, mix, name="before")
-    assert "matrix products" in estimate(config).time_assumed
+    assert "matrix products" in estimate_training(config).time_assumed
     monkeypatch.setattr(throughput, "MIN_SECONDS", 0.0)
     done = train(config, cache / "run")
     throughput.record_throughput(config, done)
-    estimated = estimate(config)
+    estimated = estimate_training(config)
     assert estimated.flop_per_second == pytest.approx(done.flop_per_second)
     assert estimated.seconds == pytest.approx(done.seconds)
     assert "the run before of the same base and method" in estimated.time_assumed
-    assert "matrix products" in estimate(settings(tiny, mix, method="full")).time_assumed
+    assert "matrix products" in estimate_training(settings(tiny, mix, method="full")).time_assumed
 
 
 def test_a_rate_torn_by_a_kill_is_passed_over(tiny: Path, mix: Path, cache: Path) -> None:
@@ -216,7 +216,7 @@ def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
     tiny: Path, mix: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medctx_train.estimate.model_stats.decoder_size", lambda _: None)
-    estimated = estimate(settings(tiny, mix), flop_per_second=1e9)
+    estimated = estimate_training(settings(tiny, mix), flop_per_second=1e9)
     assert estimated.peak_memory is None
     assert "not known" in estimated.memory_assumed
     assert estimated.seconds > 0
@@ -236,6 +236,6 @@ def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}
     subprocess.run([*command, "--out", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
     done = read_record(tmp_path / "run" / SFT_FILE, SftManifest)
-    estimated = estimate(config, flop_per_second=1e9)
+    estimated = estimate_training(config, flop_per_second=1e9)
     assert estimated.peak_memory is not None
     assert 0.75 < estimated.peak_memory / done.peak_memory < 1.33

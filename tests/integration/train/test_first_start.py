@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from medctx_train.model.base import TINY, prepare
+from medctx_train.model.base import TINY, prepare_base
 
 SCRIPT = """
 import sys, time
@@ -59,5 +59,5 @@ def test_a_start_that_is_killed_while_it_makes_the_model_blocks_no_other(
     killed.send_signal(signal.SIGKILL)
     killed.wait(30)
     monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
-    folder, _ = prepare(TINY)
+    folder, _ = prepare_base(TINY)
     assert (folder / "model.safetensors").is_file()

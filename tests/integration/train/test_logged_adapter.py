@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medctx.tracking.logged_adapter import QUESTION, find
+from medctx.tracking.logged_adapter import QUESTION, find_logged_adapter
 from medctx_train.repair.config import ScaleConfig
 from medctx_train.repair.run import repair
 from medctx_train.sft.run import train
@@ -55,7 +55,7 @@ def test_a_run_ends_with_its_adapter_as_a_model(store: Path, tiny: Path, mix: Pa
     stored = Path(mlflow.artifacts.download_artifacts(model.model_uri, dst_path=str(store / "fetched")))
     weights = {path.name for path in stored.rglob("*.safetensors")}
     assert weights == {"adapter_model.safetensors"}, "an adapter goes without its base's weights"
-    assert find(mlflow, run_id, manifest.weights_digest) == model.model_id
+    assert find_logged_adapter(mlflow, run_id, manifest.weights_digest) == model.model_id
     (answer,) = mlflow.pyfunc.load_model(model.model_uri).predict([QUESTION])
     assert isinstance(answer, str)
 

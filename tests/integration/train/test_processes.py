@@ -132,7 +132,7 @@ def sample(name: str, answer: int, tokens: int = 60) -> EncodedSample:
 
 def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[StepLog, dict[str, torch.Tensor]]:
     """The step on these rows, and the weights after it."""
-    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     model, *_ = set_up_model(config, folder, rows, accelerator, seed=config.seed)
     weights = trainable_parameters(model)
     optimizer = torch.optim.SGD(list(weights.values()), lr=config.learning_rate)
@@ -174,7 +174,7 @@ def test_a_launch_that_shares_nothing_out_though_asked_to_is_refused(
     strategy: str, config: SftConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a GPU accelerate leaves both out, each process then holding the whole model."""
-    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     monkeypatch.setenv(f"ACCELERATE_USE_{strategy}", "true")
     with pytest.raises(MedctxError, match=rf"asks for {strategy}, .* there is none here; give --config_file"):
         launch.require_sharding(accelerator)

@@ -10,7 +10,7 @@ from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
 from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import encode
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 from medctx_train.model.config import EMBEDDED
 from medctx_train.model.load import load_model
 from medctx_train.model.packing_check import check_packing
@@ -29,7 +29,7 @@ AttentionInterface.register("medctx_leaking_real", sdpa_attention_forward)
 
 @pytest.fixture(scope="module")
 def row() -> PackedRow:
-    tokens = tokenizer.load(prepare(EMBEDDED)[0])
+    tokens = tokenizer.load_tokenizer(prepare_base(EMBEDDED)[0])
     talks = [
         Dialogue(
             id=question,
@@ -43,7 +43,7 @@ def row() -> PackedRow:
 
 
 def test_the_embedded_model_may_be_packed(row: PackedRow) -> None:
-    folder, _ = prepare(EMBEDDED)
+    folder, _ = prepare_base(EMBEDDED)
     for precision, gap in (("fp32", 1e-4), ("bf16", 0.05)):
         check = check_packing(load_model(folder, precision), [row])
         assert check.problem == ""
@@ -51,5 +51,5 @@ def test_the_embedded_model_may_be_packed(row: PackedRow) -> None:
 
 
 def test_a_leak_is_seen_in_half_precision(row: PackedRow) -> None:
-    folder, _ = prepare(EMBEDDED)
+    folder, _ = prepare_base(EMBEDDED)
     assert "influence each other" in check_packing(load_model(folder, attention="medctx_leaking_real"), [row]).problem

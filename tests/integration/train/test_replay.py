@@ -13,7 +13,7 @@ from medctx.text import tokenizer
 from medctx_train.config import SftConfig
 from medctx_train.data.config import ReplaySettings
 from medctx_train.data.dataset import TrainingData, load_data
-from medctx_train.data.replay import PlainText, encode_text, interleave, shuffled_order
+from medctx_train.data.replay import ReplayText, encode_text, interleave_replay, shuffled_order
 from medctx_train.data.tokenize import EncodedSample
 from tests.support.made_training import dialogue
 
@@ -30,7 +30,7 @@ def test_replay_keeps_its_share_at_every_point(main: list[int], replayed: list[i
     first = [sample(f"m{number}", size) for number, size in enumerate(main)]
     # Long enough never to run out.
     others = [sample(f"r{number}", size) for number, size in enumerate(replayed * 300)]
-    mixed, given = interleave(first, [[sample] for sample in others], share)
+    mixed, given = interleave_replay(first, [[sample] for sample in others], share)
     assert [sample for sample in mixed if sample.id[0] == "m"] == first
     taken = [sample for sample in mixed if sample.id[0] == "r"]
     assert taken == others[:given]
@@ -43,7 +43,7 @@ def test_a_smaller_share_is_a_subset_of_a_larger_one(main: list[int], share: flo
     first = [sample(f"m{number}", size) for number, size in enumerate(main)]
     others = [sample(f"r{number}", 1 + number * 7 % 31) for number in range(5_000)]
     taken = [
-        [row.id for row in interleave(first, [[other] for other in others], part)[0] if row.id[0] == "r"]
+        [row.id for row in interleave_replay(first, [[other] for other in others], part)[0] if row.id[0] == "r"]
         for part in (share / 2, share)
     ]
     assert taken[0] == taken[1][: len(taken[0])]
@@ -56,7 +56,7 @@ def test_the_order_hangs_on_the_seed_alone() -> None:
 
 def test_a_replay_mix_that_runs_out_is_refused() -> None:
     with pytest.raises(MedctxError, match="holds 10 tokens, fewer than the 100"):
-        interleave([sample("m", 100)], [[sample("r", 10)]], 0.5)
+        interleave_replay([sample("m", 100)], [[sample("r", 10)]], 0.5)
 
 
 def test_mix_and_share_belong_together() -> None:
@@ -65,8 +65,8 @@ def test_mix_and_share_belong_together() -> None:
 
 
 def test_a_plain_text_is_trained_on_whole_and_ends(tiny: Path) -> None:
-    tokens = tokenizer.load(tiny)
-    pieces = encode_text(tokens, PlainText("a.txt", "Muscle weakness and seizure. " * 20), "replay/text", 32)
+    tokens = tokenizer.load_tokenizer(tiny)
+    pieces = encode_text(tokens, ReplayText("a.txt", "Muscle weakness and seizure. " * 20), "replay/text", 32)
     assert all(len(piece.ids) <= 32 and all(piece.carries_loss) for piece in pieces)
     assert (
         tokens.decode([token for piece in pieces for token in piece.ids])

@@ -33,7 +33,7 @@ def test_training_goes_on_from_an_adapter_with_its_rank_and_modules(strong: Path
     assert max(float((before[name] - after[name]).abs().max()) for name in before) < 1e-6
     moved = train(settings(strong, mix, start_adapter=tmp_path / "first", learning_rate=1e-2), tmp_path / "moved")
     assert moved.first_loss == pytest.approx(standing.first_loss)
-    result = adapters.load(tmp_path / "moved")
+    result = adapters.load_adapter(tmp_path / "moved")
     assert result.settings.use_rslora and result.settings.r == 3
     assert result.trained_on == standing.base
     assert moved.weights_digest != standing.weights_digest

@@ -82,7 +82,7 @@ def test_a_merged_model_answers_as_the_hot_loaded_adapter(strong: Path, tmp_path
     merged = tmp_path / "merged"
     done = CliRunner().invoke(main, ["merge", "--set", f"adapter={adapter}", "--out", str(merged)])
     assert done.exit_code == 0, done.output
-    tokens, exam = tokenizer.load(strong), made_exam()
+    tokens, exam = tokenizer.load_tokenizer(strong), made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     asks = [ask(tokens, book, item) for item in exam.items[:6] for ask in (text_request, letter_request)]
     drafts = [generation_request(tokens, book, item, 0, 8) for item in exam.items[:6]]

@@ -174,7 +174,7 @@ def test_every_row_is_either_usable_or_named_once(seed: int, across: bool) -> No
 
 def test_exclusions_lie_beside_the_mix(tmp_path: Path) -> None:
     made = cleaned({"g": [row("one"), row("two")], "m": [row("a"), row("a"), row("b")]})
-    folder.write(tmp_path, made.draft)
+    folder.write_mix(tmp_path, made.draft)
     lines = list(read_records(tmp_path / folder.EXCLUSIONS, Exclusion))
     assert lines == list(made.draft.exclusions)
     assert [(line.source, line.row, line.of, line.of_source) for line in lines] == [("m", "a", "a", "m")]

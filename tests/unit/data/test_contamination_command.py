@@ -56,7 +56,7 @@ def mixed(tmp_path: Path) -> Path:
     config = MixConfig.model_validate({"sources": sources, "format": "parquet"})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(shards, "SHARD", 10)
-        folder.write(tmp_path / "mix", made_of(config, lambda source: supplied(source, rows)).draft)
+        folder.write_mix(tmp_path / "mix", made_of(config, lambda source: supplied(source, rows)).draft)
     return tmp_path / "mix"
 
 
@@ -94,7 +94,9 @@ def test_several_processes_find_the_same(mixed: Path, exam: Path, tmp_path: Path
     manifest = folder.manifest_of(mixed)
     exams = read_exams([str(exam)])
     for processes in (1, 2):
-        contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / str(processes), processes)
+        contamination_report.write_contamination_report(
+            mixed, manifest, exams, 0.8, tmp_path / str(processes), processes
+        )
     assert (tmp_path / "1" / OVERLAPS).read_bytes() == (tmp_path / "2" / OVERLAPS).read_bytes()
 
 
@@ -114,12 +116,12 @@ def test_after_a_kill_only_the_file_in_work_is_compared_again(
 
     monkeypatch.setattr(contamination_report, "find_overlaps", breaks)
     with pytest.raises(KeyboardInterrupt):
-        contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+        contamination_report.write_contamination_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert not (tmp_path / "out" / SUMMARY).exists()
-    result = contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
+    result = contamination_report.write_contamination_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1)
     assert result.overlaps == 3
     assert len(set(compared)) == len(compared) == 5
-    assert contamination_report.write_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == result
+    assert contamination_report.write_contamination_report(mixed, manifest, exams, 0.8, tmp_path / "out", 1) == result
     assert len(compared) == 5
 
 

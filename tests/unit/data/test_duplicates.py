@@ -138,7 +138,7 @@ def test_batches_hold_every_dialogue_once_and_stay_small(lengths: list[int]) -> 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(fingerprints, "MAX_DIALOGUES", 5)
         patched.setattr(fingerprints, "MAX_CHARACTERS", 300)
-        results = list(fingerprints.batches(iter(rows)))
+        results = list(fingerprints.dialogue_batches(iter(rows)))
     assert [row for batch in results for row in batch] == rows
     for batch in results:
         assert len(batch) <= 5

@@ -14,7 +14,7 @@ from medctx_data.mixture.compose import compose
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draft import Draft
 from medctx_data.mixture.draws import Sizing
-from medctx_data.mixture.prepare import Tools, prepare
+from medctx_data.mixture.prepare import Tools, prepare_mix
 from medctx_data.mixture.quota import source_requests
 from medctx_data.row_store import features as measure
 from medctx_data.row_store import rows
@@ -45,7 +45,7 @@ def supply(source: SourceConfig) -> Supply:
 
 def made(count: Counted, name: str = "words", **keys: object) -> Draft:
     config = MixConfig.model_validate({"tokens": 300, "sources": ["alpaca", "medquad"], **keys})
-    ready = prepare(config, source_requests(config), Tools(supply, count, name))
+    ready = prepare_mix(config, source_requests(config), Tools(supply, count, name))
     return compose(config, ready, "request", sizing=Sizing(count, config.wrap, len))
 
 

@@ -46,7 +46,7 @@ def _light_loading(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return PreTrainedTokenizerFast.from_pretrained(folder)
 
-    monkeypatch.setattr("medctx.text.tokenizer.load", load)
+    monkeypatch.setattr("medctx.text.tokenizer.load_tokenizer", load)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def made() -> Made:
 
 
 def test_shares_and_files_are_logged(made: Made, tmp_path: Path) -> None:
-    manifest = folder.write(tmp_path, made.draft)
+    manifest = folder.write_mix(tmp_path, made.draft)
     run = Noted()
     record(run, CONFIG, manifest, tmp_path)
     assert run.logged["digest"] == made.manifest.digest
@@ -65,7 +65,7 @@ def test_shares_and_files_are_logged(made: Made, tmp_path: Path) -> None:
 
 def test_the_tracker_is_given_the_data_set_with_digest_schema_and_shares(made: Made, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
-    folder.write(tmp_path, made.draft)
+    folder.write_mix(tmp_path, made.draft)
     logged = tracked_data.dataset(made.manifest, tmp_path / "dialogues.jsonl", "half").to_dict()
     assert (logged["name"], logged["digest"]) == ("half", made.manifest.digest[:36])
     columns = {column["name"]: column for column in json.loads(logged["schema"])["mlflow_colspec"]}
@@ -78,7 +78,7 @@ def test_the_tracker_is_given_the_data_set_with_digest_schema_and_shares(made: M
 
 
 def test_a_written_mix_is_read_as_it_was(made: Made, tmp_path: Path) -> None:
-    manifest = folder.write(tmp_path, made.draft)
+    manifest = folder.write_mix(tmp_path, made.draft)
     assert manifest == folder.manifest_of(tmp_path)
     assert manifest.files == {"dialogues.jsonl": of_file(tmp_path / "dialogues.jsonl")}
     assert manifest.model_copy(update={"files": {}}) == made.manifest

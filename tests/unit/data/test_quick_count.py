@@ -93,7 +93,7 @@ def bytes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fastokens_counts_as_the_models_own_tokenizer(bytes_folder: Path, texts: list[str]) -> None:
     from medctx.text import tokenizer as floor
 
-    tokenizer = floor.load(bytes_folder)
+    tokenizer = floor.load_tokenizer(bytes_folder)
     quick = QuickLengths.of(tokenizer)
     assert quick._quick is not None
     assert quick._quick(texts) == by_reference(tokenizer)(texts)
@@ -102,4 +102,4 @@ def test_fastokens_counts_as_the_models_own_tokenizer(bytes_folder: Path, texts:
 def test_a_tokenizer_it_cannot_read_counts_by_itself(tokenizer_folder: Path) -> None:
     from medctx.text import tokenizer as floor
 
-    assert QuickLengths.of(floor.load(tokenizer_folder))(["three words here"]) == [3]
+    assert QuickLengths.of(floor.load_tokenizer(tokenizer_folder))(["three words here"]) == [3]

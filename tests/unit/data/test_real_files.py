@@ -12,7 +12,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.cache import cache_folder
 from medctx_data.cleaning.config import CleanConfig
 from medctx_data.cleaning.filters import SourceRows, clean
-from medctx_data.cleaning.fingerprints import batches
+from medctx_data.cleaning.fingerprints import dialogue_batches
 from medctx_data.contamination.exam_files import read_exams
 from medctx_data.contamination.exam_index import ExamIndex
 from medctx_data.contamination.overlap import find_overlaps
@@ -74,7 +74,7 @@ def test_medquad_and_alpaca_touch_books_in_four_rows_and_no_question() -> None:
         for source, name in sources
     ]
     rows = chain.from_iterable(supply.read() for supply in supplies if supply.read)
-    results = [overlap for batch in batches(rows) for overlap in find_overlaps(batch, index)]  # type: ignore[arg-type]
+    results = [overlap for batch in dialogue_batches(rows) for overlap in find_overlaps(batch, index)]  # type: ignore[arg-type]
     assert {overlap.where for overlap in results} == {"book"}
     # The same four rows a plain search for thirteen equal words finds.
     assert {overlap.row for overlap in results} == {"alpaca-44632", "alpaca-29721", "medquad-14278", "medquad-97"}

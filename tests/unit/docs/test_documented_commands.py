@@ -80,10 +80,10 @@ def rows(number: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a server with the models that the pages name, which know the exam needle."""
-    exam = registry.build(ExamConfig(exam="needle", conditions=("closed", "gold")), RunConfig().curriculum, 0)
+    exam = registry.build_exam(ExamConfig(exam="needle", conditions=("closed", "gold")), RunConfig().curriculum, 0)
     models = rule_models.reader(exam).rule_models
     named = {"my-model": models["oracle"], "NAME": models["oracle"], "other": models["always-a"]}
-    with serve(rule_models.Reader(exam, named)) as running:
+    with serve(rule_models.RuleReader(exam, named)) as running:
         yield running.url
 
 

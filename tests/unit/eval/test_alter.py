@@ -7,7 +7,7 @@ import pytest
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.counterfactual import alter
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.planning.groups import count_unalterable, groups_for
 
 CARD = ExamCard(name="e", source="made here", licence="CC0", citation="none")
@@ -17,7 +17,7 @@ def exam(text: str, options: dict[str, str], gold: str = "A", cannot: str = "") 
     item = ExamItem(
         id="i", exam="e", question="Which?", options=options, gold=(gold,), evidence=("p",), cluster="p", cannot=cannot
     )
-    return seal(CARD, [item], [Passage(id="p", text=text)])
+    return seal_exam(CARD, [item], [Passage(id="p", text=text)])
 
 
 def altered(made: Exam) -> tuple[str, tuple[str, ...]] | None:
@@ -51,6 +51,6 @@ def test_evidence_whose_change_is_not_certain_is_left_alone(
 def test_items_left_out_are_counted() -> None:
     able = exam("Aspirin helps.", {"A": "Aspirin", "B": "Heparin"})
     other = able.items[0].model_copy(update={"id": "j", "options": {"A": "Insulin", "B": "Heparin"}})
-    both = seal(able.card, [*able.items, other], list(able.passages))
+    both = seal_exam(able.card, [*able.items, other], list(able.passages))
     assert count_unalterable(both) == 1
     assert [item.id for group in groups_for(both, "counterfactual", None) for item in group.items] == ["i"]

@@ -51,7 +51,7 @@ def _folder(tmp_path: Path, questions: list[Row], answers: list[Row]) -> Path:
 
 
 def _build(path: Path, seed: int = 0) -> Exam:
-    return registry.build(ExamConfig(exam="cmb-open", path=path), CurriculumConfig(), seed)
+    return registry.build_exam(ExamConfig(exam="cmb-open", path=path), CurriculumConfig(), seed)
 
 
 def _many(tmp_path: Path, count: int, subjects: int = 3) -> Exam:
@@ -208,11 +208,11 @@ def test_it_is_fetched_at_one_commit_which_the_card_names(tmp_path: Path, monkey
     }
     with published(tmp_path, monkeypatch) as server:
         commit = server.commit(cmb_open.REPO, first)
-        exam = registry.build(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0)
+        exam = registry.build_exam(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0)
         assert (exam.card.revision, exam.card.items, exam.card.dropped) == (commit, 1, {cmb.NO_GOLD: 1})
         server.commit(cmb_open.REPO, {name: body([_question(3, "肺是") | {"answer": "B"}]) for name in first})
-        assert registry.build(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0) == exam
-        built = registry.build(ExamConfig(exam="cmb-open", revision=commit), CurriculumConfig(), 0)
+        assert registry.build_exam(ExamConfig(exam="cmb-open"), CurriculumConfig(), 0) == exam
+        built = registry.build_exam(ExamConfig(exam="cmb-open", revision=commit), CurriculumConfig(), 0)
         assert (built.card.revision, built.items) == (commit, exam.items)
 
 

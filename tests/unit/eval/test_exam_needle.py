@@ -30,7 +30,7 @@ def _sizes(**sizes: int) -> NeedleConfig:
 
 @pytest.fixture(scope="module")
 def exam() -> Exam:
-    return registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 0)
+    return registry.build_exam(ExamConfig(exam="needle"), CurriculumConfig(), 0)
 
 
 def test_it_is_a_generated_general_exam(exam: Exam) -> None:
@@ -114,8 +114,8 @@ def test_right_letters_are_spread(exam: Exam) -> None:
 
 
 def test_the_same_seed_gives_the_same_exam_and_another_seed_other_codes(exam: Exam) -> None:
-    assert registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 0) == exam
-    other = registry.build(ExamConfig(exam="needle"), CurriculumConfig(), 1)
+    assert registry.build_exam(ExamConfig(exam="needle"), CurriculumConfig(), 0) == exam
+    other = registry.build_exam(ExamConfig(exam="needle"), CurriculumConfig(), 1)
     assert not {code for _, code in _told(other).values()} & {code for _, code in _told(exam).values()}
 
 

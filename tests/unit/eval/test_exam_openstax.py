@@ -23,7 +23,7 @@ PSYCHOLOGY = "openstax-psychology"
 
 @pytest.fixture
 def exam(tmp_path: Path) -> Exam:
-    return registry.build(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, files())), CurriculumConfig(), 0)
+    return registry.build_exam(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, files())), CurriculumConfig(), 0)
 
 
 def test_the_text_of_a_section_is_kept_without_pictures_and_questions(exam: Exam) -> None:
@@ -87,7 +87,7 @@ def test_every_question_is_kept_or_counted_by_its_reason(exam: Exam) -> None:
 def test_the_card_names_the_licence_of_this_revision(tmp_path: Path, name: str, domain: str) -> None:
     for licence, stated in [("by", "CC BY 4.0"), ("by-nc-sa", "CC BY-NC-SA 4.0")]:
         held = files(licence=licence, name=BOOKS[name].collections[0])
-        built = registry.build(
+        built = registry.build_exam(
             ExamConfig(exam=name, path=write_folder(tmp_path / licence, held)), CurriculumConfig(), 0
         )
         assert built.card.licence == stated
@@ -98,7 +98,7 @@ def test_the_card_names_the_licence_of_this_revision(tmp_path: Path, name: str, 
 
 def test_an_earlier_edition_is_read_where_a_revision_has_no_later_one(tmp_path: Path) -> None:
     held = files(edition="", name="anatomy-and-physiology")
-    built = registry.build(
+    built = registry.build_exam(
         ExamConfig(exam="openstax-anatomy", path=write_folder(tmp_path, held)), CurriculumConfig(), 0
     )
     assert "OpenStax Kites," in built.card.source
@@ -108,7 +108,7 @@ def test_an_earlier_edition_is_read_where_a_revision_has_no_later_one(tmp_path: 
 def test_an_archive_reads_as_its_checkout(tmp_path: Path, exam: Exam) -> None:
     path = tmp_path / "book.tar.gz"
     path.write_bytes(archive(files()))
-    assert registry.build(ExamConfig(exam=PSYCHOLOGY, path=path), CurriculumConfig(), 0) == exam
+    assert registry.build_exam(ExamConfig(exam=PSYCHOLOGY, path=path), CurriculumConfig(), 0) == exam
 
 
 def test_it_is_fetched_at_the_default_revision_and_at_one_asked(
@@ -119,18 +119,20 @@ def test_it_is_fetched_at_the_default_revision_and_at_one_asked(
         monkeypatch.setattr(openstax, "ARCHIVE", server.url + "/{repository}/{revision}.tar.gz")
         for revision in (book.revision, "v2"):
             server.plain[f"/{book.repository}/{revision}.tar.gz"] = archive(files())
-        default = registry.build(ExamConfig(exam=PSYCHOLOGY), CurriculumConfig(), 0)
-        built = registry.build(ExamConfig(exam=PSYCHOLOGY, revision="v2"), CurriculumConfig(), 0)
+        default = registry.build_exam(ExamConfig(exam=PSYCHOLOGY), CurriculumConfig(), 0)
+        built = registry.build_exam(ExamConfig(exam=PSYCHOLOGY, revision="v2"), CurriculumConfig(), 0)
     assert (default.card.revision, built.card.revision) == (book.revision, "v2")
     assert default.items == built.items == exam.items
 
 
 def test_the_order_of_sections_follows_the_seed_and_their_questions_stay_together(tmp_path: Path) -> None:
     config = ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, files()))
-    orders = {tuple(item.id for item in registry.build(config, CurriculumConfig(), seed).items) for seed in range(8)}
+    orders = {
+        tuple(item.id for item in registry.build_exam(config, CurriculumConfig(), seed).items) for seed in range(8)
+    }
     m2, m4 = ("psychology-2e/m2/q1", "psychology-2e/m2/q2"), ("psychology-2e/m4/q1",)
     assert orders == {(*m2, *m4), (*m4, *m2)}
-    assert registry.build(config, CurriculumConfig(), 3) == registry.build(config, CurriculumConfig(), 3)
+    assert registry.build_exam(config, CurriculumConfig(), 3) == registry.build_exam(config, CurriculumConfig(), 3)
 
 
 def test_a_revision_whose_questions_lie_elsewhere_is_an_error_that_names_one_that_has_them(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_a_revision_whose_questions_lie_elsewhere_is_an_error_that_names_one_tha
     )
     held |= {name: linked for name in held if name.startswith("modules/")}
     with pytest.raises(MedctxError, match=rf"3 {openstax.ELSEWHERE}.*{BOOKS[PSYCHOLOGY].revision}"):
-        registry.build(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, held)), CurriculumConfig(), 0)
+        registry.build_exam(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, held)), CurriculumConfig(), 0)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_what_is_wrong_with_a_checkout_is_one_sentence(
     else:
         held[name] = text
     with pytest.raises(MedctxError, match=r"^[^\n]+$") as caught:
-        registry.build(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, held)), CurriculumConfig(), 0)
+        registry.build_exam(ExamConfig(exam=PSYCHOLOGY, path=write_folder(tmp_path, held)), CurriculumConfig(), 0)
     assert message in str(caught.value)
 
 
@@ -171,7 +173,7 @@ def test_a_file_that_is_no_archive_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "book.tar.gz"
     path.write_bytes(archive(files())[:400])
     with pytest.raises(MedctxError, match="is neither a checkout nor an archive"):
-        registry.build(ExamConfig(exam=PSYCHOLOGY, path=path), CurriculumConfig(), 0)
+        registry.build_exam(ExamConfig(exam=PSYCHOLOGY, path=path), CurriculumConfig(), 0)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +217,6 @@ def test_the_row_files_are_still_read(name: str, count: int, key: str) -> None:
     if not items.is_file():
         pytest.skip(f"the real file {items} is not on this machine")
     config = ExamConfig.model_validate({"exam": f"openstax-{name}", key: items, "passages": books})
-    built = registry.build(config, CurriculumConfig(), 0)
+    built = registry.build_exam(config, CurriculumConfig(), 0)
     assert built.card.items == count
     assert all(evidence in built.by_id for item in built.items for evidence in item.evidence)

@@ -27,7 +27,7 @@ CONDITIONS = ("closed", "gold", "counterfactual", "distractor", "open:300")
 
 @lru_cache(maxsize=8)
 def split(seed: int = 0) -> Curriculum:
-    return curriculum.build(SMALL.model_copy(update={"seed": seed}))
+    return curriculum.build_curriculum(SMALL.model_copy(update={"seed": seed}))
 
 
 @lru_cache(maxsize=8)
@@ -91,7 +91,7 @@ def test_the_same_items_are_asked_under_every_condition() -> None:
 
 
 def test_no_wrong_option_is_true_in_the_ontology() -> None:
-    ontology = phenotypes.load()
+    ontology = phenotypes.load_phenotypes()
     results = {disease.name: {finding.lower() for finding in disease.findings} for disease in ontology.diseases}
     checked = 0
     for item in built(options="answer").items:
@@ -107,7 +107,7 @@ def test_no_wrong_option_is_true_in_the_ontology() -> None:
 def test_silent_pages_are_true_and_hold_what_is_offered_without_what_is_asked() -> None:
     exam = built()
     kinds = {item.id: item for item in exam.items}
-    ontology = phenotypes.load()
+    ontology = phenotypes.load_phenotypes()
     annotated = {disease.name: {finding.lower() for finding in disease.findings} for disease in ontology.diseases}
     names = [fact.subject for fact in split().facts if fact.kind == "finding"]
     families = {name.lower().split()[0] for name in (*names, *(dossier.name for dossier in split().dossiers))}

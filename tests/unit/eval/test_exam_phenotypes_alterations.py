@@ -23,7 +23,7 @@ GOLDEN = {
 
 
 def _built(seed: int) -> Exam:
-    return phenotypes.reading(curriculum.build(SMALL), seed)
+    return phenotypes.reading(curriculum.build_curriculum(SMALL), seed)
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def test_real_files_are_read_whole_and_what_is_dropped_counted(
     path = REAL_DATA / f"{file}.jsonl.gz"
     if not path.is_file():
         pytest.skip(f"the real file {path} is not on this machine")
-    result = registry.build(ExamConfig(exam=exam, path=path), CurriculumConfig.model_validate({}), 0)
+    result = registry.build_exam(ExamConfig(exam=exam, path=path), CurriculumConfig.model_validate({}), 0)
     assert (result.card.items, result.card.dropped) == (items, dropped)
     with gzip.open(path, "rt", encoding="utf-8") as rows:
         golds = {entry["id"]: entry["answer"] for entry in map(json.loads, rows)}

@@ -35,7 +35,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def built(exam: str, path: Path | None = None, revision: str = "") -> Exam:
-    return registry.build(ExamConfig(exam=exam, path=path, revision=revision), CURRICULUM, 0)
+    return registry.build_exam(ExamConfig(exam=exam, path=path, revision=revision), CURRICULUM, 0)
 
 
 def by_id(exam: Exam) -> dict[str, ExamItem]:
@@ -256,7 +256,7 @@ def test_a_file_in_the_row_schema_stands_in_for_the_published_one(exam: str, tmp
     assert by_path.card.dropped == {"asked before": 1, "gold not among the options": 1}
     assert by_path.card.revision == ""
     assert by_path.by_id["q1/context"].text == "Two."
-    items = registry.build(ExamConfig(exam=exam, items=path), CURRICULUM, 0)
+    items = registry.build_exam(ExamConfig(exam=exam, items=path), CURRICULUM, 0)
     assert items == by_path
 
 
@@ -273,7 +273,7 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
     path = tmp_path / "test.jsonl"
     path.write_bytes(lines([question(n) for n in range(9)]))
     whole = built("medqa", path)
-    some = registry.build(ExamConfig(exam="medqa", path=path, limit=4), CURRICULUM, 0)
+    some = registry.build_exam(ExamConfig(exam="medqa", path=path, limit=4), CURRICULUM, 0)
     assert some.items == whole.items[:4]
 
 

@@ -18,7 +18,7 @@ from medctx_eval.exams.config import ExamConfig
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import own as files
 from medctx_eval.exams.readers import tables
-from medctx_eval.exams.readers.entries import Entry, EntryReader, without_repeats
+from medctx_eval.exams.readers.entries import EntryReader, ExamEntry, without_repeats
 from medctx_eval.exams.schema import LETTERS, ExamRow, letters_of, problems_of
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
@@ -33,7 +33,7 @@ def written(folder: Path, rows: list[ExamRow], name: str = "items.jsonl") -> Pat
 
 
 def built(path: Path, passages: Path | None = None, conditions: tuple[str, ...] = ("closed",)) -> Exam:
-    return registry.build(
+    return registry.build_exam(
         ExamConfig(exam="file", path=path, passages=passages, conditions=conditions), CurriculumConfig(), 0
     )
 
@@ -144,7 +144,7 @@ def test_everything_a_row_says_is_kept() -> None:
         "counterfactual": {"context": "The chair is red.", "answer": "A"},
     }
     entry = EntryReader("file", files.CARDS["file"]).read(row)
-    assert isinstance(entry, Entry) and entry.passage and entry.alteration
+    assert isinstance(entry, ExamEntry) and entry.passage and entry.alteration
     item = entry.item
     assert (item.id, item.gold, item.multiple, item.cannot, item.language) == ("q1", ("B",), True, "C", "zh")
     assert (item.source, item.licence, item.tags) == ("made", "CC0", {"room": "3", "subject": "chairs"})
@@ -196,7 +196,7 @@ def test_documents_come_in_a_fixed_shuffled_order(tmp_path: Path) -> None:
 def test_repeated_questions_are_counted() -> None:
     reader = EntryReader("file", files.CARDS["file"])
     rows = [GOOD, {**GOOD, "id": "q2"}, {**GOOD, "id": "q3", "answer": "A"}, {**GOOD, "id": "q4", "context": "x"}]
-    entries = [entry for row in rows if isinstance(entry := reader.read(row), Entry)]
+    entries = [entry for row in rows if isinstance(entry := reader.read(row), ExamEntry)]
     kept, repeats = without_repeats(entries)
     assert ([entry.item.id for entry in kept], repeats) == (["q1", "q3", "q4"], 1)
 
@@ -282,7 +282,10 @@ def test_a_file_that_cannot_be_read_is_one_sentence(name: str, content: bytes, s
 def test_a_spreadsheets_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('id,question\nq1,"two\nlines"\nq2,x\n', encoding="utf-8-sig")
-    assert list(tables.read(path)) == [(3, {"id": "q1", "question": "two\nlines"}), (4, {"id": "q2", "question": "x"})]
+    assert list(tables.read_table(path)) == [
+        (3, {"id": "q1", "question": "two\nlines"}),
+        (4, {"id": "q2", "question": "x"}),
+    ]
 
 
 def test_evidence_in_a_file_that_is_not_given_can_be_asked_closed_only(tmp_path: Path) -> None:

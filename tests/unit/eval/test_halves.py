@@ -49,7 +49,7 @@ def test_sheets_that_share_a_book_stay_in_one_half() -> None:
     config = ExamConfig.model_validate(
         {"exam": "records-reading", "half": "selection", "records": RecordsConfig(sheets=36, filler=10)}
     )
-    items = registry.build(config, CurriculumConfig(), 0).items
+    items = registry.build_exam(config, CurriculumConfig(), 0).items
     questions = list(dict.fromkeys((item.cluster, item.question.split(" of ")[0]) for item in items))
     for begin in range(0, len(questions), TURN):
         assert len({question for _, question in questions[begin : begin + TURN]}) == 1
@@ -60,7 +60,7 @@ def test_an_exam_is_the_sum_of_its_halves_and_both_keep_all_passages() -> None:
         config = ExamConfig.model_validate(
             {"exam": "records-reading", "half": half, "records": RecordsConfig(sheets=12, filler=10)}
         )
-        exam = registry.build(config, CurriculumConfig(), 0)
+        exam = registry.build_exam(config, CurriculumConfig(), 0)
         return {item.id for item in exam.items}, {item.cluster for item in exam.items}, len(exam.passages)
 
     (everything, _, passages), first, second = built("all"), built("selection"), built("confirmation")

@@ -22,8 +22,8 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
 from medctx_eval.interchange import exam_export, inspect_log, lm_eval_samples, olmo_predictions
 from medctx_eval.interchange.every_eval_export import export_run
-from medctx_eval.interchange.foreign import ForeignAnswer, ForeignRun, letter_of, options_of, split_prompt
-from medctx_eval.interchange.join import ItemIndex, items_of_run, join
+from medctx_eval.interchange.foreign import ForeignAnswer, ForeignRun, letter_of, option_texts, split_prompt
+from medctx_eval.interchange.join import ItemIndex, items_of_run, join_run
 from medctx_eval.interchange.read_runs import is_foreign, read_every_eval, read_foreign, resolve_runs
 from medctx_eval.report.compare import compare
 from medctx_eval.report.config import ReportConfig
@@ -111,7 +111,7 @@ def test_runs_of_any_two_harnesses_are_compared(
 ) -> None:
     folders = resolve_runs([str(source) for source in sources], tmp_path)
     for folder, share in zip(folders, shares, strict=True):
-        judged = [record for record in run_folder.read(folder).judged if record.mode == mode]
+        judged = [record for record in run_folder.read_run(folder).judged if record.mode == mode]
         assert len({record.item for record in judged}) == items
         assert sum(record.verdict == Verdict.CORRECT for record in judged) / len(judged) == share
     result = compare(folders, ReportConfig(mode=mode, draws=200))  # type: ignore[arg-type]
@@ -147,23 +147,23 @@ def run_of(*answers: ForeignAnswer) -> ForeignRun:
 
 def test_letters_are_translated_where_options_are_in_another_order() -> None:
     index = {"generate": ItemIndex(items_of_run(run_of(answer("1", "Which?", "red blue green", "B", "B")))["generate"])}
-    joined = join(run_of(answer("x", "which", "green red blue", "C", "A")), index)  # type: ignore[arg-type]
+    joined = join_run(run_of(answer("x", "which", "green red blue", "C", "A")), index)  # type: ignore[arg-type]
     assert (joined.by_id, joined.by_text) == (0, 1)
     assert (joined.judged[0].gold, joined.judged[0].chosen) == (("B",), ("C",))
 
 
 def test_the_same_id_of_another_question_is_not_joined() -> None:
     index = {"generate": ItemIndex(items_of_run(run_of(answer("0", "Which?", "red blue", "A", "A")))["generate"])}
-    joined = join(run_of(answer("0", "Where?", "here there", "A", "A")), index)  # type: ignore[arg-type]
+    joined = join_run(run_of(answer("0", "Where?", "here there", "A", "A")), index)  # type: ignore[arg-type]
     assert (joined.judged, joined.left_out) == ((), 1)
-    disagreeing = join(run_of(answer("0", "Which?", "red blue", "B", "B")), index)  # type: ignore[arg-type]
+    disagreeing = join_run(run_of(answer("0", "Which?", "red blue", "B", "B")), index)  # type: ignore[arg-type]
     assert (disagreeing.judged, disagreeing.disagreeing) == ((), 1)
 
 
 def test_a_long_question_is_joined_by_id_with_its_shortened_form() -> None:
     question = "A patient was seen in the clinic and then again. " * 30
     index = {"generate": ItemIndex(items_of_run(run_of(answer("7", question, "red blue", "A", "A")))["generate"])}
-    joined = join(run_of(answer("7", f"{question[:900]}...", "red blue", "A", "B")), index)  # type: ignore[arg-type]
+    joined = join_run(run_of(answer("7", f"{question[:900]}...", "red blue", "A", "B")), index)  # type: ignore[arg-type]
     assert (joined.by_id, joined.left_out) == (1, 0)
 
 
@@ -179,7 +179,7 @@ def test_a_long_question_is_joined_by_id_with_its_shortened_form() -> None:
     ],
 )
 def test_options_are_found_in_the_layouts_of_data_sets(document: dict[str, object]) -> None:
-    assert options_of(document) == ("red", "blue")
+    assert option_texts(document) == ("red", "blue")
 
 
 def test_a_prompt_is_split_into_its_last_question_and_options() -> None:
@@ -215,7 +215,7 @@ def test_ten_thousand_items_are_read_without_torch_in_seconds(tmp_path: Path) ->
     (folder,) = resolve_runs([str(file)], tmp_path / "scratch")
     assert time.process_time() - started < 5
     assert had_torch or "torch" not in sys.modules
-    assert run_folder.read(folder).manifest.n == 10_000
+    assert run_folder.read_run(folder).manifest.n == 10_000
 
 
 ITEMS = [

@@ -10,7 +10,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams.condition import parse
-from medctx_eval.exams.exam import seal
+from medctx_eval.exams.exam import seal_exam
 from medctx_eval.planning.batches import batches
 from medctx_eval.planning.plan import BookBatch
 from tests.support.made_exam import made_exam
@@ -147,6 +147,6 @@ def test_limits_cap_items_by_whole_groups(limit: int) -> None:
 
 def test_reading_needs_evidence() -> None:
     item = ExamItem(id="a", exam="x", question="q", options={"A": "1", "B": "2"}, gold=("A",), cluster="a")
-    exam = seal(ExamCard(name="x", source="", licence="", citation=""), [item], [])
+    exam = seal_exam(ExamCard(name="x", source="", licence="", citation=""), [item], [])
     with pytest.raises(MedctxError, match="has no items with evidence"):
         batches(exam, [parse("gold")], words, depths=DEPTHS, limits={}, seed=0)

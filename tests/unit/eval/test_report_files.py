@@ -124,18 +124,18 @@ def test_of_many_cells_the_panels_are_behind_their_names(
     written: tuple[Path, Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, report = written
-    pictures = figures.draw(report)
+    pictures = figures.draw_figures(report)
     shown, folded = 'id="figure-loss-1"', "![loss-1]"
-    assert html.page(report, pictures, DECISION, None).index(shown) < html.page(report, pictures, DECISION, None).index(
-        "<summary>"
-    )
-    assert folded in markdown.page(report, pictures)
+    assert html.html_page(report, pictures, DECISION, None).index(shown) < html.html_page(
+        report, pictures, DECISION, None
+    ).index("<summary>")
+    assert folded in markdown.markdown_page(report, pictures)
     monkeypatch.setattr(figures.heat, "MAX_OPEN_PANELS", 2)
-    page = html.page(report, pictures, DECISION, None)
+    page = html.html_page(report, pictures, DECISION, None)
     before = page[: page.index(shown)]
     assert 'id="figure-lengths"' in before
     assert before.rindex("<details>") > before.rfind("</details>")
-    markdown_page = markdown.page(report, pictures)
+    markdown_page = markdown.markdown_page(report, pictures)
     assert folded not in markdown_page
     assert "[1:0](figures/loss-1.png), [1:1](figures/loss-2.png), [0:1](figures/loss-3.png)" in markdown_page
 
@@ -177,7 +177,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         manifest = manifest.model_copy(update={"model": HOSTILE, "exams": (card,), "versions": {HOSTILE: HOSTILE}})
         # A folder name cannot hold a slash, everything else it can.
         folder = tmp_path / (HOSTILE.replace("/", "") + name if number else "base")
-        run_folder.write(folder, manifest.model_copy(update={"cell": HOSTILE}), judged)
+        run_folder.write_run(folder, manifest.model_copy(update={"cell": HOSTILE}), judged)
         folders.append(folder)
     synthetic_runs.write_paper(tmp_path, facts=10, dossiers=6, question=HOSTILE)
     write_report(folders, tmp_path / "out", ReportConfig(title=HOSTILE, draws=100))

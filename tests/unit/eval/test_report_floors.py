@@ -77,7 +77,7 @@ def write_run(root: Path, name: str, right: dict[str, int], likelihood: float, a
         exams=(ExamCard(name="made", source="", licence="", citation="", items=ITEMS, digest="d"),), n=len(judged),
     )  # fmt: skip
     write_records(root / name / run_folder.REPLIES, replies)
-    run_folder.write(root / name, manifest, judged)
+    run_folder.write_run(root / name, manifest, judged)
     return root / name
 
 
@@ -168,7 +168,7 @@ def test_words_of_the_text_modes_stand_side_by_side_and_a_change_is_a_warning(re
 
 
 def test_the_pages_show_floors_beside_reading(report: Report) -> None:
-    page = markdown.page(report, {})
+    page = markdown.markdown_page(report, {})
     assert "| reading % | question-blind % |" in page
     assert "## Above question-blind, points" in page
     assert "## Calibration, ten bins (Guo et al. 2017), text mode" in page

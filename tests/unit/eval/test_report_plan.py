@@ -140,7 +140,7 @@ def half(runs: RunSet, root: Path, kept: str) -> list[Path]:
             if (int(record.cluster.rpartition("-")[2]) % 2 == 0) == (kept == "selection")
         ]
         manifest = run.manifest.model_copy(update={"n": len(records)})
-        run_folder.write(root / kept / run.name, manifest, records)
+        run_folder.write_run(root / kept / run.name, manifest, records)
         folders.append(root / kept / run.name)
     return folders
 
@@ -161,7 +161,7 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(runs: Run
         assert row.confirmed_gain.value == pytest.approx(confirmed.difference.value)
         score = other.score("1:1", row.axis)
         assert score and row.confirmed.value == pytest.approx(score.accuracy.value)
-    page = markdown.page(report, {})
+    page = markdown.markdown_page(report, {})
     assert "## Selected and confirmed" in page
 
 

@@ -34,7 +34,7 @@ def sit(tiny: Path, out: Path, *models: dict[str, object]) -> list[run_folder.Ru
     exam = {"exam": "file", "items": str(write_exam(out.parent / "items.jsonl")), "conditions": ["closed", "gold"]}
     named = [{"folder": str(tiny), **model} for model in models]
     config = RunConfig.model_validate({"engine": "transformers", "models": named, "exams": [exam]})
-    return [run_folder.read(folder) for folder in examination.run(config, out)]
+    return [run_folder.read_run(folder) for folder in examination.examine(config, out)]
 
 
 def test_a_cell_that_is_named_anew_keeps_its_exam(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
@@ -70,5 +70,5 @@ def test_another_paper_is_asked(tiny: Path, tmp_path: Path, questions_per_call: 
     (tmp_path / "items.jsonl").unlink()
     exam = {"exam": "file", "items": str(write_exam(tmp_path / "items.jsonl", rows=3)), "conditions": ["closed"]}
     models = [{"folder": str(tiny), "name": "two"}]
-    examination.run(RunConfig.model_validate({"engine": "transformers", "models": models, "exams": [exam]}), out)
+    examination.examine(RunConfig.model_validate({"engine": "transformers", "models": models, "exams": [exam]}), out)
     assert sum(questions_per_call) > 0

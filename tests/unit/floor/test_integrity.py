@@ -13,7 +13,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.journal import Journal, read_journal
 from medctx.io.jsonl import read_records, write_record, write_records
-from medctx.io.mix_folder import file_digests, read_dialogues, write_shard
+from medctx.io.mix_folder import mix_file_digests, read_dialogues, write_shard
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue, Turn
 
@@ -36,7 +36,7 @@ def _manifest(folder: Path) -> None:
         **dict.fromkeys(("medctx", "digest", "request", "ratio"), ""),
         **dict.fromkeys(("seed", "tokens", "dialogues"), 0),
         by="tokens", order="mixed", budget=None, domains=(), sources=(), lengths=(),
-        files=file_digests(path for path in folder.iterdir() if path.name.startswith("dialogues")),
+        files=mix_file_digests(path for path in folder.iterdir() if path.name.startswith("dialogues")),
     )  # fmt: skip
     write_record(folder / MIX_FILE, manifest)
 

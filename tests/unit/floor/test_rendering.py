@@ -19,7 +19,7 @@ from medctx.text.rendering import (
     render,
     render_checked,
 )
-from medctx.text.tokenizer import load
+from medctx.text.tokenizer import load_tokenizer
 
 PARTS = (
     "{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}"
@@ -44,7 +44,7 @@ def tokenizer(tiny: Path) -> Callable[[str], object]:
     """The tiny model's tokenizer with another template."""
 
     def with_template(template: str) -> object:
-        loaded = load(tiny)
+        loaded = load_tokenizer(tiny)
         loaded.chat_template = template
         return loaded
 
@@ -102,7 +102,7 @@ def test_defects_of_the_caller_are_not_hidden() -> None:
 
 
 def test_control_tokens_in_a_text_are_plain_text(tiny: Path) -> None:
-    tokenizer = load(tiny)
+    tokenizer = load_tokenizer(tiny)
     special = next(token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
     talk = [turn("user", f"What is {special}?"), turn("assistant", f"A mark: {special}{special}.")]
     text = render(tokenizer, talk, ask=False)
@@ -116,7 +116,7 @@ def test_control_tokens_in_a_text_are_plain_text(tiny: Path) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=30), min_size=2, max_size=2))
 def test_without_control_tokens_the_result_is_the_tokenizers(tiny: Path, texts: list[str]) -> None:
-    tokenizer = load(tiny)
+    tokenizer = load_tokenizer(tiny)
     talk = [turn("user", texts[0]), turn("assistant", texts[1])]
     text = render(tokenizer, talk, ask=False)
     spans = content_spans(text, talk)
@@ -138,7 +138,7 @@ def test_a_tokenizer_that_swallows_text_is_refused() -> None:
 def test_counted_loss_tokens_are_those_that_training_masks(tiny: Path) -> None:
     tokenize = pytest.importorskip("medctx_train.data.tokenize")
     count = pytest.importorskip("medctx_data.tokens.count")
-    tokenizer = load(tiny)
+    tokenizer = load_tokenizer(tiny)
     special = next(token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
     dialogues = [
         Dialogue(id=str(number), domain="medical", source="ward", turns=tuple(talk), without_loss=without)

@@ -6,7 +6,7 @@ import pytest
 
 from medctx.schemas.contamination import ITEMS
 from medctx.schemas.result import CommandResult
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.stages.contamination import contamination_folders, contamination_step, contamination_tasks
 from study.stages.exam_runs import ExamRun, exam_plans
 from study.stages.records import CellResult
@@ -15,7 +15,7 @@ from study.workflow.steps import Done
 
 
 def result(name: str, mix: Path | None, digest: str) -> CellResult:
-    cell = Cell(name=name, group=name, base="base", ratio="1:1" if mix else "")
+    cell = StudyCell(name=name, group=name, base="base", ratio="1:1" if mix else "")
     return CellResult(cell=cell, status="done", mix=mix, mix_digest=digest)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.support.law_simulate import READING, Design, Exam, study
-from study.law.evidence.item_noise import CellAccuracy, PairError, item_noise
+from study.law.evidence.item_noise import MeasuredCell, PairError, item_noise
 from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun, alike, angle
 from study.law.model.fit import _Given
 from study.law.model.form import LawForm
@@ -34,7 +34,7 @@ def test_runs_that_take_to_items_in_no_way_of_their_own_are_equally_alike() -> N
 
 
 def test_few_pairs_leave_the_guess_standing() -> None:
-    cells = {"base": CellAccuracy(0.5, 1, None), "1:1": CellAccuracy(0.5, 1, 0.5)}
+    cells = {"base": MeasuredCell(0.5, 1, None), "1:1": MeasuredCell(0.5, 1, 0.5)}
     result = item_noise(100, 1.0, cells, [PairError("1:1", "base", 0.05)])
     assert result.near == pytest.approx(0.65)
     assert result.base == pytest.approx(0.5)  # 0.05 squared is half of what two independent runs would have

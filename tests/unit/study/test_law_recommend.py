@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from medctx.errors import MedctxError
 from study.law.evidence.evidence import Evidence
 from study.law.evidence.points import FloatArray
-from study.law.recommend.recommend import Curves, choose, next_cells, recommend
+from study.law.recommend.recommend import Curves, choose_composition, next_cells, recommend_composition
 from study.law.recommend.records import Options, Recommendation
 from study.law.recommend.utility import NAMES, Utility
 from tests.support.law_studies import evidence
 
 
 def advice(recommendation_input: Evidence, **options: object) -> Recommendation:
-    return recommend(recommendation_input, Options.model_validate({"seeds": 2, **options}))
+    return recommend_composition(recommendation_input, Options.model_validate({"seeds": 2, **options}))
 
 
 def expensive(shares: FloatArray) -> FloatArray:
@@ -112,9 +112,9 @@ def curves(utility: list[list[float]], reading: list[list[float]]) -> Curves:
 
 def test_among_those_sure_enough_the_best_is_chosen_else_the_surest() -> None:
     known = curves([[3, 2, 1]] * 4, [[-1, 0, 0], [-1, 0, 0], [0, 0, 0], [-1, -1, 0]])
-    assert choose(known, np.arange(3.0), 0.7) == (1, True)
-    assert choose(known, np.arange(3.0), 0.9) == (2, True)
-    assert choose(known, np.arange(2.0), 0.9) == (1, False)
+    assert choose_composition(known, np.arange(3.0), 0.7) == (1, True)
+    assert choose_composition(known, np.arange(3.0), 0.9) == (2, True)
+    assert choose_composition(known, np.arange(2.0), 0.9) == (1, False)
 
 
 def test_expected_improvement_by_hand() -> None:

@@ -9,7 +9,7 @@ from medctx.config.loading import deep_merge
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.schemas.result import RESULT_FILE, CommandResult, Output
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import cells
 from study.config.sections import section
 from study.config.study import STUDIES, StudyConfig
@@ -22,7 +22,7 @@ def quick(*overrides: str) -> StudyConfig:
     return configs.load(StudyConfig, STUDIES / "quick.yaml", overrides)
 
 
-def first(config: StudyConfig) -> Cell:
+def first(config: StudyConfig) -> StudyCell:
     return next(cell for cell in cells(config) if cell.trained)
 
 

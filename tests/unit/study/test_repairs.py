@@ -8,7 +8,7 @@ import pytest
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig
 from study.stages import repairs
@@ -25,7 +25,7 @@ def quick(arm: str, *overrides: str) -> StudyConfig:
     return configs.load(StudyConfig, STUDIES / "quick.yaml", ["seeds=[0]", *settings, *overrides])
 
 
-def repaired(config: StudyConfig, ratio: str = "0:1") -> Cell:
+def repaired(config: StudyConfig, ratio: str = "0:1") -> StudyCell:
     return next(cell for cell in cells(config) if cell.repair and cell.ratio == ratio)
 
 
@@ -73,14 +73,14 @@ def test_a_repair_is_named_by_weights_and_settings_not_by_places() -> None:
 def test_an_arm_may_name_the_cell_that_differs_in_its_ratio_alone() -> None:
     config = quick("{arm: combine, adapters: ['${cell}', '${1:0}']}", "seeds=[0,1]")
     mended = [cell for cell in cells(config) if cell.repair and cell.ratio == "0:1"]
-    named = [repairs.sources(config, cell, cells(config)) for cell in mended]
+    named = [repairs.repair_sources(config, cell, cells(config)) for cell in mended]
     assert [{name: cell.name for name, cell in group.items()} for group in named] == [
         {"cell": "0:1 seed 0", "1:0": "1:0 seed 0"},
         {"cell": "0:1 seed 1", "1:0": "1:0 seed 1"},
     ]
     unknown = quick("{arm: combine, adapters: ['${1:3}']}")
     with pytest.raises(MedctxError, match=r"names \$\{1:3\}, and there is no cell of that ratio beside 0:1"):
-        repairs.sources(unknown, repaired(unknown), cells(unknown))
+        repairs.repair_sources(unknown, repaired(unknown), cells(unknown))
 
 
 def test_a_retuned_cell_goes_on_with_a_mix_of_the_arm() -> None:

@@ -38,7 +38,7 @@ def test_the_merged_model_does_what_the_adapter_does(kind: str, strong: Path, tm
     out = merge(MergeConfig(adapter=adapter), tmp_path / "merged")
     assert gap(logits(whole(out)), logits(whole(strong))) > 0.1, "the adapter must change something"
     assert gap(logits(whole(out)), logits(adapted(strong, adapter))) < 1e-3
-    assert tokenizer.load(out).chat_template == tokenizer.load(strong).chat_template
+    assert tokenizer.load_tokenizer(out).chat_template == tokenizer.load_tokenizer(strong).chat_template
 
 
 def test_a_head_tied_to_the_embedding_is_parted_where_the_adapter_changes_one(strong: Path, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_sum_is_rounded_once(tiny: Path, tmp_path: Path) -> None:
     adapter = make(tiny, tmp_path / "run")
     out = load_file(merge(MergeConfig(adapter=adapter), tmp_path / "merged") / "model.safetensors")
     base = load_file(tiny / "model.safetensors")
-    pairs = adapters.load(adapter).pairs
+    pairs = adapters.load_adapter(adapter).pairs
     for name, weight in out.items():
         pair = pairs.get(name.removesuffix(".weight"))
         assert weight.dtype == torch.bfloat16
@@ -143,10 +143,10 @@ def test_an_adapter_of_another_base_is_refused(strong: Path, tiny: Path, tmp_pat
 
 
 def test_an_adapter_that_was_moved_still_knows_its_base(strong: Path, tiny: Path, tmp_path: Path) -> None:
-    adapter = adapters.load(make(strong, tmp_path / "run"))
+    adapter = adapters.load_adapter(make(strong, tmp_path / "run"))
     _, card = adapters.base_of(adapter, "")
-    adapters.save(tmp_path / "elsewhere", adapter, adapter.pairs, card, adapter.settings)
-    moved = adapters.load(tmp_path / "elsewhere")
+    adapters.save_adapter(tmp_path / "elsewhere", adapter, adapter.pairs, card, adapter.settings)
+    moved = adapters.load_adapter(tmp_path / "elsewhere")
     assert moved.digest == adapter.digest
     with pytest.raises(MedctxError, match="was trained on"):
         adapters.base_of(moved, str(tiny))

@@ -33,7 +33,7 @@ from tests.support.tiny_architectures import LEAKING, SIZES, tiny_model
 
 @pytest.fixture(scope="module")
 def rows(tiny: Path) -> list[PackedRow]:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     return [PackedRow(tuple(encode(tokens, dialogue(n + 3 * number))[0] for n in range(3))) for number in range(2)]
 
 
@@ -214,7 +214,7 @@ def test_scaled_positions_reach_the_model_and_lie_beside_the_adapter(tiny: Path,
     assert scaled.config.max_position_embeddings == 4 * plain.config.max_position_embeddings
     tmp_path.joinpath("adapter").mkdir()
     write_rope_overrides(config.rope, tiny, tmp_path / "adapter")
-    assert positions.read(tmp_path / "adapter") == changed
+    assert positions.read_overrides(tmp_path / "adapter") == changed
     # What a full checkpoint says by itself.
     scaled.save_pretrained(tmp_path / "model")
     again = load_model(tmp_path / "model")

@@ -33,23 +33,23 @@ def test_without_a_users_turn_there_is_nothing_to_split() -> None:
 
 def test_a_sample_over_the_limit_is_refused_by_default(tiny: Path) -> None:
     with pytest.raises(MedctxError, match=r"Dialogue 'd5' of source 'odd' has \d+ tokens, more than the limit of 10"):
-        fit_to_row(tokenizer.load(tiny), dialogue(5), 10, "refuse")
+        fit_to_row(tokenizer.load_tokenizer(tiny), dialogue(5), 10, "refuse")
 
 
 def test_dropping_leaves_nothing_of_it(tiny: Path) -> None:
-    fitted = fit_to_row(tokenizer.load(tiny), dialogue(5), 10, "drop")
+    fitted = fit_to_row(tokenizer.load_tokenizer(tiny), dialogue(5), 10, "drop")
     assert fitted.samples == ()
 
 
 def test_one_exchange_that_does_not_fit_cannot_be_split(tiny: Path) -> None:
     with pytest.raises(MedctxError, match="one of its exchanges alone does not fit"):
-        fit_to_row(tokenizer.load(tiny), dialogue(5, turns=3), 10, "split")
+        fit_to_row(tokenizer.load_tokenizer(tiny), dialogue(5, turns=3), 10, "split")
 
 
 @given(answers=st.lists(st.integers(1, 30), min_size=1, max_size=12), limit=st.integers(60, 200), system=st.booleans())
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 def test_splitting_keeps_every_turn_once_and_whole(tiny: Path, answers: list[int], limit: int, system: bool) -> None:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     turns = [Turn(role="system", content="Be brief.")] if system else []
     for number, length in enumerate(answers):
         turns.append(Turn(role="user", content=f"Question {number}?"))

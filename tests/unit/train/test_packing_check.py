@@ -37,7 +37,7 @@ AttentionInterface.register("medctx_leaking", sdpa_attention_forward)
 
 @pytest.fixture(scope="module")
 def rows(tiny: Path) -> list[PackedRow]:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     return [PackedRow(tuple(encode(tokens, dialogue(n + 4 * number, 2))[0] for n in range(4))) for number in range(5)]
 
 

@@ -19,7 +19,7 @@ from medctx.model.identity import model_digest
 from medctx.schemas.sft import RETAINED_FILE, RetainedState, RetainedStates
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.merge import MergeConfig, merge
-from medctx_train.model.base import TINY, prepare
+from medctx_train.model.base import TINY, prepare_base
 from medctx_train.model.load import load_model
 from tests.support.made_adapters import make
 
@@ -58,7 +58,7 @@ def merged(strong: Path, tmp_path: Path) -> Path:
 
 
 def test_no_flip_in_a_merged_model_is_unnoticed(merged: Path) -> None:
-    no_flip_is_unnoticed(merged, [*MODEL_FILES, "chat_template.jinja"], lambda: prepare(str(merged)))
+    no_flip_is_unnoticed(merged, [*MODEL_FILES, "chat_template.jinja"], lambda: prepare_base(str(merged)))
 
 
 def test_no_flip_in_an_adapter_is_unnoticed(strong: Path, tmp_path: Path) -> None:
@@ -68,20 +68,20 @@ def test_no_flip_in_an_adapter_is_unnoticed(strong: Path, tmp_path: Path) -> Non
     # Where the base was on the training machine identifies nothing, the base has a digest of its own.
     assert str(strong) in with_peft_base
     (folder / "adapter_config.json").write_text(with_peft_base.replace(str(strong), ""))
-    no_flip_is_unnoticed(folder, names, lambda: adapters.load(tmp_path / "run"))
+    no_flip_is_unnoticed(folder, names, lambda: adapters.load_adapter(tmp_path / "run"))
 
 
 def test_no_flip_in_retained_weights_is_unnoticed(strong: Path, tmp_path: Path) -> None:
     folder = make(strong, tmp_path / "run").rename(tmp_path / "step-5")
     state = RetainedState(step=5, folder="step-5", weights_digest=model_digest(folder), rules=("every 5",))
     write_record(tmp_path / RETAINED_FILE, RetainedStates(states=(state,)))
-    no_flip_is_unnoticed(folder, ["adapter_model.safetensors"], lambda: adapters.load(folder))
+    no_flip_is_unnoticed(folder, ["adapter_model.safetensors"], lambda: adapters.load_adapter(folder))
 
 
 def test_no_flip_in_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded model is made again instead, its card too."""
     monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path))
-    folder, card = prepare(TINY)
+    folder, card = prepare_base(TINY)
     rng = random.Random(0)
     names = [*MODEL_FILES, "chat_template.jinja", "base.json"]
     for number in range(min(FLIPS, 2 * len(names))):
@@ -91,7 +91,7 @@ def test_no_flip_in_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.Monkey
         place = rng.randrange(len(content) * 8)
         content[place // 8] ^= 1 << place % 8
         path.write_bytes(content)
-        assert prepare(TINY) == (folder, card)
+        assert prepare_base(TINY) == (folder, card)
         assert model_digest(folder) == card.weights_digest
 
 
@@ -100,9 +100,9 @@ def test_the_record_of_a_model_that_its_user_changed_can_be_removed(merged: Path
     with pytest.raises(
         MedctxError, match=r"states .*: they were changed .* remove merge\.json if the change is your own"
     ):
-        prepare(str(merged))
+        prepare_base(str(merged))
     (merged / "merge.json").unlink()
-    assert prepare(str(merged))[1].weights_digest == model_digest(merged)
+    assert prepare_base(str(merged))[1].weights_digest == model_digest(merged)
 
 
 def test_a_record_that_is_none_is_one_sentence(strong: Path, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_record_that_is_none_is_one_sentence(strong: Path, tmp_path: Path) -> 
     for broken in ("[", "[]", "{}", '{"weights": "adapter"}'):
         (tmp_path / "run" / "sft.json").write_text(broken)
         with pytest.raises(MedctxError, match=r"cannot be read"):
-            adapters.load(tmp_path / "run")
+            adapters.load_adapter(tmp_path / "run")
 
 
 class Harmful:
@@ -137,7 +137,7 @@ def test_a_folder_without_safetensors_is_refused_by_name_and_nothing_is_unpickle
     with pytest.raises(
         MedctxError, match=rf"{contents}, and only safetensors are loaded; .*from_pretrained{how}\.save"
     ):
-        prepare(str(folder))
+        prepare_base(str(folder))
     with pytest.raises(OSError, match="safetensors"):
         load_model(folder)
     assert not victim.exists()
@@ -147,6 +147,6 @@ def test_a_pickle_beside_safetensors_is_not_loaded(tiny: Path, tmp_path: Path) -
     folder, victim = tmp_path / "model", tmp_path / "was here"
     shutil.copytree(tiny, folder)
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Harmful(victim)))
-    prepare(str(folder))
+    prepare_base(str(folder))
     assert isinstance(load_model(folder), torch.nn.Module)
     assert not victim.exists()

@@ -179,7 +179,7 @@ def test_interpolating_towards_an_adapter_is_scaling_it(
 
 
 def deltas(adapter: Path) -> dict[str, torch.Tensor]:
-    return {module: low_rank_update(pair) for module, pair in adapters.load(adapter).pairs.items()}
+    return {module: low_rank_update(pair) for module, pair in adapters.load_adapter(adapter).pairs.items()}
 
 
 @pytest.mark.parametrize("method", ["linear", "cat", "svd"])
@@ -286,7 +286,7 @@ def test_the_command_says_what_it_would_do_does_it_once_and_records_it(
     record = RepairManifest.model_validate_json((out / REPAIR_FILE).read_text())
     assert RepairManifest.model_validate_json(result.stdout) == record
     assert ScaleConfig.model_validate(record.parameters) == ScaleConfig(adapter=runs["lora"], alpha=0.5)
-    assert record.inputs == {"base": record.base.weights_digest, "adapter": adapters.load(runs["lora"]).digest}
+    assert record.inputs == {"base": record.base.weights_digest, "adapter": adapters.load_adapter(runs["lora"]).digest}
     assert record.base_recorded
     assert {path.name for path in out.iterdir()} == {"adapter", "config.yaml", REPAIR_FILE, RESULT_FILE}
     again = CliRunner().invoke(main, [*command, "--out", str(out)])

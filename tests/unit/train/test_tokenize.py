@@ -34,7 +34,7 @@ def trained_texts(tokens: PreTrainedTokenizerBase, sample: EncodedSample) -> lis
 
 
 def test_a_template_that_forgets_reasoning_gives_each_answer_its_own_sample(tiny: Path) -> None:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     tokens.chat_template = FORGETFUL
     first, second = encode(tokens, dialogue(3, turns=2))
     assert (first.id, second.id) == ("d3/answer-1", "d3/answer-2")
@@ -46,21 +46,21 @@ def test_a_template_that_forgets_reasoning_gives_each_answer_its_own_sample(tiny
 
 
 def test_the_last_answer_alone_is_one_sample_whatever_the_template_forgets(tiny: Path) -> None:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     tokens.chat_template = FORGETFUL
     (only,) = encode(tokens, dialogue(3))
     assert only.id == "d3"
 
 
 def test_a_template_whose_answers_do_not_follow_its_prompt_is_refused(tiny: Path) -> None:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     tokens.chat_template = "{{ messages|length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     with pytest.raises(MedctxError, match=r"does not write the answers of Dialogue .d1. after its generation prompt"):
         encode(tokens, dialogue(1, turns=2))
 
 
 def test_tokens_and_text_of_a_sample_agree(tiny: Path) -> None:
-    tokens = tokenizer.load(tiny)
+    tokens = tokenizer.load_tokenizer(tiny)
     turns = (
         Turn(role="system", content="Be brief."),
         Turn(role="user", content="Ä?"),
@@ -74,4 +74,4 @@ def test_tokens_and_text_of_a_sample_agree(tiny: Path) -> None:
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MedctxError, match="has no tokenizer"):
-        tokenizer.load(tmp_path)
+        tokenizer.load_tokenizer(tmp_path)

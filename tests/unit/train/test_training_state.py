@@ -57,7 +57,7 @@ def written(accelerator: Accelerator, tmp_path_factory: pytest.TempPathFactory) 
     trained = fresh()
     for step in (2, 3):
         train(trained, 0 if step == 2 else 2, step)
-        training_state.save(out, accelerator, *trained, step)
+        training_state.save_training_state(out, accelerator, *trained, step)
     return out
 
 
@@ -75,7 +75,7 @@ def test_a_resumed_run_is_the_straight_run_to_the_bit(accelerator: Accelerator, 
     straight, resumed = fresh(), fresh()
     train(straight, 0, 5)
     train(resumed, 0, 1)
-    assert training_state.restore(out, accelerator, *resumed) == 3
+    assert training_state.restore_training_state(out, accelerator, *resumed) == 3
     train(resumed, 3, 5)
     assert all(
         expected_value.equal(other) for expected_value, other in zip(state(straight), state(resumed), strict=True)
@@ -112,7 +112,7 @@ def test_a_planted_pickle_is_refused_by_name_and_never_loaded(
     victim = tmp_path / "was here"
     (checkpoint / name).write_bytes(pickle.dumps(Harmful(victim)))
     with pytest.raises(MedctxError, match=rf"holds {name}, which this run did not write .* remove that file"):
-        training_state.restore(out, accelerator, *fresh())
+        training_state.restore_training_state(out, accelerator, *fresh())
     assert not victim.exists()
 
 
@@ -123,24 +123,24 @@ def test_a_pickle_in_place_of_a_file_is_refused(
     for path in checkpoint.glob("*.safetensors"):
         path.write_bytes(pickle.dumps(Harmful(victim)))
     with pytest.raises(MedctxError, match="was changed after the checkpoint was written"):
-        training_state.restore(out, accelerator, *fresh())
+        training_state.restore_training_state(out, accelerator, *fresh())
     assert not victim.exists()
 
 
 def test_a_missing_file_and_a_moved_checkpoint_are_refused(accelerator: Accelerator, out: Path) -> None:
     moved = (out / FOLDER / "step-3").rename(out / FOLDER / "step-7")
     with pytest.raises(MedctxError, match="states step 3, which is not that of its folder"):
-        training_state.restore(out, accelerator, *fresh())
+        training_state.restore_training_state(out, accelerator, *fresh())
     next(moved.glob("*.safetensors")).unlink()
     with pytest.raises(MedctxError, match=r"lacks shard-.*\.safetensors; restore that file"):
-        training_state.restore(out, accelerator, *fresh())
+        training_state.restore_training_state(out, accelerator, *fresh())
 
 
 def test_no_flipped_bit_goes_unnoticed(accelerator: Accelerator, out: Path, checkpoint: Path) -> None:
     """A flip is refused in one sentence, or (white space of the JSON) changes nothing that is loaded."""
     rng = random.Random(0)
     expected = fresh()
-    training_state.restore(out, accelerator, *expected)
+    training_state.restore_training_state(out, accelerator, *expected)
     files = sorted(checkpoint.iterdir())
     refused = 0
     for number in range(FLIPS):
@@ -152,7 +152,7 @@ def test_no_flipped_bit_goes_unnoticed(accelerator: Accelerator, out: Path, chec
         path.write_bytes(content)
         resumed = fresh()
         try:
-            training_state.restore(out, accelerator, *resumed)
+            training_state.restore_training_state(out, accelerator, *resumed)
         except MedctxError:
             refused += 1
         else:

@@ -78,7 +78,7 @@ def settle(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
+def save_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as ``name.png`` (160 dpi) and ``name.svg`` (text as text) on white, with reproducible bytes."""
     vector = io.StringIO()
     with look():

@@ -11,13 +11,13 @@ from medctx.process.progress import say, track
 from medctx.schemas.mix import MixManifest
 from medctx.schemas.records import Dialogue
 from medctx.text import tokenizer as tokenizers
-from medctx_data.mix_folder.write import checked, existing, manifest_of, write
+from medctx_data.mix_folder.write import checked, existing, manifest_of, write_mix
 from medctx_data.mixture.compose import compose, request_digest
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draft import Draft, Observed
 from medctx_data.mixture.draws import Sizing
-from medctx_data.mixture.manifest import describe
-from medctx_data.mixture.prepare import Tools, prepare
+from medctx_data.mixture.manifest import describe_mix
+from medctx_data.mixture.prepare import Tools, prepare_mix
 from medctx_data.mixture.quota import source_requests
 from medctx_data.sources.card import HUB, SourceCard, Supply
 from medctx_data.sources.config import SourceConfig
@@ -56,7 +56,7 @@ class MixJob:
 
     def _draft(self) -> Draft:
         config, count = self.config, TokenCounter(self._tokenizer)
-        sources = prepare(config, self._requests, Tools(self._open, count, count.name))
+        sources = prepare_mix(config, self._requests, Tools(self._open, count, count.name))
         sizing = Sizing(count, config.wrap, count.of_text)
         with track("mix", sum(request.quota.budget or 0 for request in self._requests), config.by) as advance:
             return compose(config, sources, self._request, sizing=sizing, advance=advance)
@@ -66,7 +66,7 @@ class MixJob:
         draft, observed = self._draft(), Observed()
         for _ in observed.watch(draft.dialogues()):
             pass
-        return describe(draft, observed)
+        return describe_mix(draft, observed)
 
     def existing(self, out: Path) -> MixManifest | None:
         """Return the manifest if ``out`` already holds this mix; another mix there is an error."""
@@ -74,7 +74,7 @@ class MixJob:
 
     def write(self, out: Path) -> MixManifest:
         """Write the mix to ``out``."""
-        return write(out, self._draft())
+        return write_mix(out, self._draft())
 
 
 def _say_licence(label: str, card: SourceCard) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from medctx_eval.report.compare import compare
     from medctx_eval.report.config import ReportConfig
     from medctx_eval.run.config import ModelConfig, RunConfig
-    from medctx_eval.run.examine import run as examine
+    from medctx_eval.run.examine import examine as examine
 
 __all__ = ["ExamConfig", "ModelConfig", "ReportConfig", "RunConfig", "compare", "examine", "write_report"]
 
@@ -42,7 +42,7 @@ _SOURCES = {
     "ReportConfig": ("medctx_eval.report.config", "ReportConfig"),
     "RunConfig": ("medctx_eval.run.config", "RunConfig"),
     "compare": ("medctx_eval.report.compare", "compare"),
-    "examine": ("medctx_eval.run.examine", "run"),
+    "examine": ("medctx_eval.run.examine", "examine"),
     "write_report": ("medctx_eval.report.build", "write_report"),
 }
 

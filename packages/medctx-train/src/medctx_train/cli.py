@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _estimate(config: SftConfig, flops: float | None) -> CommandResult:
-    from medctx_train.estimate.estimate import estimate as estimate_run
+    from medctx_train.estimate.estimate import estimate_training as estimate_run
 
     estimated = estimate_run(config, flops)
     click.echo(estimated.model_dump_json(indent=2))
@@ -133,7 +133,7 @@ def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> Co
 def base(name: str, dry_run: bool) -> CommandResult:
     """Prepare a base model (embedded name, folder or hub id) and print its folder."""
     from medctx.io.cache import cache_folder
-    from medctx_train.model.base import TINY, config_folder, prepare
+    from medctx_train.model.base import TINY, config_folder, prepare_base
     from medctx_train.model.config import EMBEDDED
 
     if dry_run:
@@ -143,7 +143,7 @@ def base(name: str, dry_run: bool) -> CommandResult:
         folder = cached if name in {EMBEDDED, TINY} else config_folder(name)
         click.echo(str(folder))
         return CommandResult(status="dry-run", outputs=(Output(kind="model", path=folder.resolve(), name=name),))
-    folder, card = prepare(name)
+    folder, card = prepare_base(name)
     click.echo(str(folder))
     model = Output(kind="model", path=folder.resolve(), name=card.name, digest=card.weights_digest)
     return CommandResult(outputs=(model,), labels={"source": card.source, "licence": card.licence})

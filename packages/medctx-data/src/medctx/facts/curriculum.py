@@ -117,9 +117,9 @@ def _terms(ontology: phenotypes.Ontology, rng: Random, used: set[str]) -> list[p
     return terms
 
 
-def build(config: CurriculumConfig) -> Curriculum:
+def build_curriculum(config: CurriculumConfig) -> Curriculum:
     """Split the ontology. Deterministic by ``config``; raises MedctxError where the ontology is too small."""
-    ontology = phenotypes.load()
+    ontology = phenotypes.load_phenotypes()
     rng = Random(f"curriculum-{config.seed}")
     candidates = _candidates(ontology, rng)
     facts: list[Fact] = []

@@ -86,7 +86,7 @@ def _terms(path: Path) -> tuple[str, list[Term]]:
 
 
 @lru_cache(maxsize=1)
-def load() -> Ontology:
+def load_phenotypes() -> Ontology:
     """Read the diseases of OMIM with their positive annotations (takes about one second)."""
     folder = _folder()
     version, terms = _terms(folder / "hp.obo")

@@ -121,7 +121,7 @@ def _verify(folder: Path, files: Sequence[Path], expected: dict[str, str]) -> No
             raise MedctxError(f"{path} was changed after the mix was written (its digest differs); mix it anew.")
 
 
-def file_digests(files: Iterable[Path]) -> dict[str, str]:
+def mix_file_digests(files: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of files by name, as ``mix.json`` states them."""
     return {path.name: digest.of_file(path) for path in files}
 

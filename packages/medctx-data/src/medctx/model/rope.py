@@ -22,7 +22,7 @@ class RopeOverrides(Record):
     max_position_embeddings: int
 
 
-def read(folder: Path) -> RopeOverrides | None:
+def read_overrides(folder: Path) -> RopeOverrides | None:
     """Read the overrides beside an adapter; None if its base is used unchanged."""
     path = folder / FILE
     return read_record(path, RopeOverrides) if path.is_file() else None
@@ -39,7 +39,7 @@ def config_for(folder: Path, adapter: Path | None) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
-    overrides = read(adapter) if adapter else None
+    overrides = read_overrides(adapter) if adapter else None
     if overrides:
         apply(config, overrides)
     return config

@@ -21,7 +21,7 @@ def require_tokenizer(folder: Path) -> None:
         )
 
 
-def load(folder: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a model folder, which must have a chat template. Needs transformers, not torch."""
     require_tokenizer(folder)
     try:

@@ -42,7 +42,7 @@ class AdapterCard(Record):
 
 def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object]) -> str:
     """Log the adapter in ``folder`` under the active run, unless the run has logged it before; return its model id."""
-    known = find(mlflow, mlflow.active_run().info.run_id, card.adapter_digest)
+    known = find_logged_adapter(mlflow, mlflow.active_run().info.run_id, card.adapter_digest)
     if known:
         return known
     info = mlflow.pyfunc.log_model(
@@ -58,7 +58,7 @@ def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: 
     return str(info.model_id)
 
 
-def find(mlflow: ModuleType, run_id: str, adapter_digest: str) -> str:
+def find_logged_adapter(mlflow: ModuleType, run_id: str, adapter_digest: str) -> str:
     """Return the id of the model with these weights that a run has logged, ``""`` if there is none."""
     if not run_id:
         return ""

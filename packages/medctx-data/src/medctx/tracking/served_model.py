@@ -13,7 +13,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 MOST_NEW_TOKENS = 64
 
 
-class Adapter(PythonModel):
+class ServedAdapter(PythonModel):
     """Answers each question greedily with the adapted model, which is loaded at the first question."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -52,4 +52,4 @@ class Adapter(PythonModel):
         return answers
 
 
-mlflow.models.set_model(Adapter())
+mlflow.models.set_model(ServedAdapter())

@@ -26,7 +26,7 @@ MAX_CHARACTERS = 1_000_000
 """Limits of a batch of Dialogues whose units are in memory at the same time."""
 
 
-def text_of(dialogue: Dialogue) -> str:
+def compared_text(dialogue: Dialogue) -> str:
     """Return the text by which Dialogues are compared: all turns, each on lines of its own."""
     return "\n".join(turn.content for turn in dialogue.turns)
 
@@ -37,7 +37,7 @@ def _fingerprint(dialogue: Dialogue) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def batches(dialogues: Iterable[Dialogue]) -> Iterator[list[Dialogue]]:
+def dialogue_batches(dialogues: Iterable[Dialogue]) -> Iterator[list[Dialogue]]:
     """Yield Dialogues in batches whose units fit into memory, however long they are."""
     batch: list[Dialogue] = []
     size = 0
@@ -107,7 +107,7 @@ class Fingerprints:
             return EMPTY
         if self.only and dialogue.language != self.only:
             return LANGUAGE
-        wrong = self.check_language and not is_written_in(text_of(dialogue), dialogue.language)
+        wrong = self.check_language and not is_written_in(compared_text(dialogue), dialogue.language)
         return LANGUAGE if wrong else ""
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> Columns:
@@ -118,6 +118,6 @@ class Fingerprints:
             "fingerprint": np.frombuffer(fingerprints, np.uint64).reshape(-1, 2),
         }
         if self.similarity:
-            parts = [*batches(dialogues)] or [[]]
+            parts = [*dialogue_batches(dialogues)] or [[]]
             columns["keys"] = np.concatenate([_keys(part, self.questions, self.similarity) for part in parts])
         return columns

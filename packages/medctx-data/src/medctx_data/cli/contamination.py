@@ -17,7 +17,7 @@ from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, Contaminatio
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
 from medctx_data.contamination.exam_files import read_exams
-from medctx_data.contamination.report import write_report
+from medctx_data.contamination.report import write_contamination_report
 from medctx_data.mix_folder.write import manifest_of
 
 KINDS = ("exact", "13-gram", "minhash")
@@ -38,7 +38,7 @@ class ContaminationConfig(Config):
     processes: int = Field(default=0, ge=0, le=1024, description="Number of processes; 0: one per core.")
 
 
-def table(report: ContaminationReport) -> Table:
+def contamination_table(report: ContaminationReport) -> Table:
     """Table with one row per exam: overlapping items, by kind in their question and in the Passages of their evidence.
 
     Items whose fact is taught on purpose have a column of their own and do not count as overlapping.
@@ -93,7 +93,7 @@ def command(
         click.echo(f"against {manifest.dialogues:,} Dialogues of {folder}")
         return CommandResult(status="dry-run", numbers={"items": sum(len(exam.questions) for exam in texts)})
     target = out or folder
-    report = write_report(folder, manifest, texts, settings.similarity, target, settings.processes)
+    report = write_contamination_report(folder, manifest, texts, settings.similarity, target, settings.processes)
     configs.save(settings, target / "contamination.yaml")
     with tracking.run("contamination", f"contamination {folder.name}") as run:
         run.metrics({"rows": report.rows, "overlapping_dialogues": report.overlapping, "overlaps": report.overlaps})
@@ -103,7 +103,7 @@ def command(
             )
         for name in (SUMMARY, OVERLAPS):
             run.artifact(target / name, "contamination")
-    output_console().print(table(report))
+    output_console().print(contamination_table(report))
     click.echo(f"{target / OVERLAPS}")
     outputs = [
         Output(kind="contamination", path=Path(name) if out else target / name, name=name)

@@ -12,7 +12,7 @@ from medctx.config import loading as configs
 from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.schemas.result import CommandResult
-from medctx_data.cli.tables import EXAMPLES, text_of
+from medctx_data.cli.tables import EXAMPLES, shortened_text
 from medctx_data.sources.card import FORMS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.inspection import Inspection, inspect_source
@@ -71,7 +71,7 @@ def command(paths: tuple[str, ...], overrides: tuple[str, ...]) -> CommandResult
     for line in _lines(result):
         click.echo(line)
     for dialogue in result.dialogues[:EXAMPLES]:
-        click.echo(text_of(dialogue))
+        click.echo(shortened_text(dialogue))
     snippet = _snippet(result)
     click.echo(f"\n{snippet}")
     if not result.dialogues:

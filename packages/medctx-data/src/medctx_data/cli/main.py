@@ -92,7 +92,7 @@ def inspect(folder: Path) -> None:
         if table:
             screen.print(table)
     for dialogue in examples:
-        click.echo(tables.text_of(dialogue))
+        click.echo(tables.shortened_text(dialogue))
 
 
 main.add_command(contamination.command)
@@ -106,7 +106,7 @@ main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lamb
 def sources(context: click.Context) -> None:
     """List the sources known by name."""
     if context.invoked_subcommand is None:
-        output_console().print(tables.sources(CARDS.values()))
+        output_console().print(tables.source_table(CARDS.values()))
 
 
 @sources.command("show")
@@ -114,7 +114,7 @@ def sources(context: click.Context) -> None:
 @one_sentence
 def show_source(name: str) -> None:
     """Print the card of the source NAME."""
-    output_console().print(tables.card(card_of(name)))
+    output_console().print(tables.card_table(card_of(name)))
 
 
 if __name__ == "__main__":

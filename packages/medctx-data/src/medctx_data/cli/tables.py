@@ -129,7 +129,7 @@ def examples(dialogues: Iterable[Dialogue]) -> list[Dialogue]:
     return [*firsts.values(), *further][:EXAMPLES]
 
 
-def text_of(dialogue: Dialogue) -> str:
+def shortened_text(dialogue: Dialogue) -> str:
     """Return a Dialogue as text, long turns shortened in the middle."""
     lines = [f"--- {dialogue.id} ({dialogue.domain}, {dialogue.language}, {dialogue.licence or 'licence not stated'})"]
     for turn in dialogue.turns:
@@ -141,7 +141,7 @@ def text_of(dialogue: Dialogue) -> str:
     return "\n".join(lines)
 
 
-def sources(cards: Iterable[SourceCard]) -> Table:
+def source_table(cards: Iterable[SourceCard]) -> Table:
     """Table with one row per source."""
     table = Table(title="sources")
     for name in ("name", "domain", "language", "form", "licence"):
@@ -199,7 +199,7 @@ def described(card: SourceCard) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def card(source: SourceCard) -> Table:
+def card_table(source: SourceCard) -> Table:
     """Table of a card, one row per property."""
     table = Table(title=source.name, show_header=False)
     for name, value in described(source):

@@ -38,7 +38,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part:,} {100 * part / whole:.1f} %" if part else "0"
 
 
-def table(sources: tuple[SourceTruncation, ...]) -> Table:
+def truncation_table(sources: tuple[SourceTruncation, ...]) -> Table:
     """Table with one row per source and maximum."""
     shown = Table(title="what a maximum length loses: tokens where Dialogues are cut or dropped, evidence where cut")
     names = ("source", "Dialogues", "tokens", "at most", "longer", "cut off", "dropped", "evidence: end", "start")
@@ -79,7 +79,7 @@ def command(
     manifest = manifest_of(mix)
     lengths = sorted({*maximums, *more}) or list(MAXIMUMS)
     folder = _tokenizer(mix, tokenizer)
-    loaded = tokenizers.load(folder)
+    loaded = tokenizers.load_tokenizer(folder)
     if not loaded.is_fast:
         raise MedctxError(
             f"The tokenizer in {folder} does not report the places of its tokens; give one with a tokenizer.json."
@@ -92,7 +92,7 @@ def command(
 
         spans = measure(map(watched, read_dialogues(mix)), loaded, lengths[0])
         sources = truncation_by_source(spans, lengths)
-    output_console().print(table(sources))
+    output_console().print(truncation_table(sources))
     if out:
         write_record(out / FILE, TruncationReport(digest=manifest.digest, tokenizer=str(folder), sources=sources))
         click.echo(out / FILE)

@@ -40,7 +40,7 @@ from medctx.io.mix_folder import files_of, read_file
 from medctx.process.progress import Advance, track
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, CheckedExam, ContaminationReport, Overlap
 from medctx.schemas.mix import MixManifest
-from medctx_data.cleaning.fingerprints import batches
+from medctx_data.cleaning.fingerprints import dialogue_batches
 from medctx_data.contamination.exam_files import ExamTexts
 from medctx_data.contamination.exam_index import GRAM, ExamIndex
 from medctx_data.contamination.overlap import find_overlaps
@@ -69,7 +69,7 @@ class _Compare:
         """The same; ``advance`` is called with the number of Dialogues compared."""
 
         def overlaps() -> Iterator[Overlap]:
-            for batch in batches(read_file(piece.path)):
+            for batch in dialogue_batches(read_file(piece.path)):
                 yield from find_overlaps(batch, self.index)
                 advance(len(batch))
 
@@ -118,7 +118,7 @@ class _Count:
         )
 
 
-def write_report(
+def write_contamination_report(
     mix: Path, manifest: MixManifest, exams: Sequence[ExamTexts], similarity: float, out: Path, processes: int = 0
 ) -> ContaminationReport:
     """Compare a mix with exams and write the report to ``out``; an existing report of the same is returned unchanged.

@@ -59,7 +59,7 @@ def words_of(language: str) -> Words:
     return SPOKEN.get(language, ENGLISH)
 
 
-def named(name: str, kind: Kind) -> str:
+def wrapped_id(name: str, kind: Kind) -> str:
     """Return the id of the wrapped Dialogue made from the one with the id ``name``."""
     return f"{name}{_MARK}{kind}"
 

@@ -23,7 +23,7 @@ from medctx.schemas.records import Book, Dialogue, Turn
 from medctx.text.book import TokenCount, assemble_book, make_book
 from medctx_data.long_context.config import WrapConfig
 from medctx_data.long_context.passages import Leaf, distractors_for, exchanges, from_file, leaves
-from medctx_data.long_context.wording import Kind, kind_of, named, quoted, refusal, words_of
+from medctx_data.long_context.wording import Kind, kind_of, quoted, refusal, words_of, wrapped_id
 
 WINDOW = 256
 """Dialogues that are read ahead; they and as many Passages before them give the distractors."""
@@ -130,7 +130,7 @@ def _wrapped(
     used = [leaf for leaf in offered if leaf.passage.id in book.passages]
     return dialogue.model_copy(
         update={
-            "id": named(dialogue.id, kind),
+            "id": wrapped_id(dialogue.id, kind),
             "turns": _turns(dialogue, kind, book, rng),
             "facts": tuple(sorted({*dialogue.facts, *(fact for leaf in used for fact in leaf.passage.facts)})),
             "licence": "; ".join(sorted({dialogue.licence, *(leaf.licence for leaf in used if leaf.licence)} - {""})),

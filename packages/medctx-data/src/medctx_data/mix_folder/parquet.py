@@ -13,7 +13,7 @@ from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import SHARDS, read_shard, shard_name, write_shard
 from medctx.process.progress import Advance
 from medctx.schemas.records import Dialogue
-from medctx_data.mixture.draft import Counts, Draft, Entry, Observed, read_entries
+from medctx_data.mixture.draft import Counts, Draft, DraftEntry, Observed, read_draft
 from medctx_data.row_store.parallel import work
 from medctx_data.row_store.rows import Rows, ShardedRows
 
@@ -28,7 +28,7 @@ class _Shard:
 
     path: Path
     rows: tuple[Rows, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[DraftEntry, ...]
 
 
 class _Written(NamedTuple):
@@ -53,7 +53,7 @@ def _write(shard: _Shard) -> _Written:
     """Write a shard, or read it where it exists and is whole."""
     dialogues = _existing(shard)
     if dialogues is None:
-        dialogues = [dialogue for _, dialogue in read_entries(shard.rows, shard.entries)]
+        dialogues = [dialogue for _, dialogue in read_draft(shard.rows, shard.entries)]
         write_shard(shard.path, dialogues)
     counts = Counts()
     for entry, dialogue in zip(shard.entries, dialogues, strict=True):

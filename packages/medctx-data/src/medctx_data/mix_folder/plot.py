@@ -51,5 +51,5 @@ def draw(manifest: MixManifest, folder: Path) -> bool:
             loc="left",
         )
         figure.legend(loc="outside lower center", ncols=columns)
-    plotting.save(figure, folder, NAME)
+    plotting.save_figure(figure, folder, NAME)
     return True

@@ -11,13 +11,13 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.digest import RecordsDigest
 from medctx.io.jsonl import read_record, require_space, write_record, write_records, write_text
-from medctx.io.mix_folder import DIALOGUES, SHARDS, file_digests, read_dialogues
+from medctx.io.mix_folder import DIALOGUES, SHARDS, mix_file_digests, read_dialogues
 from medctx.process.progress import Advance, track
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
 from medctx_data.mix_folder import dataset_card, parquet, plot
-from medctx_data.mixture.draft import Draft, Entry, Observed
-from medctx_data.mixture.manifest import describe
+from medctx_data.mixture.draft import Draft, DraftEntry, Observed
+from medctx_data.mixture.manifest import describe_mix
 
 CONFIG = "config.yaml"
 EXCLUSIONS = "exclusions.jsonl"
@@ -42,13 +42,13 @@ def existing(folder: Path, request: str) -> MixManifest | None:
     return manifest
 
 
-def _counted(stream: Iterator[tuple[Entry, Dialogue]], advance: Advance) -> Iterator[tuple[Entry, Dialogue]]:
+def _counted(stream: Iterator[tuple[DraftEntry, Dialogue]], advance: Advance) -> Iterator[tuple[DraftEntry, Dialogue]]:
     for entry in stream:
         yield entry
         advance(1)
 
 
-def write(folder: Path, draft: Draft) -> MixManifest:
+def write_mix(folder: Path, draft: Draft) -> MixManifest:
     """Write a mix. A kill at any moment leaves either no ``mix.json`` or a whole mix; whole shards are kept."""
     tokens = sum(sample.tokens for sample in draft.samples)
     require_space(folder, 2**20 + _BYTES_PER_TOKEN * tokens)
@@ -61,7 +61,7 @@ def write(folder: Path, draft: Draft) -> MixManifest:
     write_records(folder / EXCLUSIONS, draft.exclusions)
     configs.save(draft.config, folder / CONFIG)
     written = [folder / DIALOGUES] if draft.config.format == "jsonl" else sorted(folder.glob(SHARDS))
-    manifest = describe(draft, observed).model_copy(update={"files": file_digests(written)})
+    manifest = describe_mix(draft, observed).model_copy(update={"files": mix_file_digests(written)})
     plot.draw(manifest, folder)
     write_text(folder / dataset_card.FILE, dataset_card.text(manifest, folder.name))
     write_record(folder / MIX_FILE, manifest)

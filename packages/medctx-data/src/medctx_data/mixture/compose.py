@@ -13,7 +13,7 @@ from medctx.process.progress import say
 from medctx.tables.folders import matches
 from medctx_data.mixture.budget import interleave
 from medctx_data.mixture.config import DOMAINS, MixConfig
-from medctx_data.mixture.draft import Draft, Entry, SourceSample
+from medctx_data.mixture.draft import Draft, DraftEntry, SourceSample
 from medctx_data.mixture.draws import Advance, PreparedSource, Sizing, draw_to_budget
 from medctx_data.mixture.quota import SourceRequest
 from medctx_data.tokens.count import tokenizer_digests
@@ -39,10 +39,10 @@ def request_digest(config: MixConfig, requests: Iterable[SourceRequest], tokeniz
     return digest.of_value([keys, files, tokenizer_digests(tokenizer), medctx.__version__])
 
 
-def _arrange(samples: Sequence[SourceSample], config: MixConfig) -> list[Entry]:
+def _arrange(samples: Sequence[SourceSample], config: MixConfig) -> list[DraftEntry]:
     """All picks in the order of the config."""
     seed = f"order-{config.seed}"
-    entries = [[Entry(number, pick) for pick in sample.picks] for number, sample in enumerate(samples)]
+    entries = [[DraftEntry(number, pick) for pick in sample.picks] for number, sample in enumerate(samples)]
     if config.order == "mixed":
         return interleave(entries, seed)
     first = config.order.removesuffix("-first")

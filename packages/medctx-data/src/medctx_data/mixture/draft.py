@@ -80,14 +80,14 @@ class SourceSample:
         return sum(pick.loss_tokens for pick in self.picks)
 
 
-class Entry(NamedTuple):
+class DraftEntry(NamedTuple):
     """A place in a mix: the number of the sample and the pick."""
 
     sample: int
     pick: Pick
 
 
-def read_entries(rows: Sequence[Rows], entries: Iterable[Entry]) -> Iterator[tuple[Entry, Dialogue]]:
+def read_draft(rows: Sequence[Rows], entries: Iterable[DraftEntry]) -> Iterator[tuple[DraftEntry, Dialogue]]:
     """Yield entries with their Dialogues, read as they are needed; ``rows`` are those of each sample, by number."""
     stream = iter(entries)
     while chunk := list(islice(stream, CHUNK)):
@@ -106,7 +106,7 @@ class Draft:
     config: MixConfig
     request: str
     samples: tuple[SourceSample, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[DraftEntry, ...]
 
     @property
     def exclusions(self) -> Iterator[Exclusion]:
@@ -118,9 +118,9 @@ class Draft:
         """The rows of each sample."""
         return tuple(sample.rows for sample in self.samples)
 
-    def dialogues(self) -> Iterator[tuple[Entry, Dialogue]]:
+    def dialogues(self) -> Iterator[tuple[DraftEntry, Dialogue]]:
         """The Dialogues in their final order, read as they are needed."""
-        return read_entries(self.rows, self.entries)
+        return read_draft(self.rows, self.entries)
 
 
 @dataclass
@@ -130,7 +130,7 @@ class Counts:
     licences: dict[int, set[str]] = field(default_factory=dict)
     languages: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, entry: Entry, dialogue: Dialogue) -> None:
+    def add(self, entry: DraftEntry, dialogue: Dialogue) -> None:
         """Count the next Dialogue."""
         self.licences.setdefault(entry.sample, set()).add(dialogue.licence)
         self._add((entry.sample, dialogue.language), entry.pick.tokens, 1)
@@ -154,7 +154,7 @@ class Observed:
     digest: RecordsDigest = field(default_factory=RecordsDigest)
     counts: Counts = field(default_factory=Counts)
 
-    def watch(self, stream: Iterable[tuple[Entry, Dialogue]]) -> Iterator[Dialogue]:
+    def watch(self, stream: Iterable[tuple[DraftEntry, Dialogue]]) -> Iterator[Dialogue]:
         """Yield the Dialogues of a draft and count each."""
         for entry, dialogue in stream:
             self.digest.add(dialogue)

@@ -106,7 +106,7 @@ def _ratio_and_budget(draft: Draft) -> tuple[str, int | None]:
     return ":".join(map(str, sums)), None
 
 
-def describe(draft: Draft, observed: Observed) -> MixManifest:
+def describe_mix(draft: Draft, observed: Observed) -> MixManifest:
     """Return the manifest of a draft; ``observed`` must have seen all its Dialogues."""
     config, samples, counts = draft.config, draft.samples, observed.counts
     whole = _Totals(samples)

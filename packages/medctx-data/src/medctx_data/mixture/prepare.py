@@ -14,7 +14,7 @@ from medctx_data.cleaning.filters import Cleaned, SourceRows, clean, fingerprint
 from medctx_data.mixture.config import MixConfig
 from medctx_data.mixture.draws import PreparedSource, is_wrapped
 from medctx_data.mixture.quota import SourceRequest
-from medctx_data.row_store.features import Job, measure_all, measured
+from medctx_data.row_store.features import FeatureJob, measure_all, measured
 from medctx_data.row_store.parallel import work
 from medctx_data.row_store.rows import Gathered, MemoryRows, gather, is_gathered
 from medctx_data.sources.card import Supply
@@ -73,7 +73,7 @@ def _sources_to_read(config: MixConfig, requests: Sequence[SourceRequest]) -> li
     return list(config.sources) if config.clean.duplicates == "mix" else [request.config for request in requests]
 
 
-def prepare(config: MixConfig, requests: Sequence[SourceRequest], tools: Tools) -> list[PreparedSource]:
+def prepare_mix(config: MixConfig, requests: Sequence[SourceRequest], tools: Tools) -> list[PreparedSource]:
     """Prepare the requested sources, in their order.
 
     The rows of large sources and the measurements of all are kept in the cache folder under the source's identity.
@@ -88,7 +88,7 @@ def prepare(config: MixConfig, requests: Sequence[SourceRequest], tools: Tools) 
     for label, source in finite.items():
         fingerprints = fingerprints_for(source.config.language, config.clean)
         measures = (fingerprints, lengths) if label in counted else (fingerprints,)
-        jobs.append(Job(label, read[label].rows, measures, source.folder))
+        jobs.append(FeatureJob(label, read[label].rows, measures, source.folder))
     # All measures at once, so that rows are read and processes started once; later calls find the results.
     measure_all(jobs, config.processes)
     source_rows = [

@@ -52,7 +52,7 @@ def _load(path: Path) -> Columns | None:
 
 
 @dataclass(frozen=True)
-class Job:
+class FeatureJob:
     """The measurements to make of the rows of one source; ``folder`` keeps the results."""
 
     label: str
@@ -70,7 +70,7 @@ class Job:
 
 
 class _Shard(NamedTuple):
-    job: Job
+    job: FeatureJob
     number: int
 
     @property
@@ -87,7 +87,7 @@ def _measure(shard: _Shard) -> None:
         _save(measure(dialogues), job.file(measure, number))
 
 
-def measure_all(jobs: Sequence[Job], processes: int) -> None:
+def measure_all(jobs: Sequence[FeatureJob], processes: int) -> None:
     """Make all measurements that are not kept yet; a kill loses the shards in work.
 
     ``processes``: how many at once where there are enough rows, 0 for one per core.
@@ -105,7 +105,7 @@ def measure_all(jobs: Sequence[Job], processes: int) -> None:
 
 def measured(rows: Rows, measure: Measure, folder: Path, label: str, processes: int) -> Columns:
     """Return one measurement of all rows, made now where it is not kept."""
-    job = Job(label, rows, (measure,), folder)
+    job = FeatureJob(label, rows, (measure,), folder)
     measure_all([job], processes)
     shards = []
     for number in range(rows.shards):

@@ -40,7 +40,7 @@ def _generated(config: SourceConfig, card: SourceCard, seed: int, curriculum: Cu
     identity = partial(_identity, card, seed)
     if card.name in _GENERAL:
         return Supply(card=card, citation=card.citation, identity=identity(), generator=_GENERAL[card.name](seed))
-    taught = curricula.build(curriculum)
+    taught = curricula.build_curriculum(curriculum)
     dialogues = phenotypes.dialogues(taught, seed)
     return Supply(card=card, citation=taught.citation, identity=identity(digest.of_record(taught)), generator=dialogues)
 

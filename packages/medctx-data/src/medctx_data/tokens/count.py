@@ -139,7 +139,7 @@ def tokenizer_digests(folder: Path) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _loaded(folder: Path) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
-    tokenizer = tokenizers.load(folder)
+    tokenizer = tokenizers.load_tokenizer(folder)
     return tokenizer, QuickLengths.of(tokenizer)
 
 

@@ -28,7 +28,7 @@ class RunFolder(Record):
     judged: tuple[Judged, ...]
 
 
-def write(folder: Path, manifest: ExamManifest, judged: list[Judged]) -> None:
+def write_run(folder: Path, manifest: ExamManifest, judged: list[Judged]) -> None:
     """Write the verdicts first, and last the manifest with their digest: a folder with a manifest is complete."""
     # An earlier manifest would not be that of these verdicts.
     (folder / EXAM_FILE).unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def read_verdicts(folder: Path, manifest: ExamManifest) -> Iterator[Judged]:
     return read_records(verdicts, Judged)
 
 
-def read(folder: Path) -> RunFolder:
+def read_run(folder: Path) -> RunFolder:
     """Read a finished run; raises MedctxError if it is not one, or its verdicts were changed."""
     manifest = read_record(folder / EXAM_FILE, ExamManifest)
     return RunFolder(manifest=manifest, judged=tuple(read_verdicts(folder, manifest)))

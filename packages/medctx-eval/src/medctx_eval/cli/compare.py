@@ -60,7 +60,12 @@ def compare(
     from medctx_eval.interchange.read_runs import resolve_runs
     from medctx_eval.report.compare import compare as compare_runs
     from medctx_eval.report.config import ReportConfig
-    from medctx_eval.report.render.compare_table import accuracy_table, difference_table, failure_warning, notes
+    from medctx_eval.report.render.compare_table import (
+        accuracy_table,
+        comparison_notes,
+        difference_table,
+        failure_warning,
+    )
 
     config = ReportConfig(
         base=base, mode=mode, margin=margin / 100, draws=draws, seed=seed, different_means=different_means
@@ -81,5 +86,5 @@ def compare(
         console.print("\nPaired differences in accuracy points with 95 % intervals")
         console.print(difference_table(comparison))
     console.print()
-    for note in notes(comparison):
+    for note in comparison_notes(comparison):
         console.print(note, markup=False)

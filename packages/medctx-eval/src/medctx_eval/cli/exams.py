@@ -57,7 +57,7 @@ def show_exam(name: str, path: Path | None, passages: Path | None) -> CommandRes
         click.echo(registered.about.strip())
         return _card_result(registered.card)
     config = ExamConfig(exam=name, path=path, passages=passages)
-    exam = registry.build(config, CurriculumConfig.model_validate({}), 0)
+    exam = registry.build_exam(config, CurriculumConfig.model_validate({}), 0)
     click.echo(configs.dump(exam.card))
     click.echo(configs.dump(exam.items[0]))
     for evidence in exam.items[0].evidence:
@@ -80,10 +80,10 @@ def _card_result(card: ExamCard) -> CommandResult:
 @one_sentence
 def check_exam(file: Path, passages: Path | None) -> None:
     """Check a file of questions in the row schema; exit code 2 if a row is not a question."""
-    from medctx_eval.exams.check import check, describe
+    from medctx_eval.exams.check import check_entries, describe_exam
 
-    result = check(file, passages)
-    click.echo(describe(result, passages))
+    result = check_entries(file, passages)
+    click.echo(describe_exam(result, passages))
     if result.problems:
         raise SystemExit(2)
 
@@ -125,12 +125,12 @@ def write_probe(
     from medctx_eval.exams.condition import parse
     from medctx_eval.exams.config import ExamConfig
     from medctx_eval.planning.batches import probe_items
-    from medctx_eval.planning.build import TokenCounter
+    from medctx_eval.planning.build import CachedTokenCounter
     from medctx_eval.prompting import tokenizers
 
-    count_tokens = TokenCounter(tokenizers.load(tokenizer))
+    count_tokens = CachedTokenCounter(tokenizers.load_exam_tokenizer(tokenizer))
     config = ExamConfig(exam=name, path=path, passages=passages, conditions=conditions)
-    exam = registry.build(config, CurriculumConfig.model_validate({}), seed)
+    exam = registry.build_exam(config, CurriculumConfig.model_validate({}), seed)
     parsed = [parse(condition) for condition in config.conditions]
     count = write_records(out, probe_items(exam, parsed, count_tokens, limit=limit, seed=seed))
     click.echo(f"{out}: {count} items")

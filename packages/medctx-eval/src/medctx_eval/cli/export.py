@@ -66,9 +66,9 @@ def _exam(
 
     folder = Path(source)
     if (folder / EXAM_FILE).is_file():
-        run = run_folder.read(folder)
+        run = run_folder.read_run(folder)
         items = list(run_folder.read_items(folder, run.manifest).values())
         return "-".join(card.name for card in run.manifest.exams), items[:limit], {}
     config = ExamConfig(exam=source, path=path, passages=passages, limit=limit)
-    exam = registry.build(config, CurriculumConfig.model_validate({}), 0)
+    exam = registry.build_exam(config, CurriculumConfig.model_validate({}), 0)
     return exam.card.name, list(exam.items), exam.by_id

@@ -133,7 +133,7 @@ def run(
         click.echo(str(folder))
 
     try:
-        examine.run(resolved, required(out), finished)
+        examine.examine(resolved, required(out), finished)
     except MedctxError as error:
         if not folders:
             raise
@@ -210,7 +210,7 @@ def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: boo
         return CommandResult(status="dry-run")
     folder = out or Path("medctx-demo")
     with serve_models(resolved) as run_config:
-        runs = examine.run(run_config, folder / "runs")
+        runs = examine.examine(run_config, folder / "runs")
     settings = ReportConfig(title="Built-in models", base=BASE, draws=resolved.draws)
     written = write_report(runs, folder / "report", settings)
     output_console().print(main_table(written))

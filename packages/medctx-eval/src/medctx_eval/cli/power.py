@@ -31,10 +31,10 @@ def _design(clusters: int | None, per_cluster: float | None, size_cv: float) -> 
 
 def _measured(runs: tuple[str, ...]) -> tuple[MeasuredPart, ...]:
     from medctx_eval.interchange.read_runs import resolve_runs
-    from medctx_eval.power.exam_size import measured
+    from medctx_eval.power.exam_size import measured_parts
 
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-        return measured(resolve_runs(runs, Path(scratch)))
+        return measured_parts(resolve_runs(runs, Path(scratch)))
 
 
 def _tables(size: ExamSize) -> list[tuple[str, Table]]:

@@ -37,7 +37,7 @@ def _listed(lines: Sequence[str]) -> dict[str, str]:
     return dict(parts)
 
 
-class Reader:
+class RuleReader:
     """Parses prompts and answers by a model's rule. The exam's questions must differ from each other."""
 
     def __init__(self, exam: Exam, rule_models: Mapping[str, RuleModel]) -> None:
@@ -124,8 +124,8 @@ def rule_models(reader_of: Callable[[ParsedPrompt], str]) -> dict[str, RuleModel
     }
 
 
-def reader(exam: Exam) -> Reader:
+def reader(exam: Exam) -> RuleReader:
     """A Reader of the exam with the built-in models."""
-    parser = Reader(exam, {})
+    parser = RuleReader(exam, {})
     parser.rule_models.update(rule_models(parser.stated_answer))
     return parser

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 
 from medctx.config.loading import Config
 from medctx.schemas.records import Record
-from medctx_eval.demo.rule_models import Reader, reader
+from medctx_eval.demo.rule_models import RuleReader, reader
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.prompting.tokenizers import ByteTokenizer
@@ -65,7 +65,7 @@ class DemoServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: RuleReader) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reader = reader
 
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(reader: Reader) -> Iterator[DemoServer]:
+def serve(reader: RuleReader) -> Iterator[DemoServer]:
     """Run a server in a thread."""
     with DemoServer(reader) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -158,14 +158,14 @@ def serve(reader: Reader) -> Iterator[DemoServer]:
             thread.join()
 
 
-def _serve_until_killed(reader: Reader, address: Connection) -> None:
+def _serve_until_killed(reader: RuleReader, address: Connection) -> None:
     with DemoServer(reader) as server:
         address.send(server.url)
         server.serve_forever()
 
 
 @contextmanager
-def serve_in_process(reader: Reader) -> Iterator[str]:
+def serve_in_process(reader: RuleReader) -> Iterator[str]:
     """Run a server, in a process of its own on Linux so that it uses another core; yields its address."""
     if sys.platform != "linux":
         with serve(reader) as server:
@@ -200,7 +200,7 @@ class DemoConfig(Config):
 def serve_models(config: DemoConfig) -> Iterator[RunConfig]:
     """Serve the built-in models; yields the config of their exam."""
     exam_config = ExamConfig(exam="needle", conditions=config.conditions, limit=config.items)
-    exam = registry.build(exam_config, RunConfig().curriculum, config.seed)
+    exam = registry.build_exam(exam_config, RunConfig().curriculum, config.seed)
     models = reader(exam)
     with serve_in_process(models) as url:
         yield RunConfig(

@@ -291,7 +291,7 @@ class EndpointEngine:
             body = likelihood.logprob_body(self._model, later, needed)
             answer = self._send(server, body, len(later), sum(map(len, later)))
             read |= likelihood.by_prefix(answer, later)
-        return likelihood.gather(request, read, server.client.url)
+        return likelihood.gather_scores(request, read, server.client.url)
 
     def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
         """Yield the log-probabilities of each request in order."""

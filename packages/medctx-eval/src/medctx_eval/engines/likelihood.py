@@ -56,7 +56,7 @@ def by_prefix(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mappin
     return {prefix: choice.first_tokens for prefix, choice in zip(prefixes, answer.choices, strict=True)}
 
 
-def gather(request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]], url: str) -> TokenLogprobs:
+def gather_scores(request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]], url: str) -> TokenLogprobs:
     """Combine what was read after each prefix into the log-probabilities of the continuations."""
     try:
         return tuple(

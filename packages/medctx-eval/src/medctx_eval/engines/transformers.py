@@ -104,7 +104,7 @@ class TransformersEngine:
 
             # Merged: the same arithmetic as a merged checkpoint, and one matrix product less per layer.
             model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-        return cls(model, tokenizers.load(folder))
+        return cls(model, tokenizers.load_tokenizer(folder))
 
     @property
     def max_positions(self) -> int:

@@ -193,7 +193,7 @@ class VllmServer:
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Serve an adapter as ``name`` beside the base; refuses one that was trained with scaled positions."""
-        if rope.read(folder):
+        if rope.read_overrides(folder):
             raise MedctxError(
                 f"The adapter {folder} was trained with scaled positions, which a server cannot change for one "
                 "adapter; "

@@ -50,7 +50,7 @@ class ExamCheck:
 
 def _read_passages(path: Path, result: ExamCheck) -> set[str]:
     names: set[str] = set()
-    for number, row in tables.lines(path):
+    for number, row in tables.numbered_rows(path):
         if isinstance(row, str):
             result.problems.append(f"{path}:{number} {row}; mend or remove that line.")
             continue
@@ -78,12 +78,12 @@ class _SeenQuestions:
         return earlier
 
 
-def check(path: Path, passages: Path | None) -> ExamCheck:
+def check_entries(path: Path, passages: Path | None) -> ExamCheck:
     """Read a file in the row schema, and its passages file if there is one, and collect all problems."""
     result = ExamCheck(path=path)
     known = _read_passages(passages, result) if passages else set()
     reader, seen, named = EntryReader(EXAM, CARDS[EXAM]), _SeenQuestions(), set[str]()
-    for number, row in tables.lines(path):
+    for number, row in tables.numbered_rows(path):
         result.rows += 1
         if isinstance(row, str):
             result.problems.append(f"{path}:{number} {row}; mend or remove that line.")
@@ -144,7 +144,7 @@ def _contents(result: ExamCheck, passages: Path | None) -> Iterator[str]:
         yield f"ignored       columns {', '.join(ignored)}"
 
 
-def describe(result: ExamCheck, passages: Path | None, max_problems: int = 20) -> str:
+def describe_exam(result: ExamCheck, passages: Path | None, max_problems: int = 20) -> str:
     """The contents and the first ``max_problems`` problems, as text."""
     lines = list(_contents(result, passages))
     lines += result.problems[:max_problems]

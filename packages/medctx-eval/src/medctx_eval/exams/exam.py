@@ -55,7 +55,7 @@ class Exam(Record):
         return {omission.item: omission for omission in self.omissions}
 
 
-def seal(
+def seal_exam(
     card: ExamCard,
     items: Sequence[ExamItem],
     passages: Sequence[Passage],

@@ -104,19 +104,19 @@ _EXAMS = (
         _generated_card("phenotypes-knowledge", "facts that medical Dialogues teach, and untaught ones"),
         False,
         phenotypes.__doc__ or "",
-        lambda config, split, seed: phenotypes.knowledge(curriculum.build(split), seed),
+        lambda config, split, seed: phenotypes.knowledge(curriculum.build_curriculum(split), seed),
     ),
     RegisteredExam(
         _generated_card("phenotypes-reading", "dossiers of diseases that no Dialogue mentions"),
         True,
         phenotypes.__doc__ or "",
-        lambda config, split, seed: phenotypes.reading(curriculum.build(split), seed),
+        lambda config, split, seed: phenotypes.reading(curriculum.build_curriculum(split), seed),
     ),
     RegisteredExam(
         _generated_card(phenotype_facts.NAME, "taught and untaught facts with evidence that states them"),
         True,
         phenotype_facts.__doc__ or "",
-        lambda config, split, seed: phenotype_facts.build(config.facts, curriculum.build(split), seed),
+        lambda config, split, seed: phenotype_facts.build(config.facts, curriculum.build_curriculum(split), seed),
     ),
     RegisteredExam(
         records.CARD,
@@ -130,7 +130,7 @@ _EXAMS = (
     *(RegisteredExam(own.CARDS[name], True, openstax.__doc__ or "", _openstax) for name in BOOKS),
     *(
         RegisteredExam(
-            longhealth.card_of(task),
+            longhealth.task_card(task),
             True,
             longhealth.__doc__ or "",
             lambda config, split, seed: longhealth.build(
@@ -166,7 +166,7 @@ def lookup(name: str) -> RegisteredExam:
     return EXAMS[name]
 
 
-def build(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
+def build_exam(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
     """Build the exam that a config names, of its ``half`` the first ``limit`` items."""
     exam = lookup(config.exam).build(config, split, seed)
     if config.half != "all":
@@ -178,4 +178,4 @@ def build(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
 
 def build_all(configs: Sequence[ExamConfig], split: CurriculumConfig, seed: int) -> list[Exam]:
     """Build the exams of several configs."""
-    return [build(config, split, seed) for config in configs]
+    return [build_exam(config, split, seed) for config in configs]

@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from medctx.errors import MedctxError
-from medctx.io.jsonl import read_records
+from medctx.io.jsonl import read_records, write_text
 from medctx.schemas.exam_run import ExamCard, ExamManifest
 from medctx.schemas.records import ExamItem, Judged, Reply, Verdict
 from medctx_eval.artifacts import run_folder
-from medctx_eval.interchange.json_lines import write_text
 from medctx_eval.stats.accuracy import accuracy
 
 SCHEMA = "0.3.0"
@@ -46,7 +45,7 @@ def export_run(folder: Path, out: Path, *, developer: str = "", time: str = "0")
     Raises:
         MedctxError: If the run or its items are not there.
     """
-    run = run_folder.read(folder)
+    run = run_folder.read_run(folder)
     items = run_folder.read_items(folder, run.manifest)
     if not items:
         raise MedctxError(f"The items of {folder} were not found beside it; export the run from where it was made.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medctx.schemas.records import Mode, Verdict
 from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, split_prompt
-from medctx_eval.interchange.json_lines import mapping, read_object, read_rows, sequence
+from medctx_eval.interchange.json_lines import mapping, read_object, read_objects, sequence
 
 LetterReader = Callable[[str, Mapping[str, str]], Sequence[str]]
 """The letters that a written answer states, given the offered options by letter."""
@@ -39,7 +39,7 @@ def read(path: Path, letters_in: LetterReader) -> list[ForeignRun]:
     for file in record_files(path):
         aggregate = file.with_name(file.name.removesuffix("_samples.jsonl") + ".json")
         library = mapping(read_object(aggregate).get("eval_library")) if aggregate.is_file() else {}
-        for row in read_rows(file):
+        for row in read_objects(file):
             model = str(row.get("model_id"))
             libraries.setdefault(
                 model, f"{library.get('name', 'every-eval-ever')} {library.get('version', '')}".strip()

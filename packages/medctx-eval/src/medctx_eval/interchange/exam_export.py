@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from medctx.errors import MedctxError
+from medctx.io.jsonl import write_text
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.interchange.json_lines import write_text
 
 _INSPECT_TASK = '''"""{name}: {count} items, written by medctx-eval export inspect."""
 

@@ -118,7 +118,7 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(str(entry) for entry in entries) if all(entry is not None for entry in entries) else ()
 
 
-def options_of(document: Mapping[str, object]) -> tuple[str, ...]:
+def option_texts(document: Mapping[str, object]) -> tuple[str, ...]:
     """Return the option texts of a data set's row; none if it has no known layout."""
     for name in _OPTIONS:
         if texts := _texts(document.get(name)):

@@ -149,7 +149,7 @@ def _translated(letters: Sequence[str], translation: Mapping[str, str]) -> tuple
     return tuple(sorted(translation.get(letter, letter) for letter in letters))
 
 
-def join(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
+def join_run(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
     """Return the answers of a run as records on the items of the index of their mode."""
     judged: dict[tuple[str, Mode, int], Judged] = {}
     how: dict[tuple[str, str], str] = {}

@@ -1,4 +1,4 @@
-"""Reads JSON that other programs wrote, with errors that name the place, and writes text for them."""
+"""Reads JSON that other programs wrote, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medctx.errors import MedctxError
-from medctx.io.atomic import atomic_file
 
 
 def parse_object(text: str | bytes, place: str) -> dict[str, object]:
@@ -26,7 +25,7 @@ def read_object(path: Path) -> dict[str, object]:
     return parse_object(path.read_bytes(), str(path))
 
 
-def read_rows(path: Path) -> Iterator[dict[str, object]]:
+def read_objects(path: Path) -> Iterator[dict[str, object]]:
     """Yield the JSON objects of a file of JSON lines."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -42,9 +41,3 @@ def mapping(value: object) -> dict[str, object]:
 def sequence(value: object) -> list[object]:
     """Return a value that should be a list; an empty one if it is none."""
     return value if isinstance(value, list) else []
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with atomic_file(path) as file:
-        file.write(text.encode())

@@ -18,12 +18,12 @@ from medctx_eval.interchange.foreign import (
     ForeignRun,
     id_of,
     letter_of,
-    options_of,
+    option_texts,
     passage_of,
     question_of,
     split_prompt,
 )
-from medctx_eval.interchange.json_lines import mapping, read_object, read_rows, sequence
+from medctx_eval.interchange.json_lines import mapping, read_object, read_objects, sequence
 
 _SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[\d.:+-]+)\.jsonl")
 _LETTER_ANSWER = re.compile(r"\s*\(?([A-Z])\)?\s*")
@@ -71,7 +71,7 @@ def _run(folder: Path, tasks: Mapping[str, Path]) -> ForeignRun:
 
 def _answers(task: str, file: Path) -> Iterator[ForeignAnswer]:
     used_filter: object = None
-    for number, row in enumerate(read_rows(file), 1):
+    for number, row in enumerate(read_objects(file), 1):
         used_filter = row.get("filter") if number == 1 else used_filter
         if row.get("filter") == used_filter:  # a sample is repeated for every filter of its answer
             yield from _answer(task, row, f"{file}:{number}")
@@ -83,7 +83,7 @@ def _answer(task: str, row: Mapping[str, object], place: str) -> Iterator[Foreig
     document = mapping(row.get("doc"))
     prompt = str(requests[0].get("arg_0", "")) if requests else ""
     asked, listed = split_prompt(prompt)
-    options = options_of(document) or listed
+    options = option_texts(document) or listed
     item = id_of(document) or str(row.get("doc_hash") or row.get("doc_id"))
     base = (task, item, question_of(document) or asked)
     passage = passage_of(document)

@@ -14,11 +14,11 @@ from medctx_eval.interchange.foreign import (
     ForeignAnswer,
     ForeignRun,
     letter_of,
-    options_of,
+    option_texts,
     passage_of,
     question_of,
 )
-from medctx_eval.interchange.json_lines import mapping, read_object, read_rows, sequence
+from medctx_eval.interchange.json_lines import mapping, read_object, read_objects, sequence
 
 _SUFFIX = "-predictions.jsonl"
 
@@ -61,11 +61,11 @@ def _answers(file: Path, folder: Path) -> Iterator[ForeignAnswer]:
     )
     requests_file = root / "requests" / folder.name / f"{task}-requests.jsonl"
     documents = (
-        {row.get("native_id"): mapping(row.get("doc")) for row in read_rows(requests_file)}
+        {row.get("native_id"): mapping(row.get("doc")) for row in read_objects(requests_file)}
         if requests_file.is_file()
         else {}
     )
-    for number, row in enumerate(read_rows(file), 1):
+    for number, row in enumerate(read_objects(file), 1):
         yield _answer(task, row, documents.get(row.get("native_id"), {}), primary, f"{file}:{number}")
 
 
@@ -73,7 +73,7 @@ def _answer(
     task: str, row: Mapping[str, object], document: Mapping[str, object], primary: str, place: str
 ) -> ForeignAnswer:
     outputs = [mapping(output) for output in sequence(row.get("model_output"))]
-    options = options_of(document)
+    options = option_texts(document)
     label = row.get("label")
     gold = LETTERS[label] if isinstance(label, int) and 0 <= label < 26 else letter_of(str(label), options)
     metric, score = _score(row, primary, place)

@@ -16,7 +16,7 @@ from medctx_eval.artifacts import run_folder, run_source
 from medctx_eval.extract.rules import extract
 from medctx_eval.interchange import every_eval_records, inspect_log, lm_eval_samples, olmo_predictions
 from medctx_eval.interchange.foreign import NO_OPTIONS, ForeignRun
-from medctx_eval.interchange.join import ItemIndex, Joined, JoinedItem, items_of_exam, items_of_run, join
+from medctx_eval.interchange.join import ItemIndex, Joined, JoinedItem, items_of_exam, items_of_run, join_run
 
 
 def _stated_letters(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def read_foreign(path: Path) -> list[ForeignRun]:
 
 
 def _own_items(folder: Path) -> tuple[ExamManifest, list[ExamItem], tuple[Judged, ...]]:
-    run = run_folder.read(folder)
+    run = run_folder.read_run(folder)
     return run.manifest, list(run_folder.read_items(folder, run.manifest).values()), run.judged
 
 
@@ -99,7 +99,7 @@ def convert(foreign: Sequence[ForeignRun], own: Sequence[Path], scratch: Path) -
     by_mode = dict.fromkeys(_MODES, items_of_exam(ours[0][1])) if ours else items_of_run(foreign[0])
     items = list({item.id: item for of_mode in by_mode.values() for item in of_mode}.values())
     indexes = {mode: ItemIndex(of_mode) for mode, of_mode in by_mode.items()}
-    joined = [join(run, indexes) for run in foreign]
+    joined = [join_run(run, indexes) for run in foreign]
     for run, result in zip(foreign, joined, strict=True):
         _say_joined(run, result, len(items))
     records = [_comparable(judged) for _, _, judged in ours] + [result.judged for result in joined]
@@ -188,7 +188,7 @@ def _write(
             "conditions": conditions,
             "exam_plan": _PLAN,
         }
-        run_folder.write(folder, manifest.model_copy(update=update), list(judged))
+        run_folder.write_run(folder, manifest.model_copy(update=update), list(judged))
         folders.append(folder)
     return folders
 

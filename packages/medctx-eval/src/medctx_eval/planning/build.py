@@ -16,7 +16,7 @@ from medctx_eval.prompting.prompt import Tokenizer
 _CACHED_CHARS = 20_000
 
 
-class TokenCounter:
+class CachedTokenCounter:
     """Counts the tokens of texts; counts of Passages, which stand in many Books, are cached."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -49,7 +49,7 @@ def build_plan(configs: Sequence[ExamConfig], exams: Sequence[Exam], tokenizer: 
     Returns:
         The plan, which is the same for every model with this tokenizer.
     """
-    count = TokenCounter(tokenizer)
+    count = CachedTokenCounter(tokenizer)
     planned: list[BookBatch] = []
     names: dict[str, None] = {}
     unalterable: dict[str, int] = {}

@@ -106,7 +106,7 @@ def parts_of(plan: ExamPlan) -> list[PlannedPart]:
     ]
 
 
-def save(plan: ExamPlan, out: Path) -> str:
+def save_plan(plan: ExamPlan, out: Path) -> str:
     """Write items, evidence and Books beside the run folders; returns the name of their folder.
 
     The contamination check and the report's browser read these files.

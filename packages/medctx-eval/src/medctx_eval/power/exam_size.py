@@ -15,7 +15,7 @@ from medctx_eval.power.power import (
     Disagreement,
     ExamDesign,
     clusters_needed,
-    detectable,
+    detectable_difference,
     measure_disagreement,
     power,
 )
@@ -84,7 +84,7 @@ class MeasuredPart(Record):
     design: ExamDesign
 
 
-def measured(folders: Sequence[Path]) -> tuple[MeasuredPart, ...]:
+def measured_parts(folders: Sequence[Path]) -> tuple[MeasuredPart, ...]:
     """Discordance, correlation and design of knowledge and reading from two run folders.
 
     Raises:
@@ -124,7 +124,7 @@ def _exam_power(name: str, design: ExamDesign, models: Disagreement, delta: floa
         exam=name,
         design=design,
         models=models,
-        detectable=detectable(models, design, target) if enough else None,
+        detectable=detectable_difference(models, design, target) if enough else None,
         power=power(delta, models, design) if enough and delta < models.discordance else 0.0,
     )
 

@@ -156,7 +156,9 @@ def power(delta: float, models: Disagreement, exam: ExamDesign, level: float = L
     return float(special.ndtr(special.ndtri(normal) + _shift(delta, models, exam, threshold)))
 
 
-def detectable(models: Disagreement, exam: ExamDesign, target: float = POWER, level: float = LEVEL) -> float | None:
+def detectable_difference(
+    models: Disagreement, exam: ExamDesign, target: float = POWER, level: float = LEVEL
+) -> float | None:
     """Smallest difference in (0, 1) found with power ``target``; None if even the largest possible one is not."""
     largest = models.discordance
     if power(largest, models, exam, level) < target:

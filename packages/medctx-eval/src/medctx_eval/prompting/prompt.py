@@ -84,7 +84,7 @@ def possible_answers(item: ExamItem) -> list[tuple[str, ...]]:
     return [subset for size in range(1, len(letters) + 1) for subset in combinations(letters, size)]
 
 
-def render(tokenizer: Tokenizer, content: str) -> str:
+def render_prompt(tokenizer: Tokenizer, content: str) -> str:
     """Render one user message, followed by the opening of the assistant's answer."""
     messages = [{"role": "user", "content": content}]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
@@ -113,7 +113,7 @@ def _answers_request(tokenizer: Tokenizer, content: str, item: ExamItem, texts: 
     as likely as "A, C".
     """
     ending = _answer_ending(tokenizer) if item.multiple else ""
-    request = likelihood_request(tokenizer, render(tokenizer, content), texts, ending)
+    request = likelihood_request(tokenizer, render_prompt(tokenizer, content), texts, ending)
     return replace(request, message=content, texts=tuple(texts))
 
 
@@ -164,7 +164,7 @@ def generation_request(
     """
     shown = show(item, order)
     content = user_message(book, listed_question(item, shown.options))
-    rendered = render(tokenizer, content)
+    rendered = render_prompt(tokenizer, content)
     prompt = tuple(tokenizer.encode(rendered, add_special_tokens=False))
     if not constrained:
         return GenerationRequest(prompt, content, max_tokens, opening=opened_thought(rendered))

@@ -49,11 +49,11 @@ def _download(name: str) -> Path:
         ) from None
 
 
-def load(name: str) -> Tokenizer:
+def load_exam_tokenizer(name: str) -> Tokenizer:
     """Load a tokenizer: ``bytes``, a model folder, or a model of the hub by its ``owner/name``."""
     if name == BYTES:
         return ByteTokenizer()
     folder = Path(name)
     if not folder.is_dir() and name.count("/") == 1 and not name.startswith((".", "/", "~")):
         folder = _download(name)
-    return tokenizer.load(folder)
+    return tokenizer.load_tokenizer(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medctx.config import loading as configs
 from medctx.io.jsonl import write_record, write_text
-from medctx.plotting import save
+from medctx.plotting import save_figure
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.records import ExamItem
 from medctx.schemas.report import MARKDOWN_FILE, REPORT_FILE
@@ -44,13 +44,13 @@ def publish(
     """
     folders = [os.path.relpath(run.folder, out) for run in run_set.runs if run.folder]
     report, decision = decided(computed, config, _configs(run_set, config), folders)
-    pictures = figures.draw(report)
+    pictures = figures.draw_figures(report)
     for name, picture in pictures.items():
-        save(picture.figure, out / FIGURES, name)
+        save_figure(picture.figure, out / FIGURES, name)
     bases = {cell.name: report.base_of(cell.name) for cell in report.cells}
     shown = contents(run_set, views_of(run_set, report), bases, items, config.browser_items)
-    write_text(out / MARKDOWN_FILE, markdown.page(report, pictures))
-    write_text(out / HTML, html.page(report, pictures, decision, shown))
+    write_text(out / MARKDOWN_FILE, markdown.markdown_page(report, pictures))
+    write_text(out / HTML, html.html_page(report, pictures, decision, shown))
     write_record(out / DECISION_FILE, decision)
     write_record(out / REPORT_FILE, report)
     drawn = [out / FIGURES / f"{name}.{kind}" for name in pictures for kind in ("png", "svg")]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import Decision
 from medctx.schemas.study_plan import StudyPlan
-from medctx_eval.report.analyses.behaviour import answers_of, cell_attributions, cell_behaviours
+from medctx_eval.report.analyses.behaviour import answer_matrix, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.calibration import calibrations
 from medctx_eval.report.analyses.comparisons import comparisons, scores
 from medctx_eval.report.analyses.confirmation import confirmations
@@ -73,7 +73,7 @@ def compute(
     check_means(run_set, empty.mode, allowed=config.different_means)
     views = views_of(run_set, empty)
     headline = views[0]
-    answers = answers_of(headline.matrix, items, books)
+    answers = answer_matrix(headline.matrix, items, books)
     overlaps = read_overlaps(config.contamination) if config.contamination else None
     computed = empty.model_copy(
         update={

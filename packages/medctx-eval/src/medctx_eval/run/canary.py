@@ -15,7 +15,7 @@ from medctx.schemas.records import Record
 from medctx.text.book import EMPTY
 from medctx_eval.engines.protocol import Engine, LikelihoodRequest, RequestFailure
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Tokenizer, likelihood_request, render
+from medctx_eval.prompting.prompt import Tokenizer, likelihood_request, render_prompt
 
 FILE = "canary.json"
 _PROMPTS = (
@@ -66,10 +66,12 @@ class AdapterCheck(Record):
 
 
 def _requests(tokenizer: Tokenizer) -> list[LikelihoodRequest]:
-    return [likelihood_request(tokenizer, render(tokenizer, question), answers) for question, answers in _PROMPTS]
+    return [
+        likelihood_request(tokenizer, render_prompt(tokenizer, question), answers) for question, answers in _PROMPTS
+    ]
 
 
-def read(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
+def ask_canary(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
     """Ask a model the canary."""
     logprobs: list[float] = []
     for result in engine.score(_requests(tokenizer), EMPTY):
@@ -82,7 +84,7 @@ def read(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
 def require_same_model(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str) -> None:
     """Compare a served model with the canary in its run folder; the first time, write it there."""
     file = folder / FILE
-    now = read(engine, tokenizer)
+    now = ask_canary(engine, tokenizer)
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         write_record(file, now)
@@ -120,11 +122,13 @@ def check_adapter(
         MedctxError: If the served model is the base or another adapter.
     """
     plain, tuned = (
-        read(TransformersEngine.load(folder, weights, float32=float32), tokenizer) for weights in (None, adapter)
+        ask_canary(TransformersEngine.load(folder, weights, float32=float32), tokenizer) for weights in (None, adapter)
     )
-    reading = read(served, tokenizer)
+    reading = ask_canary(served, tokenizer)
     check = AdapterCheck(
-        expected=tuned.distance(plain), served=reading.distance(read(base, tokenizer)), gap=reading.distance(tuned)
+        expected=tuned.distance(plain),
+        served=reading.distance(ask_canary(base, tokenizer)),
+        gap=reading.distance(tuned),
     )
     if not check.passed:
         raise MedctxError(

@@ -23,7 +23,7 @@ TOKENS_PER_S = {"cpu": 900.0, "gpu": 20_000.0}
 EXAMPLE_CHARS = 400
 
 
-class Estimate(Record):
+class ExamEstimate(Record):
     """The size of an exam for one model.
 
     Attributes:
@@ -88,7 +88,7 @@ def _shortened(text: str) -> str:
     return f"{text[:half]} ... ({len(text) - EXAMPLE_CHARS:,} characters left out) ... {text[-half:]}"
 
 
-def estimate(plan: ExamPlan, builder: RequestBuilder, positions: int) -> Estimate:
+def estimate_exam(plan: ExamPlan, builder: RequestBuilder, positions: int) -> ExamEstimate:
     """Render and count every prompt of a plan."""
     questions, http_requests, unique, longest, misfits = 0, 0, 0, 0, 0
     examples: dict[str, str] = {}
@@ -111,7 +111,7 @@ def estimate(plan: ExamPlan, builder: RequestBuilder, positions: int) -> Estimat
         http_requests += sum(map(_http_requests, requests)) + (len(requests) > 1)
         unique += shared + sum(_tokens(request) - shared for request in requests)
     rate = TOKENS_PER_S["cpu" if has_no_accelerator() else "gpu"]
-    return Estimate(
+    return ExamEstimate(
         items=len(plan.planned_items),
         questions=questions,
         requests=http_requests,

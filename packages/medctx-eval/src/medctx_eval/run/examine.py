@@ -33,7 +33,7 @@ from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run import canary, modes
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
-from medctx_eval.run.estimate import Estimate, estimate
+from medctx_eval.run.estimate import ExamEstimate, estimate_exam
 from medctx_eval.run.identity import (
     ModelDigests,
     digests_of,
@@ -59,7 +59,7 @@ def tokenizer_name(config: RunConfig) -> str:
     return name
 
 
-def headline(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:
+def headline_accuracies(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:
     """Accuracy per axis in the headline mode, for the tracker; the report has the intervals."""
     accuracies = []
     for axis in ("knowledge", "reading"):
@@ -102,7 +102,7 @@ class Examination:
             raise MedctxError("There is no exam to ask; give --exam or exams=[{exam: NAME}] (medctx-eval exams list).")
         self._config, self._out = config, out
         self.kind = engine_kind(config)
-        self._tokenizer = tokenizers.load(tokenizer_name(config))
+        self._tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
         self.models = [Candidate(model, digests_of(model)) for model in config.models]
         self.plan = plan_exams(config, self._tokenizer)
         self._session = Session(config, self.kind, out)
@@ -164,7 +164,7 @@ class Examination:
             possible=modes.possible_modes(engine),
             means=modes.means(engine) | self._precision(),
             proof=proof,
-            exam_plan=plans.save(self.plan, self._out),
+            exam_plan=plans.save_plan(self.plan, self._out),
             exams=tuple(exam.card for exam in self.plan.exams),
             conditions=self.plan.conditions,
             unalterable=self.plan.unalterable,
@@ -198,7 +198,7 @@ class Examination:
         judged = [judge(*replied) for replied in replies]
         cost = Cost(books=len(self.plan.books), **usage.model_dump())
         _require_finished(model.name, judged)
-        run_folder.write(folder, self._manifest(candidate, engine, key, len(judged), cost, proof), judged)
+        run_folder.write_run(folder, self._manifest(candidate, engine, key, len(judged), cost, proof), judged)
 
     def _precision(self) -> dict[str, str]:
         if self.kind == "endpoint":
@@ -277,7 +277,7 @@ def _open(config: RunConfig, out: Path) -> Iterator[Examination]:
 def _track(tracked: tracking.Run, folder: Path, run: RunFolder, mode: Mode) -> None:
     """Log the headline numbers, costs and result files of one model."""
     name = slug(run.manifest.model)
-    tracked.metrics({f"{name}.{axis}": value for axis, value in headline(run.judged, mode)})
+    tracked.metrics({f"{name}.{axis}": value for axis, value in headline_accuracies(run.judged, mode)})
     costs = run.manifest.cost.model_dump().items()
     tracked.metrics({f"{name}.{figure}": float(value) for figure, value in costs if value is not None})
     for file in (run_folder.VERDICTS, EXAM_FILE):
@@ -290,16 +290,16 @@ def _show(run: RunFolder) -> None:
     say(cost_line(run.manifest.cost))
 
 
-def dry_run(config: RunConfig) -> Estimate:
+def dry_run(config: RunConfig) -> ExamEstimate:
     """Estimate what the exam would cost, without asking anything; needs no server."""
-    tokenizer = tokenizers.load(tokenizer_name(config))
+    tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
     has_folder = any(model.folder for model in config.models)
     known = has_folder or config.positions or config.vllm.max_model_len
     positions = shortest(config.models, config.positions, config.vllm.max_model_len) if known else 0
-    return estimate(plan_exams(config, tokenizer), request_builder(config, tokenizer, ""), positions)
+    return estimate_exam(plan_exams(config, tokenizer), request_builder(config, tokenizer, ""), positions)
 
 
-def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda folder: None) -> list[Path]:
+def examine(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda folder: None) -> list[Path]:
     """Examine every model of a config into a folder of its own.
 
     A model that cannot be examined does not stop the others; the error at the end names it.
@@ -343,7 +343,7 @@ def run(config: RunConfig, out: Path, finished: Callable[[Path], None] = lambda 
             finished(folder)
             if not is_new:
                 say(f"{name} is examined already ({folder}).")
-            result = run_folder.read(folder)
+            result = run_folder.read_run(folder)
             _show(result)
             # Results of an earlier run are logged too: a run's results can be found in its own MLflow run.
             _track(tracked, folder, result, config.mode)

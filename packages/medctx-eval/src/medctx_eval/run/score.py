@@ -11,7 +11,7 @@ from medctx_eval.planning.plan import PlannedItem
 from medctx_eval.prompting.option_order import show
 
 
-class Answer(NamedTuple):
+class ChosenAnswer(NamedTuple):
     """The answer in a Reply: the item's own letters, or ``problem`` if there is none."""
 
     letters: tuple[str, ...]
@@ -38,29 +38,29 @@ def choose(scores: Sequence[AnswerScore], mode: Mode, prior: Sequence[AnswerScor
     return scores[ranked.index(max(ranked))].letters
 
 
-def _read_text(item: ExamItem, reply: Reply) -> Answer:
+def _read_text(item: ExamItem, reply: Reply) -> ChosenAnswer:
     """The answer in a generated text."""
     shown = show(item, reply.order)
     extracted = extract(reply.text, shown.options, multiple=item.multiple)
     if extracted.outcome == "answered":
-        return Answer(shown.to_item(extracted.letters), detail=extracted.rule)
+        return ChosenAnswer(shown.to_item(extracted.letters), detail=extracted.rule)
     if extracted.outcome == "abstained":
         # In words, not by the option that says the same.
-        return Answer((item.cannot,) if item.cannot else (), Verdict.ABSTAINED, extracted.rule)
-    return Answer((), Verdict.TRUNCATED if reply.cut else Verdict.UNPARSABLE, extracted.rule)
+        return ChosenAnswer((item.cannot,) if item.cannot else (), Verdict.ABSTAINED, extracted.rule)
+    return ChosenAnswer((), Verdict.TRUNCATED if reply.cut else Verdict.UNPARSABLE, extracted.rule)
 
 
-def read_answer(item: ExamItem, mode: Mode, reply: Reply, prior: Reply | None = None) -> Answer:
+def read_answer(item: ExamItem, mode: Mode, reply: Reply, prior: Reply | None = None) -> ChosenAnswer:
     """Read the answer in a Reply, without using the gold letters."""
     for part in (reply, prior):
         if part is not None and part.problem:
-            return Answer((), Verdict(part.problem), part.detail)
+            return ChosenAnswer((), Verdict(part.problem), part.detail)
     if mode in {"generate", "choice"}:
         return _read_text(item, reply)
-    return Answer(choose(reply.scores, mode, prior.scores if prior else ()))
+    return ChosenAnswer(choose(reply.scores, mode, prior.scores if prior else ()))
 
 
-def verdict(item: ExamItem, answer: Answer) -> Verdict:
+def verdict(item: ExamItem, answer: ChosenAnswer) -> Verdict:
     """The one Verdict of an answer."""
     if answer.letters:
         if answer.letters == item.gold:

@@ -16,7 +16,7 @@ from medctx_eval.engines.client import BusyError, Client, RefusedError, TooLongE
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Tokenizer, render
+from medctx_eval.prompting.prompt import Tokenizer, render_prompt
 from medctx_eval.prompting.tokenizers import ByteTokenizer
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
 
@@ -49,7 +49,7 @@ def tokenizers_agree(client: Client, model: str, tokenizer: Tokenizer) -> bool |
         served = _TokenizeAnswer.model_validate_json(content, extra="ignore").tokens
     except (BusyError, RefusedError, TooLongError, ValidationError):
         return None
-    return tuple(tokenizer.encode(render(tokenizer, _TEST_MESSAGE), add_special_tokens=False)) == served
+    return tuple(tokenizer.encode(render_prompt(tokenizer, _TEST_MESSAGE), add_special_tokens=False)) == served
 
 
 class Session:

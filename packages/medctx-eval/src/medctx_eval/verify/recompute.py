@@ -119,7 +119,7 @@ def verify_run(folder: Path) -> RunCheck:
         MedctxError: Naming the first thing that does not hold.
     """
     files = check_checksums(folder, (EXAM_FILE, run_folder.VERDICTS, run_folder.REPLIES))
-    run = run_folder.read(folder)
+    run = run_folder.read_run(folder)
     if len(run.judged) != run.manifest.n:
         raise MedctxError(f"{folder} holds {len(run.judged):,} verdicts, its manifest states {run.manifest.n:,}.")
     items = run_folder.read_items(folder, run.manifest)

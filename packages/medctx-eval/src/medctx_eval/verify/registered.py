@@ -44,7 +44,7 @@ def verify_model(source: str, scratch: Path) -> ModelCheck:
         MedctxError: Naming the first thing that does not hold.
     """
     (exam,) = run_source.resolve(source, scratch / "exam")
-    run = run_folder.read(exam)
+    run = run_folder.read_run(exam)
     client, version = run_source.model_version(source)
     parent = client.get_run(version.tags[run_source.RUN_TAG]).data.tags.get(PARENT_TAG)
     if parent is None:

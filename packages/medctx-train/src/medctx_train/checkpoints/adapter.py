@@ -18,7 +18,7 @@ from medctx.model import rope as rope_files
 from medctx.model.rope import RopeOverrides
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx_train.checkpoints.lora_math import LoraPair
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 from medctx_train.model.recorded import verified_digest
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Adapter:
             )
 
 
-def locate(path: Path) -> Path:
+def locate_adapter(path: Path) -> Path:
     """Return the adapter folder that ``path`` means: itself, or that of a finished run."""
     for folder in (path, path / "adapter"):
         if (folder / CONFIG).is_file():
@@ -190,7 +190,7 @@ def _read(folder: Path) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
         raise MedctxError(f"{folder / WEIGHTS} cannot be read ({error}); copy the adapter again.") from None
 
 
-def load(path: Path) -> Adapter:
+def load_adapter(path: Path) -> Adapter:
     """Read an adapter.
 
     Args:
@@ -199,7 +199,7 @@ def load(path: Path) -> Adapter:
     Raises:
         MedctxError: If the folder holds no LoRA adapter in safetensors.
     """
-    folder = locate(path)
+    folder = locate_adapter(path)
     if not (folder / WEIGHTS).is_file():
         raise MedctxError(
             f"The adapter {folder} has no {WEIGHTS}, and only safetensors are loaded; save it again with PEFT's "
@@ -231,7 +231,7 @@ def load(path: Path) -> Adapter:
         unsupported=_unsupported(settings, tensors.unknown),
         base_copies=tensors.base_copies,
         digest=weights_digest,
-        positions=rope_files.read(folder),
+        positions=rope_files.read_overrides(folder),
     )
 
 
@@ -249,7 +249,7 @@ def base_of(adapter: Adapter, base: str) -> tuple[Path, BaseCard]:
     name = base or (recorded.name if recorded else "") or str(adapter.settings.base_model_name_or_path or "")
     if not name:
         raise MedctxError(f"The adapter {adapter.folder} does not say what it was trained on; set base.")
-    folder, card = prepare(name)
+    folder, card = prepare_base(name)
     if recorded and recorded.weights_digest != card.weights_digest:
         raise MedctxError(
             f"The adapter {adapter.folder} was trained on {recorded.name} with weights "
@@ -259,7 +259,9 @@ def base_of(adapter: Adapter, base: str) -> tuple[Path, BaseCard]:
     return folder, card
 
 
-def save(folder: Path, like: Adapter, pairs: Mapping[str, LoraPair], base: BaseCard, settings: LoraConfig) -> None:
+def save_adapter(
+    folder: Path, like: Adapter, pairs: Mapping[str, LoraPair], base: BaseCard, settings: LoraConfig
+) -> None:
     """Write an adapter into a new folder, with the card of its base and the positions of ``like``."""
     from safetensors.torch import save_file
 

@@ -25,7 +25,7 @@ def _trained(accelerator: Accelerator, model: torch.nn.Module) -> list[tuple[str
     return [(name, parameter) for name, parameter in unwrapped.named_parameters() if parameter.requires_grad]
 
 
-def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module) -> None:
+def save_deepspeed_state(folder: Path, accelerator: Accelerator, model: torch.nn.Module) -> None:
     """Write the trained weights and their moments; called by every process."""
     from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
     from safetensors.torch import save_file
@@ -75,7 +75,7 @@ def _make_state(optimizer: Any, steps: int) -> None:
             group["step"] = steps
 
 
-def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, steps: int) -> None:
+def restore_deepspeed_state(folder: Path, accelerator: Accelerator, model: torch.nn.Module, steps: int) -> None:
     """Load the trained weights and their moments into the prepared model; called by every process."""
     import deepspeed
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state

@@ -20,7 +20,7 @@ NAMES: dict[Method, str] = {"lora": "adapter", "qlora": "adapter", "full": "mode
 """Name of the folder of the trained weights, by method."""
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     installed = {"python": platform.python_version()}
     for package in ("torch", "transformers", "peft", "accelerate", "medctx-train"):
@@ -44,7 +44,7 @@ def _gather(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool) -
     return cast("dict[str, torch.Tensor]", get_model_state_dict(model, options=options))
 
 
-def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path) -> None:
+def save_weights(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path) -> None:
     """Write the trained weights into ``folder``; called by every process.
 
     A full model is written in the precision of its base, with the tokenizer of the base.
@@ -65,7 +65,7 @@ def save(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method:
         if method == "full":
             unwrapped.config.dtype = dtype
             unwrapped.config.save_pretrained(scratch)
-            tokenizer.load(base).save_pretrained(scratch)
+            tokenizer.load_tokenizer(base).save_pretrained(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
     accelerator.wait_for_everyone()

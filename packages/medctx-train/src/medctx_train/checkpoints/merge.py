@@ -20,7 +20,7 @@ from medctx.process.progress import say
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
-from medctx_train.checkpoints.export import versions
+from medctx_train.checkpoints.export import package_versions
 from medctx_train.checkpoints.sharded import CONFIG, copy_companions, open_checkpoint, read_config, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
@@ -97,7 +97,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
         MedctxError: If the base and the adapter do not belong together, or ``out`` holds another model.
     """
     begun = time.monotonic()
-    adapter = adapters.load(config.adapter)
+    adapter = adapters.load_adapter(config.adapter)
     folder, card = adapters.base_of(adapter, config.base)
     if (out / CONFIG).is_file():
         done = read_record(out / MERGE_FILE, MergeManifest) if (out / MERGE_FILE).is_file() else None
@@ -113,7 +113,7 @@ def merge(config: MergeConfig, out: Path) -> Path:
             adapter_digest=adapter.digest,
             weights_digest=model_digest(whole),
             seconds=time.monotonic() - begun,
-            versions=versions(),
+            versions=package_versions(),
         )
         write_record(whole / MERGE_FILE, manifest)
         # The config is moved last: a folder without one counts as unfinished.

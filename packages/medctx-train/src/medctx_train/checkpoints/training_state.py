@@ -94,7 +94,7 @@ def _tensors(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def save(
+def save_training_state(
     folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
     """Write the checkpoint after ``step`` optimizer steps and remove earlier ones; called by every process."""
@@ -107,7 +107,7 @@ def save(
     if launch.is_deepspeed(accelerator):
         from medctx_train.checkpoints import deepspeed_state
 
-        deepspeed_state.save(scratch, accelerator, model)
+        deepspeed_state.save_deepspeed_state(scratch, accelerator, model)
     else:
         _save_parts(scratch, _tensors(_state(model, _unwrap(optimizer))))
     accelerator.wait_for_everyone()
@@ -138,7 +138,7 @@ def _load_parts(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
         load_parts(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
 
 
-def verify(checkpoint: Path) -> None:
+def verify_training_state(checkpoint: Path) -> None:
     """Verify the files of a checkpoint before any of them is loaded.
 
     Raises:
@@ -168,14 +168,16 @@ def _verify_once(accelerator: Accelerator, checkpoint: Path) -> None:
     problem = ""
     if accelerator.is_main_process:
         try:
-            verify(checkpoint)
+            verify_training_state(checkpoint)
         except MedctxError as error:
             problem = str(error)
     if problem := launch.broadcast(accelerator, problem):
         raise MedctxError(problem)
 
 
-def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def restore_training_state(
+    folder: Path, accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
     """Load the last complete checkpoint into the prepared model and optimizer.
 
     Returns:
@@ -193,7 +195,7 @@ def restore(folder: Path, accelerator: Accelerator, model: torch.nn.Module, opti
     if launch.is_deepspeed(accelerator):
         from medctx_train.checkpoints import deepspeed_state
 
-        deepspeed_state.restore(checkpoint, accelerator, model, step)
+        deepspeed_state.restore_deepspeed_state(checkpoint, accelerator, model, step)
         return step
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 

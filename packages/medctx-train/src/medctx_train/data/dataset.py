@@ -17,7 +17,7 @@ from medctx.text import tokenizer
 from medctx_train.data.config import DataSettings
 from medctx_train.data.overlong import FittedDialogue, fit_to_row
 from medctx_train.data.packing import PackedRow, pack
-from medctx_train.data.replay import PlainText, encode_text, interleave, read_replay, shuffled_order
+from medctx_train.data.replay import ReplayText, encode_text, interleave_replay, read_replay, shuffled_order
 from medctx_train.data.tokenize import EncodedSample
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ def _encode(
 
 
 def _encode_replay(
-    tokens: PreTrainedTokenizerBase, items: Sequence[Dialogue | PlainText], data: DataSettings, seed: int
+    tokens: PreTrainedTokenizerBase, items: Sequence[Dialogue | ReplayText], data: DataSettings, seed: int
 ) -> Iterator[tuple[str, FittedDialogue]]:
     """Encode the items of a replay mix lazily, with their source, in the order that the seed fixes."""
     for number in shuffled_order(len(items), seed):
         item = items[number]
-        if isinstance(item, PlainText):
+        if isinstance(item, ReplayText):
             source = f"{REPLAY_PREFIX}text"
             pieces = tuple(encode_text(tokens, item, source, data.row_tokens))
             yield source, FittedDialogue(pieces, parts=len(pieces))
@@ -103,7 +103,7 @@ def _encode_replay(
 def _add_replay(
     tokens: PreTrainedTokenizerBase,
     encoded: Sequence[EncodedSample],
-    items: Sequence[Dialogue | PlainText],
+    items: Sequence[Dialogue | ReplayText],
     data: DataSettings,
     seed: int,
 ) -> tuple[list[EncodedSample], list[tuple[str, FittedDialogue]]]:
@@ -115,7 +115,7 @@ def _add_replay(
             offered.append((source, fitted))
             yield fitted.samples
 
-    mixed, used = interleave(encoded, replayed_samples(), data.replay.share)
+    mixed, used = interleave_replay(encoded, replayed_samples(), data.replay.share)
     return mixed, offered[:used]
 
 
@@ -150,7 +150,7 @@ def load_data(data: DataSettings, folder: Path, seed: int) -> TrainingData:
     Raises:
         MedctxError: If the mix is empty, a Dialogue is too long under ``too_long=refuse``, or nothing is left.
     """
-    tokens = tokenizer.load(folder)
+    tokens = tokenizer.load_tokenizer(folder)
     dialogues = list(read_dialogues(data.mix))
     if not dialogues:
         raise MedctxError(f"The mix {data.mix} holds no Dialogues; make it again with medctx-data mix.")

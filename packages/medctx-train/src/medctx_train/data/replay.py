@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class PlainText(NamedTuple):
+class ReplayText(NamedTuple):
     """A plain text that is replayed."""
 
     id: str
     text: str
 
 
-def read_replay(folder: Path) -> list[Dialogue] | list[PlainText]:
+def read_replay(folder: Path) -> list[Dialogue] | list[ReplayText]:
     """Read the plain texts (``*.txt``) of a folder, sorted by name; without any, the Dialogues of a mix folder."""
     texts = sorted(folder.glob("*.txt"))
     if texts:
-        return [PlainText(path.name, path.read_text(encoding="utf-8")) for path in texts]
+        return [ReplayText(path.name, path.read_text(encoding="utf-8")) for path in texts]
     return list(read_dialogues(folder))
 
 
 def encode_text(
-    tokenizer: PreTrainedTokenizerBase, text: PlainText, source: str, row_tokens: int
+    tokenizer: PreTrainedTokenizerBase, text: ReplayText, source: str, row_tokens: int
 ) -> list[EncodedSample]:
     """Encode a plain text with loss on every token, ended by the EOS token, in pieces of at most ``row_tokens``."""
     # Control tokens inside a text are plain text.
@@ -53,7 +53,7 @@ def shuffled_order(size: int, seed: int) -> list[int]:
     return numbers
 
 
-def interleave(
+def interleave_replay(
     main: Sequence[EncodedSample], replayed: Iterable[Sequence[EncodedSample]], share: float
 ) -> tuple[list[EncodedSample], int]:
     """Insert replayed items into ``main`` wherever the replayed tokens fall behind ``share`` of all tokens.

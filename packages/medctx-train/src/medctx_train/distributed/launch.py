@@ -49,7 +49,7 @@ def require_sharding(accelerator: Accelerator) -> None:
             )
 
 
-def join(*, bf16: bool, max_grad_norm: float) -> Accelerator:
+def join_launch(*, bf16: bool, max_grad_norm: float) -> Accelerator:
     """Join the processes of this launch.
 
     Args:

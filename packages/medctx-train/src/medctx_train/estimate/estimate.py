@@ -53,7 +53,7 @@ def _describe_memory(config: SftConfig, memory: Memory | None, *, gpu: bool) -> 
     return f"{memory.total / GIB:.2f} GiB {where}; {details}"
 
 
-def estimate(config: SftConfig, flop_per_second: float | None = None) -> SftEstimate:
+def estimate_training(config: SftConfig, flop_per_second: float | None = None) -> SftEstimate:
     """Encode and pack the mix, count, and extrapolate.
 
     Args:

@@ -61,7 +61,7 @@ def _add_adapters(settings: ModelSettings, model: PreTrainedModel) -> tuple[torc
         return add_lora(model, settings.lora, seed=0), settings.lora.rank
     from peft import LoraConfig, PeftConfig, get_peft_model
 
-    lora = PeftConfig.from_pretrained(str(adapters.locate(settings.start_adapter)))
+    lora = PeftConfig.from_pretrained(str(adapters.locate_adapter(settings.start_adapter)))
     assert isinstance(lora, LoraConfig)
     return get_peft_model(model, lora), int(lora.r)
 

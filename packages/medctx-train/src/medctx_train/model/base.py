@@ -115,7 +115,7 @@ def _hub_folder(name: str, *patterns: str) -> Path:
 def config_folder(name: str) -> Path:
     """Return a folder with the config and tokenizer of a base model; the weights of a hub model are not downloaded."""
     if name in {EMBEDDED, TINY}:
-        return prepare(name)[0]
+        return prepare_base(name)[0]
     folder = _local_folder(name) or _hub_folder(name)
     require_tokenizer(folder)
     return folder
@@ -184,7 +184,7 @@ def _require_safetensors(folder: Path) -> None:
     )
 
 
-def prepare(name: str) -> tuple[Path, BaseCard]:
+def prepare_base(name: str) -> tuple[Path, BaseCard]:
     """Return the folder of a base model and its card; an embedded model is made on first use.
 
     Args:

@@ -14,7 +14,7 @@ from typing import cast
 
 from medctx.errors import MedctxError
 from medctx.facts import phenotypes
-from medctx.facts.curriculum import Curriculum, CurriculumConfig, Dossier, build
+from medctx.facts.curriculum import Curriculum, CurriculumConfig, Dossier, build_curriculum
 from medctx.schemas.probe_item import ProbeAxis, ProbeItem
 from medctx.schemas.records import Book, ExamItem, Passage
 from medctx.text.book import EMPTY, TokenCount, make_book
@@ -30,7 +30,7 @@ _LETTERS = "ABCD"
 
 def _knowledge(curriculum: Curriculum, limit: int, rng: Random) -> Iterator[ProbeItem]:
     facts = [fact for fact in curriculum.facts if fact.taught]
-    findings_of = {disease.id: set(disease.findings) for disease in phenotypes.load().diseases}
+    findings_of = {disease.id: set(disease.findings) for disease in phenotypes.load_phenotypes().diseases}
     for fact in rng.sample(facts, min(limit, len(facts))):
         wrong_answers = [
             other.answer
@@ -88,7 +88,7 @@ def embedded(config: CurriculumConfig, *, knowledge: int, reading: int, count: T
     The seed of ``config`` fixes the items.
     """
     rng = Random(f"{EXAM}-{config.seed}")
-    wider = build(config.model_copy(update={"dossiers": config.dossiers + 2 * reading}))
+    wider = build_curriculum(config.model_copy(update={"dossiers": config.dossiers + 2 * reading}))
     beyond = wider.dossiers[config.dossiers :]
     items = list(_knowledge(wider, knowledge, rng))
     all_findings = sorted({finding for dossier in beyond for finding in dossier.findings})

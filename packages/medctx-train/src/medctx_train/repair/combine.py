@@ -91,7 +91,7 @@ def combine(config: CombineConfig, folder: Path, inputs: Sequence[Adapter]) -> d
 
 def prepare(config: CombineConfig) -> PreparedRepair:
     """Read the adapters; they must be plain, without DoRA, and trained on one base."""
-    inputs = [adapters.load(path) for path in config.adapters]
+    inputs = [adapters.load_adapter(path) for path in config.adapters]
     for adapter in inputs:
         adapter.require_plain("combined")
         if adapter.dora:
@@ -119,7 +119,7 @@ def prepare(config: CombineConfig) -> PreparedRepair:
         settings.rank_pattern = {module: rank for module, rank in ranks.items() if rank != settings.r}
         settings.alpha_pattern = dict(settings.rank_pattern)
         settings.target_modules = sorted(pairs)
-        adapters.save(out, inputs[0], pairs, card, settings)
+        adapters.save_adapter(out, inputs[0], pairs, card, settings)
         return len(pairs)
 
     return PreparedRepair(

@@ -8,7 +8,7 @@ from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.sharded import open_checkpoint, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import BlendedSource, MergedSource
-from medctx_train.model.base import prepare as prepare_model
+from medctx_train.model.base import prepare_base as prepare_model
 from medctx_train.repair.config import InterpolateConfig
 from medctx_train.repair.record import PreparedRepair
 
@@ -22,7 +22,7 @@ def write_between(folder: Path, adapter: Adapter, t: float, out: Path) -> int:
 
 
 def _with_adapter(config: InterpolateConfig, path: Path) -> PreparedRepair:
-    adapter = adapters.load(path)
+    adapter = adapters.load_adapter(path)
     adapter.require_plain("interpolated by its weights")
     folder, card = adapters.base_of(adapter, config.base)
     return PreparedRepair(

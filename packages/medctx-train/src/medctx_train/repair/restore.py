@@ -13,7 +13,7 @@ from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.sharded import StoredSource, open_checkpoint, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import MergedSource, RestoredSource
-from medctx_train.model.base import prepare as prepare_model
+from medctx_train.model.base import prepare_base as prepare_model
 from medctx_train.model.lora import QUERY_KEY_PAIRS
 from medctx_train.repair.config import RestoreQkConfig
 from medctx_train.repair.record import PreparedRepair, output_kind
@@ -59,7 +59,7 @@ def without_query_key(adapter: Adapter, norms: bool) -> Adapter:
 
 
 def _with_adapter(config: RestoreQkConfig, path: Path) -> PreparedRepair:
-    adapter = adapters.load(path)
+    adapter = adapters.load_adapter(path)
     adapter.require_plain("restored")
     folder, card = adapters.base_of(adapter, config.base)
     restored = without_query_key(adapter, config.norms)
@@ -67,7 +67,7 @@ def _with_adapter(config: RestoreQkConfig, path: Path) -> PreparedRepair:
 
     def write(out: Path) -> int:
         if kind == "adapter":
-            adapters.save(out, restored, restored.pairs, card, restored.settings)
+            adapters.save_adapter(out, restored, restored.pairs, card, restored.settings)
         else:
             out.mkdir(parents=True)
             with open_checkpoint(folder) as base:

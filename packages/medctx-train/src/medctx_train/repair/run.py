@@ -15,7 +15,7 @@ from medctx.process.progress import say
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
-from medctx_train.checkpoints.export import versions
+from medctx_train.checkpoints.export import package_versions
 from medctx_train.checkpoints.merge import build_folder
 from medctx_train.model.recorded import verified_digest
 from medctx_train.repair import combine, interpolate, restore, scale
@@ -78,7 +78,7 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
             changed=changed,
             base_recorded=prepared.base_recorded,
             seconds=time.monotonic() - begun,
-            versions=versions(),
+            versions=package_versions(),
         )
         configs.save(config, out / "config.yaml")
         # A folder without a manifest is unfinished: what a killed repair left there is replaced.

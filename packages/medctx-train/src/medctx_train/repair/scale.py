@@ -27,7 +27,7 @@ def _scaled_pairs(adapter: Adapter, alpha: float, folder: Path) -> dict[str, Lor
 
 def prepare(config: ScaleConfig) -> PreparedRepair:
     """Read the adapter and find its base."""
-    adapter = adapters.load(config.adapter)
+    adapter = adapters.load_adapter(config.adapter)
     adapter.require_plain("scaled")
     folder, card = adapters.base_of(adapter, config.base)
     kind = output_kind(adapter, config.write)
@@ -35,7 +35,7 @@ def prepare(config: ScaleConfig) -> PreparedRepair:
     def write(out: Path) -> int:
         if kind == "model":
             return write_between(folder, adapter, config.alpha, out)
-        adapters.save(out, adapter, _scaled_pairs(adapter, config.alpha, folder), card, adapter.settings)
+        adapters.save_adapter(out, adapter, _scaled_pairs(adapter, config.alpha, folder), card, adapter.settings)
         return len(adapter.pairs)
 
     return PreparedRepair(

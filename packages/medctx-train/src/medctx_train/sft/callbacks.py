@@ -64,7 +64,7 @@ class StepCallbacks:
             self._probe(self._prober, done)
         if done in self._retained_steps(done):
             folder = self._out / retention.FOLDER / retention.state_folder(done)
-            export.save(folder, self._accelerator, self._model, self._config.method, self._base)
+            export.save_weights(folder, self._accelerator, self._model, self._config.method, self._base)
             if self._accelerator.is_main_process:
                 retention.write_index(self._out, self._retained_steps(done), self.probes)
         return not self._should_stop()

@@ -19,7 +19,7 @@ from medctx_train.config import SftConfig
 from medctx_train.data.batches import step_batches
 from medctx_train.data.dataset import load_data
 from medctx_train.distributed import launch
-from medctx_train.model.base import prepare
+from medctx_train.model.base import prepare_base
 from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.model.recorded import verified_digest
 from medctx_train.probe.probe import make_prober
@@ -58,12 +58,12 @@ def train(config: SftConfig, out: Path) -> SftManifest:
         verified_digest(out / manifest.weights)
         say(f"{out} is finished; nothing to do.")
         return manifest
-    accelerator = launch.join(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
+    accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     launch.require_shared_folder(accelerator, out)
     main = accelerator.is_main_process
     name = config.name or out.name
     with accelerator.local_main_process_first():
-        folder, base = prepare(config.base)
+        folder, base = prepare_base(config.base)
     data = load_data(config, folder, config.seed)
     batches = step_batches(data.rows, config.rows_per_step, config.epochs)
     if main:
@@ -82,8 +82,8 @@ def train(config: SftConfig, out: Path) -> SftManifest:
         list(trainable_parameters(model).values()), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     model, optimizer = accelerator.prepare(model, optimizer)
-    done = training_state.restore(out, accelerator, model, optimizer)
-    prober = make_prober(config.probe, tokenizer.load(folder))
+    done = training_state.restore_training_state(out, accelerator, model, optimizer)
+    prober = make_prober(config.probe, tokenizer.load_tokenizer(folder))
 
     with open_run_log(config, out, name, data, done=done, steps=len(batches), main=main) as log:
         callbacks = StepCallbacks(config, accelerator, model, prober, log, out=out, base=folder, steps=len(batches))
@@ -106,7 +106,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 if not callbacks.after_step(done):
                     break
                 if done % config.checkpoint_every == 0:
-                    training_state.save(out, accelerator, model, optimizer, done)
+                    training_state.save_training_state(out, accelerator, model, optimizer, done)
                     callbacks.after_checkpoint(done)
         if done < len(batches):
             say(
@@ -115,7 +115,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             )
         callbacks.after_checkpoint(done)
         weights = out / export.NAMES[config.method]
-        export.save(weights, accelerator, model, config.method, folder)
+        export.save_weights(weights, accelerator, model, config.method, folder)
         if main:
             write_rope_overrides(config.rope, folder, weights)
             manifest = summarise(

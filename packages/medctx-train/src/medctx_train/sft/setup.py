@@ -120,7 +120,7 @@ def _continue_adapter(model: PreTrainedModel, settings: ModelSettings, start_ada
     """
     from peft import PeftModel
 
-    adapter = adapters.load(start_adapter)
+    adapter = adapters.load_adapter(start_adapter)
     folder, _ = adapters.base_of(adapter, settings.base)
     if load_config(folder, settings.rope)[1] != adapter.positions:
         raise MedctxError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medctx.model.identity import model_digest
 from medctx.schemas.sft import BaseCard, SftManifest, StepLog
-from medctx_train.checkpoints.export import versions
+from medctx_train.checkpoints.export import package_versions
 from medctx_train.config import SftConfig
 from medctx_train.data.batches import count_loss_tokens
 from medctx_train.data.dataset import TrainingData
@@ -79,5 +79,5 @@ def summarise(
         tokens_per_second=log[-1].tokens / seconds,
         flop_per_second=executed / seconds,
         peak_memory=max(entry.peak_memory for entry in log),
-        versions=versions(),
+        versions=package_versions(),
     )

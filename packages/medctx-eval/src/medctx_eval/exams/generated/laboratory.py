@@ -23,7 +23,7 @@ class Analyte(Record):
     highest: int
 
 
-class Words(Record):
+class RecordWords(Record):
     """What records are written with in one language."""
 
     analytes: tuple[Analyte, ...]
@@ -39,7 +39,7 @@ def _split(words: str) -> tuple[str, ...]:
     return tuple(words.split("|"))
 
 
-_ENGLISH = Words(
+_ENGLISH = RecordWords(
     analytes=tuple(
         Analyte(name=name, unit=unit, lowest=lowest, highest=highest)
         for name, unit, lowest, highest in (
@@ -122,13 +122,13 @@ _ENGLISH = Words(
         "The heating was too warm that day.|Fresh towels lay on the shelf."
     ),
 )
-WORDS: dict[str, Words] = {"en": _ENGLISH}
+WORDS: dict[str, RecordWords] = {"en": _ENGLISH}
 """By language. Another language needs its own phrasings, asides and names, and nothing else."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-def aside(words: Words, rng: Random) -> str:
+def aside(words: RecordWords, rng: Random) -> str:
     """One sentence between records."""
     used: set[str] = set()
 

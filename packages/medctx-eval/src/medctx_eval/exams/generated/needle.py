@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 from medctx.config.loading import Config
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
-from medctx_eval.exams.exam import Alteration, Exam, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal_exam
 from medctx_eval.exams.generated.prose import paragraph
 
 ADJECTIVES = (
@@ -174,4 +174,4 @@ def generate(sizes: NeedleConfig, seed: int) -> Exam:
         for number in range(sizes.filler)
     ]
     altered = list(_alterations(items, keys, Random(f"needle-altered-{seed}"), seed))
-    return seal(CARD, items, [*(_key_passage(key, key.code, seed) for key in keys), *filler], altered)
+    return seal_exam(CARD, items, [*(_key_passage(key, key.code, seed) for key in keys), *filler], altered)

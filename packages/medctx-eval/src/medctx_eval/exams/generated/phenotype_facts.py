@@ -31,7 +31,7 @@ from medctx.facts.curriculum import Curriculum, Fact
 from medctx.facts.phenotypes import Ontology
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Record
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.generated import sheets
 from medctx_eval.exams.generated.phrasing import Phrasing
 from medctx_eval.exams.generated.sheets import ENTITIES, Sheet
@@ -189,7 +189,7 @@ def build(config: FactsConfig, curriculum: Curriculum, seed: int) -> Exam:
     Raises:
         MedctxError: The curriculum has too few facts for one sheet of taught and one of untaught facts.
     """
-    ontology = phenotypes.load()
+    ontology = phenotypes.load_phenotypes()
     known = _Known(
         annotated={disease.id: disease.findings for disease in ontology.diseases},
         holders=_holders(ontology, curriculum),
@@ -218,7 +218,7 @@ def build(config: FactsConfig, curriculum: Curriculum, seed: int) -> Exam:
         for sheet, tag in zip(pair, ("yes", "no"), strict=True)
     ]
     asked = [(sheet, sheets.items(card, sheet, taught=tag)) for sheet, tag in turns]
-    return seal(
+    return seal_exam(
         card,
         [item for _, several in asked for item in several],
         [record for sheet, _ in asked for record in sheets.records(sheet)],

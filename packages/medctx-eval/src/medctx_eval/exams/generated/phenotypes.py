@@ -16,7 +16,7 @@ from medctx.facts import phenotypes
 from medctx.facts.curriculum import Curriculum, Dossier, Fact
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Alteration, Exam, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal_exam
 
 LETTERS = "ABCD"
 WARD = 4
@@ -51,7 +51,7 @@ def _annotated(ontology: phenotypes.Ontology) -> dict[str, set[str]]:
 
 def _knowledge_items(curriculum: Curriculum, seed: int) -> Iterator[ExamItem]:
     rng = Random(f"hpo-knowledge-{seed}")
-    annotated = _annotated(phenotypes.load())
+    annotated = _annotated(phenotypes.load_phenotypes())
     kinds = [(kind, taught) for kind in KNOWLEDGE_WORDINGS for taught in (True, False)]
     for kind, taught in kinds:
         facts = curriculum.taught(kind) if taught else curriculum.untaught(kind)
@@ -92,7 +92,7 @@ def _card(name: str, curriculum: Curriculum) -> ExamCard:
 
 def knowledge(curriculum: Curriculum, seed: int) -> Exam:
     """Generate the knowledge exam of a curriculum: each fact in two wordings."""
-    return seal(_card("phenotypes-knowledge", curriculum), list(_knowledge_items(curriculum, seed)), ())
+    return seal_exam(_card("phenotypes-knowledge", curriculum), list(_knowledge_items(curriculum, seed)), ())
 
 
 def _passage(dossier: Dossier) -> Passage:
@@ -163,4 +163,4 @@ def reading(curriculum: Curriculum, seed: int) -> Exam:
     dossiers = {dossier.id: dossier for dossier in curriculum.dossiers}
     altered = [_alteration(item, dossiers[item.cluster], seed) for item in items if item.tags["kind"] == "finding"]
     passages = [_passage(dossier) for dossier in curriculum.dossiers]
-    return seal(_card("phenotypes-reading", curriculum), items, passages, altered)
+    return seal_exam(_card("phenotypes-reading", curriculum), items, passages, altered)

@@ -25,9 +25,9 @@ from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.generated import laboratory, sheets
-from medctx_eval.exams.generated.laboratory import Analyte, Words
+from medctx_eval.exams.generated.laboratory import Analyte, RecordWords
 from medctx_eval.exams.generated.phrasing import Phrasing
 from medctx_eval.exams.generated.sheets import ENTITIES, Sheet
 
@@ -71,7 +71,7 @@ MOST_RIVALS = 160
 """Records of the same analyte that fill a Book before others do."""
 
 
-def _names(words: Words, count: int, rng: Random) -> Iterator[tuple[str, ...]]:
+def _names(words: RecordWords, count: int, rng: Random) -> Iterator[tuple[str, ...]]:
     """``count`` times eight names, all different; within the eight no first or last name comes twice."""
     lasts = rng.sample(words.last_names, len(words.last_names))
     firsts = rng.sample(words.first_names, len(words.first_names))
@@ -109,7 +109,7 @@ def _phrased(phrasing: Phrasing, analyte: Analyte) -> Phrasing:
     return Phrasing(statement=filled(phrasing.statement), forward=filled(phrasing.forward))
 
 
-def _sheets(config: RecordsConfig, words: Words, seed: int) -> Iterator[Sheet]:
+def _sheets(config: RecordsConfig, words: RecordWords, seed: int) -> Iterator[Sheet]:
     rng = Random(f"records-{seed}")
     analytes = rng.sample(words.analytes, config.analytes)
     rounds = TOGETHER * -(-config.sheets // (TOGETHER * config.analytes))
@@ -131,7 +131,7 @@ def _sheets(config: RecordsConfig, words: Words, seed: int) -> Iterator[Sheet]:
         )
 
 
-def _filler(config: RecordsConfig, words: Words, seed: int) -> Sequence[Passage]:
+def _filler(config: RecordsConfig, words: RecordWords, seed: int) -> Sequence[Passage]:
     """Single sentences: a tenth of them short, so that Books end close to their length."""
     rng = Random(f"records-filler-{seed}")
     texts = [
@@ -159,7 +159,7 @@ def generate(config: RecordsConfig, seed: int) -> Exam:
     asked = {
         sheet.id: _with_rivals(sheet, sheets.items(card, sheet), by_analyte[sheet.phrasing], seed) for sheet in made
     }
-    return seal(
+    return seal_exam(
         card,
         [item for sheet in made for item in asked[sheet.id]],
         [*(record for sheet in made for record in sheets.records(sheet)), *_filler(config, words, seed)],

@@ -22,9 +22,9 @@ from random import Random
 from medctx.fetch.pinned import Remote, fetch
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Alteration, Exam, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal_exam
 from medctx_eval.exams.published.cmb import ANSWERS, QUESTIONS, CmbQuestion, files_in, read_questions
-from medctx_eval.exams.readers.published_files import obtain
+from medctx_eval.exams.readers.published_files import obtain_exam
 
 # A co-author's copy: questions and answers at one revision, as the published study used them.
 REPO = "wangrongsheng/open-book-CMB-exam"
@@ -153,7 +153,7 @@ def build(path: Path | None, revision: str, seed: int) -> Exam:
 
     Lots come in an order drawn by ``seed``, so that a limit is a fair sample.
     """
-    file, resolved = obtain(CARD.name, path, Remote(repo=REPO, file=f"{FOLDER}/{QUESTIONS}"), revision)
+    file, resolved = obtain_exam(CARD.name, path, Remote(repo=REPO, file=f"{FOLDER}/{QUESTIONS}"), revision)
     answers: Path | None
     if path is None:
         # At the revision of the questions: a branch may move between two downloads.
@@ -172,4 +172,4 @@ def build(path: Path | None, revision: str, seed: int) -> Exam:
     ]
     evidence = {question.id: name for name, questions in statements.questions.items() for question in questions}
     card = CARD.model_copy(update={"revision": resolved, "dropped": dropped})
-    return seal(card, items, statements.passages, list(_alterations(kept, evidence, seed)))
+    return seal_exam(card, items, statements.passages, list(_alterations(kept, evidence, seed)))

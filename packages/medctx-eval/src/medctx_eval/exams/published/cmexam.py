@@ -43,9 +43,9 @@ def _options(column: str) -> dict[str, str] | None:
     return options
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
     """Yield rows of the row schema from the publisher's file."""
-    for number, (_, row) in enumerate(tables.read(files[0])):
+    for number, (_, row) in enumerate(tables.read_table(files[0])):
         options = _options(text_of(row, "Options"))
         if options is None:
             yield MISFORMED
@@ -76,6 +76,6 @@ SOURCE = ColumnMap(
             url="https://raw.githubusercontent.com/williamliujl/CMExam/{revision}/data/test_with_annotations.csv",
         ),
     ),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

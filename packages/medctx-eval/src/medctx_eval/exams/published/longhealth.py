@@ -22,7 +22,7 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
 from medctx_eval.exams.counterfactual import CANNOT
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.published.longhealth_file import (
     GOLD_UNCLEAR,
     LETTERS,
@@ -31,7 +31,7 @@ from medctx_eval.exams.published.longhealth_file import (
     gold_letter,
     read_patients,
 )
-from medctx_eval.exams.readers.published_files import obtain
+from medctx_eval.exams.readers.published_files import obtain_exam
 
 FILE = Remote(url="https://raw.githubusercontent.com/kbressem/LongHealth/{revision}/data/benchmark_v5.json")
 TASKS = {
@@ -44,7 +44,7 @@ CITATION = "Adams et al., LongHealth: A Question Answering Benchmark with Long C
 FIFTHS = 5
 
 
-def card_of(task: str) -> ExamCard:
+def task_card(task: str) -> ExamCard:
     """The card of a task, before its file is read."""
     return ExamCard(name=task, source=f"LongHealth, {TASKS[task]}", licence=LICENCE, citation=CITATION)
 
@@ -135,10 +135,10 @@ def build(task: str, path: Path | None, revision: str, seed: int) -> Exam:
     Patients come in an order drawn by ``seed``, so that a limit is a fair sample; so do the rivals of a patient, which
     are the same in all tasks.
     """
-    file, resolved = obtain(task, path, FILE, revision)
+    file, resolved = obtain_exam(task, path, FILE, revision)
     patients = _Patients(read_patients(file), seed)
     items = list(_items(patients, task))
     unclear = items.count(None)
     dropped = {GOLD_UNCLEAR: unclear} if unclear else {}
-    card = card_of(task).model_copy(update={"revision": resolved, "dropped": dropped})
-    return seal(card, [item for item in items if item is not None], patients.documents)
+    card = task_card(task).model_copy(update={"revision": resolved, "dropped": dropped})
+    return seal_exam(card, [item for item in items if item is not None], patients.documents)

@@ -38,9 +38,9 @@ def _first_number(path: Path, numbers: set[object]) -> int:
     return 0 if 0 in numbers else 1
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow]:
     """Yield rows of the row schema from the hub's file or the archive's."""
-    published = [row for _, row in tables.read(files[0])]
+    published = [row for _, row in tables.read_table(files[0])]
     numbers = [int(cop) if (cop := text_of(row, "cop")).isdecimal() else None for row in published]
     first = _first_number(files[0], set(numbers))
     for row, number in zip(published, numbers, strict=True):
@@ -66,6 +66,6 @@ SOURCE = ColumnMap(
         items=4183,
     ),
     remotes=(Remote(repo="openlifescienceai/medmcqa", file="data/validation-00000-of-00001.parquet"),),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

@@ -24,9 +24,9 @@ from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.schema import ExamRow
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow]:
     """Yield rows of the row schema from the publisher's file."""
-    for number, row in tables.read(files[0]):
+    for number, row in tables.read_table(files[0]):
         yield {
             "id": f"medqa/{number - 1}",
             "question": row.get("question"),
@@ -48,6 +48,6 @@ SOURCE = ColumnMap(
         items=1273,
     ),
     remotes=(Remote(repo="GBaker/MedQA-USMLE-4-options", file="phrases_no_exclude_test.jsonl"),),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

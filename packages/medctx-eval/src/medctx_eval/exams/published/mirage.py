@@ -25,7 +25,7 @@ from medctx_eval.exams.readers.published_files import read_json
 from medctx_eval.exams.schema import ExamRow
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow]:
     """Yield rows of the row schema from the publisher's file."""
     sets = read_json(files[0])
     if not isinstance(sets, dict) or not all(isinstance(questions, dict) for questions in sets.values()):
@@ -52,6 +52,6 @@ SOURCE = ColumnMap(
         items=7663,
     ),
     remotes=(Remote(url="https://raw.githubusercontent.com/Teddy-XiongGZ/MIRAGE/{revision}/benchmark.json"),),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

@@ -37,11 +37,11 @@ SUBJECTS = (
 )
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow]:
     """Yield rows of the row schema from the publisher's files, one per subject or one with several."""
     before = Counter[str]()
     for file in files:
-        for _, row in tables.read(file):
+        for _, row in tables.read_table(file):
             subject, place = text_of(row, "subject"), text_of(row, "answer")
             yield {
                 "id": f"mmlu/{subject}/{before[subject]}",
@@ -61,6 +61,6 @@ SOURCE = ColumnMap(
         citation="Hendrycks et al., Measuring Massive Multitask Language Understanding, ICLR 2021",
     ),
     remotes=tuple(Remote(repo="cais/mmlu", file=f"{subject}/test-00000-of-00001.parquet") for subject in SUBJECTS),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

@@ -17,10 +17,10 @@ from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.published.cnxml import Exercise, Module
 from medctx_eval.exams.published.openstax_book import BOOKS, Textbook, read_book
-from medctx_eval.exams.readers.published_files import obtain
+from medctx_eval.exams.readers.published_files import obtain_exam
 
 LETTERS = "ABCDEFGHIJ"
 ROWS = (".jsonl", ".jsonl.gz", ".json", ".parquet")
@@ -100,7 +100,7 @@ def build(exam: str, path: Path | None, revision: str, seed: int) -> Exam:
     """
     book = BOOKS[exam]
     address = ARCHIVE.replace("{repository}", book.repository)
-    source, resolved = obtain(exam, path, Remote(url=address, revision=book.revision), revision)
+    source, resolved = obtain_exam(exam, path, Remote(url=address, revision=book.revision), revision)
     collection, modules = read_book(book, source)
     match = _LICENCE.search(collection.licence)
     licence = f"CC {match[1].upper()} {match[2]}" if match else collection.licence or "as the book says"
@@ -131,4 +131,4 @@ def build(exam: str, path: Path | None, revision: str, seed: int) -> Exam:
         revision=resolved,
         dropped=dict(sorted(dropped.items())),
     )
-    return seal(card, [item for group in groups for item in group], passages)
+    return seal_exam(card, [item for group in groups for item in group], passages)

@@ -52,7 +52,7 @@ def _object(path: Path) -> ExamRow:
     return value
 
 
-def rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
+def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
     """Yield rows of the row schema from the publisher's two files, or the first of them."""
     letters = {text: letter for letter, text in OPTIONS.items()}
     test_split = _object(files[1]) if len(files) > 1 else None
@@ -80,6 +80,6 @@ SOURCE = ColumnMap(
     remotes=tuple(
         Remote(url=ADDRESS + name, revision="master") for name in ("ori_pqal.json", "test_ground_truth.json")
     ),
-    rows=rows,
+    rows=_rows,
     about=__doc__,
 )

@@ -12,7 +12,7 @@ from medctx.fetch.pinned import Remote, fetch
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
-from medctx_eval.exams.readers.entries import Entry, EntryReader, assemble, without_repeats
+from medctx_eval.exams.readers.entries import EntryReader, ExamEntry, assemble, without_repeats
 from medctx_eval.exams.schema import ExamRow, is_row
 
 REPEATED = "asked before"
@@ -70,10 +70,10 @@ def _schema_rows(path: Path) -> Iterator[ExamRow | str] | None:
     """The rows of a file in the row schema; None if the file is in its publisher's form."""
     if not path.name.endswith((".jsonl", ".jsonl.gz", ".json", ".parquet")):
         return None
-    first = next(tables.lines(path), None)
+    first = next(tables.numbered_rows(path), None)
     if first is None or isinstance(first[1], str) or not is_row(first[1]):
         return None
-    return (NOT_A_ROW if isinstance(row, str) else row for _, row in tables.lines(path))
+    return (NOT_A_ROW if isinstance(row, str) else row for _, row in tables.numbered_rows(path))
 
 
 def _rows(source: ColumnMap, path: Path | None, revision: str) -> tuple[Iterator[ExamRow | str], str]:
@@ -94,10 +94,10 @@ def build(source: ColumnMap, path: Path | None = None, revision: str = "") -> Ex
     and counted on the card.
     """
     rows, resolved = _rows(source, path, revision)
-    reader, dropped, entries = EntryReader(source.card.name, source.card), Counter[str](), list[Entry]()
+    reader, dropped, entries = EntryReader(source.card.name, source.card), Counter[str](), list[ExamEntry]()
     for row in rows:
         entry = row if isinstance(row, str) else reader.read(row)
-        if isinstance(entry, Entry):
+        if isinstance(entry, ExamEntry):
             entries.append(entry)
         else:
             dropped[entry if isinstance(entry, str) else entry[0].kind] += 1

@@ -8,7 +8,7 @@ from random import Random
 
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem, Passage, Record
-from medctx_eval.exams.exam import Alteration, Exam, seal
+from medctx_eval.exams.exam import Alteration, Exam, seal_exam
 from medctx_eval.exams.schema import (
     ExamRow,
     RowProblem,
@@ -25,7 +25,7 @@ CONTEXT = "/context"
 """Suffix of the id of a Passage that is the context of an item."""
 
 
-class Entry(Record):
+class ExamEntry(Record):
     """The contents of a row. ``passage`` is its context, unless an earlier row had the same one."""
 
     item: ExamItem
@@ -41,7 +41,7 @@ class EntryReader:
         self._ids: set[str] = set()
         self._contexts: dict[str, str] = {}
 
-    def read(self, row: ExamRow) -> Entry | list[RowProblem]:
+    def read(self, row: ExamRow) -> ExamEntry | list[RowProblem]:
         """Return the contents of a row, or everything that is wrong with it."""
         problems, name = problems_of(row), text_of(row, "id")
         if name and name in self._ids:
@@ -50,7 +50,7 @@ class EntryReader:
         self._ids.add(name)
         return problems or self._entry(name, row)
 
-    def _entry(self, name: str, row: ExamRow) -> Entry:
+    def _entry(self, name: str, row: ExamRow) -> ExamEntry:
         passage, evidence, context = None, text_of(row, "book_id"), text_of(row, "context")
         if context:
             evidence = self._contexts.setdefault(context, name + CONTEXT)
@@ -74,15 +74,15 @@ class EntryReader:
         )
         counterfactual = counterfactual_of(row)
         if counterfactual is None:
-            return Entry(item=item, passage=passage)
+            return ExamEntry(item=item, passage=passage)
         text, letters = counterfactual
         alteration = Alteration(item=name, passages=(Passage(id=evidence, text=text),), gold=letters)
-        return Entry(item=item, passage=passage, alteration=alteration)
+        return ExamEntry(item=item, passage=passage, alteration=alteration)
 
 
-def without_repeats(entries: Iterable[Entry]) -> tuple[list[Entry], int]:
+def without_repeats(entries: Iterable[ExamEntry]) -> tuple[list[ExamEntry], int]:
     """Drop entries with the question, options, gold and evidence of an earlier one; also returns how many."""
-    kept: dict[tuple[object, ...], Entry] = {}
+    kept: dict[tuple[object, ...], ExamEntry] = {}
     repeats = 0
     for entry in entries:
         item = entry.item
@@ -93,7 +93,7 @@ def without_repeats(entries: Iterable[Entry]) -> tuple[list[Entry], int]:
 
 
 def assemble(
-    card: ExamCard, entries: Sequence[Entry], passages: Sequence[Passage] = (), dropped: Counter[str] | None = None
+    card: ExamCard, entries: Sequence[ExamEntry], passages: Sequence[Passage] = (), dropped: Counter[str] | None = None
 ) -> Exam:
     """Make the exam of some entries, its documents in one fixed shuffled order so that a limit is a fair sample."""
     by_cluster: dict[str, list[ExamItem]] = {}
@@ -102,7 +102,7 @@ def assemble(
     order = sorted(by_cluster)
     Random(SHUFFLE).shuffle(order)
     counts = dict(sorted(dropped.items())) if dropped else {}
-    return seal(
+    return seal_exam(
         card.model_copy(update={"dropped": counts}),
         [item for name in order for item in by_cluster[name]],
         [*passages, *(entry.passage for entry in entries if entry.passage)],

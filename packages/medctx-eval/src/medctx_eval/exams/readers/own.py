@@ -9,7 +9,7 @@ from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Passage
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
-from medctx_eval.exams.readers.entries import CONTEXT, Entry, EntryReader, assemble
+from medctx_eval.exams.readers.entries import CONTEXT, EntryReader, ExamEntry, assemble
 from medctx_eval.exams.schema import text_of
 
 CARDS: dict[str, ExamCard] = {
@@ -36,7 +36,7 @@ CARDS: dict[str, ExamCard] = {
 def read_passages(path: Path) -> list[Passage]:
     """Read a file of Passages with the columns ``book_id`` (or ``id``), ``text`` and ``title``."""
     passages: dict[str, Passage] = {}
-    for number, row in tables.read(path):
+    for number, row in tables.read_table(path):
         name, text = text_of(row, "book_id") or text_of(row, "id"), text_of(row, "text")
         if not name or not text:
             raise MedctxError(f"{path}:{number} is not a passage (it needs book_id and text); mend or remove the line.")
@@ -46,11 +46,11 @@ def read_passages(path: Path) -> list[Passage]:
     return list(passages.values())
 
 
-def read_entries(path: Path, exam: str, card: ExamCard) -> list[Entry]:
+def read_entries(path: Path, exam: str, card: ExamCard) -> list[ExamEntry]:
     """Read the entries of a file; raises MedctxError at the first row that is not a question."""
     reader = EntryReader(exam, card)
     entries = []
-    for number, row in tables.read(path):
+    for number, row in tables.read_table(path):
         entry = reader.read(row)
         if isinstance(entry, list):
             place = f"{path}:{number} (item {text_of(row, 'id')!r})"
@@ -61,7 +61,7 @@ def read_entries(path: Path, exam: str, card: ExamCard) -> list[Entry]:
     return entries
 
 
-def _without_passages(entry: Entry, exam: str, *, closed_only: bool) -> Entry:
+def _without_passages(entry: ExamEntry, exam: str, *, closed_only: bool) -> ExamEntry:
     """Drop evidence that is named by book_id, if the exam is asked closed only and has no passages file."""
     if not entry.item.evidence or entry.item.evidence[0].endswith(CONTEXT):
         return entry
@@ -70,7 +70,7 @@ def _without_passages(entry: Entry, exam: str, *, closed_only: bool) -> Entry:
             f"The item {entry.item.id!r} of {exam} names the book_id {entry.item.evidence[0]!r} but there is no "
             "passages file; give passages=<file.jsonl>, or ask it closed only."
         )
-    return Entry(item=entry.item.model_copy(update={"evidence": ()}))
+    return ExamEntry(item=entry.item.model_copy(update={"evidence": ()}))
 
 
 def build(exam: str, items: Path | None, passages: Path | None = None, *, closed_only: bool = False) -> Exam:

@@ -10,7 +10,7 @@ from medctx.fetch.pinned import Remote, fetch
 from medctx.io.jsonl import JsonProblemError, unique_keys
 
 
-def obtain(exam: str, path: Path | None, remote: Remote, revision: str = "") -> tuple[Path, str]:
+def obtain_exam(exam: str, path: Path | None, remote: Remote, revision: str = "") -> tuple[Path, str]:
     """Locate the file or folder that an exam is built from.
 
     Args:

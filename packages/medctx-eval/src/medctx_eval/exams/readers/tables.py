@@ -73,7 +73,7 @@ def _csv(path: Path) -> Iterator[NumberedRow]:
             yield rows.line_num, {key: value for key, value in row.items() if key is not None}
 
 
-def lines(path: Path) -> Iterator[NumberedRow]:
+def numbered_rows(path: Path) -> Iterator[NumberedRow]:
     """Yield every row of a file with its line number, and what is wrong with lines that hold none."""
     if not path.is_file():
         raise MedctxError(f"The file {path} does not exist; give the path of a file ({_KINDS}).")
@@ -87,9 +87,9 @@ def lines(path: Path) -> Iterator[NumberedRow]:
         raise MedctxError(f"{path} cannot be read to its end ({error}); give a complete file.") from None
 
 
-def read(path: Path) -> Iterator[tuple[int, ExamRow]]:
+def read_table(path: Path) -> Iterator[tuple[int, ExamRow]]:
     """Yield every row of a file with its line number; raises MedctxError at the first line that holds none."""
-    for number, row in lines(path):
+    for number, row in numbered_rows(path):
         if isinstance(row, str):
             raise MedctxError(f"{path}:{number} {row}; mend or remove that line.")
         yield number, row

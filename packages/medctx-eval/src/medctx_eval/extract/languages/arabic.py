@@ -1,9 +1,9 @@
 """Words by which answers are stated, denied and refused in Arabic."""
 # ruff: noqa: RUF001 - letters of this alphabet that look like Latin ones
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-ARABIC = build(
+ARABIC = patterns_of(
     Vocabulary(
         answer=r"(?:ف?ال)?[إا]جاب[ةه]|(?:ف?ال)?جواب|(?:ف?ال)?حل",
         option=r"(?:ال)?خيار|(?:ال)?اختيار|(?:ال)?حرف|(?:ال)?بديل|(?:ال)?عبارة",

@@ -1,8 +1,8 @@
 """Words by which answers are stated, denied and refused in French."""
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-FRENCH = build(
+FRENCH = patterns_of(
     Vocabulary(
         answer=r"réponses?|reponses?|solution",
         option=r"option|proposition|choix|lettre|item|alternative",

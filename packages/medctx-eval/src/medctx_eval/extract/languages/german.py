@@ -1,8 +1,8 @@
 """Words by which answers are stated, denied and refused in German."""
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-GERMAN = build(
+GERMAN = patterns_of(
     Vocabulary(
         answer=r"antwort(?:en)?|antwortmöglichkeit|antwortoption|lösung|endantwort|ergebnis",
         option=r"option|möglichkeit|auswahl|alternative|aussage|buchstabe|wahl|variante",

@@ -1,8 +1,8 @@
 """Words by which answers are stated, denied and refused in Italian."""
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-ITALIAN = build(
+ITALIAN = patterns_of(
     Vocabulary(
         answer=r"rispost[ae]|soluzione",
         option=r"opzion[ei]|alternativa|lettera|scelta|affermazione",

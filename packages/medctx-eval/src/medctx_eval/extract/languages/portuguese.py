@@ -1,8 +1,8 @@
 """Words by which answers are stated, denied and refused in Portuguese."""
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-PORTUGUESE = build(
+PORTUGUESE = patterns_of(
     Vocabulary(
         answer=r"respostas?|gabarito|solução",
         option=r"opç(?:ão|ões)|alternativa|letra|item|escolha|assertiva",

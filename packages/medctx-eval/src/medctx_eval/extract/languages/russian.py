@@ -1,9 +1,9 @@
 """Words by which answers are stated, denied and refused in Russian."""
 # ruff: noqa: RUF001 - letters of this alphabet that look like Latin ones
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-RUSSIAN = build(
+RUSSIAN = patterns_of(
     Vocabulary(
         answer=r"ответ(?:ом|ы|а)?|решение",
         option=r"вариант(?:ом|а)?|вариант ответа|пункт|букв[аойу]+|выбор|утверждение",

@@ -1,8 +1,8 @@
 """Words by which answers are stated, denied and refused in Spanish."""
 
-from medctx_eval.extract.languages.vocabulary import Vocabulary, build
+from medctx_eval.extract.languages.vocabulary import Vocabulary, patterns_of
 
-SPANISH = build(
+SPANISH = patterns_of(
     Vocabulary(
         answer=r"respuestas?|solución|rpta\.?",
         option=r"opci[oó]n(?:es)?|alternativa|letra|inciso|literal|elección|opción de respuesta",

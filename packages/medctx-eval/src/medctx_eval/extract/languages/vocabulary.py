@@ -78,7 +78,7 @@ def _word(alternatives: str) -> str:
     return rf"(?<!\w)(?:{alternatives})(?!\w)".replace(" ", r"\s+")
 
 
-def build(words: Vocabulary) -> Language[str]:
+def patterns_of(words: Vocabulary) -> Language[str]:
     """Return the patterns of a language."""
     answer, option, right, copula = (_word(part) for part in (words.answer, words.option, words.right, words.copula))
     article = rf"(?:(?<!\w)(?:{words.article})(?:(?<=')|\s+))".replace(" ", r"\s+")

@@ -41,7 +41,7 @@ def _lengths(
     return tokens, distractors
 
 
-def answers_of(matrix: VerdictMatrix, items: Mapping[str, ExamItem], books: Mapping[str, BookOutline]) -> Answers:
+def answer_matrix(matrix: VerdictMatrix, items: Mapping[str, ExamItem], books: Mapping[str, BookOutline]) -> Answers:
     """The matrix as the statistics of behaviour and attribution read it."""
 
     def mask(verdict: Verdict) -> MaskArray:

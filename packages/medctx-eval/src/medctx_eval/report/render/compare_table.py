@@ -110,7 +110,7 @@ def failure_warning(comparison: ExamComparison) -> str:
     return f"Answers that failed count as not correct: {counts}. Run the exam again to ask for them."
 
 
-def notes(comparison: ExamComparison) -> Iterator[str]:
+def comparison_notes(comparison: ExamComparison) -> Iterator[str]:
     """The sentences below the tables."""
     if comparison.differences:
         yield (

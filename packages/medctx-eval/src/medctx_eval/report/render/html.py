@@ -128,7 +128,9 @@ def _axes(report: Report, mode: Mode) -> list[str]:
     return [part for part in (KNOWLEDGE, READING) if part in asked]
 
 
-def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, browser: BrowserContents | None) -> str:
+def html_page(
+    report: Report, pictures: Mapping[str, Picture], decision: Decision, browser: BrowserContents | None
+) -> str:
     """The whole page; ``pictures`` are inlined."""
     script = _template_file("page.js")
     # Only matplotlib's own output, which escapes its texts, and files of this package enter the page as markup.
@@ -180,7 +182,7 @@ def page(report: Report, pictures: Mapping[str, Picture], decision: Decision, br
             few_clusters=FEW_CLUSTERS,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),
             letters=sorted({letter for bias in report.letter_bias for letter in (*bias.gold, *bias.chosen)}),
-            depths=heat.grid(report)[1],
+            depths=heat.grid_figure(report)[1],
             folded=heat.folded(report),
             verdicts=list(Verdict),
             text_modes=TEXT_MODES,

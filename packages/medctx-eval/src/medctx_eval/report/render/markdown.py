@@ -13,7 +13,7 @@ from medctx_eval.report.load import parts
 from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, TEXT_MODES, UNTAUGHT, GateCheck, Report
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat
-from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, rows
+from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, main_table_rows
 from medctx_eval.stats.formatting import (
     accuracy_interval,
     comparison_sentence,
@@ -216,7 +216,7 @@ def _provenance(report: Report) -> TableRows:
             yield [cell.name, manifest.model, seed, *digests, manifest.engine, *counts]
 
 
-def page(report: Report, pictures: Mapping[str, Picture]) -> str:
+def markdown_page(report: Report, pictures: Mapping[str, Picture]) -> str:
     """The whole page; ``pictures`` are linked as files in ``figures/``."""
     mode, axes = report.mode, [KNOWLEDGE, "to base", READING, "to base"]
     margin = percent(report.margin)
@@ -225,7 +225,7 @@ def page(report: Report, pictures: Mapping[str, Picture]) -> str:
         lines += [escape(primary_sentence(report.registration)), ""]
     for warning in report.warnings:
         lines += [escape(warning), ""]
-    lines += _table("", header(report), iter([row.values for row in rows(report)]))
+    lines += _table("", header(report), iter([row.values for row in main_table_rows(report)]))
     lines += [
         f"Accuracy in {mode} mode: {estimand_sentence(report)} Intervals are 95 %, clustered by document; differences "
         f'are paired on items. "=" means that the interval lies within {margin} points of 0, "not told apart" that the '

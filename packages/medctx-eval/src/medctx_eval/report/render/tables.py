@@ -76,7 +76,7 @@ def _to_base(report: Report, cell: Cell, axis: PlanAxis) -> str:
     return f"{label} {points(difference.value)}{mark} [{difference_interval(difference)}]"
 
 
-def rows(report: Report) -> tuple[MainTableRow, ...]:
+def main_table_rows(report: Report) -> tuple[MainTableRow, ...]:
     """One row per cell: base first, then from general to medical."""
     table_rows = []
     floor = report.floor(READING)
@@ -111,7 +111,7 @@ def _notes(report: Report, table_rows: Sequence[MainTableRow]) -> list[str]:
 
 def main_table(report: Report) -> Table:
     """The table for the terminal, usually 80 columns wide; words, not colours, carry the meaning."""
-    table_rows = [row.model_copy(update={"floor": ""}) for row in rows(report)]
+    table_rows = [row.model_copy(update={"floor": ""}) for row in main_table_rows(report)]
     notes = _notes(report, table_rows)
     headings = [heading for heading in header(report) if heading != FLOOR_HEADER]
     shown = headings if len({row.n for row in table_rows}) > 1 else headings[:-1]

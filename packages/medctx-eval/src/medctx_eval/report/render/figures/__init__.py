@@ -11,19 +11,19 @@ __all__ = ["Picture", "draw"]
 _PICTURES: tuple[Callable[[Report], Iterable[Picture]], ...] = (
     curves.ratio,
     plane.pareto,
-    bars.differences,
+    bars.difference_figure,
     curves.amount,
-    bars.published,
+    bars.published_figure,
     bars.conditions,
     heat.by_length,
     heat.losses,
-    behaviour.behaviours,
+    behaviour.behaviour_figure,
     bars.verdicts,
     curves.training,
 )
 
 
-def draw(report: Report) -> dict[str, Picture]:
+def draw_figures(report: Report) -> dict[str, Picture]:
     """All pictures the report has the numbers for, by name."""
     with style.look():
         return {picture.name: picture for function in _PICTURES for picture in function(report)}

@@ -27,7 +27,7 @@ _VERDICT_STYLES: tuple[tuple[Verdict, str, str], ...] = (
 )
 
 
-def differences(report: Report) -> Iterator[Picture]:
+def difference_figure(report: Report) -> Iterator[Picture]:
     """Difference to the base with intervals, one row per cell and axis, and the margin."""
     rows = [
         (cell, axis, comparison)
@@ -52,10 +52,10 @@ def differences(report: Report) -> Iterator[Picture]:
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.axvline(-report.margin, color=style.FAINT, linewidth=1, linestyle=":")
     axes.text(-report.margin, -0.75, "margin ", ha="right", va="center", color=style.INK, fontsize=8)
-    axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
+    axes.set_yticks(range(len(rows)), labels=[f"{style.short_name(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -1.1)
     style.percentages(axes.xaxis)
-    axes.set_xlabel(f"difference to {style.short(report.base_label)}, accuracy points")
+    axes.set_xlabel(f"difference to {style.short_name(report.base_label)}, accuracy points")
     learning = (
         ""
         if report.measure(KNOWLEDGE) == KNOWLEDGE
@@ -88,7 +88,8 @@ def conditions(report: Report) -> Iterator[Picture]:
         arms = np.concatenate([style.error_bar(score.accuracy) for _, score in scores], axis=1)
         axes.errorbar(
             [place + shift for place, _ in scores], [score.accuracy.value for _, score in scores], yerr=arms,
-            fmt=style.marker(number), color=style.colour(number), capsize=2, elinewidth=1, label=style.short(cell.name),
+            fmt=style.marker(number), color=style.colour(number), capsize=2, elinewidth=1,
+            label=style.short_name(cell.name),
         )  # fmt: skip
     floors = [(place, floor) for place, part in enumerate(shown) if (floor := report.floor(part)) is not None]
     for number, (place, floor) in enumerate(floors):
@@ -138,7 +139,7 @@ def verdicts(report: Report) -> Iterator[Picture]:
                 if share > 0.08:
                     axes.text(0.01, height, percent(share), va="center", fontsize=8, color=style.BACKGROUND)
         left += shares
-    axes.set_yticks(range(len(rows)), labels=[f"{style.short(cell.name)}, {axis}" for cell, axis, _ in rows])
+    axes.set_yticks(range(len(rows)), labels=[f"{style.short_name(cell.name)}, {axis}" for cell, axis, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of all answers, %")
@@ -147,7 +148,7 @@ def verdicts(report: Report) -> Iterator[Picture]:
     yield Picture("verdicts", figure, f"Verdict of every answer in {report.mode} mode; the shares add up to 100 %.")
 
 
-def published(report: Report) -> Iterator[Picture]:
+def published_figure(report: Report) -> Iterator[Picture]:
     """One row per published cell: a diamond for the published value, a dot with its interval for the measured one."""
     published_cells = report.published.cells if report.published else ()
     if report.published is None or not any(cell.measured for cell in published_cells):
@@ -166,7 +167,7 @@ def published(report: Report) -> Iterator[Picture]:
         )  # fmt: skip
     for height in heights[1:]:
         axes.axhline(height - 0.5, color=style.FAINT, linewidth=0.5, alpha=0.3)
-    axes.set_yticks(list(heights), labels=[style.short(cell.cell) for cell in published_cells])
+    axes.set_yticks(list(heights), labels=[style.short_name(cell.cell) for cell in published_cells])
     axes.set_ylim(len(published_cells) - 0.5, -0.5)
     axes.set_xlabel(f"accuracy, {parts.title(report.published.part)}, %")
     style.percentages(axes.xaxis)

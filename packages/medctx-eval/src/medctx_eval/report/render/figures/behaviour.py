@@ -22,7 +22,7 @@ def _shares(behaviour: Behaviour) -> dict[str, Accuracy | None]:
     }
 
 
-def behaviours(report: Report) -> Iterator[Picture]:
+def behaviour_figure(report: Report) -> Iterator[Picture]:
     """One panel per behaviour that was asked for, one row per cell; no picture for a single behaviour."""
     rows = [(entry.cell, _shares(entry.behaviour)) for entry in report.behaviours]
     panels = [name for name in (rows[0][1] if rows else ()) if any(shares[name] for _, shares in rows)]
@@ -50,7 +50,7 @@ def behaviours(report: Report) -> Iterator[Picture]:
         style.percentages(axes.xaxis)
         axes.grid(axis="x", color=style.FAINT, alpha=0.25)
         axes.tick_params(axis="y", length=0)
-    axes.set_yticks(range(len(rows)), labels=[style.short(cell) for cell, _ in rows])
+    axes.set_yticks(range(len(rows)), labels=[style.short_name(cell) for cell, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     figure.supxlabel("share of the items that show it, %", fontsize=9)
     yield Picture(

@@ -73,7 +73,7 @@ def _draw_base(axes: Axes, report: Report, base: str, axis: str, colour: str) ->
     if score is not None:
         axes.axhline(score.accuracy.value, color=colour, linewidth=1, linestyle=":")
         axes.text(
-            1.01, score.accuracy.value, f"{style.short(base, 12)}\n{axis}", transform=axes.get_yaxis_transform(),
+            1.01, score.accuracy.value, f"{style.short_name(base, 12)}\n{axis}", transform=axes.get_yaxis_transform(),
             va="center", fontsize=8,
         )  # fmt: skip
 
@@ -200,7 +200,7 @@ def training(report: Report) -> Iterator[Picture]:
         axes.plot(curve.tokens, curve.loss, color=style.colour(number), alpha=0.25, linewidth=0.8)
         axes.plot(
             middle, smooth, color=style.colour(number), marker=style.marker(number), linewidth=1.6,
-            markevery=max(1, len(smooth) // 6), markersize=5, label=style.short(curve.name),
+            markevery=max(1, len(smooth) // 6), markersize=5, label=style.short_name(curve.name),
         )  # fmt: skip
     axes.set_xlabel("trained tokens")
     axes.set_ylabel("loss, nats per token")

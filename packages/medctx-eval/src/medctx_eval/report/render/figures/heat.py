@@ -30,7 +30,7 @@ _LEGEND = (
 )
 
 
-def grid(report: Report) -> tuple[list[int], list[float]]:
+def grid_figure(report: Report) -> tuple[list[int], list[float]]:
     """Lengths and depths at which anything was compared, ascending."""
     conditions = [parts.parse_condition(part) for part in report.parts("grid")]
     lengths = sorted({condition.tokens for condition in conditions if condition.tokens is not None})
@@ -89,8 +89,8 @@ def _panel(report: Report, cell: Cell, lengths: list[int], depths: list[float]) 
             _draw_square(axes, column, row, comparison.difference if comparison else None, report.margin)
     axes.set_xlabel("depth of the evidence in the Book")
     axes.set_ylabel("tokens of the Book")
-    base = style.short(report.base_of(cell.name))
-    axes.set_title(f"{style.short(cell.name)} against {base}", fontsize=10, fontweight="bold")
+    base = style.short_name(report.base_of(cell.name))
+    axes.set_title(f"{style.short_name(cell.name)} against {base}", fontsize=10, fontweight="bold")
     return figure
 
 
@@ -105,7 +105,7 @@ def by_length(report: Report) -> Iterator[Picture]:
     if len(by_cell) < 2 or len(lengths) < 2:
         return
     titles = ["evidence\nonly" if tokens is None else f"{tokens:,}" for tokens in lengths]
-    figure, axes = _board(titles, [style.short(name, 16) for name in by_cell])
+    figure, axes = _board(titles, [style.short_name(name, 16) for name in by_cell])
     for row, strata in enumerate(by_cell.values()):
         for column, tokens in enumerate(lengths):
             _draw_square(axes, column, row, strata.get(tokens), report.margin)
@@ -120,7 +120,7 @@ def by_length(report: Report) -> Iterator[Picture]:
 
 def panel_names(report: Report) -> dict[str, str]:
     """Names of the pictures over length and depth, by tuned cell."""
-    lengths, _ = grid(report)
+    lengths, _ = grid_figure(report)
     compared = {comparison.cell for comparison in report.family("grid")} if lengths else set()
     return {cell.name: f"loss-{number}" for number, cell in enumerate(report.tuned, start=1) if cell.name in compared}
 
@@ -132,7 +132,7 @@ def folded(report: Report) -> dict[str, str]:
 
 def losses(report: Report) -> Iterator[Picture]:
     """One panel over length and depth per tuned cell."""
-    lengths, depths = grid(report)
+    lengths, depths = grid_figure(report)
     names = panel_names(report)
     for cell in report.tuned:
         if cell.name in names:

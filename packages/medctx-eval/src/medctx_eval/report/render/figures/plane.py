@@ -94,7 +94,7 @@ def _plane(report: Report, cells: Sequence[tuple[int, Cell]]) -> Figure | None:
     place_labels(
         axes,
         [(x.value, y.value) for _, _, x, y in both],
-        [style.short(cell.name) for _, cell, _, _ in both],
+        [style.short_name(cell.name) for _, cell, _, _ in both],
         [style.colour(number) for number, _, _, _ in both],
         [(x.low, y.low, x.high, y.high) for _, _, x, y in both],
     )

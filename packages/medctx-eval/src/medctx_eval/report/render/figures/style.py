@@ -44,7 +44,7 @@ def axes(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def short(name: str, length: int = 24) -> str:
+def short_name(name: str, length: int = 24) -> str:
     """A name cut to ``length`` characters; tables show it whole."""
     return name if len(name) <= length else f"{name[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
