@@ -37,7 +37,7 @@ NOT_RUN = {
     r"mlflow run ": "builds an environment, then runs a study of minutes",
     r"\S*mlflow ui ": "serves until it is stopped",
     r"accelerate launch": "needs several GPUs; tests/integration/train/test_processes.py runs two processes on a CPU",
-    r"medctx-eval demo": "tests/integration/eval/test_demo.py runs its exam, the notebook's test its report",
+    r"medctx-eval demo": "tests/integration/whole/test_notebook.py runs the same exam and report",
     r"medctx-eval (compare|run|serve) .*models:/": "needs a registry; see tests/integration/whole/test_smoke_study.py",
     r"medctx-eval export \S+ medqa-us": "needs published files; see tests/unit/eval/test_interchange.py",
     r"medctx-data mix .*source: hub": "needs the hub; tests/unit/data/test_any_dataset.py has a stand-in",

@@ -109,6 +109,10 @@ class LoadedMix:
     def __len__(self) -> int:
         return self.manifest.dialogues
 
+    def _repr_markdown_(self) -> str:
+        """The manifest as a table, for notebooks."""
+        return self.manifest._repr_markdown_()
+
     def __iter__(self) -> Iterator[Dialogue]:
         """Yield the Dialogues; after the last one their digest is compared with the manifest's."""
         return checked(self.folder, self.manifest)

@@ -154,3 +154,19 @@ class MixManifest(Record):
     def general_share(self) -> float:
         """The realised general fraction of the tokens, in [0, 1]."""
         return next((share.token_share for share in self.domains if share.domain == "general"), 0.0)
+
+    def _repr_markdown_(self) -> str:
+        """One row per source, for notebooks."""
+        lines = [
+            f"{self.dialogues:,} Dialogues, {self.tokens:,} tokens, general : medical {self.ratio} by {self.by}",
+            "",
+            "| source | domain | Dialogues | tokens | asked % | realised % of tokens | licence |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for share in self.sources:
+            label, licence = (text.replace("|", r"\|") for text in (share.label, share.licence))
+            shares = f"{100 * share.asked:.1f} | {100 * share.token_share:.1f}"
+            lines.append(
+                f"| {label} | {share.domain} | {share.dialogues:,} | {share.tokens:,} | {shares} | {licence} |"
+            )
+        return "\n".join(lines)

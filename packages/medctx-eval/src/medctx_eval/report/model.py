@@ -10,6 +10,8 @@ from medctx.schemas.records import Mode, Record, Verdict
 from medctx.schemas.report import Comparison, Family, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 from medctx.schemas.study_plan import PlanAxis
+from medctx_eval.report.markdown_table import escape, table_lines
+from medctx_eval.stats.formatting import accuracy_interval, difference_interval, p_value, percent, points
 
 KNOWLEDGE: Final = "knowledge"
 READING: Final = "reading"
@@ -19,6 +21,14 @@ LEARNING = "taught-minus-untaught"
 """Gain on taught items minus gain on untaught ones: what training taught, without what it did to every answer."""
 ABSTENTION = "abstention"
 FAITHFULNESS = "faithfulness"
+
+
+def _accuracy_text(accuracy: Accuracy | None) -> str:
+    return f"{percent(accuracy.value)} [{accuracy_interval(accuracy)}]" if accuracy else ""
+
+
+def _difference_text(difference: Difference, outcome: Outcome) -> str:
+    return f"{points(difference.value)} [{difference_interval(difference)}], {outcome}"
 
 
 class OptionOrderScore(Record):
@@ -403,6 +413,19 @@ class Report(ReportCore):
             if row.changes
         ]
 
+    def _repr_markdown_(self) -> str:
+        """The headline and one row per cell, for notebooks."""
+        rows = []
+        for cell in self.cells:
+            texts = [cell.name]
+            for axis in (KNOWLEDGE, READING):
+                score, gain = self.score(cell.name, axis), self.axis_gain(cell.name, axis)
+                texts.append(_accuracy_text(score.accuracy if score else None))
+                texts.append("base" if cell.base else _difference_text(gain.difference, gain.outcome) if gain else "")
+            rows.append(texts)
+        header = ("cell", "knowledge %", "to base, points", "reading %", "to base, points")
+        return "\n".join([escape(self.headline), "", *table_lines(header, rows)])
+
     def family(self, name: Family, mode: Mode | None = None) -> tuple[Comparison, ...]:
         """The comparisons of one family, by default in the headline mode."""
         mode = mode or self.mode
@@ -504,3 +527,19 @@ class ExamComparison(Record):
     def accuracy(self, cell: str, part: str) -> Accuracy | None:
         """Accuracy of a cell on a part."""
         return next((entry.accuracy for entry in self.accuracies if (entry.cell, entry.part) == (cell, part)), None)
+
+    def _repr_markdown_(self) -> str:
+        """Accuracies and differences as tables, for notebooks."""
+        accuracies = [
+            (row.part, row.cell, _accuracy_text(row.accuracy), str(row.accuracy.n), str(row.accuracy.clusters))
+            for row in self.accuracies
+        ]
+        differences = [
+            (row.cell, row.other, row.part, _difference_text(row.difference, row.outcome), p_value(row.p_holm))
+            for row in self.differences
+        ]
+        lines = table_lines(("part", "cell", "accuracy, % [95 % interval]", "items", "clusters"), accuracies)
+        if differences:
+            header = ("cell", "minus", "part", "difference, points [95 % interval]", "p, Holm")
+            lines += ["", *table_lines(header, differences)]
+        return "\n".join(lines)

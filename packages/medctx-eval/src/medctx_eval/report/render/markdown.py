@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 
 from medctx.schemas.records import Mode, Verdict
@@ -10,6 +9,7 @@ from medctx.schemas.report import Comparison
 from medctx.schemas.statistics import MIN_CLUSTERS, Accuracy, Difference
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
+from medctx_eval.report.markdown_table import escape, table_lines
 from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, TEXT_MODES, UNTAUGHT, GateCheck, Report
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat
@@ -27,19 +27,10 @@ TableRows = Iterator[Sequence[str]]
 _PASSED = {True: "passed", False: "failed", None: "not checked"}
 
 
-def escape(text: str) -> str:
-    """Text that stands for itself inside a Markdown table."""
-    flat = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{sign}" if sign in r"\`*_|[]#~" else sign for sign in flat)
-
-
 def _table(title: str, header: Sequence[str], table_rows: TableRows) -> list[str]:
     """A table with a heading; empty if it has no rows."""
-    lines = ["| " + " | ".join(map(escape, row)) + " |" for row in table_rows]
-    if not lines:
-        return []
-    head = "| " + " | ".join(map(escape, header)) + " |"
-    return [*([f"## {escape(title)}", ""] if title else []), head, "|" + " --- |" * len(header), *lines, ""]
+    lines = table_lines(header, table_rows)
+    return [*([f"## {escape(title)}", ""] if title else []), *lines, ""] if lines else []
 
 
 def _accuracy(accuracy: Accuracy | None) -> str:
