@@ -52,9 +52,7 @@ def test_a_loaded_mix_gives_its_dialogues_again_and_notices_a_change(tokenizer_f
     manifest = medctx_data.mix(config, tmp_path / "mix")
     loaded = medctx_data.load_mix(tmp_path / "mix")
     assert len(loaded) == manifest.dialogues == len(list(loaded)) == len(list(loaded))
-    row = next(
-        line for line in loaded._repr_markdown_().splitlines() if line.startswith("| everyday |")
-    )
+    row = next(line for line in loaded._repr_markdown_().splitlines() if line.startswith("| everyday |"))
     assert row.split(" | ")[2:4] == [str(manifest.dialogues), str(manifest.tokens)]
     path = tmp_path / "mix" / "dialogues.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace(" the ", " a "), encoding="utf-8")
