@@ -32,3 +32,21 @@ def test_auto_is_float32_only_where_halves_are_slow(monkeypatch: pytest.MonkeyPa
     assert in_float32("auto") is slow
     assert in_float32("float32")
     assert not in_float32("stored")
+
+
+CPU = "processor\t: 0\nmodel name\t: A Processor 9000\nflags\t\t: fpu avx2 avx512f sse2\n"
+GPU = "Model: \t\t An Accelerator\nIRQ:   \t\t 18\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "accelerators", "name"),
+    [
+        (CPU, [], "A Processor 9000 (avx2 avx512f)"),
+        (CPU, [GPU, GPU], "2 x An Accelerator"),
+        ("processor\t: 0\nCPU part\t: 0xd0c\nFeatures\t: fp asimd bf16\n", [], "0xd0c (bf16)"),
+        ("", [], ""),
+    ],
+    ids=["processor", "accelerators", "ARM", "says nothing"],
+)
+def test_hardware_is_named_by_what_computes(cpuinfo: str, accelerators: list[str], name: str) -> None:
+    assert processor.hardware_of(cpuinfo, accelerators) == name

@@ -10,6 +10,7 @@ from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.schemas.report import Comparison, Recipe, Score
+from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compare import failed_answers
 from medctx_eval.report.compute import compute
@@ -382,3 +383,23 @@ def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:
     assert ratio_label("4:1-s0", 0.8) == "4:1"
     assert ratio_label("4:1", 0.5) == "50% general"
     assert ratio_label("mostly", 0.9) == "90% general"
+
+
+def test_models_computed_on_different_hardware_are_named_in_front() -> None:
+    one, other = {"hardware": "processor A"}, {"hardware": "processor B"}
+    runs = [run("base", **one), run("1:1", **one)]
+    report = compute(collect_in_memory(("base", "1:1"), runs[:2]), CONFIG)
+    assert not any("different ways" in warning for warning in report.warnings)
+    runs[1] = run("1:1", **other)
+    report = compute(collect_in_memory(("base", "1:1"), runs[:2]), CONFIG)
+    (warning,) = [warning for warning in report.warnings if "different ways" in warning]
+    assert "base by transformers, processor A; 1:1 by transformers, processor B" in warning
+
+
+def test_a_noise_floor_says_what_computed_both_exams(tmp_path: Path) -> None:
+    folders = synthetic_runs.write(tmp_path, ("base", "1:1"), facts=8, dossiers=10)
+    records = list(synthetic_runs.judged("base", 8, 10))
+    manifest = synthetic_runs.manifest("base", len(records)).model_copy(update={"hardware": "processor B"})
+    run_folder.write(tmp_path / "again" / "base", manifest, records)
+    report = compute(collect([*folders, tmp_path / "again" / "base"]), CONFIG)
+    assert {row.computed_by for row in report.noise_floor} == {("transformers", "transformers, processor B")}

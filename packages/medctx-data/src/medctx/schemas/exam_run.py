@@ -131,6 +131,7 @@ class ExamManifest(Record):
         served: What the first server says of the model and of itself.
         verdicts_digest: Digest of the file of verdicts.
         engine: The engine that answered.
+        hardware: Processor or accelerators that computed; empty behind servers and for other harnesses.
         mode: Scoring mode of the headline numbers.
         modes: All scoring modes.
         possible: Modes that the engine supports.
@@ -155,6 +156,7 @@ class ExamManifest(Record):
     urls: tuple[str, ...] = ()
     served: dict[str, JsonValue] = Field(default_factory=dict)
     engine: str
+    hardware: str = ""
     mode: Mode
     modes: tuple[Mode, ...] = ()
     possible: tuple[Mode, ...] = ()
@@ -169,3 +171,9 @@ class ExamManifest(Record):
     cost: Cost = Cost()
     versions: dict[str, str] = Field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def computed_by(self) -> str:
+        """Engine, precision and hardware in words: where they differ, so do answers in their last digits."""
+        known = [f"{key} {value}" for key in ("arithmetic", "logits") if (value := self.means.get(key))]
+        return ", ".join([self.engine, *known, *([self.hardware] if self.hardware else [])])

@@ -177,13 +177,17 @@ class CellAttribution(Record):
 
 
 class NoiseFloor(Record):
-    """Noise between the two exams ``runs`` of one model of a cell."""
+    """Noise between the two exams ``runs`` of one model of a cell.
+
+    ``computed_by``: engine, precision and hardware, one entry if both exams had the same.
+    """
 
     cell: str
     runs: tuple[str, str]
     part: str
     mode: Mode
     noise: RepeatNoise
+    computed_by: tuple[str, ...] = ()
 
 
 class CleanScore(Record):
@@ -366,6 +370,12 @@ class Report(ReportCore):
                 "Training seeds vary more in some cells than in others, so no difference is called a gain or a loss; "
                 "more seeds per cell are needed."
             )
+        if len(self.ways_of_computing) > 1:
+            ways = "; ".join(f"{', '.join(names)} by {way}" for way, names in self.ways_of_computing.items())
+            sentences.append(
+                f"The models were computed in different ways ({ways}), which adds to every difference between them; no "
+                "interval contains it."
+            )
         sentences += self._floor_warnings + self._word_warnings
         return tuple(sentences)
 
@@ -376,6 +386,15 @@ class Report(ReportCore):
     def above_floor(self, cell: str, part: str) -> AboveFloor | None:
         """A cell against the question-blind reader on a part."""
         return next((row for row in self.above_floors if (row.cell, row.part) == (cell, part)), None)
+
+    @property
+    def ways_of_computing(self) -> dict[str, tuple[str, ...]]:
+        """Engine, precision and hardware in words, and the cells with runs computed by each."""
+        ways: dict[str, dict[str, None]] = {}
+        for cell in self.cells:
+            for run in cell.runs:
+                ways.setdefault(run.manifest.computed_by, {})[cell.name] = None
+        return {way: tuple(names) for way, names in ways.items()}
 
     @property
     def word_changes(self) -> tuple[WordChange, ...]:

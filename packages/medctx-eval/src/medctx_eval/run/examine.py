@@ -15,6 +15,7 @@ from medctx.errors import MedctxError, UnfinishedError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.io.lock import exclusive
+from medctx.process.cpu import hardware
 from medctx.process.progress import console, say
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
@@ -159,6 +160,7 @@ class Examination:
             urls=served.urls if served else (),
             served=served.described if served else {},
             engine=self.kind,
+            hardware="" if served else hardware(),
             mode=config.mode,
             modes=config.all_modes,
             possible=modes.possible_modes(engine),

@@ -35,4 +35,12 @@ def noise_floors(run_set: RunSet, view: ModeView, *, draws: int, seed: int) -> I
                     strata=view.strata.codes[kept],
                     weights=view.strata.weights(view.strata.codes[kept]),
                 )
-                yield NoiseFloor(cell=run.cell, runs=(run.repeats, run.name), part=part, mode=view.mode, noise=noise)
+                both = (run_set.runs[places[run.repeats]], run)
+                yield NoiseFloor(
+                    cell=run.cell,
+                    runs=(run.repeats, run.name),
+                    part=part,
+                    mode=view.mode,
+                    noise=noise,
+                    computed_by=tuple(dict.fromkeys(exam.manifest.computed_by for exam in both)),
+                )

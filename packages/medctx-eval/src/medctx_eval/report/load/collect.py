@@ -119,16 +119,6 @@ def _check_exams(runs: Sequence[ExaminedRun]) -> None:
                 )
 
 
-def _ways_of_computing(runs: Sequence[ExaminedRun]) -> list[str]:
-    """The different combinations of engine and precision, in words."""
-
-    def describe(manifest: ExamManifest) -> str:
-        known = {key: manifest.means.get(key) for key in ("arithmetic", "logits")}
-        return ", ".join([manifest.engine, *(f"{key} {value}" for key, value in known.items() if value)])
-
-    return list(dict.fromkeys(describe(run.manifest) for run in runs))
-
-
 def _check_count(run: ExaminedRun, count: int) -> None:
     """A run holds as many verdicts as its manifest states."""
     if not count:
@@ -142,7 +132,7 @@ def _check_count(run: ExaminedRun, count: int) -> None:
 
 def _run_set(runs: Sequence[ExaminedRun], judged: Sequence[Iterable[Judged]]) -> RunSet:
     _check_exams(runs)
-    ways = _ways_of_computing(runs)
+    ways = list(dict.fromkeys(run.manifest.computed_by for run in runs))
     if len(ways) > 1:
         say(f"These runs were computed in different ways, which adds to every difference: {'; '.join(ways)}.")
     builders: dict[Mode, MatrixBuilder] = {}

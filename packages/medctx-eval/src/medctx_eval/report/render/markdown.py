@@ -185,7 +185,7 @@ def _noise_floor(report: Report) -> TableRows:
     for row in report.noise_floor:
         noise = row.noise
         shares = _accuracy(noise.answers), _accuracy(noise.verdicts)
-        yield [row.cell, row.part, row.mode, *shares, percent(noise.floor)]
+        yield [row.cell, row.part, row.mode, *shares, percent(noise.floor), " and ".join(row.computed_by)]
 
 
 def _pairs(report: Report) -> TableRows:
@@ -268,7 +268,7 @@ def markdown_page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += _table("Letters as shown", columns, _letter_bias(report))
     columns = ["cell", "axis", "all items", "clean items", "clean n"]
     lines += _table(f"Contamination, {mode} mode", columns, _clean_scores(report))
-    columns = ["model", "axis", "mode", "answers changed", "verdicts changed", "floor"]
+    columns = ["model", "axis", "mode", "answers changed", "verdicts changed", "floor", "computed by"]
     lines += _table("Noise floor", columns, _noise_floor(report))
     columns = ["comparison", "axis", "points [95 %]", "p (Holm)", "detects", "n"]
     lines += _table("All pairs", columns, _pairs(report))
