@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.report import ReportCore
 from medctx.tracking import logged_adapter, mlflow_run
+from medctx.tracking.cell_metrics import DIGEST_CHARS, cell_metrics
 from medctx.tracking.logged_adapter import AdapterCard
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult
-from study.tracking.scores import TrackedCell, cell_metrics, exam_manifest, training_metrics
+from study.tracking.scores import TrackedCell, exam_manifest, training_metrics
 from study.workflow.lineage import Lineage
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 NOTE_TAG = "mlflow.note.content"
 WEIGHTS_TAG = "medctx.weights_digest"
-DIGEST_CHARS = 36
-"""MLflow stores at most 36 characters of a data set's digest."""
 _UNSAFE = re.compile(r"[^\w.+-]+")
 
 
@@ -138,7 +137,9 @@ def track_cells(
         )
         if result.cell.name in notes:
             client.set_tag(run_id, NOTE_TAG, notes[result.cell.name])
-        metrics = training_metrics(result) | (cell_metrics(result, report) if result.exam else {})
+        metrics = training_metrics(result) | (
+            cell_metrics(report, result.cell.group, result.cell.name) if result.exam else {}
+        )
         logged = client.get_run(run_id).data.metrics
         for key, value in metrics.items():
             if logged.get(key) != value:

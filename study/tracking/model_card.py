@@ -12,10 +12,11 @@ from medctx.schemas.decision import Decision
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.report import ReportCore
 from medctx.schemas.sft import SFT_FILE, SftManifest
+from medctx.tracking.cell_metrics import AXES, score_lines
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult
-from study.tracking.scores import AXES, VERSION, exam_manifest, gate_of, parts_of
+from study.tracking.scores import VERSION, exam_manifest, gate_of
 
 DISCLAIMER = (
     "A research artefact for comparing mixtures of training data. It is not a medical device and gives no medical "
@@ -25,10 +26,6 @@ DISCLAIMER = (
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f}"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
 
 
 def _mix_lines(result: CellResult) -> list[str]:
@@ -59,23 +56,6 @@ def _training_lines(result: CellResult) -> list[str]:
         f"loss {sft.first_loss:.3f} in the first step, {sft.last_loss:.3f} in the last.",
         "Made with " + ", ".join(f"{name} {version}" for name, version in sft.versions.items()) + ".",
     ]
-
-
-def _score_lines(report: ReportCore, group: str) -> list[str]:
-    base = report.base_of(group)
-    lines = ["| part | items | accuracy % [95 %] | base % | difference [95 %], points |", "|---|---:|---|---:|---|"]
-    for score in parts_of(report, group):
-        accuracy, gain, of_base = score.accuracy, report.gain(group, score.part), report.score(base, score.part)
-        difference = gain.difference if gain else None
-        span = f"[{_percent(accuracy.low)}, {_percent(accuracy.high)}]"
-        shown = (
-            f"{_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}]" if difference else ""
-        )
-        lines.append(
-            f"| {score.part} | {accuracy.n} | {_percent(accuracy.value)} {span} | "
-            f"{_percent(of_base.accuracy.value) if of_base else ''} | {shown} |"
-        )
-    return lines
 
 
 def _evidence_line(report: ReportCore, group: str) -> str:
@@ -154,7 +134,7 @@ def model_card(config: StudyConfig, base: Base, result: CellResult, report: Repo
         "",
         "## Evaluation",
         "",
-        *_score_lines(report, group),
+        *score_lines(report, group),
         "",
         _evidence_line(report, group),
         f"Gate: {gate_of(decision, group)}. {decision.reason}",

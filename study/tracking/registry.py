@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medctx.io import digest
 from medctx.io.jsonl import write_text
 from medctx.process.progress import say
 from medctx.schemas.decision import Decision
 from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.cell_metrics import DESCRIPTION_TAG
 from medctx.tracking.logged_adapter import DIGEST_TAG
 from study.config.study import StudyConfig
 from study.stages.bases import Base
@@ -113,10 +115,12 @@ def register_adapters(
         card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")
         assert result.weights is not None
         write_text(result.weights / "README.md", card)
-        client.update_model_version(name, version, description=description_of(card))
+        description = description_of(card)
+        client.update_model_version(name, version, description=description)
         # The exam's tags let `medctx-eval compare models:/...` find what the version answered.
         tags = _tags(config, base, result, decision) | {
             "medctx.decision": decision_of(decision, result.cell.group),
+            DESCRIPTION_TAG: digest.of_text(description),
             EXAM_RUN_TAG: lineage.run_of(exam.step),
             EXAM_FOLDER_TAG: exam.run.name,
         }

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from medctx.schemas.decision import Decision
 from medctx.schemas.exam_run import ExamManifest
-from medctx.schemas.report import Cell, ReportCore, Score
+from medctx.schemas.report import Cell, ReportCore
+from medctx.tracking.cell_metrics import POOLED, cell_metrics
 from study.stages.records import CellResult
 
-AXES = ("knowledge", "reading")
-POOLED = "pooled_"
 VERSION = "VERSION"
 """Stands for the number of a registered version until it is known."""
 MAX_DESCRIPTION_CHARS = 4_900
@@ -37,50 +36,6 @@ def exam_manifest(result: CellResult, report: ReportCore) -> ExamManifest | None
     return next((run.manifest for run in runs if run.name == result.cell.name), runs[0].manifest if runs else None)
 
 
-def parts_of(report: ReportCore, group: str) -> list[Score]:
-    """The scores of a cell in the headline mode: both axes first, then the Conditions with all depths together."""
-    scores = [score for score in report.scores if (score.cell, score.mode) == (group, report.mode)]
-    axes = [score for axis in AXES for score in scores if score.part == axis]
-    return axes + [score for score in scores if score not in axes and score.part.count(":") < 2]
-
-
-def _name(part: str) -> str:
-    return part.replace(":", ".")
-
-
-def cell_metrics(result: CellResult, report: ReportCore) -> dict[str, float]:
-    """Accuracies in [0, 1] and gains over the base of one cell, with the ends of their 95 % intervals.
-
-    Of a cell with one training run these are its own. Of several seeds the accuracy of this cell's own run keeps the
-    plain name; what is pooled over the seeds, intervals and gains included, begins with ``pooled_``.
-    """
-    cell = _cell(report, result.cell.group)
-    if cell is None:
-        return {}
-    names = [run.name for run in cell.runs]
-    several = len(names) > 1
-    prefix = POOLED if several else ""
-    metrics: dict[str, float] = {}
-    for score in parts_of(report, cell.name):
-        part, accuracy = _name(score.part), score.accuracy
-        if several and result.cell.name in names and len(score.seeds) == len(names):
-            metrics[part] = score.seeds[names.index(result.cell.name)]
-        metrics |= {
-            f"{prefix}{part}": accuracy.value,
-            f"{prefix}{part}_low": accuracy.low,
-            f"{prefix}{part}_high": accuracy.high,
-            f"{prefix}{part}_n": float(score.n),
-        }
-        gain = None if cell.base else report.gain(cell.name, score.part)
-        if gain is not None:
-            metrics |= {
-                f"{prefix}{part}_gain": gain.difference.value,
-                f"{prefix}{part}_gain_low": gain.difference.low,
-                f"{prefix}{part}_gain_high": gain.difference.high,
-            }
-    return metrics
-
-
 def training_metrics(result: CellResult) -> dict[str, float]:
     """What training the cell came to; empty for an untouched model."""
     if not result.cell.trained:
@@ -100,8 +55,8 @@ def study_metrics(report: ReportCore, cells: Sequence[CellResult], champion: str
     for whose, group in (("base", report.base), ("champion", champion)):
         result = next((result for result in cells if result.cell.group == group), None)
         if result is not None:
-            values = cell_metrics(result, report)
-            pooled = {key.removeprefix("pooled_"): value for key, value in values.items() if key.startswith("pooled_")}
+            values = cell_metrics(report, result.cell.group, result.cell.name)
+            pooled = {key.removeprefix(POOLED): value for key, value in values.items() if key.startswith(POOLED)}
             metrics |= {f"{whose}.{key}": value for key, value in (pooled or values).items()}
     return metrics
 

@@ -16,7 +16,6 @@ from medctx.schemas.records import ExamItem, Form, Judged, Reply, Verdict
 from medctx.schemas.report import MARKDOWN_FILE, REPORT_FILE
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.checksums import check_checksums
-from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.counterfactual import without_evidence
 from medctx_eval.prompting.prompt import FORMS
@@ -27,9 +26,9 @@ from medctx_eval.report.load.exam_contents import read_contents
 from medctx_eval.report.model import Report
 from medctx_eval.run.score import read_answer, verdict
 
-ReplyKey = tuple[str, str, Form, int]
-"""Item, condition, form and option order."""
-PRIOR = "prior"
+ReplyKey = tuple[str, str, Form, int, tuple[tuple[str, ...], ...]]
+"""Item, condition, form, option order; of a prior also the answers it scored, which differ where options are added."""
+PRIOR: Form = "prior"
 TOLERANCE = 1e-6
 """Largest difference of a recomputed number: another processor may round otherwise in the last digits."""
 
@@ -38,16 +37,27 @@ TOLERANCE = 1e-6
 class RunCheck:
     """What was checked of a run: number of files and of verdicts recomputed from replies."""
 
-    run: RunFolder
     files: int
     verdicts: int
+
+
+def _answers(reply: Reply) -> tuple[tuple[str, ...], ...]:
+    return tuple(score.letters for score in reply.scores)
+
+
+def _key(record: Judged | Reply, form: Form, answers: tuple[tuple[str, ...], ...] = ()) -> ReplyKey:
+    return (
+        (record.item, PRIOR, PRIOR, 0, answers)
+        if form == PRIOR
+        else (record.item, record.condition, form, record.order, ())
+    )
 
 
 def _replies(folder: Path) -> dict[ReplyKey, Reply]:
     """The last reply to each question; a failed one only if there is no other."""
     replies: dict[ReplyKey, Reply] = {}
     for reply in read_records(folder / run_folder.REPLIES, Reply):
-        key = (reply.item, reply.condition, reply.form, reply.order)
+        key = _key(reply, reply.form, _answers(reply) if reply.form == PRIOR else ())
         if reply.problem != "failed" or key not in replies:
             replies[key] = reply
     return replies
@@ -76,11 +86,12 @@ def _contradiction(judged: Judged, items: Mapping[str, ExamItem], replies: Mappi
     if judged.item not in items:
         return "its item is not in the exam plan"
     form = FORMS[judged.mode][0]
-    reply = replies.get((judged.item, judged.condition, form, judged.order))
+    reply = replies.get(_key(judged, form))
     if reply is None:
         return "" if judged.verdict is Verdict.DOES_NOT_FIT else "the journal has no reply to it"
-    prior = replies.get((judged.item, PRIOR, PRIOR, 0)) if PRIOR in FORMS[judged.mode] else None
-    if prior is None and PRIOR in FORMS[judged.mode]:
+    needs_prior = PRIOR in FORMS[judged.mode] and not reply.problem
+    prior = replies.get(_key(judged, PRIOR, _answers(reply))) if needs_prior else None
+    if needs_prior and prior is None:
         return "the journal has no prior of it"
     try:
         item = _item_as_asked(judged, items[judged.item])
@@ -118,12 +129,19 @@ def verify_run(folder: Path) -> RunCheck:
     Raises:
         MedctxError: Naming the first thing that does not hold.
     """
-    files = check_checksums(folder, (EXAM_FILE, run_folder.VERDICTS, run_folder.REPLIES))
+    return RunCheck(_check_run_files(folder), _recomputed(folder))
+
+
+def _check_run_files(folder: Path) -> int:
+    return check_checksums(folder, (EXAM_FILE, run_folder.VERDICTS, run_folder.REPLIES))
+
+
+def _recomputed(folder: Path) -> int:
     run = run_folder.read_run(folder)
     if len(run.judged) != run.manifest.n:
         raise MedctxError(f"{folder} holds {len(run.judged):,} verdicts, its manifest states {run.manifest.n:,}.")
     items = run_folder.read_items(folder, run.manifest)
-    return RunCheck(run, files, recompute_verdicts(folder, run.judged, items))
+    return recompute_verdicts(folder, run.judged, items)
 
 
 @dataclass(frozen=True)
@@ -174,19 +192,8 @@ def _compare(file: Path, stored: object, computed: object) -> None:
 def _config(folder: Path, report: Report) -> ReportConfig:
     content = configs.parse_yaml(report.configs.get("report", ""), f"the config of {folder / REPORT_FILE}")
     config = ReportConfig.model_validate(content or {})
-    missing = next(
-        (
-            path
-            for path in (
-                *config.contamination,
-                *config.training.values(),
-                *([config.plan] if config.plan else []),
-                *config.confirmation,
-            )
-            if not path.exists()
-        ),
-        None,
-    )
+    needed = (*config.contamination, *config.training.values(), *config.confirmation)
+    missing = next((path for path in (*needed, *([config.plan] if config.plan else [])) if not path.exists()), None)
     if missing is not None:
         raise MedctxError(
             f"{missing}, from which {folder / REPORT_FILE} was computed, was not found; run verify in the folder where "
@@ -209,7 +216,10 @@ def verify_report(folder: Path) -> ReportCheck:
     missing = next((path for path in run_folders if not path.is_dir()), None)
     if missing is not None or not run_folders:
         raise MedctxError(f"The run folder {missing or '(none is named)'} of {folder / REPORT_FILE} was not found.")
-    checks = [verify_run(path) for path in (*run_folders, *config.confirmation)]
+    read = (*run_folders, *config.confirmation)
+    # A changed file is named before anything is computed.
+    files += sum(_check_run_files(path) for path in read)
+    checks = [_recomputed(path) for path in read]
     run_set = collect(run_folders)
     computed = compute(run_set, config, read_contents(run_set))
     final, recomputed = decided(computed, config, report.configs, report.run_folders)
@@ -217,8 +227,8 @@ def verify_report(folder: Path) -> ReportCheck:
     _compare(folder / REPORT_FILE, stored, final.model_dump(mode="json"))
     _compare(folder / DECISION_FILE, decision.model_dump(mode="json"), recomputed.model_dump(mode="json"))
     return ReportCheck(
-        files=files + sum(check.files for check in checks),
+        files=files,
         runs=len(checks),
-        verdicts=sum(check.verdicts for check in checks),
+        verdicts=sum(checks),
         numbers=count_numbers(stored),
     )

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx.io import digest
 from medctx.io.jsonl import read_record
-from medctx.schemas.decision import DECISION_FILE, Card, Decision
+from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.report import REPORT_FILE
 from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.cell_metrics import DESCRIPTION_TAG, DIGEST_CHARS, cell_metrics, score_lines
 from medctx_eval.artifacts import run_folder, run_source
 from medctx_eval.artifacts.checksums import check_checksums
 from medctx_eval.report.model import Report
 
-DECISION_TAG, CELL_TAG, PARENT_TAG = "medctx.decision", "medctx.cell", "mlflow.parentRunId"
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+DECISION_TAG, CELL_TAG, PARENT_TAG = "medctx.decision", "cell", "mlflow.parentRunId"
 REPORT_ARTIFACTS = "report"
 
 
@@ -29,12 +38,36 @@ class ModelCheck:
     numbers: int
 
 
-def _card(folder: Path, cell: str, source: str) -> Card:
-    decision = read_record(folder / DECISION_FILE, Decision)
-    card = next((card for card in decision.cards if card.cell == cell), None)
-    if card is None:
-        raise MedctxError(f"The report of {source} has no card of the cell {cell!r}.")
-    return card
+def _require_description(report: Report, group: str, version: ModelVersion, source: str) -> None:
+    """Compare the description with its digest, and its table of scores with the report; its end may be cut off."""
+    description = version.description or ""
+    if version.tags.get(DESCRIPTION_TAG) != digest.of_text(description):
+        raise MedctxError(f"The description of {source} was changed after it was registered (its digest differs).")
+    for line in score_lines(report, group):
+        if line not in description:
+            if description.rstrip().rpartition("\n")[2].startswith("|"):
+                return
+            raise MedctxError(f"The description of {source} lacks what its report says: {line}")
+
+
+def _require_metrics(expected: Mapping[str, float], version: ModelVersion, exam: ExamManifest, source: str) -> None:
+    """Compare the metrics of the version's logged model that were measured in this exam with those of the report."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model = tracking.client().get_logged_model(str(version.source).removeprefix(run_source.MODELS))
+    except MlflowException:
+        raise MedctxError(
+            f"{source} has no logged model and so no metrics; register it again with its study."
+        ) from None
+    measured: dict[str, tuple[int, float]] = {}
+    for metric in model.metrics or ():
+        if metric.dataset_digest == exam.key[:DIGEST_CHARS]:
+            measured[metric.key] = max(measured.get(metric.key, (0, 0.0)), (metric.timestamp, metric.value))
+    for name, value in expected.items():
+        if name not in measured or not math.isclose(measured[name][1], value, abs_tol=1e-9):
+            stated = measured[name][1] if name in measured else "missing"
+            raise MedctxError(f"The metric {name} of {source} is {stated}, in its report {value}.")
 
 
 def verify_model(source: str, scratch: Path) -> ModelCheck:
@@ -49,32 +82,44 @@ def verify_model(source: str, scratch: Path) -> ModelCheck:
     parent = client.get_run(version.tags[run_source.RUN_TAG]).data.tags.get(PARENT_TAG)
     if parent is None:
         raise MedctxError(f"The exam of {source} belongs to no study in the tracking store, so its report is unknown.")
-    target = scratch / "study"
-    target.mkdir(parents=True)
-    folder = Path(client.download_artifacts(parent, REPORT_ARTIFACTS, str(target)))
+    folder = _report(client, parent, scratch / "study", source)
     check_checksums(folder, (REPORT_FILE, DECISION_FILE))
-    report = read_record(folder / REPORT_FILE, Report)
-    known = [run_of_cell.manifest for cell in report.cells for run_of_cell in cell.runs]
-    if run.manifest not in known or len(run.judged) != run.manifest.n:
-        raise MedctxError(f"The exam of {source} is not among the runs of its report.")
-    card = _card(folder, version.tags.get(CELL_TAG, ""), source)
-    stored = json.loads(version.tags.get(DECISION_TAG, "{}"))
-    decision = read_record(folder / DECISION_FILE, Decision)
+    report, decision = read_record(folder / REPORT_FILE, Report), read_record(folder / DECISION_FILE, Decision)
+    place = next(
+        (
+            (cell.name, examined.name)
+            for cell in report.cells
+            for examined in cell.runs
+            if examined.manifest == run.manifest
+        ),
+        None,
+    )
+    if place is None or place[0] != version.tags.get(CELL_TAG) or len(run.judged) != run.manifest.n:
+        raise MedctxError(f"The exam of {source} is not that of its cell in its report.")
+    stored = _stored_decision(version, source)
     if stored.get("champion") != decision.champion or not decision.reason.startswith(str(stored.get("reason", ""))):
         raise MedctxError(f"The tag {DECISION_TAG} of {source} is not the decision of its report.")
-    if card.summary not in (version.description or ""):
-        raise MedctxError(f"The description of {source} does not hold the summary of its report: {card.summary}")
-    metrics = _metrics(version)
-    for name, value in card.metrics.items():
-        if metrics is not None and not math.isclose(metrics.get(name, math.nan), value, abs_tol=1e-9):
-            raise MedctxError(f"The metric {name} of {source} is {metrics.get(name)}, in its report {value}.")
-    return ModelCheck(str(version.version), card.cell, len(card.metrics))
+    expected = cell_metrics(report, *place)
+    _require_description(report, place[0], version, source)
+    _require_metrics(expected, version, run.manifest, source)
+    return ModelCheck(str(version.version), place[0], len(expected))
 
 
-def _metrics(version: object) -> dict[str, float] | None:
-    """Metrics of the logged model of a version; None if it has none."""
-    model_id = getattr(version, "model_id", None)
-    if not model_id:
-        return None
-    model = tracking.client().get_logged_model(model_id)
-    return {metric.key: metric.value for metric in model.metrics or ()}
+def _report(client: MlflowClient, parent: str, target: Path, source: str) -> Path:
+    from mlflow.exceptions import MlflowException
+
+    target.mkdir(parents=True)
+    try:
+        return Path(client.download_artifacts(parent, REPORT_ARTIFACTS, str(target)))
+    except (MlflowException, OSError):
+        raise MedctxError(f"The study of {source} has logged no report; run the study again.") from None
+
+
+def _stored_decision(version: ModelVersion, source: str) -> Mapping[str, object]:
+    try:
+        stored = json.loads(version.tags.get(DECISION_TAG, "{}"))
+    except ValueError:
+        stored = None
+    if not isinstance(stored, dict):
+        raise MedctxError(f"The tag {DECISION_TAG} of {source} is no decision; it was changed after it was written.")
+    return stored
