@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from study.config.study import STUDIES
+from tests.support import made_real
 from tests.support.paths import ROOT
 
 
@@ -63,6 +65,34 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "base, 1:0, 1:1, 0:1" in result.stdout
     assert not (tmp_path / "work").exists()
+
+
+SHIPPED = sorted(file.stem for file in STUDIES.glob("*.yaml") if not file.stem.startswith("paper-"))
+"""Studies that need no hub; those of the paper are rehearsed in test_paper_studies.py."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_passes_its_dry_run(name: str, tmp_path: Path) -> None:
+    """With the embedded sources, or with small files in the form of the user's own."""
+    pytest.importorskip("medctx_train")
+    made_real.write(tmp_path)
+    overrides = ["--set", f"work={tmp_path / 'work'}", "--set", f"data={tmp_path}"]
+    found = study("run", name, "--dry-run", *overrides, folder=tmp_path)
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert "points are seen with power" in found.stdout, "the plan that would be registered"
+    assert not (tmp_path / "work").exists()
+
+
+def test_power_is_answered_before_anything_is_trained(tmp_path: Path) -> None:
+    arguments = ("--set", f"work={tmp_path / 'work'}", "--difference", "0.05", "--power", "0.9")
+    found = study("power", "smoke", *arguments, folder=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "power for 5 points" in found.stdout
+    assert "points seen with power 0.9" in found.stdout
+    assert not (tmp_path / "work").exists()
+    nothing = study("power", "smoke", "--set", "ratios=[]", folder=tmp_path)
+    assert nothing.returncode == 2
+    assert "has no contrast" in nothing.stderr
 
 
 def test_commands_that_fit_no_law_do_not_wait_for_its_libraries() -> None:

@@ -78,7 +78,7 @@ def test_every_paper_study_runs_from_end_to_end(name: str, shared: Path) -> None
     settings = [part for override in (*overrides, f"data={shared}") for part in ("--set", override)]
     result = study(shared, name, "--with", overlay, *settings)
     assert result.returncode == 0, result.stderr[-3000:]
-    out = shared / "work/studies" / name
+    out = shared / "work/studies" / f"{name}-trial"
     summary = json.loads((out / "summary.json").read_text())
     assert {cell["status"] for cell in summary["cells"]} == {"done"}
     report = json.loads((out / "report.json").read_text())

@@ -72,7 +72,7 @@ def test_a_study_outlives_a_killed_worker(retries: int, tmp_path: Path) -> None:
     first = run(tmp_path, f"executor.retries={retries}")
     killer.join()
     (folder,) = killed
-    data = json.loads((work / "studies/smoke/summary.json").read_text())
+    data = json.loads((work / "studies/smoke-trial/summary.json").read_text())
     status = {cell["cell"]["name"]: cell["status"] for cell in data["cells"]}
     if retries:
         assert first.returncode == 0, first.stderr[-3000:]

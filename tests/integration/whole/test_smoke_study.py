@@ -46,18 +46,18 @@ def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, s
     folder, shown = done
     assert "knowledge" in shown
     assert "registered  medctx-smoke-trial version 2" in shown
-    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    report = json.loads((folder / "work/studies/smoke-trial/report.json").read_text())
     assert [cell["name"] for cell in report["cells"]] == ["base", "1:0", "0:1"]
     for score in report["scores"]:
         assert sum(score["verdicts"].values()) == score["accuracy"]["n"]
-    page = (folder / "work/studies/smoke/report.html").read_text()
+    page = (folder / "work/studies/smoke-trial/report.html").read_text()
     assert "generated" in page
     assert "Human Phenotype Ontology" in page
 
 
 def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path, str]) -> None:
     folder, _ = done
-    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    report = json.loads((folder / "work/studies/smoke-trial/report.json").read_text())
     floors = {noise["part"]: noise for noise in report["noise_floor"]}
     assert {"knowledge", "reading"} <= set(floors)
     for floor in floors.values():
@@ -136,7 +136,7 @@ def test_every_cell_has_its_own_numbers_and_the_study_those_of_the_base(done: tu
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
     (experiment,) = client.search_experiments(filter_string="name = 'medctx'")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    report = json.loads((folder / "work/studies/smoke/report.json").read_text())
+    report = json.loads((folder / "work/studies/smoke-trial/report.json").read_text())
     models = client.search_logged_models([experiment.experiment_id])
     by_digest = {model.tags.get("medctx.adapter_digest"): model for model in models}
     for cell in ("base", "1:0", "0:1"):
@@ -167,7 +167,7 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
     from huggingface_hub import ModelCard
 
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    data = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    data = json.loads((folder / "work/studies/smoke-trial/summary.json").read_text())
     versions = {
         version.tags["cell"]: version for version in client.search_model_versions("name = 'medctx-smoke-trial'")
     }
@@ -183,7 +183,7 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
 
 def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:
     folder, _ = done
-    data = json.loads((folder / "work/studies/smoke/summary.json").read_text())
+    data = json.loads((folder / "work/studies/smoke-trial/summary.json").read_text())
     assert [cell["cell"]["name"] for cell in data["cells"]] == ["base", "1:0", "0:1"]
     assert {cell["status"] for cell in data["cells"]} == {"done"}
     general, medical = data["cells"][1:]
