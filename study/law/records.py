@@ -37,8 +37,8 @@ class Saturation(Record):
     ``df`` and ``run_sd``: what is known of the standard deviation between runs, in logits, with all amounts free.
     ``p_amount``: F test of all amounts being equal; ``p_rising``: of no slope in ln D. ``effect``: what the rising
     curve gains from the least amount to the most, in accuracy, with its 95 % t interval. ``change``: the most likely
-    change-point in the unit of the amount, with its 95 % interval; an end that is nothing lies outside what was
-    measured. What cannot be told from so few runs is nothing.
+    change-point in the unit of the amount, with its 95 % interval; an end outside the measured range is None,
+    and so is what cannot be estimated from so few runs.
     """
 
     part: str
@@ -65,7 +65,7 @@ class HeldOut(Record):
     """One cell that the law was not shown; accuracies in [0, 1].
 
     ``measured``: its runs; ``low`` and ``high``: the law's 95 % prediction interval of one new run on the same exam, in
-    which ``inside`` of them lie; ``predictions`` by method. ``between``: whether it lies between others on the axis
+    which ``inside`` of them are; ``predictions`` by method. ``between``: whether it is between others on the axis
     that was left out, so that nothing extrapolates.
     """
 
@@ -89,12 +89,12 @@ class HeldOut(Record):
     @property
     def inside(self) -> int:
         """Runs in the law's interval."""
-        return sum(self.low <= one <= self.high for one in self.measured)
+        return sum(self.low <= accuracy <= self.high for accuracy in self.measured)
 
     @property
     def inside_process(self) -> int:
         """Runs in the Gaussian process's interval."""
-        return sum(self.process_low <= one <= self.process_high for one in self.measured)
+        return sum(self.process_low <= accuracy <= self.process_high for accuracy in self.measured)
 
     def error(self, method: str) -> float:
         """Prediction minus measurement, in [-1, 1]."""
@@ -195,4 +195,7 @@ class LawRecord(Record):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it comes to."""
-        return (*(one.sentence for one in self.validations), *(one.sentence for one in self.saturations))
+        return (
+            *(validation.sentence for validation in self.validations),
+            *(saturation.sentence for saturation in self.saturations),
+        )

@@ -40,4 +40,4 @@ class Evidence:
 
     def part(self, name: str) -> Measured | None:
         """The points of one part."""
-        return next((one for one in self.measured if one.part == name), None)
+        return next((part for part in self.measured if part.part == name), None)

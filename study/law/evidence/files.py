@@ -30,6 +30,6 @@ def read_report(path: Path) -> ReportCore:
 
 
 def read_study(folder: Path) -> StudyConfig | None:
-    """The study config beside a report; None where there is none."""
+    """The study config in the folder of a report; None if there is none."""
     file = folder / STUDY_FILE
     return configs.load(StudyConfig, file) if file.is_file() else None

@@ -22,7 +22,7 @@ from study.law.evidence.names import size_in
 from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 
 ALIKE = 1.25
-"""Amounts whose ratio is at most this are one amount: mixes end a few tokens short of what was asked."""
+"""Amounts whose ratio is at most this are one amount: mixes end a few tokens short of the requested amount."""
 
 
 def share_of(cell: Cell) -> float:
@@ -56,9 +56,9 @@ def _noise(report: ReportCore, part: str, trained: Sequence[Cell]) -> ItemNoise:
     if base is None:
         return ItemNoise()
     cells = {
-        cell.name: MeasuredCell(found.accuracy.value, len(cell.runs), None if cell.base else share_of(cell))
+        cell.name: MeasuredCell(score.accuracy.value, len(cell.runs), None if cell.base else share_of(cell))
         for cell in report.cells
-        if (cell.base or cell in trained) and (found := report.score(cell.name, part))
+        if (cell.base or cell in trained) and (score := report.score(cell.name, part))
     }
     pairs = {
         frozenset((comparison.cell, comparison.other)): PairError(
@@ -144,7 +144,7 @@ def _measured(
 
 
 def read_study_report(path: Path) -> Evidence:
-    """The evidence in one report, with what the config of the study beside it says of sizes and amounts."""
+    """The evidence in one report, with the sizes and amounts of the study config in its folder."""
     report, study = files.read_report(path), files.read_study(path.parent)
     trained, notes = _one_arm(report)
     if not trained:

@@ -21,7 +21,7 @@ BASE = "base"
 
 class _Row(BaseModel):
     """One line: ``ratio`` general:medical or ``base``; ``amount`` of training data; ``size`` in parameters;
-    ``items`` asked; ``knowledge`` and ``reading`` in per cent.
+    ``items``: items of the exam; ``knowledge`` and ``reading`` in per cent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +89,7 @@ def _measured(part: str, rows: Sequence[_Row]) -> Measured | None:
 def read_points_table(path: Path) -> Evidence:
     """The evidence in a .csv table with a line per run."""
     rows = _rows(path)
-    measured = tuple(one for part in PARTS if (one := _measured(part, rows)))
+    measured = tuple(measured_part for part in PARTS if (measured_part := _measured(part, rows)))
     if not measured:
         raise MedctxError(f"{path} has no line with a ratio and a score; columns are ratio, knowledge, reading, ...")
     base_sizes = {row.size for row in rows if row.ratio == BASE}

@@ -1,4 +1,4 @@
-"""Chance in the choice of items, told from the paired errors that a report holds.
+"""Variance from the choice of items, estimated from the paired errors in a report.
 
 Every difference of a report carries the standard error that items bring to it, computed from the verdicts of both
 models on the same items and clustered by document. A difference's variance is what two runs do *not* share, so the
@@ -49,7 +49,9 @@ def item_noise(
     sqrt(q q')), where k says how much their compositions have in common: A is a run's own, B shared by neighbours, F
     by all. A and B by least squares, not negative; F is what is left of ``inflation``.
     """
-    binomial = {name: float(p * (1 - p) / items) for name, one in cells.items() for p in [inside(one.accuracy, items)]}
+    binomial = {
+        name: float(p * (1 - p) / items) for name, cell in cells.items() for p in [inside(cell.accuracy, items)]
+    }
     tuned = [pair for pair in pairs if cells[pair.first].share is not None and cells[pair.second].share is not None]
     # The guess counts as a few pairs' worth of evidence.
     rows = [(GUESS_WEIGHT, 0.0), (0.0, GUESS_WEIGHT)]
@@ -61,16 +63,16 @@ def item_noise(
         whole = q + r
         rows.append(((q / first.runs + r / second.runs) / whole, (whole - 2 * np.sqrt(q * r) * common) / whole))
         seen.append(pair.error**2 / whole)
-    (own, neighbours), _ = optimize.nnls(np.array(rows), np.array(seen))
-    inflation = max(inflation, own + neighbours, 1e-9)
-    everywhere = max(0.0, inflation - own - neighbours)
+    (same_run, neighbours), _ = optimize.nnls(np.array(rows), np.array(seen))
+    inflation = max(inflation, same_run + neighbours, 1e-9)
+    everywhere = max(0.0, inflation - same_run - neighbours)
     correlations = []
     for pair in pairs:
         ends = sorted((pair.first, pair.second), key=lambda name: cells[name].share is not None)
         untouched, other = cells[ends[0]], cells[ends[1]]
         if untouched.share is None and other.share is not None:
             q, r = binomial[ends[0]], binomial[ends[1]]
-            variances = q * inflation + r * (inflation - own + own / other.runs)
+            variances = q * inflation + r * (inflation - same_run + same_run / other.runs)
             correlations.append((variances - pair.error**2) / (2 * np.sqrt(q * r) * inflation))
     return ItemNoise(
         items=items,

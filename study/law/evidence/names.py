@@ -16,10 +16,10 @@ def ratio_of(share: float, finest: int = 100) -> str:
 
 def size_in(label: str) -> float | None:
     """Parameters as a model's name tells them: ``Qwen1.5-7B`` 7e9, ``smollm2-135m-instruct`` 135e6."""
-    found = _SIZE.findall(label)
-    if not found:
+    matches = _SIZE.findall(label)
+    if not matches:
         return None
-    digits, unit = found[-1]
+    digits, unit = matches[-1]
     return float(digits) * (1e9 if unit.lower() == "b" else 1e6)
 
 

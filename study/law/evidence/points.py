@@ -44,7 +44,7 @@ class MeasuredRun:
 class ItemNoise(Record):
     """What chance in the choice of items does to accuracies measured on the same ones.
 
-    ``items`` asked of every run (0: not known, no such chance is counted). The variance of one accuracy p is
+    ``items`` of every run (0: not known, their variance is not counted). The variance of one accuracy p is
     ``inflation`` x p (1 - p) / items; errors of two runs correlate by ``far`` where their compositions have nothing in
     common, up to ``near`` where they are the same, and by ``base`` with the untouched model. ``origin`` says in words
     where this comes from.

@@ -69,10 +69,10 @@ class BestFit(NamedTuple):
 def best(curve: CurveName, amounts: FloatArray, values: FloatArray) -> BestFit:
     """Fit a curve to logit accuracies ``values`` (R,) at ``amounts`` (R,)."""
     bends = _bends(curve, amounts) if CURVES[curve] == 3 else np.array([1.0])
-    found = [_squares(_columns(curve, amounts, float(bend)), values) for bend in bends]
-    profile = np.array([squares for squares, _ in found])
+    fits = [_squares(_columns(curve, amounts, float(bend)), values) for bend in bends]
+    profile = np.array([squares for squares, _ in fits])
     best = int(profile.argmin())
-    return BestFit(float(profile[best]), float(bends[best]), found[best][1], profile)
+    return BestFit(float(profile[best]), float(bends[best]), fits[best][1], profile)
 
 
 def _aicc(squares: float, runs: int, parameters: int) -> float | None:
@@ -98,9 +98,9 @@ def pure_error(measured: Measured) -> PureError:
     values, cells = logits(measured), [run.place for run in measured.runs]
     squares, df = 0.0, 0
     for place in set(cells):
-        own = values[[one == place for one in cells]]
-        squares += float(np.square(own - own.mean()).sum())
-        df += len(own) - 1
+        in_cell = values[[cell == place for cell in cells]]
+        squares += float(np.square(in_cell - in_cell.mean()).sum())
+        df += len(in_cell) - 1
     return PureError(squares, df)
 
 
@@ -155,16 +155,16 @@ def effect_of(
 def drawn(amounts: FloatArray, best: Mapping[CurveName, BestFit]) -> tuple[FittedCurve, ...]:
     """The fitted curves as they are drawn, ranked by AICc."""
     at = np.geomspace(amounts.min(), amounts.max(), 60)
-    ranks = {curve: _aicc(found.squares, len(amounts), CURVES[curve]) for curve, found in best.items()}
+    ranks = {curve: _aicc(curve_fit.squares, len(amounts), CURVES[curve]) for curve, curve_fit in best.items()}
     least = min((rank for rank in ranks.values() if rank is not None), default=0.0)
     return tuple(
         FittedCurve(
             curve=curve,
             parameters=CURVES[curve],
-            squares=found.squares,
+            squares=curve_fit.squares,
             behind=None if (rank := ranks[curve]) is None else rank - least,
             at=tuple(at.tolist()),
-            accuracies=tuple(special.expit(_columns(curve, at, found.bend) @ found.coefficients).tolist()),
+            accuracies=tuple(special.expit(_columns(curve, at, curve_fit.bend) @ curve_fit.coefficients).tolist()),
         )
-        for curve, found in best.items()
+        for curve, curve_fit in best.items()
     )

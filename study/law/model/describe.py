@@ -64,15 +64,15 @@ def _parameters(law: Law) -> Iterator[Parameter]:
 
 
 def _curve(law: Law, over: str, at: FloatArray, places: list[DesignPoint]) -> LawCurve:
-    found = law.truth(places)
-    low, high = found.quantile(0.025), found.quantile(0.975)
+    truth = law.truth(places)
+    low, high = truth.quantile(0.025), truth.quantile(0.975)
     return LawCurve(
         over=over,
         amount=places[0].amount if over == "ratio" else None,
         size=places[0].size,
         share=places[0].share if over == "amount" else None,
         at=tuple(at.tolist()),
-        value=tuple(special.expit(found.mean).tolist()),
+        value=tuple(special.expit(truth.mean).tolist()),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
     )

@@ -5,7 +5,7 @@ from the form (Kennedy and O'Hagan 2001, J. R. Stat. Soc. B 63:425-464), so that
 instead of making them wrong; ``e`` what runs that differ in their seed alone differ by; ``i`` chance in the choice
 of items, correlated between runs that answered the same ones. Given the bends and the two standard deviations of
 ``g`` and ``e``, all is linear and Gaussian and is integrated exactly; over these few numbers it is summed by
-importance sampling on Sobol points, twice: from the prior, then from a proposal that has seen where the weight lies
+importance sampling on Sobol points, twice: from the prior, then from a proposal that covers the region of high weight
 (Owen 2013, Monte Carlo theory, methods and examples, chapter 10).
 """
 
@@ -112,13 +112,13 @@ class _Given:
         """(H, N, N) covariance of the responses."""
         signal = self.signal(draws, self.places, self.places)
         runs = len(self.places)
-        found = np.zeros((draws.count, runs, runs))
-        found[:] = signal
-        found[:, range(runs), range(runs)] += np.square(draws.run_sd)[:, None] + 1e-8
+        covariance = np.zeros((draws.count, runs, runs))
+        covariance[:] = signal
+        covariance[:, range(runs), range(runs)] += np.square(draws.run_sd)[:, None] + 1e-8
         if self.measured.base is not None:
-            found = np.pad(found, ((0, 0), (0, 1), (0, 1)))
-            found[:, -1, -1] = LEVEL_SD**2
-        return np.asarray(found + self.items())
+            covariance = np.pad(covariance, ((0, 0), (0, 1), (0, 1)))
+            covariance[:, -1, -1] = LEVEL_SD**2
+        return np.asarray(covariance + self.items())
 
 
 def _evidence(joint: _Given, draws: Draws, responses: FloatArray) -> FloatArray:
@@ -133,8 +133,8 @@ def _evidence(joint: _Given, draws: Draws, responses: FloatArray) -> FloatArray:
 
 
 def _weights(logs: FloatArray) -> FloatArray:
-    found = np.exp(logs - logs.max())
-    return np.asarray(found / found.sum())
+    weights = np.exp(logs - logs.max())
+    return np.asarray(weights / weights.sum())
 
 
 def _sampled(joint: _Given, responses: FloatArray, seed: int) -> tuple[Draws, FloatArray]:
@@ -241,15 +241,15 @@ class Law:
         cross = self._cross([place], base=False)
         noise = self.measured.noise
         rough = special.expit(self.weights @ self._gain(cross)[0])
-        own = float(noise.deviations(inside(rough, noise.items))[0])
+        item_sd = float(noise.deviations(inside(rough, noise.items))[0])
         shared = noise.correlations(self.measured.shares, np.array([place.share]))[:, 0]
         if self.measured.base is not None:
             shared = np.append(shared, noise.with_base)
         others = noise.deviations(special.expit(self._given.responses()))
-        cross = cross + (own * others * shared)[None, :, None]
+        cross = cross + (item_sd * others * shared)[None, :, None]
         means, half = self._gain(cross)
         prior = self._given.signal(self.draws, [place], [place])[:, 0, 0]
-        items = own**2 * (noise.near + (1 - noise.near) / seeds)
+        items = item_sd**2 * (noise.near + (1 - noise.near) / seeds)
         variances = prior + items + np.square(self.draws.run_sd) / seeds - np.square(half[..., 0]).sum(axis=1)
         return Mixture(means, np.sqrt(np.maximum(variances, 1e-10))[:, None], self.weights)
 
@@ -280,12 +280,12 @@ class Law:
             seen = np.append(seen, law[:, -1:], axis=1)
         seen = seen + rng.standard_normal(seen.shape) @ _root(joint.items()).T
         whole, cross = joint.whole(self.draws), self._cross(places, base=base)
-        found = law[:, runs:]
+        accuracies = law[:, runs:]
         for number in np.unique(chosen):
             rows = chosen == number
             away = np.linalg.solve(whole[number], (joint.responses() - seen[rows]).T)
-            found[rows] += (cross[number].T @ away).T
-        return np.asarray(special.expit(found))
+            accuracies[rows] += (cross[number].T @ away).T
+        return np.asarray(special.expit(accuracies))
 
 
 def _root(covariance: FloatArray) -> FloatArray:

@@ -90,8 +90,8 @@ class LawForm:
     @property
     def bends(self) -> tuple[str, ...]:
         """Names of the parameters that the law is not linear in."""
-        wanted = (("bend", self.composition), ("amount bend", self.amount_varies), ("size bend", self.size_varies))
-        return tuple(name for name, there in wanted if there)
+        named = (("bend", self.composition), ("amount bend", self.amount_varies), ("size bend", self.size_varies))
+        return tuple(name for name, there in named if there)
 
     def bend(self, name: str, normal: FloatArray) -> FloatArray:
         """A parameter from standard normal deviates: its prior is the image of theirs."""
@@ -113,16 +113,18 @@ class LawForm:
     @property
     def terms(self) -> tuple[tuple[str, float], ...]:
         """Names of the linear coefficients and the standard deviations of their priors, in logits."""
-        found = [("medical only", LEVEL_SD), ("general only", LEVEL_SD)] if self.composition else [("level", LEVEL_SD)]
+        weights = (
+            [("medical only", LEVEL_SD), ("general only", LEVEL_SD)] if self.composition else [("level", LEVEL_SD)]
+        )
         if self.amount_varies:
-            found.append(("amount", LEVEL_SD))
+            weights.append(("amount", LEVEL_SD))
         if self.amount_tilts:
-            found.append(("amount tilt", TILT_SD))
+            weights.append(("amount tilt", TILT_SD))
         if self.size_varies:
-            found.append(("size", LEVEL_SD))
+            weights.append(("size", LEVEL_SD))
         if self.size_tilts:
-            found.append(("size tilt", TILT_SD))
-        return tuple(found)
+            weights.append(("size tilt", TILT_SD))
+        return tuple(weights)
 
     def columns(self, bends: dict[str, FloatArray], places: Sequence[DesignPoint]) -> FloatArray:
         """What the linear coefficients are multiplied by, shape (H, R, terms), for H values of the bends."""
@@ -130,20 +132,20 @@ class LawForm:
         amounts = np.array([place.amount or 1.0 for place in places])
         sizes = np.array([place.size or 1.0 for place in places])
         count = len(next(iter(bends.values()))) if bends else 1
-        found = []
+        features = []
         if self.composition:
             general = bent(bends["bend"], shares)
-            found += [1 - general, general]
+            features += [1 - general, general]
         else:
-            found.append(np.ones((count, len(shares))))
+            features.append(np.ones((count, len(shares))))
         if self.amount_varies:
             bend = bends["amount bend"]
             more = bent(bend, self.amount_at(amounts)) - bent(bend, self.amount_at(np.array([self.amount])))
-            found += [more, more * (shares - 0.5)] if self.amount_tilts else [more]
+            features += [more, more * (shares - 0.5)] if self.amount_tilts else [more]
         if self.size_varies:
             larger = bent(bends["size bend"], self.size_at(sizes)) - 0.5
-            found += [larger, larger * (shares - 0.5)] if self.size_tilts else [larger]
-        return np.stack(found, axis=-1)
+            features += [larger, larger * (shares - 0.5)] if self.size_tilts else [larger]
+        return np.stack(features, axis=-1)
 
     def alike(self, first: Sequence[DesignPoint], second: Sequence[DesignPoint]) -> FloatArray:
         """How much two places have in common, (A, B) in (0, 1]: Gaussian in composition and amount (one length is a
@@ -152,8 +154,8 @@ class LawForm:
         amounts = [np.log([place.amount or 1.0 for place in places]) / np.log(4) for places in (first, second)]
         apart = amounts[0][:, None] - amounts[1][None, :]
         shares = [np.array([place.share for place in places]) for places in (first, second)]
-        found = alike(*shares) * np.exp(-0.5 * np.square(apart))
-        return np.asarray(found * (0.5 + 0.5 * self.same_size(first, second)))
+        correlation = alike(*shares) * np.exp(-0.5 * np.square(apart))
+        return np.asarray(correlation * (0.5 + 0.5 * self.same_size(first, second)))
 
     def same_size(self, first: Sequence[DesignPoint], second: Sequence[DesignPoint]) -> FloatArray:
         """(A, B): 1 where two places have one base model, 0 elsewhere."""

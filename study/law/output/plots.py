@@ -211,7 +211,7 @@ def recommendation(
 
 
 def _keeping(axes: Axes, record: Recommendation) -> None:
-    """How probable it is that reading is kept, and where the optimum lies."""
+    """The probability that reading is kept, and the distribution of the optimum."""
     axes.plot(record.shares, record.keeps, color=figures.INK, linewidth=1.4)
     axes.axhline(record.options.confidence, color=figures.FAINT, linewidth=1, linestyle=":")
     axes.axvspan(

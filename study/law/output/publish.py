@@ -68,7 +68,7 @@ def law_of(evidence: Evidence, margin: float, seed: int = 0) -> LawRecord:
 
 
 def folder_of(paths: Sequence[Path], out: Path | None) -> Path:
-    """Where a recommendation is kept: as told, else beside the one report it is made from."""
+    """The folder of a recommendation: the one that was given, else that of the single report it is made from."""
     if out is not None:
         return out
     if len(paths) > 1 or paths[0].suffix == ".csv":
@@ -92,9 +92,9 @@ def fit_law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
     return FittedLaw(evidence, law_of(evidence, margin or evidence.margin))
 
 
-def show_law(found: LawRecord) -> None:
+def show_law(record: LawRecord) -> None:
     """Tables, then what it comes to, on stdout."""
-    _print(list(tables.of_law(found)), [*found.sentences, *found.notes])
+    _print(list(tables.of_law(record)), [*record.sentences, *record.notes])
 
 
 def _if_there(path: Path, kind: type[RecordT]) -> RecordT | None:
@@ -104,18 +104,18 @@ def _if_there(path: Path, kind: type[RecordT]) -> RecordT | None:
 def _write_page(record: LawRecord, out: Path) -> None:
     """The page of everything that is in a folder."""
     names = [PICTURE, "law", *(name for name, _ in picture.saturation_figures(record))]
-    found, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, ForecastCheck)
+    recommended, checked = _if_there(out / RECOMMENDATION, Recommendation), _if_there(out / CHECK, ForecastCheck)
     there = [f"{name}.png" for name in names if (out / f"{name}.png").is_file()]
-    write_text(out / PAGE, law_page(record, there, found, checked))
+    write_text(out / PAGE, law_page(record, there, recommended, checked))
 
 
-def write_law(found: FittedLaw, out: Path) -> None:
+def write_law(fitted_law: FittedLaw, out: Path) -> None:
     """Pictures, the record, and the page of all that is there."""
-    figures.save_figure(picture.law_figure(found.record, found.evidence.intervals), out, "law")
-    for name, figure in picture.saturation_figures(found.record):
+    figures.save_figure(picture.law_figure(fitted_law.record, fitted_law.evidence.intervals), out, "law")
+    for name, figure in picture.saturation_figures(fitted_law.record):
         figures.save_figure(figure, out, name)
-    write_record(out / LAW, found.record)
-    _write_page(found.record, out)
+    write_record(out / LAW, fitted_law.record)
+    _write_page(fitted_law.record, out)
 
 
 def _frozen(out: Path, evidence: Evidence, options: Options) -> Recommendation | None:
@@ -123,22 +123,22 @@ def _frozen(out: Path, evidence: Evidence, options: Options) -> Recommendation |
     path = out / RECOMMENDATION
     if not path.is_file():
         return None
-    found = read_record(path, Recommendation)
-    if sorted(found.sources.values()) == sorted(evidence.sources.values()) and found.options == options:
-        return found
+    stored = read_record(path, Recommendation)
+    if sorted(stored.sources.values()) == sorted(evidence.sources.values()) and stored.options == options:
+        return stored
     raise MedctxError(
         f"{path} was made from other data or with other options, and a forecast is only worth something while it "
         "stands; hold it against the study with --check, give another folder with --out, or replace it with --replace."
     )
 
 
-def _cell_yaml(found: Recommendation) -> str:
+def _cell_yaml(advice: Recommendation) -> str:
     """Keys of a study that runs the recommended composition as a cell of its own."""
-    keys: dict[str, object] = {"ratios": [found.ratio], "seeds": list(range(found.options.seeds))}
-    if found.amount is not None:
-        keys["tokens"] = round(found.amount)
+    keys: dict[str, object] = {"ratios": [advice.ratio], "seeds": list(range(advice.options.seeds))}
+    if advice.amount is not None:
+        keys["tokens"] = round(advice.amount)
     head = (
-        f"# The recommended composition of {found.study}: lay these keys over the study's own, keeping the other\n"
+        f"# The recommended composition of {advice.study}: lay these keys over the study's own, keeping the other\n"
         "# ratios, or run it with: python -m study run STUDY --recommend\n"
     )
     return head + yaml.safe_dump(keys, sort_keys=False)
@@ -154,19 +154,19 @@ def publish_recommendation(
     frozen = None if replace else _frozen(out, evidence, options)
     if frozen is not None:
         return frozen
-    found = recommending.recommend_composition(evidence, options).model_copy(update={"config": config})
+    recommended = recommending.recommend_composition(evidence, options).model_copy(update={"config": config})
     record = law_of(evidence, options.margin or evidence.margin)
-    figures.save_figure(picture.recommendation(found, record.parts, evidence.intervals), out, PICTURE)
-    write_text(out / CELL, _cell_yaml(found))
+    figures.save_figure(picture.recommendation(recommended, record.parts, evidence.intervals), out, PICTURE)
+    write_text(out / CELL, _cell_yaml(recommended))
     (out / CHECK).unlink(missing_ok=True)
-    write_record(out / RECOMMENDATION, found)
+    write_record(out / RECOMMENDATION, recommended)
     write_law(FittedLaw(evidence, record), out)
-    return found
+    return recommended
 
 
-def show_recommendation(found: Recommendation) -> None:
+def show_recommendation(recommendation: Recommendation) -> None:
     """Tables, then the sentence, on stdout."""
-    _print(list(tables.of_recommendation(found)), [found.sentence, *found.notes])
+    _print(list(tables.of_recommendation(recommendation)), [recommendation.sentence, *recommendation.notes])
 
 
 def check_recommendation(paths: Sequence[Path], out: Path) -> ForecastCheck:
@@ -176,21 +176,21 @@ def check_recommendation(paths: Sequence[Path], out: Path) -> ForecastCheck:
         raise MedctxError(f"There is no {path} to check; make a recommendation first.")
     if len(paths) != 1:
         raise MedctxError("A recommendation is checked against one study; give its folder or report alone.")
-    found = read_record(path, Recommendation)
-    checked = checks.check_forecast(found, files.report_path(paths[0]))
+    recommended = read_record(path, Recommendation)
+    checked = checks.check_forecast(recommended, files.report_path(paths[0]))
     write_record(out / CHECK, checked)
     record = _if_there(out / LAW, LawRecord)
     if record is not None:
         figures.save_figure(
-            picture.recommendation(found, record.parts, read_evidence(paths).intervals, checked), out, PICTURE
+            picture.recommendation(recommended, record.parts, read_evidence(paths).intervals, checked), out, PICTURE
         )
         _write_page(record, out)
     return checked
 
 
-def show_check(found: ForecastCheck) -> None:
+def show_check(checked: ForecastCheck) -> None:
     """The table and the sentence, on stdout."""
-    _print([tables.of_check(found)], [found.sentence])
+    _print([tables.of_check(checked)], [checked.sentence])
 
 
 _FORM = (
@@ -220,7 +220,7 @@ def law_page(
     recommendation: Recommendation | None = None,
     checked: ForecastCheck | None = None,
 ) -> str:
-    """The whole page; ``pictures`` are names of files beside it."""
+    """The whole page; ``pictures`` are names of files in the same folder."""
     lines = [f"# The mixing law of {law.study}", ""]
     if recommendation is not None:
         lines += [recommendation.sentence, ""]

@@ -167,7 +167,7 @@ def of_recommendation(record: Recommendation) -> Iterator[TextTable]:
 
 
 def of_check(record: ForecastCheck) -> TextTable:
-    """Prediction beside measurement."""
+    """Prediction and measurement, column by column."""
     rows = tuple(
         (
             part.part,

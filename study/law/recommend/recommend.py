@@ -49,31 +49,31 @@ class Laws:
         return DesignPoint(share, self.amount, self.size)
 
 
-def _amount(measured: Measured, wanted: float | None) -> float | None:
-    """The amount to recommend for: as wanted, inside what was measured, else that of most cells."""
+def _amount(measured: Measured, requested: float | None) -> float | None:
+    """The amount to recommend for: the requested one, within the measured range, else that of most cells."""
     known = [run.place.amount for run in measured.runs if run.place.amount]
     if not known:
-        if wanted is not None:
+        if requested is not None:
             raise MedctxError("No cell says how much it was trained on, so --amount means nothing; leave it out.")
         return None
-    if wanted is not None and not min(known) <= wanted <= max(known):
+    if requested is not None and not min(known) <= requested <= max(known):
         raise MedctxError(
-            f"The amount {wanted:,.0f} lies outside {min(known):,.0f} to {max(known):,.0f}, which were trained; "
+            f"The amount {requested:,.0f} lies outside {min(known):,.0f} to {max(known):,.0f}, which were trained; "
             "the law does not reach there."
         )
-    return wanted if wanted is not None else LawForm.of(measured).amount
+    return requested if requested is not None else LawForm.of(measured).amount
 
 
 def laws_of(evidence: Evidence, needed: frozenset[str], amount: float | None, seed: int = 0) -> Laws:
     """Fit a law to each part; raises MedctxError where a part is missing that is ``needed``, or has no base."""
     for part in PARTS:
-        found = evidence.part(part)
-        if part in needed and (found is None or found.base is None):
+        measured = evidence.part(part)
+        if part in needed and (measured is None or measured.base is None):
             raise MedctxError(
                 f"{evidence.name} did not examine {part} of "
-                f"{'the untouched model' if found is not None else 'any cell'}; a recommendation needs it."
+                f"{'the untouched model' if measured is not None else 'any cell'}; a recommendation needs it."
             )
-        if part in needed and found is not None and len({run.place.share for run in found.runs}) < 3:
+        if part in needed and measured is not None and len({run.place.share for run in measured.runs}) < 3:
             raise MedctxError(
                 f"{evidence.name} has fewer than three compositions with {part}; a recommendation needs three or more."
             )
@@ -111,7 +111,7 @@ class Curves:
 def curves_of(laws: Laws, utility: Utility, margin: float | None, draws: int = DRAWS, seed: int = 0) -> Curves:
     """Draw the laws together over all compositions between the measured ones: outside they are not known.
 
-    Knowledge and reading are asked by different items; that a run may be lucky in both is not counted.
+    Knowledge and reading have different items; correlation between their errors within a run is ignored.
     """
     measured = [law.measured for law in laws.by_part.values()]
     shares = np.unique(np.concatenate([law.shares for law in measured]))
@@ -141,10 +141,10 @@ def next_cells(curves: Curves, measured: FloatArray, count: int) -> tuple[NextCe
     incumbent = value[:, old].max(axis=1)
     incumbent = np.where(np.isfinite(incumbent), incumbent, curves.utility.min(axis=1))
     free = np.logical_not(old)
-    found: list[NextCell] = []
+    cells: list[NextCell] = []
     before = 0.0
     best = incumbent
-    while len(found) < count and free.any():
+    while len(cells) < count and free.any():
         gains = np.maximum(value - best[:, None], 0).mean(axis=0)
         chosen = int(np.where(free, gains, -1).argmax())
         if gains[chosen] <= 0:
@@ -153,8 +153,8 @@ def next_cells(curves: Curves, measured: FloatArray, count: int) -> tuple[NextCe
         best = np.maximum(best, value[:, chosen])
         free[chosen] = False
         share = float(curves.shares[chosen])
-        found.append(NextCell(ratio=ratio_of(share), share=share, improvement=before))
-    return tuple(found)
+        cells.append(NextCell(ratio=ratio_of(share), share=share, improvement=before))
+    return tuple(cells)
 
 
 def estimate_part(draws: FloatArray) -> LawEstimate:
@@ -173,13 +173,13 @@ def _shifted(found: LawEstimate, by: float) -> LawEstimate:
 
 
 def _proves(law: Law, mixture: Mixture, base: float, claim: float, seeds: int) -> float:
-    """The probability that a new measurement's own interval, of the items' errors alone, lies above ``claim``."""
+    """The probability that the interval of a new measurement, from item noise alone, is above ``claim``."""
     noise = law.measured.noise
     expected = float(special.expit(mixture.mean[0]))
     both = inside(np.array([expected, base]), noise.items)
-    own, other = noise.deviations(both) * both * (1 - both)
-    mean = own * np.sqrt(noise.near + (1 - noise.near) / seeds)
-    error = float(np.sqrt(max(0.0, mean**2 + other**2 - 2 * noise.with_base * own * other)))
+    item_sd, other = noise.deviations(both) * both * (1 - both)
+    mean = item_sd * np.sqrt(noise.near + (1 - noise.near) / seeds)
+    error = float(np.sqrt(max(0.0, mean**2 + other**2 - 2 * noise.with_base * item_sd * other)))
     needed = inside(base + claim + float(stats.norm.ppf(0.975)) * error, noise.items)
     above = stats.norm.sf((float(special.logit(needed)) - mixture.means[:, 0]) / mixture.deviations[:, 0])
     return float(mixture.weights @ above)
@@ -247,29 +247,34 @@ def _word(
     return "not sure" if optimum.high - optimum.low > WIDE * reach else "recommended"
 
 
-def _sentence(found: Recommendation) -> str:
-    options, improvement = found.options, found.improvement
+def _sentence(advice: Recommendation) -> str:
+    options, improvement = advice.options, advice.improvement
     gain = f"{signed_points(improvement.value)} [{signed_points(improvement.low)}, {signed_points(improvement.high)}]"
     what = "knowledge" if options.utility == UTILITY else f"the utility {options.utility}"
     kept = (
-        f", with a probability of {found.holds:.0%} that reading stays within {100 * options.margin:g} points of base"
+        f", with a probability of {advice.holds:.0%} that reading stays within {100 * options.margin:g} points of base"
         if options.margin is not None
         else ""
     )
-    told = f"{found.ratio} general : medical is expected to change {what} by {gain} points{kept}"
-    where = f"the truly best share of general data lies between {found.optimum.low:.0%} and {found.optimum.high:.0%}"
-    if found.word == "recommended":
-        return f"Recommended: {told}; {where} (95 %)."
-    if found.word == "not sure":
-        return f"Recommended with reserve: {told}, but these data hardly say where the best one is: {where} (95 %)."
-    if found.word == "none":
-        return f"No composition keeps reading, with a probability of {found.nowhere:.0%}; the nearest to it, {told}."
-    if options.margin is not None and found.holds < options.confidence:
+    expectation = f"{advice.ratio} general : medical is expected to change {what} by {gain} points{kept}"
+    where = f"the truly best share of general data lies between {advice.optimum.low:.0%} and {advice.optimum.high:.0%}"
+    if advice.word == "recommended":
+        return f"Recommended: {expectation}; {where} (95 %)."
+    if advice.word == "not sure":
+        return (
+            f"Recommended with reserve: {expectation}, but these data hardly say where the best one is: {where} (95 %)."
+        )
+    if advice.word == "none":
+        return (
+            f"No composition keeps reading, with a probability of {advice.nowhere:.0%}; "
+            f"the nearest to it, {expectation}."
+        )
+    if options.margin is not None and advice.holds < options.confidence:
         return (
             "The data cannot tell of any composition that it keeps reading with a probability of "
-            f"{options.confidence:.0%}: the most promising, {told}."
+            f"{options.confidence:.0%}: the most promising, {expectation}."
         )
-    return f"The data cannot tell whether any composition is better than the base: {told}; {where} (95 %)."
+    return f"The data cannot tell whether any composition is better than the base: {expectation}; {where} (95 %)."
 
 
 def _drawn(curves: Curves, part: str) -> PredictedCurve:
@@ -298,7 +303,7 @@ def recommend_composition(evidence: Evidence, options: Options, seed: int = 0) -
     improvement = estimate_part(_improvement(curves, place, utility))
     first = next(iter(laws.by_part.values())).measured
     name = {curves.at(run.place.share): run.cell for run in first.runs if run.place.amount == laws.amount}
-    found = Recommendation(
+    recommendation = Recommendation(
         medctx=medctx.__version__,
         study=evidence.name,
         sources=dict(evidence.sources),
@@ -324,4 +329,4 @@ def recommend_composition(evidence: Evidence, options: Options, seed: int = 0) -
         sentence="",
         notes=evidence.notes,
     )
-    return found.model_copy(update={"sentence": _sentence(found)})
+    return recommendation.model_copy(update={"sentence": _sentence(recommendation)})

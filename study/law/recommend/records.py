@@ -24,9 +24,9 @@ class LawEstimate(Record):
 
 
 class Options(Record):
-    """What was asked: ``utility`` to maximise; ``margin``: the loss of reading that counts as none, in [0, 1]
-    (nothing: no constraint); ``confidence``: how probable it must be that reading is kept; ``amount`` of training
-    data; ``seeds``: runs that the composition will be trained; ``batch``: how many next cells.
+    """The settings of a recommendation: ``utility`` to maximise; ``margin``: the loss of reading that counts as none,
+    in [0, 1] (None: no constraint); ``confidence``: the probability required that reading is kept; ``amount`` of
+    training data; ``seeds``: runs that the composition will be trained; ``batch``: how many next cells.
     """
 
     utility: str = UTILITY
@@ -114,7 +114,7 @@ class Recommendation(Record):
 
 class CheckedPart(Record):
     """One part: the forecast of the mean over as many seeds, the runs that came of it, and the report's own
-    intervals; in accuracy. ``inside``: whether the mean of the runs lies in the predicted interval.
+    intervals; in accuracy. ``inside``: whether the mean of the runs is in the predicted interval.
     """
 
     part: str
@@ -127,8 +127,8 @@ class CheckedPart(Record):
 
 
 class ForecastCheck(Record):
-    """Prediction beside measurement. ``kept``: whether the measured interval lies above the margin (nothing: no
-    margin or no reading); ``gained``: whether that of knowledge lies above 0.
+    """Prediction and measurement. ``kept``: whether the measured interval is above the margin (nothing: no
+    margin or no reading); ``gained``: whether that of knowledge is above 0.
     """
 
     cell: str

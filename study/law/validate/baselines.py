@@ -44,14 +44,14 @@ class AxisLine(NamedTuple):
 def _line(measured: Measured, place: DesignPoint) -> AxisLine | None:
     """The first axis that has two cells or more: composition, then amount, then size (these logarithmic)."""
     cells, scores = _cells(measured)
-    own = _coordinates([place])[0]
+    coordinate = _coordinates([place])[0]
     for axis in range(3):
         others = [other for other in range(3) if other != axis]
-        same = np.isclose(cells[:, others], own[others]).all(axis=1)
+        same = np.isclose(cells[:, others], coordinate[others]).all(axis=1)
         at = np.unique(cells[same, axis])
         if len(at) > 1:
             values = [scores[same & (cells[:, axis] == value)].mean() for value in at]
-            return AxisLine(at, np.array(values), float(own[axis]))
+            return AxisLine(at, np.array(values), float(coordinate[axis]))
     return None
 
 
@@ -88,15 +88,15 @@ class Process:
     features: FloatArray
 
     def run(self, places: Sequence[DesignPoint], probability: float) -> FloatArray:
-        """(M,) accuracies in [0, 1] below which a new run lies with a probability."""
+        """(M,) accuracies in [0, 1] below which a new run is with a given probability."""
         mean, deviation = self.regressor.predict(_scaled(places)[:, self.features.astype(np.int64)], return_std=True)
         return np.asarray(special.expit(mean + stats.norm.ppf(probability) * deviation))
 
 
 def _scaled(places: Sequence[DesignPoint]) -> FloatArray:
-    found = _coordinates(places)
-    found[:, 0] = angle(found[:, 0])
-    return found
+    coordinates = _coordinates(places)
+    coordinates[:, 0] = angle(coordinates[:, 0])
+    return coordinates
 
 
 def process(measured: Measured, seed: int = 0) -> Process:

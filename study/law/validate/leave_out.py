@@ -51,8 +51,8 @@ def _predicted(kept: Measured, left: Sequence[MeasuredRun], by: LeftOut) -> Iter
     for cell in dict.fromkeys(run.cell for run in left):
         runs = [run for run in left if run.cell == cell]
         place = runs[0].place
-        found = law.run(place)
-        low, high = (float(found.quantile(probability)[0]) for probability in (0.025, 0.975))
+        prediction = law.run(place)
+        low, high = (float(prediction.quantile(probability)[0]) for probability in (0.025, 0.975))
         process_low, middle, process_high = (float(process.run([place], p)[0]) for p in (0.025, 0.5, 0.975))
         yield HeldOut(
             cell=cell,
@@ -65,7 +65,7 @@ def _predicted(kept: Measured, left: Sequence[MeasuredRun], by: LeftOut) -> Iter
             process_low=process_low,
             process_high=process_high,
             predictions={
-                "law": float(special.expit(found.mean[0])),
+                "law": float(special.expit(prediction.mean[0])),
                 "process": middle,
                 "straight": baselines.straight(kept, place),
                 "nearest": baselines.nearest(kept, place),
@@ -97,16 +97,16 @@ def _sentence(
 ) -> str:
     """Against the stronger rival: what beats the weaker one alone is no use."""
     baseline = min(BASELINES, key=lambda name: errors[name])
-    found = advantages[baseline]
-    told = (
+    advantage = advantages[baseline]
+    claim = (
         f"Leaving out one {by} at a time ({part}, {cells} predictions), the law errs by {100 * errors['law']:.1f} "
         f"points on average, {NAMES[baseline]} by {100 * errors[baseline]:.1f}"
     )
-    if found.low is None or found.high is None:
-        return f"{told}; too few to say which predicts better."
-    if found.low > 0:
-        return f"{told}: the law predicts better."
-    return f"{told}: {NAMES[baseline]} predicts better." if found.high < 0 else f"{told}: no sure difference."
+    if advantage.low is None or advantage.high is None:
+        return f"{claim}; too few to say which predicts better."
+    if advantage.low > 0:
+        return f"{claim}: the law predicts better."
+    return f"{claim}: {NAMES[baseline]} predicts better." if advantage.high < 0 else f"{claim}: no sure difference."
 
 
 def validate(measured: Measured, by: LeftOut) -> Validation | None:
@@ -141,11 +141,11 @@ def groupings(measured: Measured) -> tuple[LeftOut, ...]:
     An axis that only some cells vary on is none: without its value that the others share, nothing is left to learn
     from.
     """
-    found: list[LeftOut] = ["cell"]
+    left_out: list[LeftOut] = ["cell"]
     for axis in ("ratio", "amount", "size"):
         cells: dict[object, set[str]] = {}
         for run in measured.runs:
             cells.setdefault(KEYS[axis](run), set()).add(run.cell)
-        if len(cells) > 2 and all(len(own) > 1 for own in cells.values()):
-            found.append(axis)
-    return tuple(found)
+        if len(cells) > 2 and all(len(of_cell) > 1 for of_cell in cells.values()):
+            left_out.append(axis)
+    return tuple(left_out)

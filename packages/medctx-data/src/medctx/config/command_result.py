@@ -41,7 +41,7 @@ def reported(command: Callable[P, CommandResult | None]) -> Callable[P, None]:
     The command returns a :class:`CommandResult` (None: it has nothing to report, as in all but one process of a
     launch). The result is written to ``result.json`` in ``--out``. The option ``--json`` is added: it prints the result
     instead of the usual output. An error is reported in the same way; it does not replace the result of a finished
-    command that lies in ``--out`` already.
+    command that is in ``--out`` already.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON instead of text.")

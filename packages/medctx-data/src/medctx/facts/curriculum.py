@@ -73,7 +73,7 @@ class Curriculum(Record):
         return [fact for fact in self.facts if fact.kind == kind and fact.taught]
 
     def untaught(self, kind: str) -> list[Fact]:
-        """The facts of a kind that are asked but never taught."""
+        """The facts of a kind that exams ask and no mix teaches."""
         return [fact for fact in self.facts if fact.kind == kind and not fact.taught]
 
 

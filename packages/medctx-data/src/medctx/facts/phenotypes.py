@@ -118,6 +118,6 @@ def load_phenotypes() -> Ontology:
 
 
 def _single(terms: Sequence[str], ending: str) -> str:
-    """The only term with that ending, ``""`` if there are several: ambiguous facts are not asked."""
+    """The only term with that ending, ``""`` if there are several: no question is made of ambiguous facts."""
     matching = [term for term in terms if term.endswith(ending)]
     return matching[0].removesuffix(ending).lower() if len(matching) == 1 else ""

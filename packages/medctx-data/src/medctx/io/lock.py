@@ -45,9 +45,9 @@ def _holder(file: Path) -> tuple[str, int] | None:
 @contextmanager
 def _by_existence(file: Path, message: str) -> Iterator[None]:
     """Lock by making a file that must not exist, for file systems without locks; a dead process's is replaced."""
-    own = (socket.gethostname(), os.getpid())
+    this_process = (socket.gethostname(), os.getpid())
     holder = _holder(file)
-    if holder is not None and holder[0] == own[0] and not _is_alive(holder[1]):
+    if holder is not None and holder[0] == this_process[0] and not _is_alive(holder[1]):
         file.unlink(missing_ok=True)
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -57,7 +57,7 @@ def _by_existence(file: Path, message: str) -> Iterator[None]:
             f"{message} (process {process} on {host}); if it does not run any more, remove {file}."
         ) from None
     with os.fdopen(descriptor, "w") as stream:
-        json.dump({"host": own[0], "process": own[1]}, stream)
+        json.dump({"host": this_process[0], "process": this_process[1]}, stream)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 FILE = "rope.json"
-"""File beside an adapter; vLLM accepts its content as ``--hf-overrides``."""
+"""File in the folder of an adapter; vLLM accepts its content as ``--hf-overrides``."""
 
 
 class RopeOverrides(Record):
@@ -23,7 +23,7 @@ class RopeOverrides(Record):
 
 
 def read_overrides(folder: Path) -> RopeOverrides | None:
-    """Read the overrides beside an adapter; None if its base is used unchanged."""
+    """Read the overrides in the folder of an adapter; None if its base is used unchanged."""
     path = folder / FILE
     return read_record(path, RopeOverrides) if path.is_file() else None
 

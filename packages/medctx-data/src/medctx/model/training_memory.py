@@ -163,7 +163,7 @@ def activation_bytes(size: DecoderSize, training: Training) -> int:
         token = size.layers * stream * size.hidden + token / size.layers
         layers = 1
     ends = _FLOAT * size.hidden * (2 if full else 1)
-    # PyTorch converts the boolean mask to numbers, in every layer anew.
+    # PyTorch converts the boolean mask to numbers, again in every layer.
     masks = product * training.row_tokens**2 * layers if training.masked else 0
     copied = (_HALF * trained.parameters if training.autocast else 0) + (_HALF * trained.matrices * training.dora)
     return round(training.row_tokens * (token + ends) + masks + copied * layers / size.layers)

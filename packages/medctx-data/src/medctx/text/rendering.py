@@ -34,7 +34,7 @@ _folded: set[str] = set()
 
 
 def _fixed_day(form: str) -> str:
-    """The day that templates are told: always the same, so that no prompt changes overnight.
+    """The date that templates get: always the same, so that no prompt changes overnight.
 
     It is the day on which Llama 3's templates themselves fall back.
     """
@@ -165,7 +165,7 @@ class _Special(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[re.Pattern[str] | None, dict[str, _Special]]:
-    """A pattern of the control tokens, and by their text their ids and whether they take white space beside them."""
+    """A pattern of the control tokens, and by their text their ids and whether they absorb adjacent white space."""
     tokens = {
         token.content: _Special(number, bool(token.lstrip), bool(token.rstrip))
         for number, token in tokenizer.added_tokens_decoder.items()

@@ -25,7 +25,7 @@ class ExamQuestion(NamedTuple):
         question: Its question.
         options: The texts of its options.
         evidence: Ids of the Passages of its evidence.
-        fact: What it is about, where it is asked without evidence and its record says so; else ``""``.
+        fact: The fact it asks for, if it has no evidence and its record names one; else ``""``.
     """
 
     exam: str

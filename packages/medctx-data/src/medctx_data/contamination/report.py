@@ -5,7 +5,7 @@ Contract for programs that call the console command::
     medctx-data contamination MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
 
 MIX is a folder that ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
-(:mod:`medctx_data.contamination.exam_files`), or a folder ``exam-plan-...`` that ``medctx-eval run`` writes beside its
+(:mod:`medctx_data.contamination.exam_files`), or a folder ``exam-plan-...`` that ``medctx-eval run`` writes next to its
 run folders and names in each run's ``exam.json`` under ``exam_plan``: it holds the items (``items.jsonl.gz``) and the
 Passages of their evidence (``passages.jsonl.gz``). An item is identified by its exam and its id. Without NAME both are
 those of the records, which are those of the verdicts, so that a report finds them again.

@@ -57,13 +57,13 @@ def exchanges(turns: Sequence[Turn]) -> list[Exchange]:
 
 def leaves(dialogue: Dialogue, style: Style) -> list[Leaf]:
     """Return the answers of a Dialogue as Passages; in ``titled`` style below their questions if those are short."""
-    found = []
+    results = []
     for number, (question, answer) in enumerate(exchanges(dialogue.turns), start=1):
         titled = style == "titled" and len(question) <= LONGEST_TITLE
         text = f"{question}\n{answer}" if titled else answer
         passage = Passage(id=f"{dialogue.id}#{number}", text=text, facts=dialogue.facts)
-        found.append(Leaf(passage, plain(text), plain(question), dialogue.language, dialogue.licence))
-    return found
+        results.append(Leaf(passage, plain(text), plain(question), dialogue.language, dialogue.licence))
+    return results
 
 
 @lru_cache(maxsize=2)
@@ -73,7 +73,7 @@ def from_file(path: Path) -> tuple[Leaf, ...]:
 
 
 def distractors_for(dialogue: Dialogue, evidence: Sequence[Leaf], pool: Iterable[Leaf]) -> Iterator[Leaf]:
-    """Yield the Passages of ``pool`` that may stand beside the evidence of ``dialogue`` as distractors.
+    """Yield the Passages of ``pool`` that may be distractors of ``dialogue``.
 
     They are in its language, share no fact with it, answer another question and contain none of its answers.
     """

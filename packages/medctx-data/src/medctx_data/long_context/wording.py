@@ -105,7 +105,7 @@ def _answer(text: str, book: str, quoting: tuple[str, str]) -> str:
 
 
 def evidence(dialogue: Dialogue) -> list[tuple[int, int]]:
-    """Return where the evidence of each answer lies: (begin, end) in characters of the first user turn.
+    """Return the span of the evidence of each answer: (begin, end) in characters of the first user turn.
 
     Empty where there is none: the Dialogue was not wrapped, or its Book lacks the evidence.
     """

@@ -32,7 +32,7 @@ def _schema() -> Schema:
 
 
 def profile_of(manifest: MixManifest) -> dict[str, object]:
-    """Return the numbers MLflow shows beside a data set: sizes, and requested and realised shares."""
+    """Return the numbers that MLflow shows with a data set: sizes, and requested and realised shares."""
 
     def shares(share: Share) -> dict[str, float]:
         return {"asked": share.asked, "tokens": share.token_share, "dialogues": share.dialogue_share}

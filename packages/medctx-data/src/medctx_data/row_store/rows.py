@@ -227,7 +227,7 @@ def gather(read: Callable[[], Iterator[Row]], label: str, folder: Path, *, keep:
     """Read a source once and keep its rows.
 
     Args:
-        read: Streams the rows, anew at every call.
+        read: Streams the rows, from the first one at every call.
         label: Label of the source.
         folder: Folder of this source alone, for its shards if it is large.
         keep: Whether to write shards even if the source is small.

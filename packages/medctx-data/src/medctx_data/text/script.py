@@ -1,4 +1,4 @@
-"""Checks whether a text is written in the script of its language. Languages of one script are not told apart."""
+"""Checks whether a text is written in the script of its language. It cannot distinguish languages of one script."""
 
 from __future__ import annotations
 
