@@ -168,8 +168,8 @@ def _predicted(mixture: Mixture) -> LawEstimate:
     return LawEstimate(value=float(special.expit(mixture.mean[0])), low=low, high=high)
 
 
-def _shifted(found: LawEstimate, by: float) -> LawEstimate:
-    return LawEstimate(value=found.value + by, low=found.low + by, high=found.high + by)
+def _shifted(estimate: LawEstimate, by: float) -> LawEstimate:
+    return LawEstimate(value=estimate.value + by, low=estimate.low + by, high=estimate.high + by)
 
 
 def _proves(law: Law, mixture: Mixture, base: float, claim: float, seeds: int) -> float:
