@@ -40,7 +40,7 @@ INTERVAL = re.compile(r"([+\N{MINUS SIGN}]?[\d.]+) \[([+\N{MINUS SIGN}]?[\d.]+),
 def _batches_of_one_item() -> Iterator[tuple[str, BookBatch]]:
     """One item's Book under every condition."""
     config = ExamConfig(exam="needle", conditions=CONDITIONS, limit=8)
-    exam = registry.build(config, CurriculumConfig(), 0)
+    exam = registry.build_exam(config, CurriculumConfig(), 0)
     plan = build_plan([config], [exam], ByteTokenizer(), seed=0)
     for name in CONDITIONS:
         yield (
