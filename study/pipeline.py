@@ -100,7 +100,9 @@ def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
     with ExitStack() as stack:
         try:
             run = stack.enter_context(
-                mlflow_run.run("study", config.name, run_file=folder / f".mlflow-run-{key}", prefer_file=True)
+                mlflow_run.run(
+                    "study", config.name, run_file=folder / f".mlflow-run-{key}", prefer_file=True, strict=True
+                )
             )
             # Before any work: a store or an artifact root that cannot be written would only show at the end.
             run.artifact(folder / "study.yaml", "report")

@@ -67,7 +67,8 @@ def _log(outcome: Outcome, recommendation: Recommendation, check: ForecastCheck 
     """Log the law's files and the forecast's numbers to the study's run, which has ended by now."""
     if not outcome.summary.run_id:
         return
-    with mlflow_run.run("recommend", outcome.summary.study, run_id=outcome.summary.run_id) as tracked:
+    study = outcome.summary
+    with mlflow_run.run("recommend", study.study, run_id=study.run_id, after_work=True) as tracked:
         tracked.artifact(outcome.folder, "report")
         tracked.metrics(
             {

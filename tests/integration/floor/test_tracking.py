@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from medctx.errors import MedctxError
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.run_reaper import ENDED_TAG, GONE, OWNER_TAG, watch_run
 
@@ -195,3 +197,55 @@ def test_a_run_on_a_server_is_marked_too(store: str, tmp_path: Path, monkeypatch
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////proc/none/mlflow.db"])
+def test_a_store_that_is_away_is_refused_before_the_work(
+    uri: str, store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the work it costs the log only."""
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    mlflow.set_tracking_uri(uri)
+    with pytest.raises(MedctxError, match=r"The MLflow store .* cannot be used \(.*MEDCTX_TRACKING=off"):
+        tracking.require_store()
+    with pytest.raises(MedctxError, match="cannot be used"), tracking.run("step", "one"):
+        pytest.fail("the work was begun")
+    with tracking.run("step", "one", after_work=True) as run:
+        run.metrics({"loss": 1.0})
+        assert run.id == ""
+    assert "The results are kept" in " ".join(capsys.readouterr().err.split())
+
+
+def break_store(store: str) -> None:
+    """Take the tables away, as a lost database does, under the connections that are open."""
+    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
+        for (name,) in database.execute("select name from sqlite_master where type = 'table'").fetchall():
+            database.execute(f'alter table "{name}" rename to "gone_{name}"')
+
+
+def test_a_store_that_fails_in_mid_run_costs_the_log_only(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tracking.run("step", "one") as run:
+        run.metrics({"loss": 1.0}, step=0)
+        break_store(store)
+        for step in (1, 2):
+            run.metrics({"loss": 1.0}, step=step)
+        run.params({"rank": 4})
+        run.tags({"kind": "made"})
+        assert run.last_step("loss") == -1
+        (tmp_path / "file").write_text("x")
+        run.artifact(tmp_path / "file")
+    printed = " ".join(capsys.readouterr().err.split())
+    assert printed.count("The MLflow store failed") == 1
+    assert "The end of the MLflow run was not logged" in printed and "Traceback" not in printed
+
+
+def test_a_strict_run_raises_errors_of_the_store(store: str) -> None:
+    with tracking.run("step", "one", strict=True) as run:
+        break_store(store)
+        with pytest.raises(tracking.store_errors()):
+            run.metrics({"loss": 1.0})

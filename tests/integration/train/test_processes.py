@@ -107,18 +107,21 @@ def test_two_processes_that_share_the_weights_out_train_as_one(config: SftConfig
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["zero2", "zero3"])
-def test_two_processes_under_deepspeed_train_as_one(strong: Path, mix: Path, tmp_path: Path, stage: str) -> None:
+@pytest.mark.parametrize(("stage", "after"), [(1, 2), (2, 2), (3, 2), (2, 1), (3, 1)])
+def test_processes_under_deepspeed_train_as_one_and_go_on_in_any_number(
+    strong: Path, mix: Path, tmp_path: Path, stage: int, after: int
+) -> None:
     """DeepSpeed itself by the shipped configs, over gloo, killed and continued. The base is in float32: in that ZeRO-3
     holds all weights where it is not told of bfloat16.
     """
     pytest.importorskip("deepspeed", reason="needs DS_BUILD_OPS=0 pip install deepspeed")
     config = settings(strong, mix, rows_per_step=3, epochs=2)
-    alone, together, strategy = tmp_path / "alone", tmp_path / "together", variables(stage)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    strategy = {**variables("zero3" if stage == 3 else "zero2"), "ACCELERATE_DEEPSPEED_ZERO_STAGE": str(stage)}
     assert run(config, alone) == 0
     assert KILLED in run_together(config, together, 2, die_at="after a step:3", strategy=strategy)
     assert (together / FOLDER).is_dir()
-    assert set(run_together(config, together, 2, strategy=strategy)) == {0}
+    assert set(run_together(config, together, after, strategy=strategy)) == {0}
     for ours, theirs in zip(steps(alone), steps(together), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, abs=NATS)
         assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=REORDERED)

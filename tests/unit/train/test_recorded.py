@@ -21,7 +21,11 @@ from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.merge import MergeConfig, merge
 from medctx_train.model.base import TINY, prepare_base
 from medctx_train.model.load import load_model
+from medctx_train.repair.config import ScaleConfig
+from medctx_train.repair.run import repair
+from medctx_train.sft.run import train
 from tests.support.made_adapters import make
+from tests.support.made_training import settings
 
 FLIPS = int(os.environ.get("MEDCTX_FLIPS", "40"))
 """Single-bit flips that are tried of each kind of folder; the campaign in DECISIONS.md took 400."""
@@ -61,6 +65,21 @@ def test_no_flip_in_a_merged_model_is_unnoticed(merged: Path) -> None:
     no_flip_is_unnoticed(merged, [*MODEL_FILES, "chat_template.jinja"], lambda: prepare_base(str(merged)))
 
 
+def test_no_flip_in_a_repaired_model_is_unnoticed(strong: Path, tmp_path: Path) -> None:
+    config = ScaleConfig(adapter=make(strong, tmp_path / "run"), alpha=0.5, write="model")
+    repair(config, tmp_path / "repaired")
+    folder = tmp_path / "repaired" / "model"
+    no_flip_is_unnoticed(folder, [*MODEL_FILES, "chat_template.jinja"], lambda: prepare_base(str(folder)))
+
+
+def test_no_flip_in_fully_trained_weights_is_unnoticed(tiny: Path, mix: Path, tmp_path: Path) -> None:
+    config = settings(tiny, mix, method="full")
+    folder = tmp_path / train(config, tmp_path).weights
+    no_flip_is_unnoticed(folder, [*MODEL_FILES, "chat_template.jinja"], lambda: prepare_base(str(folder)))
+    with flipped(folder / "model.safetensors", random.Random(1)), pytest.raises(MedctxError, match="were changed"):
+        train(config, tmp_path)
+
+
 def test_no_flip_in_an_adapter_is_unnoticed(strong: Path, tmp_path: Path) -> None:
     folder = make(strong, tmp_path / "run")
     names = ["adapter_config.json", "adapter_model.safetensors"]
@@ -84,7 +103,7 @@ def test_no_flip_in_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.Monkey
     folder, card = prepare_base(TINY)
     rng = random.Random(0)
     names = [*MODEL_FILES, "chat_template.jinja", "base.json"]
-    for number in range(min(FLIPS, 2 * len(names))):
+    for number in range(FLIPS):
         path = folder / names[number % len(names)]
         original = path.read_bytes()
         content = bytearray(original)

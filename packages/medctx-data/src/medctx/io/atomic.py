@@ -29,3 +29,19 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def follow_umask(folder: Path) -> None:
+    """Give the files of a folder the permissions that the umask allows.
+
+    Some libraries (safetensors) make files that no one else may read whatever the umask is.
+    """
+    # A new file shows what the umask allows; os.umask would have to set it for all threads to read it.
+    sample = folder / f".{secrets.token_hex(4)}"
+    descriptor = os.open(sample, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    mode = os.fstat(descriptor).st_mode & 0o777
+    os.close(descriptor)
+    sample.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)

@@ -1,19 +1,23 @@
 """MLflow runs: join the run that a command is started under, or start one.
 
-Without MLflow everything here does nothing, so that the light packages work without it.
+Without MLflow everything here does nothing, so that the light packages work without it. A store that cannot be used is
+refused before the work begins; one that fails later costs the log, not the work.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from medctx.errors import MedctxError
 from medctx.io.jsonl import write_text
 from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
@@ -24,10 +28,16 @@ from medctx.tracking.run_reaper import OWNER_TAG, watch_run
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from mlflow.data.dataset import Dataset
+
+T = TypeVar("T")
+
 DEFAULT_STORE = "sqlite:///mlflow.db"
 MAX_PARAM_CHARS = 500
 UNTRACKED = {"MEDCTX_TRACKING": "off"}
 """Environment of a command that logs nothing."""
+PAUSE_S = 60.0
+"""After an error of the store nothing is sent to it for so long: each attempt would wait for its timeouts."""
 CONTINUED_TAG = "medctx.continued_in"
 """Tag on a run that was superseded by resuming an earlier one. Value: the resumed run's ID."""
 
@@ -45,6 +55,8 @@ def client() -> ModuleType:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
+    # It logs the tracebacks of errors that it also raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return mlflow
 
 
@@ -52,15 +64,65 @@ def store_errors() -> tuple[type[Exception], ...]:
     """Exceptions of a tracking or artifact store that cannot be reached or written."""
     from mlflow.exceptions import MlflowException
 
-    return MlflowException, OSError
+    if find_spec("sqlalchemy") is None:
+        return MlflowException, OSError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, OSError, SQLAlchemyError
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the error that an error of the store goes back to."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return mask_secrets(next(iter(str(error).splitlines()), "") or type(error).__name__).rstrip(".")
+
+
+def _unusable(mlflow: ModuleType, error: BaseException) -> MedctxError:
+    return MedctxError(
+        f"The MLflow store {mask_secrets(str(mlflow.get_tracking_uri()))} cannot be used ({_reason(error)}); set "
+        "MLFLOW_TRACKING_URI to one that is reachable and writable, or MEDCTX_TRACKING=off to log nothing."
+    )
+
+
+def require_store() -> None:
+    """Refuse a store that cannot be reached, before work that is to be logged there; raises MedctxError."""
+    if not available():
+        return
+    mlflow = client()
+    try:
+        mlflow.search_experiments(max_results=1)
+    except store_errors() as error:
+        raise _unusable(mlflow, error) from None
 
 
 class Run:
-    """One MLflow run; without MLflow its methods do nothing. All names get the step's prefix."""
+    """One MLflow run; without MLflow its methods do nothing. All names get the step's prefix.
 
-    def __init__(self, mlflow: ModuleType | None, prefix: str) -> None:
+    An error of the store is printed and costs what it would have logged, unless ``strict``.
+    """
+
+    def __init__(self, mlflow: ModuleType | None, prefix: str, *, strict: bool = False) -> None:
         self._mlflow = mlflow
         self._prefix = prefix
+        self._strict = strict
+        self._silent_until = 0.0
+
+    def _log(self, action: Callable[[ModuleType], T], default: T) -> T:
+        """Return what ``action`` returns, or ``default`` without a store that can be used."""
+        if self._mlflow is None or time.monotonic() < self._silent_until:
+            return default
+        try:
+            return action(self._mlflow)
+        except store_errors() as error:
+            if self._strict:
+                raise
+            say(
+                f"The MLflow store failed ({_reason(error)}): nothing is logged for {PAUSE_S:.0f} seconds; the results "
+                "themselves are kept."
+            )
+            self._silent_until = time.monotonic() + PAUSE_S
+            return default
 
     @property
     def id(self) -> str:
@@ -70,39 +132,41 @@ class Run:
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters as ``prefix.key``; values already logged under a key are kept as they are."""
-        if not self._mlflow:
-            return
-        known = self._mlflow.get_run(self.id).data.params
         prefixed = {
             f"{self._prefix}.{key}": mask_secrets(str(value))[:MAX_PARAM_CHARS] for key, value in values.items()
         }
-        self._mlflow.log_params({key: value for key, value in prefixed.items() if key not in known})
+
+        def log(mlflow: ModuleType) -> None:
+            known = mlflow.get_run(self.id).data.params
+            mlflow.log_params({key: value for key, value in prefixed.items() if key not in known})
+
+        self._log(log, None)
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics as ``prefix.key``."""
-        if self._mlflow:
-            self._mlflow.log_metrics({f"{self._prefix}.{key}": value for key, value in values.items()}, step=step)
+        prefixed = {f"{self._prefix}.{key}": value for key, value in values.items()}
+        self._log(lambda mlflow: mlflow.log_metrics(prefixed, step=step), None)
 
     def last_step(self, key: str) -> int:
         """Return the last step at which a metric was logged, -1 if it never was."""
-        if not self._mlflow:
-            return -1
-        logged = self._mlflow.MlflowClient().get_metric_history(self.id, f"{self._prefix}.{key}")
-        return max((int(metric.step) for metric in logged), default=-1)
+
+        def read(mlflow: ModuleType) -> int:
+            logged = mlflow.MlflowClient().get_metric_history(self.id, f"{self._prefix}.{key}")
+            return max((int(metric.step) for metric in logged), default=-1)
+
+        return self._log(read, -1)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags as ``medctx.key``."""
-        if self._mlflow:
-            self._mlflow.set_tags({f"medctx.{key}": mask_secrets(value) for key, value in values.items()})
+        prefixed = {f"medctx.{key}": mask_secrets(value) for key, value in values.items()}
+        self._log(lambda mlflow: mlflow.set_tags(prefixed), None)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Attach a file or a folder."""
-        if not self._mlflow:
-            return
         if path.is_dir():
-            self._mlflow.log_artifacts(str(path), folder or path.name)
+            self._log(lambda mlflow: mlflow.log_artifacts(str(path), folder or path.name), None)
         else:
-            self._mlflow.log_artifact(str(path), folder)
+            self._log(lambda mlflow: mlflow.log_artifact(str(path), folder), None)
 
     def adapter(
         self,
@@ -117,17 +181,19 @@ class Run:
         MLflow also logs such metrics to the run: their names must not be those of a curve. See
         :mod:`medctx.tracking.logged_adapter`.
         """
-        if not self._mlflow:
-            return ""
-        model_id = logged_adapter.log(self._mlflow, name, folder, card, params)
         tied = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
-        if tied:
-            self._mlflow.log_metrics(tied, model_id=model_id)
-        return model_id
+
+        def log(mlflow: ModuleType) -> str:
+            model_id = logged_adapter.log(mlflow, name, folder, card, params)
+            if tied:
+                mlflow.log_metrics(tied, model_id=model_id)
+            return model_id
+
+        return self._log(log, "")
 
     def dataset(self, path: Path, name: str, digest: str, context: str) -> None:
         """Log a data set by its file, name and digest (MLflow keeps 36 characters of it)."""
-        if not self._mlflow:
+        if self._mlflow is None:
             return
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.meta_dataset import MetaDataset
@@ -137,7 +203,11 @@ class Run:
             warnings.simplefilter("ignore", UserWarning)
             source = resolve_dataset_source(str(path.resolve()))
         logged = MetaDataset(source, name=name, digest=digest[:36])  # type: ignore[abstract]
-        self._mlflow.log_input(logged, context=context)
+        self.data_set(logged, context)
+
+    def data_set(self, logged: Dataset, context: str) -> None:
+        """Log a data set that is described already."""
+        self._log(lambda mlflow: mlflow.log_input(logged, context=context), None)
 
 
 _run_ids: list[str] = []
@@ -187,6 +257,8 @@ def run(
     run_file: Path | None = None,
     prefer_file: bool = False,
     system_metrics: bool = False,
+    strict: bool = False,
+    after_work: bool = False,
 ) -> Iterator[Run]:
     """Join ``run_id``, the run named by ``MLFLOW_RUN_ID``, or the one whose ID ``run_file`` holds, or start one.
 
@@ -200,6 +272,11 @@ def run(
             names the other (``mlflow run`` makes a new run for every start of a study).
         system_metrics: Whether MLflow samples processor, memory and GPUs, if psutil is installed and
             ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`` does not decide it.
+        strict: Whether errors of the store in the block are raised, instead of costing what was to be logged.
+        after_work: Whether the work is done already: a store that cannot be used then costs the log only.
+
+    Raises:
+        MedctxError: If the store cannot be used when the block begins.
 
     A run that ends by an error is marked FAILED, an interrupted one KILLED. If the process itself is killed, another
     process marks the run FAILED: none is left RUNNING.
@@ -209,20 +286,34 @@ def run(
         return
     mlflow = client()
     variable = os.environ.get("MLFLOW_RUN_ID", "")
-    inherited, kept = run_id or variable, _kept_run(mlflow, run_file)
-    if inherited and kept and inherited != kept and prefer_file:
-        mlflow.MlflowClient().set_tag(inherited, CONTINUED_TAG, kept)
-        inherited = ""
-    run_id = _start(mlflow, name, experiment, inherited, kept, measured=_measured(requested=system_metrics))
-    _run_ids.append(run_id)
     owner = uuid.uuid4().hex
-    mlflow.set_tag(OWNER_TAG, owner)
+    before = mlflow.active_run()
+    unusable: MedctxError | None = None
+    try:
+        inherited, kept = run_id or variable, _kept_run(mlflow, run_file)
+        if inherited and kept and inherited != kept and prefer_file:
+            mlflow.MlflowClient().set_tag(inherited, CONTINUED_TAG, kept)
+            inherited = ""
+        run_id = _start(mlflow, name, experiment, inherited, kept, measured=_measured(requested=system_metrics))
+        mlflow.set_tag(OWNER_TAG, owner)
+    except store_errors() as error:
+        if mlflow.active_run() not in (None, before):
+            with suppress(*store_errors()):
+                mlflow.end_run("FAILED")
+        unusable = _unusable(mlflow, error)
+        if not after_work:
+            raise unusable from None
+    if unusable:
+        say(f"{unusable} The results are kept.")
+        yield Run(None, prefix)
+        return
+    _run_ids.append(run_id)
     if run_file is not None:
         write_text(run_file, run_id + "\n")
     with watch_run(run_id, owner, mlflow.get_tracking_uri()):
         status = "FAILED"
         try:
-            yield Run(mlflow, prefix)
+            yield Run(mlflow, prefix, strict=strict)
             status = "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
@@ -239,7 +330,7 @@ def _end(mlflow: ModuleType, status: str) -> None:
     try:
         mlflow.end_run(status)
     except store_errors() as error:
-        say(f"The end of the MLflow run was not logged: {next(iter(str(error).splitlines()), '')}")
+        say(f"The end of the MLflow run was not logged: {_reason(error)}.")
 
 
 def _measured(*, requested: bool) -> bool | None:

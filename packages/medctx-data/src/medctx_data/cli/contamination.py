@@ -95,7 +95,7 @@ def command(
     target = out or folder
     report = write_contamination_report(folder, manifest, texts, settings.similarity, target, settings.processes)
     configs.save(settings, target / "contamination.yaml")
-    with tracking.run("contamination", f"contamination {folder.name}") as run:
+    with tracking.run("contamination", f"contamination {folder.name}", after_work=True) as run:
         run.metrics({"rows": report.rows, "overlapping_dialogues": report.overlapping, "overlaps": report.overlaps})
         for checked in report.exams:
             run.metrics(

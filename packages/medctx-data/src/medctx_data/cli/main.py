@@ -72,7 +72,7 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     manifest = existing or job.write(out)
     if existing is None or "MLFLOW_RUN_ID" in os.environ:
         # A run that is joined may be new although the mix is not; it must name its data all the same.
-        with tracking.run("mix", out.name) as run:
+        with tracking.run("mix", out.name, after_work=True) as run:
             record(run, settings, manifest, out)
     _print(manifest)
     click.echo(f"{out}  digest {manifest.digest[:12]}")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from medctx.io.mix_folder import files_of
 from medctx.schemas.mix import MIX_FILE, MixManifest, Share
 from medctx.schemas.records import Dialogue
-from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.mlflow_run import Run
 from medctx_data.mix_folder.write import CONFIG, EXCLUSIONS, FIGURE
 from medctx_data.mixture.config import MixConfig
@@ -107,7 +106,7 @@ def record(run: Run, config: MixConfig, manifest: MixManifest, folder: Path) -> 
     if run.id:
         files = files_of(folder)
         where = files[0] if len(files) == 1 else folder
-        tracking.client().log_input(dataset(manifest, where, folder.name), context="training")
+        run.data_set(dataset(manifest, where, folder.name), "training")
     for name in (MIX_FILE, CONFIG, FIGURE, EXCLUSIONS):
         if (folder / name).is_file():
             run.artifact(folder / name, "mix")

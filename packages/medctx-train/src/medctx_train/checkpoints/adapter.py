@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
 from medctx.model.rope import RopeOverrides
@@ -20,6 +21,7 @@ from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx_train.checkpoints.lora_math import LoraPair
 from medctx_train.model.base import prepare_base
 from medctx_train.model.recorded import verified_digest
+from medctx_train.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -263,8 +265,6 @@ def save_adapter(
     folder: Path, like: Adapter, pairs: Mapping[str, LoraPair], base: BaseCard, settings: LoraConfig
 ) -> None:
     """Write an adapter into a new folder, with the card of its base and the positions of ``like``."""
-    from safetensors.torch import save_file
-
     tensors: dict[str, torch.Tensor] = {}
     for module, pair in pairs.items():
         prefix = f"{_PREFIX}{module}.lora_"
@@ -275,8 +275,8 @@ def save_adapter(
             tensors[f"{prefix}magnitude_vector"] = pair.magnitude.contiguous()
     folder.mkdir(parents=True)
     settings.save_pretrained(str(folder))
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    (folder / WEIGHTS).chmod(0o644)
+    save_tensors(folder / WEIGHTS, tensors)
     write_record(folder / BASE_FILE, base)
     if like.positions:
         write_record(folder / rope_files.FILE, like.positions)
+    follow_umask(folder)

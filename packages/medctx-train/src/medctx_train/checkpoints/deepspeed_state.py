@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medctx.errors import MedctxError
+from medctx_train.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,6 @@ def _trained(accelerator: Accelerator, model: torch.nn.Module) -> list[tuple[str
 def save_deepspeed_state(folder: Path, accelerator: Accelerator, model: torch.nn.Module) -> None:
     """Write the trained weights and their moments; called by every process."""
     from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
-    from safetensors.torch import save_file
 
     tensors: dict[str, torch.Tensor] = {}
     for name, parameter in _trained(accelerator, model):
@@ -37,7 +37,7 @@ def save_deepspeed_state(folder: Path, accelerator: Accelerator, model: torch.nn
         if accelerator.is_main_process:
             tensors |= {f"{part}.{name}": value.detach().float().cpu().contiguous() for part, value in whole.items()}
     if accelerator.is_main_process:
-        save_file(tensors, folder / FILE, metadata={"format": "pt"})
+        save_tensors(folder / FILE, tensors)
 
 
 def _partitions(optimizer: Any) -> list[torch.Tensor]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from medctx.io.atomic import follow_umask
 from medctx.text import tokenizer
 from medctx_train.model.config import Method
+from medctx_train.model.tensor_file import system_errors
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +48,16 @@ def _gather(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool) -
     return cast("dict[str, torch.Tensor]", get_model_state_dict(model, options=options))
 
 
+@contextmanager
+def _removed_after_errors(folder: Path) -> Iterator[None]:
+    """Remove a folder that could not be written whole: it would keep a full disk full."""
+    try:
+        yield
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def save_weights(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path) -> None:
     """Write the trained weights into ``folder``; called by every process.
 
@@ -61,11 +75,13 @@ def save_weights(folder: Path, accelerator: Accelerator, model: torch.nn.Module,
             # Trained in float32.
             dtype = AutoConfig.from_pretrained(base).dtype or unwrapped.dtype
             state = {name: tensor.to(dtype) for name, tensor in state.items()}
-        unwrapped.save_pretrained(scratch, state_dict=state)
-        if method == "full":
-            unwrapped.config.dtype = dtype
-            unwrapped.config.save_pretrained(scratch)
-            tokenizer.load_tokenizer(base).save_pretrained(scratch)
+        with system_errors(folder), _removed_after_errors(scratch):
+            unwrapped.save_pretrained(scratch, state_dict=state)
+            if method == "full":
+                unwrapped.config.dtype = dtype
+                unwrapped.config.save_pretrained(scratch)
+                tokenizer.load_tokenizer(base).save_pretrained(scratch)
+            follow_umask(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
     accelerator.wait_for_everyone()

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
+from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import read_record, write_record
 from medctx.model.identity import model_digest
 from medctx.process.progress import say
@@ -26,6 +27,7 @@ from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
 from medctx_train.model.meta import plain_modules
 from medctx_train.model.recorded import verified_digest
+from medctx_train.model.tensor_file import system_errors
 
 
 class MergeConfig(Config):
@@ -59,8 +61,10 @@ def _merge_in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
         model = PeftModel.from_pretrained(load_model(folder, "fp32"), str(adapter.folder)).merge_and_unload()
     except (RuntimeError, ValueError) as error:
         raise MedctxError(f"PEFT cannot merge the adapter {adapter.folder} ({error}); serve it unmerged.") from None
-    model.to(AutoConfig.from_pretrained(folder).dtype).save_pretrained(out)
+    with system_errors(out):
+        model.to(AutoConfig.from_pretrained(folder).dtype).save_pretrained(out)
     copy_companions(folder, out)
+    follow_umask(out)
 
 
 def write_merged(folder: Path, adapter: Adapter, out: Path) -> None:

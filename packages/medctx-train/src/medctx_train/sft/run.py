@@ -14,6 +14,7 @@ from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.process.progress import say
 from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx.text import tokenizer
+from medctx.tracking import mlflow_run as tracking
 from medctx_train.checkpoints import export, training_state
 from medctx_train.config import SftConfig
 from medctx_train.data.batches import step_batches
@@ -61,6 +62,8 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
     launch.require_shared_folder(accelerator, out)
     main = accelerator.is_main_process
+    if main:
+        tracking.require_store()
     name = config.name or out.name
     with accelerator.local_main_process_first():
         folder, base = prepare_base(config.base)
