@@ -26,8 +26,10 @@ from medctx_eval.report.load.exam_contents import read_contents
 from medctx_eval.report.model import Report
 from medctx_eval.run.score import read_answer, verdict
 
-ReplyKey = tuple[str, str, Form, int, tuple[tuple[str, ...], ...]]
-"""Item, condition, form, option order; of a prior also the answers it scored, which differ where options are added."""
+ReplyKey = tuple[str, str, Form, int]
+"""Item, condition, form and option order."""
+PriorKey = tuple[object, ...]
+"""What a prior depends on: language and texts of the options, and the answers that were scored."""
 PRIOR: Form = "prior"
 TOLERANCE = 1e-6
 """Largest difference of a recomputed number: another processor may round otherwise in the last digits."""
@@ -41,26 +43,30 @@ class RunCheck:
     verdicts: int
 
 
-def _answers(reply: Reply) -> tuple[tuple[str, ...], ...]:
-    return tuple(score.letters for score in reply.scores)
+def _prior_key(item: ExamItem, scored: Reply) -> PriorKey:
+    """Items with the same options share a prior, which is asked once."""
+    return (item.language, *item.options.items(), *(score.letters for score in scored.scores))
 
 
-def _key(record: Judged | Reply, form: Form, answers: tuple[tuple[str, ...], ...] = ()) -> ReplyKey:
-    return (
-        (record.item, PRIOR, PRIOR, 0, answers)
-        if form == PRIOR
-        else (record.item, record.condition, form, record.order, ())
-    )
+class _Journal:
+    """The last reply to each question, and each prior; a failed one only if there is no other."""
 
+    def __init__(self, folder: Path, items: Mapping[str, ExamItem]) -> None:
+        self.replies: dict[ReplyKey, Reply] = {}
+        self._priors: dict[PriorKey, Reply] = {}
+        for reply in read_records(folder / run_folder.REPLIES, Reply):
+            if reply.form == PRIOR:
+                if reply.item in items:
+                    self._priors[_prior_key(items[reply.item], reply)] = reply
+                continue
+            key = (reply.item, reply.condition, reply.form, reply.order)
+            if reply.problem != "failed" or key not in self.replies:
+                self.replies[key] = reply
 
-def _replies(folder: Path) -> dict[ReplyKey, Reply]:
-    """The last reply to each question; a failed one only if there is no other."""
-    replies: dict[ReplyKey, Reply] = {}
-    for reply in read_records(folder / run_folder.REPLIES, Reply):
-        key = _key(reply, reply.form, _answers(reply) if reply.form == PRIOR else ())
-        if reply.problem != "failed" or key not in replies:
-            replies[key] = reply
-    return replies
+    def prior(self, item: ExamItem, reply: Reply) -> Reply | None:
+        """The prior of the answers that a reply scores, or the one that could not be asked."""
+        unasked = reply.model_copy(update={"scores": ()})
+        return self._priors.get(_prior_key(item, reply)) or self._priors.get(_prior_key(item, unasked))
 
 
 def _item_as_asked(judged: Judged, item: ExamItem) -> ExamItem:
@@ -81,16 +87,16 @@ def _item_as_asked(judged: Judged, item: ExamItem) -> ExamItem:
     return item
 
 
-def _contradiction(judged: Judged, items: Mapping[str, ExamItem], replies: Mapping[ReplyKey, Reply]) -> str:
+def _contradiction(judged: Judged, items: Mapping[str, ExamItem], journal: _Journal) -> str:
     """Why a verdict does not follow from the reply; empty if it does."""
     if judged.item not in items:
         return "its item is not in the exam plan"
     form = FORMS[judged.mode][0]
-    reply = replies.get(_key(judged, form))
+    reply = journal.replies.get((judged.item, judged.condition, form, judged.order))
     if reply is None:
         return "" if judged.verdict is Verdict.DOES_NOT_FIT else "the journal has no reply to it"
     needs_prior = PRIOR in FORMS[judged.mode] and not reply.problem
-    prior = replies.get(_key(judged, PRIOR, _answers(reply))) if needs_prior else None
+    prior = journal.prior(items[judged.item], reply) if needs_prior else None
     if needs_prior and prior is None:
         return "the journal has no prior of it"
     try:
@@ -109,11 +115,11 @@ def recompute_verdicts(folder: Path, judged: Iterable[Judged], items: Mapping[st
     Raises:
         MedctxError: If a verdict does not follow from the journal.
     """
-    replies = _replies(folder)
+    journal = _Journal(folder, items)
     count = 0
     for record in judged:
         count += 1
-        problem = _contradiction(record, items, replies)
+        problem = _contradiction(record, items, journal)
         if problem:
             raise MedctxError(
                 f"{folder / run_folder.VERDICTS}: the verdict {record.verdict} {'+'.join(record.chosen)} on the item "
