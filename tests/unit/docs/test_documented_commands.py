@@ -40,7 +40,6 @@ NOT_RUN = {
     r"medctx-eval demo": "tests/integration/whole/test_notebook.py runs the same exam and report",
     r"medctx-eval (compare|run|serve) .*models:/": "needs a registry; see tests/integration/whole/test_smoke_study.py",
     r"medctx-eval export \S+ medqa-us": "needs published files; see tests/unit/eval/test_interchange.py",
-    r"medctx-data mix .*source: hub": "needs the hub; tests/unit/data/test_any_dataset.py has a stand-in",
     r"medctx-data contamination mixes/one --exam": "tests/unit/data/test_contamination_command.py runs it on a plan",
     r"medctx-data mix --config embedded": "minutes; tests/unit/data/test_mix_command.py runs smaller ones",
     r"python -c .*load_dataset": "tests/unit/data/test_shards.py loads a mix with datasets",
@@ -149,10 +148,11 @@ def test_a_command_of_no_known_kind_would_be_run() -> None:
 
 
 CONFIGS: dict[str, list[type[Config]]] = {
-    "docs/how-to/own-data.md": [MixConfig, MixConfig],
+    "docs/how-to/own-data.md": [MixConfig, MixConfig, MixConfig],
     "docs/how-to/own-model.md": [SftConfig],
     "docs/start/exam.md": [RunConfig],
     "docs/start/experiment.md": [StudyConfig],
+    "packages/medctx-data/README.md": [MixConfig],
     "packages/medctx-train/README.md": [SftConfig],
 }
 """The class of every config that a page prints, in the page's order."""

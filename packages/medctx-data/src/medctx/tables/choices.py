@@ -233,7 +233,7 @@ def detect_layout(rows: Sequence[Columns]) -> ChoiceLayout | None:
             return ChoiceLayout(**{**layout.__dict__, **absent})
     names = {_plain(name): name for name in values}
     question = _first(names, QUESTIONS)
-    inner = values.get("data", [None])[0]
+    inner = parsed(values.get("data", [None])[0])
     if not question and isinstance(inner, Mapping) and {"Question", "Options"} <= inner.keys():
         answer = "data.Correct Option" if "Correct Option" in inner else "data.Correct Answer"
         return ChoiceLayout("", "data.Question", "data.Options", answer, _first(names, IDS))
@@ -382,6 +382,12 @@ def convention_of(rows: Iterable[tuple[object, LabelledOptions]]) -> Convention:
     if len(kinds) > 1:
         return as_number.convention._replace(digits="refuse")
     return as_number.convention._replace(digits="number") if "number" in kinds else as_text.convention
+
+
+def layout_convention(rows: Sequence[Columns], layout: ChoiceLayout) -> Convention:
+    """Decide how the answers of rows in a layout name options; its publisher's own base of numbers counts first."""
+    convention = convention_of((at(row, layout.answer), options_in(row, layout.options)) for row in rows)
+    return convention if layout.base is None else convention._replace(base=1 if layout.base else 0)
 
 
 def right_options(value: object, options: LabelledOptions, convention: Callable[[], Convention]) -> list[str]:

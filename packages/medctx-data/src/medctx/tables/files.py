@@ -7,7 +7,7 @@ import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -254,11 +254,24 @@ def _json(path: Path, split: str) -> Iterator[FileRow]:
     with _opened(path) as stream:
         head = stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"[":
-        return _items(path, "item", "JSON array")
+        return _items(path, "item", "JSON array") if _is_array(path, head) else _lines(path, split)
     first, newline, rest = head.partition(b"\n")
     if suffix_of(path) != ".json" or (newline and rest.strip() and _is_json(first)):
         return _lines(path, split)
     return _object(path, split) if head[:1] == b"{" else _lines(path, split)
+
+
+def _is_array(path: Path, head: bytes) -> bool:
+    """Whether a file that begins with a bracket is an array of rows, and not lines that hold lists."""
+    try:
+        first = json.loads(head.partition(b"\n")[0])
+    except ValueError:
+        return True
+    except RecursionError:
+        if suffix_of(path) != ".json":
+            return False
+        raise MedctxError(f"The file {path} is nested too deeply; give a list of rows.") from None
+    return suffix_of(path) == ".json" or all(isinstance(row, dict) for row in first)
 
 
 def _is_json(text: bytes) -> bool:
@@ -287,9 +300,7 @@ def _csv(path: Path, split: str) -> Iterator[FileRow]:
         rows = csv.reader(text, delimiter=_delimiter(head, path), strict=True)
         try:
             names = [name.strip() for name in next(rows, [])]
-            repeated = [name for name in names if names.count(name) > 1]
-            if repeated:
-                raise MedctxError(f"The file {path} names the column {repeated[0]!r} twice; rename or remove one.")
+            _require_different(path, names)
             before = rows.line_num
             for row in rows:
                 number, before = before + 1, rows.line_num
@@ -307,6 +318,12 @@ def _csv(path: Path, split: str) -> Iterator[FileRow]:
             ) from None
 
 
+def _require_different(path: Path, names: Sequence[str]) -> None:
+    repeated = next((name for name in names if names.count(name) > 1), "")
+    if repeated:
+        raise MedctxError(f"The file {path} names the column {repeated!r} twice; rename or remove one.")
+
+
 def _numbered(path: Path, batches: Iterator[pyarrow.RecordBatch]) -> Iterator[FileRow]:
     for number, row in enumerate(itertools.chain.from_iterable(batch.to_pylist() for batch in batches), start=1):
         yield FileRow(number, row)
@@ -319,6 +336,7 @@ def _parquet(path: Path, split: str) -> Iterator[FileRow]:
 
     try:
         with parquet.ParquetFile(path) as file:
+            _require_different(path, file.schema_arrow.names)
             yield from _numbered(path, file.iter_batches(batch_size=_BATCH))
     except pyarrow.ArrowException as error:
         why = str(error).partition("\n")[0].rstrip(".")

@@ -8,8 +8,12 @@ import click
 
 from medctx.config.cli import one_sentence
 from medctx.config.command_result import reported
+from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.result import CommandResult, Output
+
+EXAMPLES = 3
+EXAMPLE_CHARS = 600
 
 
 @click.group()
@@ -77,15 +81,28 @@ def _card_result(card: ExamCard) -> CommandResult:
 @exams.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--passages", type=click.Path(path_type=Path), default=None, help="File of the passages it names.")
-@one_sentence
-def check_exam(file: Path, passages: Path | None) -> None:
-    """Check a file of questions in the row schema; exit code 2 if a row is not a question."""
+@reported
+def check_exam(file: Path, passages: Path | None) -> CommandResult:
+    """Check a file of your own questions: how it is read, three of them as they will be asked, what is wrong with rows.
+
+    Exit code 2 if a row is not a question.
+    """
     from medctx_eval.exams.check import check_entries, describe_exam
+    from medctx_eval.prompting.prompt import listed_question
 
     result = check_entries(file, passages)
     click.echo(describe_exam(result, passages))
+    for item in result.items[:EXAMPLES]:
+        book = next((result.contexts[name] for name in item.evidence if name in result.contexts), "")
+        shown = f"{book[:EXAMPLE_CHARS]}{' [...]' if len(book) > EXAMPLE_CHARS else ''}\n\n" if book else ""
+        click.echo(f"--- {item.id}, gold {', '.join(item.gold)}\n{shown}{listed_question(item, item.options)}")
     if result.problems:
-        raise SystemExit(2)
+        raise MedctxError(f"{file} has {len(result.problems):,} problems, listed above; mend these rows.")
+    return CommandResult(
+        status="dry-run",
+        numbers={"rows": result.rows, "items": len(result.items), "passages": result.passages},
+        labels={"layout": result.summary, "ignored": ", ".join(sorted(result.ignored))},
+    )
 
 
 @exams.command("schema")

@@ -6,6 +6,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +24,9 @@ from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
 from medctx_eval.cli.export import export
 from medctx_eval.cli.power import power
+
+if TYPE_CHECKING:
+    from medctx_eval.run.config import RunConfig
 
 
 @click.group()
@@ -79,17 +83,30 @@ def _as_overrides(
     return overrides
 
 
+def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None) -> RunConfig:
+    """A config whose exams are asked under these conditions, at most so many items each."""
+    changes: dict[str, object] = {"conditions": conditions} if conditions else {}
+    changes |= {"limit": limit} if limit else {}
+    exams = [type(exam).model_validate(exam.model_dump(exclude_unset=True) | changes) for exam in config.exams]
+    return config.model_copy(update={"exams": tuple(exams)})
+
+
 @main.command(cls=documents(_run_config))
 @click.option("--endpoint", multiple=True, help="Address of an OpenAI-compatible server; several serve the same model.")
 @click.option("--model", default="", help="The model's name at the endpoint.")
-@click.option("--exam", "exam_names", multiple=True, help="An exam by name (medctx-eval exams list); may be repeated.")
+@click.option(
+    "--exam",
+    "exam_names",
+    multiple=True,
+    help="An exam by name (medctx-eval exams list), or a file of your own; may be repeated.",
+)
 @click.option(
     "--condition",
     "conditions",
     multiple=True,
     help="closed (default), gold, open:<tokens>, distractor or counterfactual; may be repeated.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="Most items of each --exam.")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Most items of each exam.")
 @click.option("--trust-config", is_flag=True, help="The --config file is your own: it may choose programs and servers.")
 @step_options
 @reported
@@ -115,6 +132,12 @@ def run(
     resolved = configs.load(RunConfig, file, typed)
     if file is not None:
         require_trust(resolved, file, configs.override_keys(typed), trusted=trust_config)
+    if not resolved.exams:
+        raise MedctxError(
+            "There is no exam to ask; give --exam with a name (medctx-eval exams list) or a file of yours."
+        )
+    if not exam_names and (conditions or limit):
+        resolved = _narrowed(resolved, conditions, limit)
     if dry_run:
         estimate = examine.dry_run(resolved)
         click.echo(estimate.model_dump_json(indent=2))

@@ -10,8 +10,9 @@ from pathlib import Path
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import CONTEXT, EntryReader
+from medctx_eval.exams.readers.layouts import lay_out
 from medctx_eval.exams.readers.own import CARDS
-from medctx_eval.exams.schema import COLUMNS, text_of
+from medctx_eval.exams.schema import text_of
 
 EXAM = "file"
 
@@ -29,7 +30,9 @@ class ExamCheck:
         unused_passages: Passages that are no item's evidence.
         alterations: Items with a counterfactual.
         repeats: Items that repeat an earlier one with the same answer.
-        columns: How many rows fill each column.
+        summary: One sentence on the layout that was recognised.
+        ignored: Columns that are not read, with the number of rows that fill them.
+        contexts: Texts of the contexts, by the id of their Passage.
     """
 
     path: Path
@@ -40,7 +43,9 @@ class ExamCheck:
     unused_passages: int = 0
     alterations: int = 0
     repeats: int = 0
-    columns: Counter[str] = field(default_factory=Counter)
+    summary: str = ""
+    ignored: dict[str, int] = field(default_factory=dict)
+    contexts: dict[str, str] = field(default_factory=dict)
 
     @property
     def without_evidence(self) -> int:
@@ -79,22 +84,28 @@ class _SeenQuestions:
 
 
 def check_entries(path: Path, passages: Path | None) -> ExamCheck:
-    """Read a file in the row schema, and its passages file if there is one, and collect all problems."""
-    result = ExamCheck(path=path)
+    """Read a file of questions, and its passages file if there is one, and collect all problems.
+
+    Raises:
+        MedctxError: No questions with options and an answer are recognised in the columns of the file.
+    """
+    laid_out = lay_out(path)
+    result = ExamCheck(path=path, summary=laid_out.summary, ignored=laid_out.ignored)
     known = _read_passages(passages, result) if passages else set()
     reader, seen, named = EntryReader(EXAM, CARDS[EXAM]), _SeenQuestions(), set[str]()
-    for number, row in tables.numbered_rows(path):
+    for number, row in laid_out.rows:
         result.rows += 1
         if isinstance(row, str):
             result.problems.append(f"{path}:{number} {row}; mend or remove that line.")
             continue
-        result.columns.update(key for key, value in row.items() if value is not None)
         place = f"{path}:{number} (item {text_of(row, 'id')!r})"
         entry = reader.read(row)
         if isinstance(entry, list):
             result.problems += [f"{place} {problem.message}." for problem in entry]
             continue
         result.items.append(entry.item)
+        if entry.passage:
+            result.contexts[entry.passage.id] = entry.passage.text
         result.alterations += entry.alteration is not None
         earlier = seen.add(entry.item, number)
         if earlier and earlier[0] != entry.item.gold:
@@ -121,6 +132,7 @@ def _shares(counts: Counter[str]) -> str:
 def _contents(result: ExamCheck, passages: Path | None) -> Iterator[str]:
     items = result.items
     yield f"{result.path}: {result.rows:,} rows, {len(items):,} usable items"
+    yield result.summary
     if not items:
         return
     yield f"languages     {_shares(Counter(item.language for item in items))}"
@@ -139,9 +151,8 @@ def _contents(result: ExamCheck, passages: Path | None) -> Iterator[str]:
         yield f"passages      none given, {by_name:,} items name a book_id: to ask them with a Book, give --passages"
     if result.repeats:
         yield f"repeated      {result.repeats:,} items repeat an earlier one with the same answer"
-    ignored = sorted(set(result.columns) - COLUMNS)
-    if ignored:
-        yield f"ignored       columns {', '.join(ignored)}"
+    if result.ignored:
+        yield f"ignored       columns {', '.join(sorted(result.ignored))}"
 
 
 def describe_exam(result: ExamCheck, passages: Path | None, max_problems: int = 20) -> str:

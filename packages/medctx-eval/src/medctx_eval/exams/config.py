@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from medctx.config.loading import Config
-from medctx_eval.exams.condition import even_depths, expand_ranges
+from medctx.config.names import OptionalName
+from medctx.tables.files import SUFFIXES, stem_of, suffix_of
+from medctx_eval.exams.condition import even_depths, expand_ranges, parse
 from medctx_eval.exams.generated.needle import NeedleConfig
 from medctx_eval.exams.generated.phenotype_facts import FactsConfig
 from medctx_eval.exams.generated.records import RecordsConfig
@@ -17,7 +21,11 @@ from medctx_eval.exams.generated.records import RecordsConfig
 class ExamConfig(Config):
     """One exam and the Conditions its items are asked under."""
 
-    exam: str = Field(description="Name of the exam; `medctx-eval exams list` prints them. `file` reads your own.")
+    exam: str = Field(
+        description="Name of the exam (`medctx-eval exams list` prints them), or the path of a file of your own "
+        "questions."
+    )
+    name: OptionalName = Field("", description="Name of your own exam in results; empty: that of its file.")
     conditions: tuple[str, ...] = Field(
         ("closed",),
         description="What stands before a question: closed, gold, open:<tokens>[:<depth>], distractor[:<tokens>] or "
@@ -29,9 +37,9 @@ class ExamConfig(Config):
         "spaced).",
     )
     limits: dict[str, int] = Field(default_factory=dict, description="Most items of a condition, by its name.")
-    items: Path | None = Field(None, description="File of questions in the row schema (exam: file).")
+    items: Path | None = Field(None, description="File of questions, the same as path.")
     passages: Path | None = Field(None, description="File of the passages that the questions name by book_id.")
-    path: Path | None = Field(None, description="File or folder to read instead of downloading the published exam.")
+    path: Path | None = Field(None, description="File of your own questions, or the published exam's file or folder.")
     revision: str = Field("", description="Revision of the published files to download; empty: the pinned one.")
     limit: int | None = Field(None, ge=1, description="Most items of the exam.")
     half: Literal["all", "selection", "confirmation"] = Field(
@@ -46,12 +54,66 @@ class ExamConfig(Config):
     records: RecordsConfig = Field(RecordsConfig(), description="Sizes of the generated exam `records-reading`.")
     facts: FactsConfig = Field(FactsConfig(), description="Form of the generated exam `phenotypes-facts`.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_path(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = {"exam": value}
+        if isinstance(value, Mapping):
+            value = dict(value)
+            exam, path = value.get("exam"), value.get("path") or value.get("items")
+            if isinstance(exam, str) and is_path(exam) and not path:
+                value |= {"exam": OWN, "path": exam}
+            elif exam is None and path:
+                value["exam"] = OWN
+        return value
+
     @field_validator("conditions")
     @classmethod
     def _expand_ranges(cls, conditions: tuple[str, ...]) -> tuple[str, ...]:
-        return expand_ranges(conditions)
+        expanded = expand_ranges(conditions)
+        for condition in expanded:
+            parse(condition)
+        return expanded
+
+    @model_validator(mode="after")
+    def _names_own_exams(self) -> Self:
+        if self.name and self.exam != OWN:
+            raise ValueError(f"the exam {self.exam!r} has a name of its own; give name only with a file of your own")
+        return self
 
     @field_validator("depths", mode="before")
     @classmethod
     def _spread_evenly(cls, depths: object) -> object:
         return even_depths(depths) if isinstance(depths, int) and depths > 0 else depths
+
+
+OWN = "file"
+"""Name of the exam that stands for a user's own file."""
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is written as the path of a file and not as the name of an exam."""
+    return "/" in text or "\\" in text or suffix_of(Path(text)) in SUFFIXES
+
+
+def with_names(exams: Sequence[ExamConfig]) -> tuple[ExamConfig, ...]:
+    """Return exams whose own files have different names: that of the file, with its folder's or a number if need be."""
+    files = [exam.items or exam.path for exam in exams]
+    stems = {file: stem_of(file) for file in files if file}
+    names: dict[tuple[Path, Path | None], str] = {}
+    named = []
+    for exam, file in zip(exams, files, strict=True):
+        if exam.exam != OWN or file is None or exam.name:
+            named.append(exam)
+            continue
+        key = (file, exam.passages)
+        if key not in names:
+            repeated = list(stems.values()).count(stems[file]) > 1
+            folder = file.resolve().parent.name
+            stem = re.sub(r"[^\w.-]+", "-", f"{folder}-{stems[file]}" if repeated else stems[file]).strip("-.")
+            taken = {*names.values(), *(other.name for other in exams)}
+            candidates = [stem or OWN, *(f"{stem or OWN}-{number}" for number in range(2, len(exams) + 2))]
+            names[key] = next(name for name in candidates if name not in taken)
+        named.append(exam.model_copy(update={"name": names[key]}))
+    return tuple(named)

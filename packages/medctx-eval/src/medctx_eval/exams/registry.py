@@ -78,7 +78,8 @@ class RegisteredExam:
 
 def _file(config: ExamConfig) -> Exam:
     closed_only = set(config.conditions) <= {"closed"}
-    return own.build(config.exam, config.items or config.path, config.passages, closed_only=closed_only)
+    file = config.items or config.path
+    return own.build(config.exam, file, config.passages, closed_only=closed_only, name=config.name)
 
 
 def _openstax(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:

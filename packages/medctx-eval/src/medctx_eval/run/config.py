@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
@@ -13,7 +13,7 @@ from medctx.process import cpu
 from medctx.schemas.records import Mode
 from medctx_eval.engines.client import GIVE_UP_S, TIMEOUT_S
 from medctx_eval.engines.vllm import VllmConfig
-from medctx_eval.exams.config import ExamConfig
+from medctx_eval.exams.config import ExamConfig, with_names
 
 Precision = Literal["auto", "stored", "float32"]
 """``stored``: the precision of the weights; ``float32``: the same weights, computed in float32; ``auto``: float32 on a
@@ -77,6 +77,11 @@ class RunConfig(Config):
     seed: int = Field(0, description="Seed of generated exams and of the order of distractors.")
     curriculum: CurriculumConfig = Field(CurriculumConfig(), description="Which phenotype facts are taught and asked.")
     vllm: VllmConfig = Field(VllmConfig(), description="The vLLM server that is started for engine=vllm.")
+
+    @field_validator("exams")
+    @classmethod
+    def _name_own_exams(cls, exams: tuple[ExamConfig, ...]) -> tuple[ExamConfig, ...]:
+        return with_names(exams)
 
     @property
     def all_modes(self) -> tuple[Mode, ...]:

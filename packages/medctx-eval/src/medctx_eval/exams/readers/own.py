@@ -8,7 +8,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Passage
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.readers import tables
+from medctx_eval.exams.readers import layouts, tables
 from medctx_eval.exams.readers.entries import CONTEXT, EntryReader, ExamEntry, assemble
 from medctx_eval.exams.schema import text_of
 
@@ -50,7 +50,7 @@ def read_entries(path: Path, exam: str, card: ExamCard) -> list[ExamEntry]:
     """Read the entries of a file; raises MedctxError at the first row that is not a question."""
     reader = EntryReader(exam, card)
     entries = []
-    for number, row in tables.read_table(path):
+    for number, row in layouts.read_questions(path):
         entry = reader.read(row)
         if isinstance(entry, list):
             place = f"{path}:{number} (item {text_of(row, 'id')!r})"
@@ -73,14 +73,17 @@ def _without_passages(entry: ExamEntry, exam: str, *, closed_only: bool) -> Exam
     return ExamEntry(item=entry.item.model_copy(update={"evidence": ()}))
 
 
-def build(exam: str, items: Path | None, passages: Path | None = None, *, closed_only: bool = False) -> Exam:
-    """Build an exam from files in the row schema.
+def build(
+    exam: str, items: Path | None, passages: Path | None = None, *, closed_only: bool = False, name: str = ""
+) -> Exam:
+    """Build an exam from a user's files.
 
     Args:
-        exam: Name of the exam, a key of ``CARDS``.
+        exam: Name of its card, a key of ``CARDS``.
         items: File of questions.
         passages: File of the Passages that the questions name by ``book_id``.
         closed_only: Whether the exam is asked without Books, so that named Passages need not exist.
+        name: Name of the exam, ``""`` for that of the card.
 
     Returns:
         The exam.
@@ -90,7 +93,8 @@ def build(exam: str, items: Path | None, passages: Path | None = None, *, closed
             f"The exam {exam} is read from files that are not part of medctx; give items=<file.jsonl> (and "
             "passages=<file.jsonl> if it has documents)."
         )
-    card = CARDS[exam]
+    card = CARDS[exam].model_copy(update={"name": name} if name else {})
+    exam = card.name
     entries = read_entries(items, exam, card)
     if passages is None:
         return assemble(card, [_without_passages(entry, exam, closed_only=closed_only) for entry in entries])
