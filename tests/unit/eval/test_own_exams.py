@@ -183,7 +183,7 @@ def written(folder: Path, layout: str, name: str = "own.jsonl") -> Path:
 
 
 def build(config: object) -> Exam:
-    return registry.build(ExamConfig.model_validate(config), CurriculumConfig.model_validate({}), 0)
+    return registry.build_exam(ExamConfig.model_validate(config), CurriculumConfig.model_validate({}), 0)
 
 
 def run(*words: object) -> Result:
