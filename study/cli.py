@@ -25,6 +25,7 @@ from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run_pipeline
 from study.registration.asked import planned
+from study.registration.outcome import primary_sentence
 from study.registration.power import plan_sentence
 from study.stages.records import Outcome
 from study.stages.rehearsal import rehearse
@@ -59,7 +60,7 @@ def _show(outcome: Outcome) -> None:
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         click.echo(f"registered  {version.model} version {version.version}: cell {version.cell}{aliases}")
     if outcome.primary is not None:
-        click.echo(f"primary     {outcome.primary.sentence}")
+        click.echo(f"primary     {primary_sentence(outcome.primary)}")
 
 
 @main.command("run")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from medctx.io.jsonl import read_record, write_record, write_text
 from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.decision import DECISION_FILE, Decision
-from medctx.schemas.report import REPORT_FILE, ReportCore
+from medctx.schemas.report import REPORT_FILE, Registration, ReportCore
 from medctx.schemas.study_plan import AS_REGISTERED, PLAN_FILE, StudyPlan
 from medctx.tracking import mlflow_run
 from study.config.cells import StudyCell
@@ -25,7 +24,7 @@ from study.config.study import ExecutorConfig, StudyConfig
 from study.forecast.budget import with_budget
 from study.forecast.exam_cost import exam_dry_run
 from study.registration.asked import planned
-from study.registration.outcome import OUTCOME_FILE, PrimaryOutcome, primary_outcome
+from study.registration.outcome import primary_metrics
 from study.registration.power import plan_sentence
 from study.registration.register import read_plan, register, short_digest, was_used
 from study.stages import contamination
@@ -202,28 +201,23 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
             if confirmed:
                 runs = [exam.run for exam in confirmed.values()]
                 table = write_study_report(config, rows, exams, out, Attached(registered, folders, runs))
-        primary = None if plan is None else _primary(plan, out, tracked)
-        versions = _track(config, tracked, lineage, rows, bases, exams, plan)
+        primary = _primary(out, tracked)
+        versions = _track(config, tracked, lineage, rows, bases, exams, moves_aliases(config, primary))
     return Outcome(out, table, tuple(versions), summary, primary)
 
 
-def _primary(plan: StudyPlan, out: Path, tracked: mlflow_run.Run) -> PrimaryOutcome | None:
-    """The registered prediction beside the result, written down and logged."""
-    outcome = primary_outcome(plan, short_digest(plan), read_record(out / REPORT_FILE, ReportCore))
-    if outcome is not None:
-        write_record(out / OUTCOME_FILE, outcome)
-        metrics = {"primary": outcome.value, "primary_low": outcome.low, "primary_high": outcome.high}
-        if outcome.prediction is not None:
-            metrics["primary_predicted"] = outcome.prediction.expected
-        tracked.metrics(metrics)
-    return outcome
+def _primary(out: Path, tracked: mlflow_run.Run) -> Registration | None:
+    """What the report found on the primary contrast, logged."""
+    registration = read_record(out / REPORT_FILE, ReportCore).registration
+    if registration is not None:
+        tracked.metrics(primary_metrics(registration))
+        tracked.tags({"registration": registration.statement})
+    return registration
 
 
-def _moves_aliases(config: StudyConfig, plan: StudyPlan | None, report: ReportCore) -> bool:
-    """Whether the study ran as registered: no trial, and no report under another margin, weights or family."""
-    if config.trial or plan is None:
-        return False
-    return math.isclose(report.margin, plan.margin) and f"not {AS_REGISTERED}" not in report.headline
+def moves_aliases(config: StudyConfig, registration: Registration | None) -> bool:
+    """Whether the study ran and was reported as registered."""
+    return not config.trial and registration is not None and registration.as_registered
 
 
 def _track(
@@ -233,7 +227,7 @@ def _track(
     rows: Sequence[CellResult],
     bases: Mapping[str, Base],
     exams: Mapping[str, ExamRun],
-    plan: StudyPlan | None,
+    moves: bool,
 ) -> list[Registered]:
     """Log and register what was made. A store that fails now costs the log only: the same command logs it again."""
     out = config.folder
@@ -249,7 +243,6 @@ def _track(
     try:
         notes = {name: description_of(card) for name, card in cards.items()}
         cells = track_cells(config, lineage, bases, rows, report, notes)
-        moves = _moves_aliases(config, plan, report)
         if not moves:
             say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")
         tracking = StudyTracking(decision, bases, exams, cells, cards, moves_aliases=moves)

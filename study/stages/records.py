@@ -10,8 +10,8 @@ from pydantic import Field
 
 from medctx.io.jsonl import read_record
 from medctx.schemas.records import Record
+from medctx.schemas.report import Registration
 from study.config.cells import StudyCell
-from study.registration.outcome import PrimaryOutcome
 
 SUMMARY_FILE = "summary.json"
 Status = Literal["done", "failed", "not examined"]
@@ -89,7 +89,7 @@ class Outcome:
     table: str
     registered: tuple[Registered, ...]
     summary: StudySummary
-    primary: PrimaryOutcome | None = None
+    primary: Registration | None = None
 
 
 def read_summary(folder: Path) -> StudySummary:

@@ -13,10 +13,13 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_text
 from medctx.schemas.exam_run import PlannedPart
-from medctx.schemas.report import REPORT_FILE
-from medctx.schemas.study_plan import StudyPlan
+from medctx.schemas.report import REPORT_FILE, Registration
+from medctx.schemas.statistics import Difference
+from medctx.schemas.study_plan import Prediction, StudyPlan
 from study.config.study import STUDIES, StudyConfig, load_study
+from study.pipeline import moves_aliases
 from study.registration.asked import planned
+from study.registration.outcome import primary_metrics, primary_sentence
 from study.registration.plan import Asked, plan_of
 from study.registration.register import read_plan, register, short_digest, was_used
 from study.registration.table import power_text
@@ -210,3 +213,41 @@ def test_quick_sees_ten_points_of_reading_and_asks_calibrated_items_once_each() 
     text = power_text(made)
     assert "0:1 against base on reading" in text
     assert "predicted" in text
+
+
+def registration(value: float | None, *, deviations: tuple[str, ...] = (), predicted: bool = True) -> Registration:
+    """What a report says of a plan, as far as the study reads it."""
+    made = plan()
+    expected = Prediction(low=-0.1, expected=-0.05, high=0, reason="a look") if predicted else None
+    found = None
+    if value is not None:
+        found = Difference.model_construct(value=value, low=value - 0.05, high=value + 0.05)
+    return Registration.model_construct(
+        study="made", digest="p", deviations=deviations, primary=made.primary, prediction=expected, difference=found
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (registration(-0.07), "predicted -5.0 [-10.0, +0.0], measured -7.0 [-12.0, -2.0] points, inside the predicted"),
+        (registration(-0.2), "points, outside the predicted range"),
+        (registration(-0.2, predicted=False), "nothing was predicted, measured -20.0"),
+        (registration(None), "not measured"),
+    ],
+)
+def test_the_prediction_stands_beside_the_result(found: Registration, words: str) -> None:
+    assert primary_sentence(found).startswith("0:1 against base on reading: ")
+    assert words in primary_sentence(found)
+    metrics = primary_metrics(found)
+    assert ("primary" in metrics, "primary_predicted" in metrics) == (
+        found.difference is not None,
+        found.prediction is not None,
+    )
+
+
+def test_aliases_move_only_for_a_study_run_and_reported_as_registered() -> None:
+    assert moves_aliases(study(), registration(0.0))
+    assert not moves_aliases(study(trial=True), registration(0.0))
+    assert not moves_aliases(study(), registration(0.0, deviations=("margin 10 instead of 5 points",)))
+    assert not moves_aliases(study(), None)
