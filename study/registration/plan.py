@@ -23,9 +23,8 @@ from medctx.schemas.study_plan import (
 )
 from study.config.cells import StudyCell
 from study.config.grid import axes_of, cells, untouched
-from study.config.plan import ContrastConfig
 from study.config.sections import file_digests, section
-from study.config.study import StudyConfig
+from study.config.study import ContrastConfig, StudyConfig
 from study.registration.power import planned_power
 
 AXES: tuple[PlanAxis, ...] = ("knowledge", "reading")

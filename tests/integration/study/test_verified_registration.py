@@ -19,7 +19,7 @@ from medctx.schemas.report import REPORT_FILE, ReportCore
 from medctx.tracking import mlflow_run
 from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
-from study.config.cells import Cell
+from study.config.cells import StudyCell
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
@@ -38,14 +38,14 @@ BASE = Base(label="base", id="owner/base", weights_digest="b" * 64, licence="Apa
 def _result(name: str, folder: Path, runs: dict[str, Path]) -> CellResult:
     group, _, seed = name.partition("-")
     if not seed:
-        cell = Cell(name=name, group=group, base="base")
+        cell = StudyCell(name=name, group=group, base="base")
         return CellResult(cell=cell, status="done", exam=runs[name])
     weights = folder / name
     write_text(weights / "adapter_config.json", json.dumps({"base_model_name_or_path": BASE.id, "peft_type": "LORA"}))
     (weights / "adapter_model.safetensors").write_bytes(name.encode())
     manifest = read_record(runs[name] / EXAM_FILE, ExamManifest)
     return CellResult(
-        cell=Cell(name=name, group=group, base="base", ratio=group, amount=1000, seed=int(seed)),
+        cell=StudyCell(name=name, group=group, base="base", ratio=group, amount=1000, seed=int(seed)),
         status="done",
         weights=weights,
         weights_kind="adapter",

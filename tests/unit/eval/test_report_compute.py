@@ -9,7 +9,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
-from medctx.schemas.report import Comparison, Recipe, Score
+from medctx.schemas.report import LEARNING, Comparison, Recipe, Score
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compare import failed_answers
@@ -19,7 +19,7 @@ from medctx_eval.report.decision.gate import decide
 from medctx_eval.report.load.cells import cells_of
 from medctx_eval.report.load.collect import collect, collect_in_memory, names_of
 from medctx_eval.report.load.view import view_of
-from medctx_eval.report.model import LEARNING, Report
+from medctx_eval.report.model import Report
 from medctx_eval.report.recipe import ratio_label, share_in_name
 from medctx_eval.report.render.figures.curves import series
 from tests.support import synthetic_runs
@@ -400,6 +400,6 @@ def test_a_noise_floor_says_what_computed_both_exams(tmp_path: Path) -> None:
     folders = synthetic_runs.write(tmp_path, ("base", "1:1"), facts=8, dossiers=10)
     records = list(synthetic_runs.judged("base", 8, 10))
     manifest = synthetic_runs.manifest("base", len(records)).model_copy(update={"hardware": "processor B"})
-    run_folder.write(tmp_path / "again" / "base", manifest, records)
+    run_folder.write_run(tmp_path / "again" / "base", manifest, records)
     report = compute(collect([*folders, tmp_path / "again" / "base"]), CONFIG)
     assert {row.computed_by for row in report.noise_floor} == {("transformers", "transformers, processor B")}

@@ -14,9 +14,8 @@ from bench.support.stats_simulate import paired_exam, seeded_exam
 from medctx.schemas.statistics import Difference
 from medctx_eval.stats import difference, differences, mcnemar, permutation_tests
 from medctx_eval.stats.bootstrap import _means_by_cluster, _means_by_kind
-from medctx_eval.stats.clusters import clusters_of
+from medctx_eval.stats.clusters import clusters_of, stratified
 from medctx_eval.stats.seeds import Spread, seed_variances
-from medctx_eval.stats.strata import stratified
 from medctx_eval.stats.tango import score_intervals
 
 answers = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), min_size=2, max_size=50)

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from medctx_eval.stats import accuracies, difference, differences
-from medctx_eval.stats.clusters import clusters_of
+from medctx_eval.stats.clusters import clusters_of, stratified
 from medctx_eval.stats.contrast import difference_of_differences
-from medctx_eval.stats.strata import stratified
 
 STRATA = ["short"] * 4 + ["long"] * 2
 RIGHT = np.array([[1, 1, 1, 0, 0, 1], [0, 1, 0, 0, 0, 0]], dtype=np.float64)

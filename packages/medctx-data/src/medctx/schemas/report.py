@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -13,6 +13,13 @@ from medctx.schemas.study_plan import Contrast, Estimand, PlanAxis, Power, Predi
 
 REPORT_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
+KNOWLEDGE: Final = "knowledge"
+READING: Final = "reading"
+UNTAUGHT = "untaught"
+LEARNING = "taught-minus-untaught"
+"""Gain on taught items minus gain on untaught ones: what training taught, without what it did to every answer."""
+ABSTENTION = "abstention"
+FAITHFULNESS = "faithfulness"
 READABLE = (Verdict.CORRECT, Verdict.WRONG, Verdict.ABSTAINED)
 UNREADABLE = (Verdict.UNPARSABLE, Verdict.TRUNCATED, Verdict.FAILED)
 Family = Literal["headline", "pairs", "knowledge", "axes", "conditions", "grid"]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
+from medctx.schemas.report import KNOWLEDGE, READING
 from medctx.schemas.statistics import MIN_CLUSTERS
 from medctx_eval.power.power import (
     Disagreement,
@@ -22,7 +23,6 @@ from medctx_eval.power.power import (
 from medctx_eval.report.load.cells import headline_mode
 from medctx_eval.report.load.collect import collect
 from medctx_eval.report.load.parts import masks
-from medctx_eval.report.model import KNOWLEDGE, READING
 
 CORRELATIONS = (0.0, 0.1, 0.3)
 ITEMS_PER_CLUSTER = (1.0, 5.0, 20.0)

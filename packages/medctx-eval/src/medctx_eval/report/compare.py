@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Verdict
-from medctx.schemas.report import Cell
+from medctx.schemas.report import KNOWLEDGE, LEARNING, Cell
 from medctx.schemas.statistics import Difference
 from medctx_eval.report.analyses.comparisons import adjusted_mcnemar
 from medctx_eval.report.analyses.noise_floor import noise_floors
@@ -17,7 +17,7 @@ from medctx_eval.report.load.cells import cells_of, check_means, headline_mode, 
 from medctx_eval.report.load.collect import CellPair, collect
 from medctx_eval.report.load.verdict_matrix import VERDICTS
 from medctx_eval.report.load.view import ModeView, view_of
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, CellAccuracy, CellDifference, ComparedCell, ExamComparison
+from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.stats.margin import tost
 from medctx_eval.stats.paired import holm
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import Decision
+from medctx.schemas.report import LEARNING
 from medctx.schemas.study_plan import StudyPlan
 from medctx_eval.report.analyses.behaviour import answer_matrix, cell_attributions, cell_behaviours
 from medctx_eval.report.analyses.calibration import calibrations
@@ -25,7 +26,7 @@ from medctx_eval.report.load.estimands import estimand_weights, estimands_of, re
 from medctx_eval.report.load.exam_contents import ExamContents
 from medctx_eval.report.load.training import training_curves
 from medctx_eval.report.load.view import ModeView, view_of
-from medctx_eval.report.model import LEARNING, Report
+from medctx_eval.report.model import Report
 
 
 def views_of(run_set: RunSet, report: Report) -> list[ModeView]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import ConfigDict, Field
 
 from medctx.schemas.records import Mode, Record, Verdict
-from medctx.schemas.report import Comparison, Family, ReportCore
+from medctx.schemas.report import KNOWLEDGE, READING, Comparison, Family, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.markdown_table import escape, table_lines
 from medctx_eval.stats.formatting import accuracy_interval, difference_interval, p_value, percent, points
 
-KNOWLEDGE: Final = "knowledge"
-READING: Final = "reading"
-UNTAUGHT = "untaught"
 TEXT_MODES: tuple[Mode, ...] = ("text", "text-raw", "text-prior")
-LEARNING = "taught-minus-untaught"
-"""Gain on taught items minus gain on untaught ones: what training taught, without what it did to every answer."""
-ABSTENTION = "abstention"
-FAITHFULNESS = "faithfulness"
 
 
 def _accuracy_text(accuracy: Accuracy | None) -> str:

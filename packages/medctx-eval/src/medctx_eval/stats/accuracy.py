@@ -9,9 +9,8 @@ from scipy import special
 from statsmodels.stats.proportion import proportion_confint
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Accuracy
-from medctx_eval.stats.clusters import Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.clusters import Labels, StratifiedClusters, Values, as_rows, clusters_of, stratified
 from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variances, seed_weight
-from medctx_eval.stats.strata import StratifiedClusters, stratified
 
 PRIOR_ICC, PRIOR_ANSWERS = 0.3, 50.0
 """Correlation within clusters assumed without data, and the number of answers of the rarer kind that it weighs as much
@@ -68,7 +67,7 @@ def accuracies(
     Wilson's interval at the effective sample size p (1 - p) / variance, reduced by the squared ratio of the normal to
     the t quantile: Korn and Graubard (1998), Survey Methodology 24:193-201; Dean and Pagano (2015), J. Survey Stat.
     Methodol. 3:484-503, find that the Wilson form covers best. Variance and degrees of freedom are those of
-    :class:`~medctx_eval.stats.strata.StratifiedClusters` (CR2, Satterthwaite). Seeds are combined as described in
+    :class:`~medctx_eval.stats.clusters.StratifiedClusters` (CR2, Satterthwaite). Seeds are combined as described in
     :class:`~medctx_eval.stats.seeds.Spread`.
 
     Args:

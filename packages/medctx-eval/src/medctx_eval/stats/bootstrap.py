@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from medctx_eval.stats.clusters import Clusters, FloatArray
-from medctx_eval.stats.strata import StratifiedClusters
+from medctx_eval.stats.clusters import Clusters, FloatArray, StratifiedClusters
 
 MAX_WEIGHTS = 4_000_000
 """Cluster weights held in memory at a time (16 MB), few enough for the processor's cache to help."""

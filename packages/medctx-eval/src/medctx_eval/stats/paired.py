@@ -12,10 +12,9 @@ from scipy import special
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, Difference
 from medctx_eval.stats.bootstrap import percentile_intervals, resampled_means
-from medctx_eval.stats.clusters import FloatArray, Labels, Values, as_rows, clusters_of
+from medctx_eval.stats.clusters import FloatArray, Labels, StratifiedClusters, Values, as_rows, clusters_of, stratified
 from medctx_eval.stats.exact import PermutationTest, mcnemar, permutation_tests
 from medctx_eval.stats.seeds import CellRuns, SeedVariances, Spread, combined_df, runs_of, seed_variances, seed_weight
-from medctx_eval.stats.strata import StratifiedClusters, stratified
 from medctx_eval.stats.tango import score_intervals
 
 Pair = tuple[CellRuns, CellRuns]
@@ -169,7 +168,7 @@ def differences(
     The interval is the score interval of :mod:`~medctx_eval.stats.tango`, from 30 clusters at least as wide as that of
     :mod:`~medctx_eval.stats.bootstrap`, combined with the variance of seeds as described in
     :class:`~medctx_eval.stats.seeds.Spread`. It has a minimum width and includes 0 exactly where ``p`` does not reject
-    it. Standard errors and degrees of freedom are those of :class:`~medctx_eval.stats.strata.StratifiedClusters`.
+    it. Standard errors and degrees of freedom are those of :class:`~medctx_eval.stats.clusters.StratifiedClusters`.
     ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors: Bloom (1995), Evaluation Review 19:547-556.
 
     Args:

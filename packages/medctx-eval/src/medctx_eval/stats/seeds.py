@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from medctx_eval.stats.clusters import Values
-from medctx_eval.stats.strata import StratifiedClusters
+from medctx_eval.stats.clusters import StratifiedClusters, Values
 
 CellRuns = int | tuple[int, ...]
 """The runs of one cell: the number of its row, or one row number per training seed."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from medctx_eval.stats.clusters import FloatArray
-from medctx_eval.stats.strata import StratifiedClusters
+from medctx_eval.stats.clusters import FloatArray, StratifiedClusters
 
 MAX_INFLATION = 2.0
 """Largest ratio of effective to actual number of items: with few clusters their variance may be far too small by

@@ -9,12 +9,13 @@ from scipy import special
 
 from medctx.io.jsonl import read_records
 from medctx.schemas.records import Mode, Reply
+from medctx.schemas.report import KNOWLEDGE, READING
 from medctx_eval.artifacts import run_folder
 from medctx_eval.prompting.prompt import FORMS
 from medctx_eval.report.load.collect import ExaminedRun, RunSet
 from medctx_eval.report.load.verdict_matrix import Question
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import KNOWLEDGE, READING, Calibration, CalibrationBin
+from medctx_eval.report.model import Calibration, CalibrationBin
 
 BINS = 10
 """Bins of equal width in which confidence is compared with accuracy."""

@@ -7,14 +7,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from medctx.schemas.records import Verdict
-from medctx.schemas.report import READABLE, UNREADABLE, Cell, Comparison, Family, Score
+from medctx.schemas.report import (
+    ABSTENTION,
+    FAITHFULNESS,
+    KNOWLEDGE,
+    LEARNING,
+    READABLE,
+    READING,
+    UNREADABLE,
+    UNTAUGHT,
+    Cell,
+    Comparison,
+    Family,
+    Score,
+)
 from medctx.schemas.statistics import Accuracy, Difference
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.cells import pairs_of
 from medctx_eval.report.load.collect import CellPair
 from medctx_eval.report.load.verdict_matrix import VERDICTS, MaskArray
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, LEARNING, READING, UNTAUGHT
 from medctx_eval.stats.paired import holm
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medctx.errors import MedctxError
+from medctx.schemas.report import KNOWLEDGE, LEARNING, READING
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.estimands import estimand_weights
 from medctx_eval.report.load.view import view_of
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, Confirmation, Report
+from medctx_eval.report.model import Confirmation, Report
 
 
 def _asked(run_set: RunSet) -> set[tuple[str, str]]:

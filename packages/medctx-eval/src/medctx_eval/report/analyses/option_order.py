@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import ExamItem
+from medctx.schemas.report import KNOWLEDGE, READING, UNTAUGHT
 from medctx_eval.prompting.option_order import show
 from medctx_eval.prompting.prompt import ORDERED
 from medctx_eval.report.load.verdict_matrix import CORRECT, CodeArray, MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import FloatArray, ModeView
-from medctx_eval.report.model import KNOWLEDGE, READING, UNTAUGHT, LetterBias, OptionOrderScore
+from medctx_eval.report.model import LetterBias, OptionOrderScore
 
 
 def _flips(view: ModeView) -> FloatArray:

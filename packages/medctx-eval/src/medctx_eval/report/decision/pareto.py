@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from medctx.schemas.decision import ParetoPosition
+from medctx.schemas.report import KNOWLEDGE, READING
 from medctx.schemas.study_plan import PlanAxis
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx_eval.report.model import Report
 
 AXES: tuple[PlanAxis, ...] = (KNOWLEDGE, READING)
 

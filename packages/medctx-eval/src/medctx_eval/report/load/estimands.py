@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.errors import MedctxError
+from medctx.schemas.report import KNOWLEDGE, UNTAUGHT
 from medctx.schemas.study_plan import Estimand, PlanAxis, StudyPlan, WeightedPart
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
-from medctx_eval.report.model import KNOWLEDGE, UNTAUGHT
 
 AxisWeights = Mapping[PlanAxis, Mapping[str, float]]
 """By axis, the weight of each stratum by its name; axes that are not named weigh their strata alike."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from medctx.schemas.records import Axis
+from medctx.schemas.report import ABSTENTION, FAITHFULNESS, KNOWLEDGE, LEARNING, READING, UNTAUGHT
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
-from medctx_eval.report.model import ABSTENTION, FAITHFULNESS, KNOWLEDGE, LEARNING, READING, UNTAUGHT
 
 AXES = (KNOWLEDGE, READING, ABSTENTION, FAITHFULNESS, UNTAUGHT)
 _PATTERN = re.compile(r"(closed|gold|open|distractor|counterfactual)(?::(\d+)(?::([\d.]+))?)?")

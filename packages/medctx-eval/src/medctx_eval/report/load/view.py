@@ -10,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medctx.schemas.records import Mode
-from medctx.schemas.report import Cell
+from medctx.schemas.report import KNOWLEDGE, LEARNING, UNTAUGHT, Cell
 from medctx.schemas.statistics import Accuracy, Difference
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.collect import CellPair, RunSet
 from medctx_eval.report.load.estimands import AxisWeights, Strata
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, UNTAUGHT
 from medctx_eval.stats.accuracy import accuracies
-from medctx_eval.stats.clusters import clusters_of
+from medctx_eval.stats.clusters import clusters_of, stratified
 from medctx_eval.stats.contrast import difference_of_differences
 from medctx_eval.stats.paired import Pair, differences
-from medctx_eval.stats.strata import stratified
 
 FloatArray = NDArray[np.float64]
 

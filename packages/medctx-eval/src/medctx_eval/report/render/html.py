@@ -15,11 +15,12 @@ from markupsafe import Markup
 from medctx.schemas.decision import Decision
 from medctx.schemas.exam_run import total_usage
 from medctx.schemas.records import Mode, Verdict
+from medctx.schemas.report import KNOWLEDGE, LEARNING, READING, UNTAUGHT
 from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
 from medctx_eval.report.analyses.published import agreement
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, LEARNING, READING, TEXT_MODES, UNTAUGHT, Report
+from medctx_eval.report.model import TEXT_MODES, Report
 from medctx_eval.report.render.browser.document import BrowserContents
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat, style

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from medctx.schemas.records import Record
-from medctx.schemas.report import Cell
+from medctx.schemas.report import KNOWLEDGE, READING, Cell
 from medctx.schemas.statistics import FEW_CLUSTERS, Outcome
 from medctx.schemas.study_plan import PlanAxis
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx_eval.report.model import Report
 from medctx_eval.stats.formatting import accuracy_interval, difference_interval, percent, points
 
 FEW_MARK = "*"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from medctx.schemas.records import Verdict
+from medctx.schemas.report import KNOWLEDGE, READING
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx_eval.report.model import Report
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.curves import AXIS_STYLES
 from medctx_eval.report.render.figures.style import Picture

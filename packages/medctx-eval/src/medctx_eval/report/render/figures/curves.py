@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from medctx.schemas.report import Cell, Recipe, RecipeAxis, Score
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx.schemas.report import KNOWLEDGE, READING, Cell, Recipe, RecipeAxis, Score
+from medctx_eval.report.model import Report
 from medctx_eval.report.recipe import ratio_label
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.style import Picture

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from medctx.schemas.report import Cell
+from medctx.schemas.report import KNOWLEDGE, READING, Cell
 from medctx_eval.report.decision.pareto import pareto_positions
-from medctx_eval.report.model import KNOWLEDGE, READING, Report
+from medctx_eval.report.model import Report
 from medctx_eval.report.render.figures import style
 from medctx_eval.report.render.figures.style import Picture
 
