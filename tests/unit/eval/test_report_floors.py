@@ -116,7 +116,7 @@ def test_a_cell_is_held_against_the_reader_without_the_question(report: Report) 
     assert reading.difference.low <= 0.25 <= reading.difference.high
     (sentence,) = [warning for warning in report.warnings if "without the question" in warning]
     assert sentence.startswith(
-        "base is not shown to read better than a reader without the question under open:100 (+0.0"
+        "base is not shown to read better than a reader without the question under open:100 (0.0"
     )
 
 

@@ -358,10 +358,13 @@ class Report(ReportCore):
         sentences = []
         if counts:
             sentences.append(f"Answers that failed count as not correct: {counts}. Run the exam again to ask for them.")
-        if any(comparison.difference.seeds_differ for comparison in self.family("headline")):
+        differing = dict.fromkeys(
+            comparison.part for comparison in self.family("headline") if comparison.difference.seeds_differ
+        )
+        if differing:
             sentences.append(
-                "Training seeds vary more in some cells than in others, so no difference is called a gain or a loss; "
-                "more seeds per cell are needed."
+                f"Training seeds vary more in some cells than in others on {' and '.join(differing)}, so no difference "
+                "there is called a gain or a loss; more seeds per cell are needed."
             )
         if len(self.ways_of_computing) > 1:
             ways = "; ".join(f"{', '.join(names)} by {way}" for way, names in self.ways_of_computing.items())
@@ -404,10 +407,11 @@ class Report(ReportCore):
 
     @property
     def _floor_warnings(self) -> list[str]:
+        reading = {part.condition for estimand in self.estimands if estimand.axis == READING for part in estimand.parts}
         low = [
-            f"{row.part} ({100 * row.difference.value:+.1f} points)"
+            f"{row.part} ({points(row.difference.value)} points)"
             for row in self.above_floors
-            if row.cell == self.base and row.part != READING and row.outcome != "gains"
+            if row.cell == self.base and row.part in reading and row.outcome != "gains"
         ]
         if not low:
             return []

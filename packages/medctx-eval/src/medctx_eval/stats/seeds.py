@@ -22,6 +22,9 @@ def runs_of(cell: CellRuns) -> tuple[int, ...]:
     return rows
 
 
+MIN_SEED_DF = 2
+"""Degrees of freedom of each cell from which those of the pooled variance are computed from how much cells differ. Two
+seeds (one degree) cannot show it: intervals would be three times as wide."""
 MAX_COCHRAN_P = 0.1
 """P value below which the variances of cells count as different."""
 
@@ -111,7 +114,8 @@ def seed_variances(values: Values, estimand: StratifiedClusters, cells: Iterable
     Runs of one cell differ by their seed and by the interaction of seed and item. The variance of run means holds both;
     the second part, which the interval over items also holds, is measured within clusters and subtracted, as in two-way
     clustering (Cameron, Gelbach and Miller 2011, J. Business and Economic Statistics 29:238-249). Cells have few runs,
-    so one variance is pooled over all of them unless Cochran's test rejects that they are equal.
+    so one variance is pooled over all of them unless Cochran's test rejects that they are equal. From three seeds per
+    cell its degrees of freedom fall the more the cells differ.
 
     Args:
         values: Values of each run, shape (R, N).
@@ -125,11 +129,23 @@ def seed_variances(values: Values, estimand: StratifiedClusters, cells: Iterable
     between, within, df = (sum(values) for values in zip(*components.values(), strict=True))
     smallest_df = min(cell_df for _, _, cell_df in components.values())
     run_variances = [cell_between / cell_df for cell_between, _, cell_df in components.values()]
+    pooled = _variance(between, within, int(df))
+    if smallest_df >= MIN_SEED_DF:
+        pooled = SeedVariance(pooled.value, max(smallest_df, combined_df_of(run_variances, smallest_df)))
     return SeedVariances(
-        pooled=_variance(between, within, int(df)),
+        pooled=pooled,
         by_cell={rows: _variance(*values) for rows, values in components.items()},
         differ=cochran_p(run_variances, smallest_df) < MAX_COCHRAN_P,
     )
+
+
+def combined_df_of(variances: Sequence[float], df: int) -> int:
+    """Degrees of freedom of the mean of ``variances`` of ``df`` degrees each: fewer, the more they differ.
+
+    Satterthwaite (1946), Biometrics Bulletin 2:110-114, from the variances observed.
+    """
+    squares = sum(variance**2 for variance in variances)
+    return int(df * sum(variances) ** 2 / squares) if squares > 0 else df * len(variances)
 
 
 def combined_df(parts: Sequence[tuple[float, int]]) -> int:

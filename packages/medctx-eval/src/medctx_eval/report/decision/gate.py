@@ -233,8 +233,8 @@ def _reason_none_gains_and_reads(candidates: list[_Candidate], margin: float) ->
     gaining = [candidate for candidate in candidates if candidate.knowledge.outcome == "gains"]
     if not gaining:
         best = max(candidates, key=lambda candidate: candidate.knowledge.difference.value)
-        clause = _axis_clause(best.knowledge, best.base, margin, "95 % interval ")
-        return f"No cell passes the gate, because none is shown to gain knowledge: the highest, {best.name}, {clause}."
+        clauses = _both_axes(best, margin).removeprefix(f"{best.name} ")
+        return f"No cell passes the gate, because none is shown to gain knowledge: the highest, {best.name}, {clauses}."
     largest = max(gaining, key=lambda candidate: candidate.knowledge.difference.value)
     nearest = max(gaining, key=lambda candidate: candidate.reading.difference.low)
     rest = "" if nearest is largest else f"; {_both_axes(nearest, margin, '')}"
