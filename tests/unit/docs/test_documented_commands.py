@@ -30,6 +30,7 @@ NOT_RUN = {
     r"make study\b": STUDY,
     r"make test": "it is what runs this test",
     r"\S*python -m study run quick --dry-run": "tests/integration/study/test_commands.py runs it",
+    r"\S*python -m study power": "counts every exam of a study; tests/integration/study/test_commands.py runs it",
     r"\S*python -m study run paper-ratio": "tests/integration/study/test_paper_studies.py runs both",
     r"\S*python -m study run my-study.yaml": "needs a model of the hub; its config is read below",
     r"pip install ./packages/medctx-eval": "tests/integration/whole/test_packages.py installs it",
@@ -92,6 +93,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, alphabet: Path, server: 
     folder = tmp_path_factory.mktemp("reader")
     for name, table in zip(("general", "medical"), rows(300), strict=True):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table), encoding="utf-8")
+    cells = [",".join(row.values()) for row in rows(50)[1]]
+    (folder / "medical.csv").write_text("\n".join(["title,question,answer", *cells]) + "\n", encoding="utf-8")
     (folder / "models").mkdir()
     (folder / "models" / "base").symlink_to(alphabet)
     mix = blocks("docs/how-to/own-data.md", "yaml")[0].replace("tokens: 200000", "tokens: 4000")
@@ -150,12 +153,15 @@ def test_a_command_of_no_known_kind_would_be_run() -> None:
 CONFIGS: dict[str, list[type[Config]]] = {
     "docs/how-to/own-data.md": [MixConfig, MixConfig, MixConfig],
     "docs/how-to/own-model.md": [SftConfig],
+    "docs/how-to/register-a-plan.md": [StudyConfig],
     "docs/start/exam.md": [RunConfig],
     "docs/start/experiment.md": [StudyConfig],
     "packages/medctx-data/README.md": [MixConfig],
     "packages/medctx-train/README.md": [SftConfig],
 }
 """The class of every config that a page prints, in the page's order."""
+REQUIRED: dict[type[Config], dict[str, str]] = {SftConfig: {"mix": "mixes/one"}, StudyConfig: {"name": "part"}}
+"""Keys that a page which prints a part of a config leaves out."""
 
 
 def test_every_printed_config_is_one_that_its_command_takes() -> None:
@@ -168,8 +174,8 @@ def test_every_printed_config_is_one_that_its_command_takes() -> None:
             tree = yaml.safe_load(text)
             if isinstance(tree, list):  # an entry of a list of sources
                 tree = {"sources": tree}
-            if kind is SftConfig:
-                tree = {"mix": "mixes/one", **tree}
+            if kind in REQUIRED:
+                tree = REQUIRED[kind] | tree
             kind.model_validate(tree)
 
 
