@@ -79,6 +79,9 @@ class ScriptedServer(ThreadingHTTPServer):
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is gone is nothing to report."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"

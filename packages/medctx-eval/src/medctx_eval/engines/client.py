@@ -239,6 +239,11 @@ class Client:
             try:
                 response = self.get(_MODELS, base)
             except httpx.HTTPError as error:
+                if "certificate" in str(error).lower():
+                    raise MedctxError(
+                        f"The certificate of {self.url} is not trusted ({mask_secrets(str(error))}); set SSL_CERT_FILE "
+                        "to a file with the certificate of who signed it."
+                    ) from None
                 raise MedctxError(
                     f"No server answers at {self.url} ({type(error).__name__}); start it or correct the address."
                 ) from None
