@@ -17,13 +17,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from medctx.model.base import prepare_base
+from medctx.model.embedded import EMBEDDED
 from medctx.schemas.records import Turn
 from medctx.text import tokenizer
 from medctx.text.rendering import render
 from medctx_train.data.packing import PackedRow, fill_rate, pack
 from medctx_train.data.tokenize import EncodedSample
-from medctx_train.model.base import prepare_base
-from medctx_train.model.config import EMBEDDED
 
 TOTALS = (40_000, 200_000, 2_000_000, 10**9)
 ROWS = (512, 1024, 2048)

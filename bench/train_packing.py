@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 import train_mix
 
 from medctx.config import loading as configs
+from medctx.model.base import prepare_base
 from medctx.process import cpu as processor
 from medctx_train.config import SftConfig
 from medctx_train.data.dataset import load_data
 from medctx_train.data.packing import PackedRow, fill_rate
-from medctx_train.model.base import prepare_base
 
 if TYPE_CHECKING:
     import torch

@@ -115,11 +115,11 @@ def train_medctx(config: Path, slices: int) -> None:
     import torch
 
     from medctx.config import loading as configs
+    from medctx.model.base import prepare_base
     from medctx_train.config import SftConfig
     from medctx_train.data.batches import step_batches
     from medctx_train.data.dataset import load_data
     from medctx_train.distributed import launch
-    from medctx_train.model.base import prepare_base
     from medctx_train.model.precision import uses_bf16_autocast
     from medctx_train.sft.flops import UtilisationMeter
     from medctx_train.sft.loop import optimize

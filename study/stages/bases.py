@@ -13,20 +13,33 @@ from study.workflow.commands import call
 
 
 class Base(Record):
-    """A base model on this machine: its folder and the digest of its weights. A model behind a server has neither."""
+    """A base model on this machine: its folder and the digest of its weights. A model behind a server has neither.
+
+    ``portable_name`` and ``revision`` find it on another machine.
+    """
 
     label: str
     id: str
     folder: Path | None = None
     weights_digest: str = ""
     licence: str = ""
+    portable_name: str = ""
+    revision: str = ""
 
 
 def _prepared(label: str, name: str) -> Base:
     result = call(["medctx-train", "base", name])
     (model,) = result.of_kind("model")
-    licence = result.labels.get("licence", "")
-    return Base(label=label, id=name, folder=model.path, weights_digest=model.digest, licence=licence)
+    labels = result.labels
+    return Base(
+        label=label,
+        id=name,
+        folder=model.path,
+        weights_digest=model.digest,
+        licence=labels.get("licence", ""),
+        portable_name=labels.get("id", ""),
+        revision=labels.get("revision", ""),
+    )
 
 
 def prepare_bases(config: StudyConfig) -> tuple[dict[str, Base], dict[str, str]]:

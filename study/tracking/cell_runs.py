@@ -76,7 +76,11 @@ def _adapter_model(
             return model_id
     assert result.weights is not None
     card = AdapterCard(
-        base=base.id, base_digest=base.weights_digest, adapter_digest=digest, mix_digest=result.mix_digest
+        base=base.portable_name or base.id,
+        base_revision=base.revision,
+        base_digest=base.weights_digest,
+        adapter_digest=digest,
+        mix_digest=result.mix_digest,
     )
     params = {**result.cell.axes, "tokens": result.tokens}
     with mlflow.start_run(run_id=run_id, nested=True):

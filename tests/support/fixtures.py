@@ -34,7 +34,7 @@ def alphabet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of two small layers and its tokenizer."""
     pytest.importorskip("torch")
-    tiny_model = pytest.importorskip("medctx_train.model.tiny")
+    tiny_model = pytest.importorskip("medctx.model.tiny")
     folder = tmp_path_factory.mktemp("tiny") / "model"
     tiny_model.save_tiny_llama(folder)
     return folder

@@ -10,8 +10,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from medctx.io.jsonl import write_text
+from medctx.model.base import prepare_base
 from medctx.model.identity import model_digest
-from medctx_train.model.base import prepare_base
 
 IDS = torch.arange(40)[None] * 7 % 500
 

@@ -15,6 +15,7 @@ import torch
 from medctx.config import loading as configs
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, write_records
+from medctx.model.embedded import EMBEDDED
 from medctx.model.training_memory import Training, activation_bytes, linear_layers
 from medctx.process import cpu as processor
 from medctx.schemas.records import Dialogue, Turn
@@ -26,7 +27,6 @@ from medctx_train.distributed import launch
 from medctx_train.estimate import throughput
 from medctx_train.estimate.estimate import estimate_training
 from medctx_train.estimate.model_stats import estimate_memory, model_stats
-from medctx_train.model.config import EMBEDDED
 from medctx_train.model.loss import row_losses
 from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.sft.run import train

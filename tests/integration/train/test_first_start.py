@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from medctx_train.model.base import TINY, prepare_base
+from medctx.model.base import prepare_base
+from medctx.model.embedded import TINY
 
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from medctx_train.model import base, tiny
+from medctx.model import base, tiny
 
 folder = Path(sys.argv[1])
 original = tiny.save_tiny_llama
@@ -30,7 +31,7 @@ tiny.save_tiny_llama = slowly
 (folder / f"ready-{sys.argv[2]}").touch()
 while len(list(folder.glob("ready-*"))) < int(sys.argv[4]):
     time.sleep(0.01)
-print(base.prepare(base.TINY)[1].weights_digest)
+print(base.prepare_base(base.TINY)[1].weights_digest)
 """
 
 

@@ -33,22 +33,25 @@ def models() -> list[mlflow.entities.LoggedModel]:
     return result
 
 
-def test_a_run_ends_with_its_adapter_as_a_model(store: Path, tiny: Path, mix: Path) -> None:
+def test_a_run_ends_with_its_adapter_as_a_model(
+    store: Path, tiny: Path, mix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = train(settings(tiny, mix, rows_per_step=4), store / "run")
     run_id = (store / "run" / "mlflow-run").read_text().strip()
     (model,) = models()
     assert model.source_run_id == run_id
     assert model.status.name == "READY"
     assert {key: value for key, value in model.tags.items() if key.startswith("medctx.")} == {
-        "medctx.base": str(tiny),
+        "medctx.base": tiny.name,
+        "medctx.base_revision": "",
         "medctx.base_digest": manifest.base.weights_digest,
         "medctx.adapter_digest": manifest.weights_digest,
         "medctx.mix_digest": manifest.mix_digest,
     }
-    ends = {metric.key: metric.value for metric in model.metrics}
-    assert ends["train.last_loss"] == pytest.approx(manifest.last_loss)
+    last = {metric.key: metric.value for metric in model.metrics}
+    assert last["train.last_loss"] == pytest.approx(manifest.last_loss)
     curve = mlflow.MlflowClient().get_metric_history(run_id, "train.loss")
-    assert [step.step for step in curve] == list(range(manifest.steps)), "the model's metrics add no point to a curve"
+    assert [point.step for point in curve] == list(range(manifest.steps)), "the model's metrics add no point to a curve"
     info = mlflow.models.get_model_info(model.model_uri)
     assert info.signature is not None
     assert info.signature.outputs is not None
@@ -56,7 +59,9 @@ def test_a_run_ends_with_its_adapter_as_a_model(store: Path, tiny: Path, mix: Pa
     weights = {path.name for path in stored.rglob("*.safetensors")}
     assert weights == {"adapter_model.safetensors"}, "an adapter goes without its base's weights"
     assert find_logged_adapter(mlflow, run_id, manifest.weights_digest) == model.model_id
-    (answer,) = mlflow.pyfunc.load_model(model.model_uri).predict([QUESTION])
+    monkeypatch.setenv("MEDCTX_BASE", str(tiny))
+    asked = {"messages": [{"role": "user", "content": QUESTION}]}
+    (answer,) = mlflow.pyfunc.load_model(model.model_uri).predict(asked, params={"max_new_tokens": 8})
     assert isinstance(answer, str)
 
 

@@ -6,12 +6,12 @@ import pytest
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from medctx.model.base import prepare_base
+from medctx.model.embedded import EMBEDDED
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
 from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import encode
-from medctx_train.model.base import prepare_base
-from medctx_train.model.config import EMBEDDED
 from medctx_train.model.load import load_model
 from medctx_train.model.packing_check import check_packing
 

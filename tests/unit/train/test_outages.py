@@ -16,15 +16,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 from click.testing import CliRunner
+from medctx_train.model.base import TINY, prepare_base
 from safetensors import SafetensorError
 from torch.distributed.checkpoint.api import CheckpointException
 
+from medctx.model.tensor_file import system_errors
 from medctx_train.checkpoints import export, training_state
 from medctx_train.checkpoints.merge import MergeConfig, merge
 from medctx_train.cli import main
 from medctx_train.config import SftConfig
-from medctx_train.model.base import TINY, prepare_base
-from medctx_train.model.tensor_file import system_errors
 from medctx_train.repair.config import ScaleConfig
 from medctx_train.repair.run import repair
 from medctx_train.sft import run as sft

@@ -15,11 +15,12 @@ import torch
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
+from medctx.model.base import prepare_base
+from medctx.model.embedded import TINY
 from medctx.model.identity import model_digest
 from medctx.schemas.sft import RETAINED_FILE, RetainedState, RetainedStates
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.merge import MergeConfig, merge
-from medctx_train.model.base import TINY, prepare_base
 from medctx_train.model.load import load_model
 from medctx_train.repair.config import ScaleConfig
 from medctx_train.repair.run import repair

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from medctx.model.base import prepare_base
+from medctx.model.embedded import EMBEDDED
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer
 from medctx.text.rendering import render
 from medctx_train.data.tokenize import encode
-from medctx_train.model.base import prepare_base
-from medctx_train.model.config import EMBEDDED
 from tests.unit.train.test_tokenize import trained_texts
 
 if TYPE_CHECKING:

@@ -133,8 +133,8 @@ def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> Co
 def base(name: str, dry_run: bool) -> CommandResult:
     """Prepare a base model (embedded name, folder or hub id) and print its folder."""
     from medctx.io.cache import cache_folder
-    from medctx_train.model.base import TINY, config_folder, prepare_base
-    from medctx_train.model.config import EMBEDDED
+    from medctx.model.base import config_folder, prepare_base
+    from medctx.model.embedded import EMBEDDED, TINY
 
     if dry_run:
         cached = cache_folder() / name
@@ -146,7 +146,10 @@ def base(name: str, dry_run: bool) -> CommandResult:
     folder, card = prepare_base(name)
     click.echo(str(folder))
     model = Output(kind="model", path=folder.resolve(), name=card.name, digest=card.weights_digest)
-    return CommandResult(outputs=(model,), labels={"source": card.source, "licence": card.licence})
+    return CommandResult(
+        outputs=(model,),
+        labels={"source": card.source, "licence": card.licence, "id": card.id, "revision": card.revision},
+    )
 
 
 @main.command("launch-configs")

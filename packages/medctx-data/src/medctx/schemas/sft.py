@@ -23,16 +23,20 @@ class BaseCard(Record):
     """What a prepared base model is.
 
     Attributes:
-        name: Name of the model.
-        source: Where the weights came from: a package, a folder or a hub id.
+        name: An embedded model, a hub ID or a folder, as it was given.
+        source: Where the weights came from: a package, a folder or a hub ID.
         licence: Licence of the weights.
         weights_digest: Digest of the weights.
+        id: The name that means the same on every machine: of a folder its last part, else ``name``.
+        revision: Commit of a model from the hub.
     """
 
     name: str
     source: str
     licence: str
     weights_digest: str
+    id: str = ""
+    revision: str = ""
 
 
 class StepLog(Record):

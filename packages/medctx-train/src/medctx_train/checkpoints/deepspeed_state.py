@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medctx.errors import MedctxError
-from medctx_train.model.tensor_file import save_tensors
+from medctx.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch

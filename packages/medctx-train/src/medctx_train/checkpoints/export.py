@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from medctx.io.atomic import follow_umask
+from medctx.model.identity import ADAPTER_CONFIG
+from medctx.model.tensor_file import system_errors
+from medctx.schemas.sft import BaseCard
 from medctx.text import tokenizer
 from medctx_train.model.config import Method
-from medctx_train.model.tensor_file import system_errors
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +36,13 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return installed
+
+
+def name_base(config: Path, card: BaseCard) -> None:
+    """Write the portable name and the revision of the base into an adapter's config."""
+    settings = json.loads(config.read_bytes())
+    settings |= {"base_model_name_or_path": card.id or card.name, "revision": card.revision or None}
+    config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _gather(accelerator: Accelerator, model: torch.nn.Module, *, frozen: bool) -> dict[str, torch.Tensor]:
@@ -58,10 +68,13 @@ def _removed_after_errors(folder: Path) -> Iterator[None]:
         raise
 
 
-def save_weights(folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path) -> None:
+def save_weights(
+    folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path, card: BaseCard
+) -> None:
     """Write the trained weights into ``folder``; called by every process.
 
-    A full model is written in the precision of its base, with the tokenizer of the base.
+    A full model is written in the precision of its base, with the tokenizer of the base. The config of an adapter names
+    its base as ``card`` does, not by the folder on this machine.
     """
     from transformers import AutoConfig
 
@@ -77,7 +90,9 @@ def save_weights(folder: Path, accelerator: Accelerator, model: torch.nn.Module,
             state = {name: tensor.to(dtype) for name, tensor in state.items()}
         with system_errors(folder), _removed_after_errors(scratch):
             unwrapped.save_pretrained(scratch, state_dict=state)
-            if method == "full":
+            if method != "full":
+                name_base(scratch / ADAPTER_CONFIG, card)
+            else:
                 unwrapped.config.dtype = dtype
                 unwrapped.config.save_pretrained(scratch)
                 tokenizer.load_tokenizer(base).save_pretrained(scratch)

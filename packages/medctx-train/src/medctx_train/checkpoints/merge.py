@@ -17,6 +17,8 @@ from medctx.errors import MedctxError
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import read_record, write_record
 from medctx.model.identity import model_digest
+from medctx.model.recorded import verified_digest
+from medctx.model.tensor_file import system_errors
 from medctx.process.progress import say
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
@@ -26,8 +28,6 @@ from medctx_train.checkpoints.sharded import CONFIG, copy_companions, open_check
 from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
 from medctx_train.model.meta import plain_modules
-from medctx_train.model.recorded import verified_digest
-from medctx_train.model.tensor_file import system_errors
 
 
 class MergeConfig(Config):

@@ -20,9 +20,9 @@ from pydantic import JsonValue
 from medctx.errors import MedctxError
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import require_space, write_text
+from medctx.model.tensor_file import save_tensors
 from medctx.process.progress import track
 from medctx_train.model.meta import tied_tensors
-from medctx_train.model.tensor_file import save_tensors
 
 if TYPE_CHECKING:
     import torch

@@ -23,9 +23,9 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import read_record, write_record
+from medctx.model.tensor_file import system_errors
 from medctx.schemas.records import Record
 from medctx_train.distributed import launch
-from medctx_train.model.tensor_file import system_errors
 
 if TYPE_CHECKING:
     import torch

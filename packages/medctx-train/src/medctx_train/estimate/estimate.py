@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medctx.model.base import config_folder
 from medctx.model.training_memory import GIB, Memory
 from medctx.schemas.records import Record
 from medctx_train.config import SftConfig
@@ -10,7 +11,6 @@ from medctx_train.data.dataset import load_data
 from medctx_train.data.packing import fill_rate
 from medctx_train.estimate.model_stats import estimate_memory, model_stats
 from medctx_train.estimate.throughput import expected_throughput
-from medctx_train.model.base import config_folder
 
 _USUAL_WIDTHS = (1024, 4096)
 """Hidden and intermediate size that are assumed if the model's config does not name them."""

@@ -8,9 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
-
-EMBEDDED = "smollm2-135m-instruct"
-"""Name of the base model that is installed from the package registry."""
+from medctx.model.embedded import EMBEDDED
 
 ALL_LINEAR = "all-linear"
 QUERY_KEY = "query-key"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medctx.model.base import prepare_base as prepare_model
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.sharded import open_checkpoint, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import BlendedSource, MergedSource
-from medctx_train.model.base import prepare_base as prepare_model
 from medctx_train.repair.config import InterpolateConfig
 from medctx_train.repair.record import PreparedRepair
 

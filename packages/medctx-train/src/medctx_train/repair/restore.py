@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from medctx.errors import MedctxError
+from medctx.model.base import prepare_base as prepare_model
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
 from medctx_train.checkpoints.sharded import StoredSource, open_checkpoint, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import MergedSource, RestoredSource
-from medctx_train.model.base import prepare_base as prepare_model
 from medctx_train.model.lora import QUERY_KEY_PAIRS
 from medctx_train.repair.config import RestoreQkConfig
 from medctx_train.repair.record import PreparedRepair, output_kind

@@ -11,13 +11,13 @@ from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, write_record
 from medctx.model.identity import model_digest
+from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx_train.checkpoints.export import package_versions
 from medctx_train.checkpoints.merge import build_folder
-from medctx_train.model.recorded import verified_digest
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
 from medctx_train.repair.record import PreparedRepair, RepairPlan
@@ -90,7 +90,8 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         run.artifact(out / REPAIR_FILE, "repair")
         if manifest.weights == "adapter":
             card = AdapterCard(
-                base=manifest.base.name,
+                base=manifest.base.id or manifest.base.name,
+                base_revision=manifest.base.revision,
                 base_digest=manifest.base.weights_digest,
                 adapter_digest=manifest.weights_digest,
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from medctx.process.progress import say
 from medctx.schemas.probe_item import ProbeItem
+from medctx.schemas.sft import BaseCard
 from medctx_train.checkpoints import export
 from medctx_train.config import SftConfig
 from medctx_train.distributed import launch
@@ -40,10 +41,11 @@ class StepCallbacks:
         *,
         out: Path,
         base: Path,
+        card: BaseCard,
         steps: int,
     ) -> None:
         self._config, self._accelerator, self._model = config, accelerator, model
-        self._prober, self._log, self._out, self._base = prober, log, out, base
+        self._prober, self._log, self._out, self._base, self._card = prober, log, out, base, card
         self._planned_probes = max(1, steps // config.probe.every) if config.probe.every else 1
         self.probes: list[ProbeResult] = launch.broadcast(accelerator, log.probes)
 
@@ -64,7 +66,7 @@ class StepCallbacks:
             self._probe(self._prober, done)
         if done in self._retained_steps(done):
             folder = self._out / retention.FOLDER / retention.state_folder(done)
-            export.save_weights(folder, self._accelerator, self._model, self._config.method, self._base)
+            export.save_weights(folder, self._accelerator, self._model, self._config.method, self._base, self._card)
             if self._accelerator.is_main_process:
                 retention.write_index(self._out, self._retained_steps(done), self.probes)
         return not self._should_stop()

@@ -92,7 +92,8 @@ class RunLog:
         if manifest.method == "full":
             return
         card = AdapterCard(
-            base=manifest.base.name,
+            base=manifest.base.id or manifest.base.name,
+            base_revision=manifest.base.revision,
             base_digest=manifest.base.weights_digest,
             adapter_digest=manifest.weights_digest,
             mix_digest=manifest.mix_digest,

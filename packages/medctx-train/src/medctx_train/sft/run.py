@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from medctx.config import loading as configs
 from medctx.io.jsonl import read_record, require_space, write_record
+from medctx.model.base import prepare_base
+from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx.text import tokenizer
@@ -20,9 +22,7 @@ from medctx_train.config import SftConfig
 from medctx_train.data.batches import step_batches
 from medctx_train.data.dataset import load_data
 from medctx_train.distributed import launch
-from medctx_train.model.base import prepare_base
 from medctx_train.model.precision import uses_bf16_autocast
-from medctx_train.model.recorded import verified_digest
 from medctx_train.probe.probe import make_prober
 from medctx_train.sft import resume
 from medctx_train.sft.callbacks import StepCallbacks
@@ -89,7 +89,9 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     prober = make_prober(config.probe, tokenizer.load_tokenizer(folder))
 
     with open_run_log(config, out, name, data, done=done, steps=len(batches), main=main) as log:
-        callbacks = StepCallbacks(config, accelerator, model, prober, log, out=out, base=folder, steps=len(batches))
+        callbacks = StepCallbacks(
+            config, accelerator, model, prober, log, out=out, base=folder, card=base, steps=len(batches)
+        )
         if callbacks.begin(done):
             steps = optimize(
                 config,
@@ -118,7 +120,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             )
         callbacks.after_checkpoint(done)
         weights = out / export.NAMES[config.method]
-        export.save_weights(weights, accelerator, model, config.method, folder)
+        export.save_weights(weights, accelerator, model, config.method, folder, base)
         if main:
             write_rope_overrides(config.rope, folder, weights)
             manifest = summarise(

