@@ -289,7 +289,7 @@ def test_a_broken_passages_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "passages.jsonl"
     path.write_text('{"id": "p"}\n', encoding="utf-8")
     config = WrapConfig(share=1, distractors="passages", passages=path)
-    with pytest.raises(MedctxError, match=r"passages\.jsonl:1 is no Passage"):
+    with pytest.raises(MedctxError, match=r"passages\.jsonl:1 is no passage"):
         list(wrap([exchange(0)], config, count, "s"))
 
 

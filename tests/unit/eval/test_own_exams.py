@@ -277,7 +277,7 @@ def test_evidence_is_a_context_or_a_passage_of_the_file_that_wrap_reads(tmp_path
     rows: list[Row] = [{"question": f"{n}?", "A": "x", "B": "y", "answer": "A", "book_id": f"b{n}"} for n in range(2)]
     (tmp_path / "x.csv").write_bytes(as_csv(",")(rows))
     (tmp_path / "books.jsonl").write_bytes(
-        FORMATS["own.jsonl"]([{"id": f"b{n}", "text": f"Page {n}.", "title": "T"} for n in range(3)])
+        FORMATS["own.jsonl"]([{"book_id": f"b{n}", "text": f"Page {n}.", "title": "T"} for n in range(3)])
     )
     exam = build({"exam": str(tmp_path / "x.csv"), "passages": tmp_path / "books.jsonl", "conditions": ["gold"]})
     assert {item.evidence for item in exam.items} == {("b0",), ("b1",)}

@@ -47,7 +47,9 @@ class WrapConfig(Config):
         default="answers",
         description="What fills the Book: answers of other Dialogues, the Passages of the file passages, or both.",
     )
-    passages: Path | None = Field(default=None, description="File of Passage records, one per line.")
+    passages: Path | None = Field(
+        default=None, description="File of passages: rows of book_id or id, text and title, as an exam's."
+    )
 
     @model_validator(mode="after")
     def _distractors_are_there(self) -> Self:

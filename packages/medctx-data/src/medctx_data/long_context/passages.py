@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from medctx.io.jsonl import read_records
+from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Passage, Turn
+from medctx.tables.files import FileRow, rows
 from medctx_data.long_context.config import Style
 
 LONGEST_TITLE = 300
@@ -66,10 +67,24 @@ def leaves(dialogue: Dialogue, style: Style) -> list[Leaf]:
     return results
 
 
+def _passage(path: Path, row: FileRow) -> Passage:
+    name, text = row.columns.get("book_id") or row.columns.get("id"), row.columns.get("text")
+    if row.problem or name in (None, "") or not isinstance(text, str) or not text.strip():
+        problem = row.problem or "is no passage (it needs book_id or id, and text)"
+        raise MedctxError(f"{path}:{row.number} {problem}; mend or remove that line.")
+    title, facts = row.columns.get("title"), row.columns.get("facts")
+    known = tuple(map(str, facts)) if isinstance(facts, list | tuple) else ()
+    return Passage(id=str(name), text=text, title=title if isinstance(title, str) else "", facts=known)
+
+
 @lru_cache(maxsize=2)
 def from_file(path: Path) -> tuple[Leaf, ...]:
-    """Read the Passages of a file (JSON lines of Passage records), which serve any language."""
-    return tuple(Leaf(passage, plain(passage.text), "", "", "") for passage in read_records(path, Passage))
+    """Read the Passages of a file, which serve any language: rows of book_id (or id), text and maybe title.
+
+    An exam reads the same file for the questions that name a book_id.
+    """
+    passages = (_passage(path, row) for row in rows(path))
+    return tuple(Leaf(passage, plain(passage.text), "", "", "") for passage in passages)
 
 
 def distractors_for(dialogue: Dialogue, evidence: Sequence[Leaf], pool: Iterable[Leaf]) -> Iterator[Leaf]:
