@@ -61,6 +61,8 @@ class ScriptedServer(ThreadingHTTPServer):
         react: What it does with a question.
         entry: What it says of the model beside its name.
         react_to_probes: What it does with probes and pings; None: it answers them.
+        check_body: What it does with a request of this body, whatever it asks; None: it goes on.
+        base: The path below which its routes are.
         echo_in_list: Whether its list of models repeats the request.
         delay_s: How long every answer takes.
         questions: The messages of the exam, in the order they came.
@@ -73,6 +75,8 @@ class ScriptedServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.react, self.entry = react, dict(entry)
         self.react_to_probes: Reaction | None = None
+        self.check_body: Callable[[Json], Reaction | None] = lambda body: None
+        self.base = "/v1"
         self.questions: list[str] = []
         self.echo_in_list = False
         self.delay_s = 0.0
@@ -116,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "\n".join([f"{self.command} {self.path}", *(f"{name}: {value}" for name, value in self.headers.items())])
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] != "/v1/models":
+        if self.path.partition("?")[0] != f"{self.server.base}/models":
             self._send(says({"error": "no such route"}, 404))
             return
         words = {"description": self._echo, "nested": {"said": [self._echo]}} if self.server.echo_in_list else {}
@@ -124,8 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.partition("?")[0] != "/v1/chat/completions":
+        if self.path.partition("?")[0] != f"{self.server.base}/chat/completions":
             self._send(says({"error": "no such route"}, 404))
+            return
+        refusal = self.server.check_body(body)
+        if refusal is not None:
+            self._send(refusal)
             return
         message = body["messages"][-1]["content"]
         if message in PROBES:
