@@ -8,7 +8,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from medctx.io.jsonl import read_record
 from medctx.schemas.records import Record
 from medctx.schemas.report import Registration
 from study.config.cells import StudyCell
@@ -90,8 +89,3 @@ class Outcome:
     registered: tuple[Registered, ...]
     summary: StudySummary
     primary: Registration | None = None
-
-
-def read_summary(folder: Path) -> StudySummary:
-    """The summary of the study whose files are in ``folder`` (``work/studies/NAME``)."""
-    return read_record(folder / SUMMARY_FILE, StudySummary)

@@ -32,7 +32,7 @@ class Page:
         self.size(1280)
 
     def size(self, width: int, height: int = 900, *, mobile: bool = False, dark: bool = False) -> None:
-        """Start anew with a window in CSS pixels and the colours the reader prefers."""
+        """Start a new browser context with a window in CSS pixels and the colours the reader prefers."""
         for context in self._browser.contexts:
             context.close()
         self.tab = self._browser.new_page(

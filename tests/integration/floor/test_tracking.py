@@ -157,7 +157,7 @@ def test_mlflow_run_id_says_which_run_is_joined(store: str, tmp_path: Path, monk
     assert (tmp_path / "run").read_text().strip() == other_run
 
 
-def test_a_run_that_the_store_no_longer_has_is_begun_anew(store: str, tmp_path: Path) -> None:
+def test_a_run_that_the_store_no_longer_has_is_started_again(store: str, tmp_path: Path) -> None:
     with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         first = run.id
     client().delete_run(first)

@@ -63,7 +63,7 @@ def test_another_mix_of_the_same_sources_counts_no_token() -> None:
     assert count.calls == 120
 
 
-def test_another_tokenizer_counts_anew() -> None:
+def test_another_tokenizer_counts_again() -> None:
     count = Counted()
     made(count)
     made(count, name="characters")

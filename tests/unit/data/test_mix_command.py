@@ -134,7 +134,7 @@ def test_the_same_mix_is_not_made_twice_and_another_not_written_over_it(config: 
     assert "holds another mix" in refused(call("mix", "--config", config(seed=5), "--out", out))
 
 
-def test_a_mix_cut_off_before_its_manifest_is_made_anew(config: Config, tmp_path: Path) -> None:
+def test_a_mix_cut_off_before_its_manifest_is_made_again(config: Config, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert call("mix", "--config", config(), "--out", out).exit_code == 0
     before = (out / "dialogues.jsonl").read_bytes()

@@ -46,7 +46,7 @@ def test_alpaca_columns_become_two_turns(write_rows: Write) -> None:
     assert {first.licence, second.licence} == {"CC BY-NC 4.0"}
 
 
-def test_a_source_is_read_anew_at_every_call(write_rows: Write) -> None:
+def test_a_source_is_read_from_its_first_row_at_every_call(write_rows: Write) -> None:
     supply = opened(source="medquad", path=write_rows("m.jsonl", [row("A", "1"), row("A", "1")]))
     assert supply.read is not None
     assert list(supply.read()) == list(supply.read())

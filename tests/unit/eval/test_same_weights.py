@@ -37,7 +37,7 @@ def sit(tiny: Path, out: Path, *models: dict[str, object]) -> list[run_folder.Ru
     return [run_folder.read_run(folder) for folder in examination.examine(config, out)]
 
 
-def test_a_cell_that_is_named_anew_keeps_its_exam(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
+def test_a_renamed_cell_keeps_its_exam(tiny: Path, tmp_path: Path, questions_per_call: list[int]) -> None:
     out = tmp_path / "runs"
     (first,) = sit(tiny, out, {"name": "1:1", "training_seed": 0})
     assert sum(questions_per_call) > 0

@@ -114,7 +114,7 @@ def test_changed_bytes_are_refused_until_the_line_is_deleted(kind: str, stand_in
 
 
 @pytest.mark.parametrize("kind", ["hub", "url"])
-def test_a_damaged_file_in_the_cache_is_fetched_anew(kind: str, stand_in: Hub) -> None:
+def test_a_damaged_file_in_the_cache_is_fetched_again(kind: str, stand_in: Hub) -> None:
     stand_in.commit(REPO, {FILE.file: BODY})
     remote = FILE if kind == "hub" else _plain(stand_in)
     path = fetch(remote).path

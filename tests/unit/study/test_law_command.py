@@ -124,7 +124,7 @@ def test_a_recommendation_is_frozen_and_then_held_against_its_cell(tmp_path: Pat
     early = study("recommend", folder, "--check")
     assert early.exit_code == 2 and f"has no cell {result.ratio}" in early.output
 
-    # The study runs the composition, and its report is made anew.
+    # The study runs the composition, and its report is made again.
     write(folder, (*FEW, result.ratio))
     changed = study("recommend", folder)
     assert changed.exit_code == 2 and "while it stands" in changed.output

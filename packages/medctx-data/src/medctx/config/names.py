@@ -24,13 +24,9 @@ def check_name(name: str) -> str:
     )
 
 
-SafeName = Annotated[str, AfterValidator(check_name)]
-"""A config key whose value must pass :func:`check_name`."""
-
-
 def _check_optional(name: str) -> str:
     return check_name(name) if name else name
 
 
 OptionalName = Annotated[str, AfterValidator(_check_optional)]
-"""As :data:`SafeName`, or ``""``."""
+"""A config key whose value is ``""`` or passes :func:`check_name`."""

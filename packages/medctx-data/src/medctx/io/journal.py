@@ -71,9 +71,7 @@ def _verified(path: Path, number: int, line: bytes) -> bytes:
     try:
         return unseal(line)
     except ChecksumError as error:
-        raise MedctxError(
-            f"{path}:{number} {error}; restore the file, or move it away to begin anew without it."
-        ) from None
+        raise MedctxError(f"{path}:{number} {error}; restore the file, or move it away to start without it.") from None
 
 
 def _parsed(path: Path, number: int, line: bytes, kind: type[RecordT]) -> RecordT:

@@ -83,12 +83,12 @@ def read_shard(path: Path) -> Iterator[Dialogue]:
                     total.add(dialogue)
                     yield dialogue
     except ValidationError as error:
-        raise MedctxError(f"{path} holds a row that is no Dialogue ({describe(error)}); make the mix anew.") from None
+        raise MedctxError(f"{path} holds a row that is no Dialogue ({describe(error)}); run the mix again.") from None
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
         why = str(error).partition("\n")[0] or type(error).__name__
-        raise MedctxError(f"{path} cannot be read as Parquet ({why}); make the mix anew.") from None
+        raise MedctxError(f"{path} cannot be read as Parquet ({why}); run the mix again.") from None
     if expected.decode(errors="replace") != total.hex():
-        raise MedctxError(f"The Dialogues in {path} were changed after they were written; make the mix anew.")
+        raise MedctxError(f"The Dialogues in {path} were changed after they were written; run the mix again.")
 
 
 def files_of(folder: Path) -> Sequence[Path]:
@@ -115,10 +115,10 @@ def _verify(folder: Path, files: Sequence[Path], expected: dict[str, str]) -> No
     if names != expected.keys():
         name = min(names ^ expected.keys())
         problem = "is missing" if name in expected else "does not belong to it"
-        raise MedctxError(f"The mix {folder} is not as {MIX_FILE} states: {name} {problem}; mix it anew.")
+        raise MedctxError(f"The mix {folder} is not as {MIX_FILE} states: {name} {problem}; run the mix again.")
     for path in files:
         if digest.of_file(path) != expected[path.name]:
-            raise MedctxError(f"{path} was changed after the mix was written (its digest differs); mix it anew.")
+            raise MedctxError(f"{path} was changed after the mix was written (its digest differs); run the mix again.")
 
 
 def mix_file_digests(files: Iterable[Path]) -> dict[str, str]:

@@ -84,5 +84,6 @@ def checked(folder: Path, manifest: MixManifest) -> Iterator[Dialogue]:
         yield dialogue
     if total.hex() != manifest.digest:
         raise MedctxError(
-            f"The Dialogues in {folder} are not those {MIX_FILE} was written for (their digest differs); mix them anew."
+            f"The Dialogues in {folder} are not those {MIX_FILE} was written for (their digest differs); "
+            "run the mix again."
         )

@@ -130,7 +130,7 @@ class Supply:
         citation: Citation that names the version read.
         identity: Digest of everything that the rows depend on.
         revision: The publisher's revision, ``""`` for local files.
-        read: Streams the rows, anew at every call; None for a generated source.
+        read: Streams the rows, from the first one at every call; None for a generated source.
         generator: Endless generated Dialogues; None for a source of files.
         size: Bytes of the files, 0 where that is not known.
         files: Names of the files that are read.

@@ -51,7 +51,7 @@ def read_verdicts(folder: Path, manifest: ExamManifest) -> Iterator[Judged]:
     if manifest.verdicts_digest and verdicts.is_file() and digest.of_file(verdicts) != manifest.verdicts_digest:
         raise MedctxError(
             f"{verdicts} was changed after {EXAM_FILE} was written (its digest differs); remove {folder / EXAM_FILE} "
-            "and run the exam again, which judges the stored answers anew."
+            "and run the exam again, which judges the stored answers again."
         )
     return read_records(verdicts, Judged)
 

@@ -11,7 +11,7 @@ from medctx.schemas.records import Record
 _TEXT_PARTS = frozenset({"text", "output_text"})
 _CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
 _CHANGING_KEYS = frozenset({"created", "permission"})
-"""Fields of a model's entry that some servers make anew for every request."""
+"""Fields of a model's entry that some servers change with every request."""
 
 
 class _Answer(Record):
