@@ -210,3 +210,29 @@ def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
     runs = client.search_runs([experiment.experiment_id])
     assert len([run for run in runs if "mlflow.parentRunId" not in run.data.tags]) == 1, "it went on in its own run"
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+CONFIRMED = """
+from study.config.study import load_study
+from study.pipeline import run_pipeline
+import sys
+records = "{exam: records-reading, half: %s, records: {sheets: 24}, conditions: ['open:256'], limits: {'open:256': 16}}"
+facts = "{exam: phenotypes-facts, half: %s, conditions: [closed], limits: {closed: 32}}"
+exams = {half: f"[{records % half}, {facts % half}]" for half in ("selection", "confirmation")}
+overrides = [f"work={sys.argv[1]}", "tokens=2000", "check_contamination=false", "repeat_base_exam=false"]
+overrides += [f"exam.exams={exams['selection']}", f"confirmation={{exams: {exams['confirmation']}}}"]
+run_pipeline(load_study("smoke", overrides=overrides), confirm=["0:1"])
+"""
+
+
+def test_selected_cells_are_measured_again_on_items_that_selected_none(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    result = called(folder, [sys.executable, "-c", CONFIRMED, str(folder / "work")])
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "is replaced; it differs in" in result.stderr, "a trial's plan gives way to another, which is said"
+    assert "train 0:1: done before" in result.stderr
+    out = folder / "work/studies/smoke-trial"
+    plan, report = (json.loads((out / name).read_text()) for name in ("plan.json", "report.json"))
+    assert [part["condition"] for estimand in plan["confirmed"] for part in estimand["parts"]] == ["closed", "open:256"]
+    assert report["registration"]["deviations"] == []
+    assert {(row["cell"], row["other"]) for row in report["confirmations"]} == {("0:1", "base")}
