@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -70,6 +71,23 @@ def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alp
     assert len({answered.chosen for answered in text}) == 1, "a rule that knows no item always chooses the same option"
     right = sum(answered.verdict is Verdict.CORRECT for answered in text)
     assert right == len(text) / 2
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022])
+def test_an_exam_gets_the_permissions_that_the_umask_allows(
+    mask: int, exam_file: Path, alphabet: Path, tmp_path: Path
+) -> None:
+    """What a server answered may hold what was asked: no file is readable for more than the umask says."""
+    before = os.umask(mask)
+    try:
+        with serve(flat) as server:
+            run(server, exam_file, alphabet, tmp_path / "out")
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert {"exam.json", "verdicts.jsonl", "replies.jsonl"} <= {path.name for path in files}
+    for path in files:
+        assert path.stat().st_mode & 0o077 & mask == 0, path
 
 
 def test_running_again_asks_nothing(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:

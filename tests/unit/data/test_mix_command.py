@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,21 @@ def test_a_mix_is_written_whole_and_read_back(config: Config, tmp_path: Path) ->
     assert "length in tokens" in shown.stdout
     assert "rows left out" not in shown.stdout
     assert shown.stdout.count("--- ") == 3
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.parametrize("mask", [0o077, 0o022])
+def test_a_mix_gets_the_permissions_that_the_umask_allows(mask: int, kind: str, config: Config, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        result = call("mix", "--config", config(ratio="1:1", format=kind), "--out", tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert result.exit_code == 0, result.output
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any(path.name.startswith("dialogues") for path in files)
+    for path in files:
+        assert path.stat().st_mode & 0o777 == 0o666 & ~mask, path
 
 
 def test_what_is_left_out_is_shown_and_listed(
