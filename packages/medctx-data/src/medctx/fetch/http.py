@@ -57,11 +57,12 @@ def certificates() -> ssl.SSLContext:
         ) from None
 
 
-def http_client(url: str, **options: Any) -> httpx.Client:
+def http_client(url: str, *, direct: bool = False, **options: Any) -> httpx.Client:
     """Return a client for the server at ``url``, with the environment's proxy and certificates.
 
     Args:
         url: Address of the server, or of a file on it.
+        direct: Leave the environment aside, as for a server on this machine.
         options: Further arguments of ``httpx.Client``.
 
     Raises:
@@ -69,9 +70,10 @@ def http_client(url: str, **options: Any) -> httpx.Client:
     """
     import httpx
 
-    proxy = proxy_for(url)
+    proxy = None if direct else proxy_for(url)
+    verify = True if direct else certificates()
     try:
-        return httpx.Client(proxy=proxy, verify=certificates(), trust_env=False, **options)
+        return httpx.Client(proxy=proxy, verify=verify, trust_env=False, **options)
     except (ValueError, httpx.InvalidURL, ImportError) as error:
         raise MedctxError(
             f"The proxy {mask_secrets(proxy or '')} of the environment cannot be used ({_reason(error)}); "

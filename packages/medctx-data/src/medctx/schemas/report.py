@@ -111,32 +111,40 @@ class Score(Record):
         return sum(self.verdicts[verdict] for verdict in UNREADABLE)
 
 
-class Comparison(Record):
-    """``cell`` minus ``other`` on one part in one mode.
+class PairedComparison(Record):
+    """``cell`` minus ``other`` on one part.
 
     Attributes:
         cell: Name of the first cell.
         other: Name of the second cell.
         part: Part of the exam.
-        mode: Scoring mode.
-        family: The family its P values are adjusted in.
         difference: The paired difference.
         outcome: The difference in words; "equals" means equivalence within the margin of the report.
-        dropped: Items that did not fit and count for neither.
-        p_holm: P value of the permutation test, Holm-adjusted within family and mode.
+        dropped: Items that did not fit one of the models and count for neither.
+        p_holm: P value of the permutation test, Holm-adjusted over the comparisons shown together.
         p_mcnemar_holm: P value of McNemar's test, adjusted likewise.
     """
 
     cell: str
     other: str
     part: str
-    mode: Mode
-    family: Family
     difference: Difference
     outcome: Outcome
     dropped: int = Field(ge=0)
     p_holm: float = Field(ge=0, le=1)
     p_mcnemar_holm: float | None = Field(None, ge=0, le=1)
+
+
+class Comparison(PairedComparison):
+    """A comparison of a report, in one mode.
+
+    Attributes:
+        mode: Scoring mode.
+        family: The family within which, and within the mode, its P values are adjusted.
+    """
+
+    mode: Mode
+    family: Family
 
     @property
     def not_after_holm(self) -> bool:

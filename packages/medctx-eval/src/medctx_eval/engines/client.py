@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from medctx.errors import MedctxError, UnfinishedError
+from medctx.fetch.http import http_client
 from medctx.io.masking import MASK, SECRET_NAME, mask_secrets, register_secret, secrets_pattern
 from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of
 
@@ -152,13 +153,7 @@ def _connection(url: httpx.URL, api_key: str, timeout_s: float) -> httpx.Client:
         raise MedctxError("The API key contains characters other than ASCII; correct its environment variable.")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
-    try:
-        return httpx.Client(headers=headers, timeout=timeout_s, limits=limits, trust_env=not _is_loopback(url))
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise MedctxError(
-            f"The proxy or certificate settings of the environment cannot be used ({mask_secrets(str(error))}); "
-            "correct HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE, or unset them."
-        ) from None
+    return http_client(str(url), direct=_is_loopback(url), headers=headers, timeout=timeout_s, limits=limits)
 
 
 def _parse_url(address: str) -> httpx.URL:

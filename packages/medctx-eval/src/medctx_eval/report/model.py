@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from pydantic import ConfigDict, Field
 
 from medctx.schemas.records import Mode, Record, Verdict
-from medctx.schemas.report import KNOWLEDGE, READING, Comparison, Family, ReportCore
+from medctx.schemas.report import KNOWLEDGE, READING, Comparison, Family, PairedComparison, ReportCore
 from medctx.schemas.statistics import Accuracy, Attribution, Behaviour, Difference, Equivalence, Outcome, RepeatNoise
 from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.markdown_table import escape, table_lines
@@ -480,29 +480,13 @@ class CellAccuracy(Record):
     accuracy: Accuracy
 
 
-class CellDifference(Record):
-    """``cell`` minus ``other`` on one part.
+class CellDifference(PairedComparison):
+    """``cell`` minus ``other`` on one part, as ``medctx-eval compare`` shows it.
 
     Attributes:
-        cell: Name of the first cell.
-        other: Name of the second cell.
-        part: Part of the exam.
-        difference: The paired difference.
-        outcome: The difference in words.
-        dropped: Items that did not fit one of the models and count for none.
-        p_holm: P value of the permutation test, Holm-adjusted over all differences shown.
-        p_mcnemar_holm: P value of McNemar's test, adjusted likewise.
         equivalence: Tests against the margin.
     """
 
-    cell: str
-    other: str
-    part: str
-    difference: Difference
-    outcome: Outcome
-    dropped: int = Field(ge=0)
-    p_holm: float = Field(ge=0, le=1)
-    p_mcnemar_holm: float | None = Field(None, ge=0, le=1)
     equivalence: Equivalence
 
 
