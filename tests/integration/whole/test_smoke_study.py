@@ -216,7 +216,7 @@ CONFIRMED = """
 from study.config.study import load_study
 from study.pipeline import run_pipeline
 import sys
-records = "{exam: records-reading, half: %s, records: {sheets: 24}, conditions: ['open:256'], limits: {'open:256': 16}}"
+records = "{exam: records-reading, half: %s, records: {sheets: 24}, conditions: [gold], limits: {gold: 16}}"
 facts = "{exam: phenotypes-facts, half: %s, conditions: [closed], limits: {closed: 32}}"
 exams = {half: f"[{records % half}, {facts % half}]" for half in ("selection", "confirmation")}
 overrides = [f"work={sys.argv[1]}", "tokens=2000", "check_contamination=false", "repeat_base_exam=false"]
@@ -233,6 +233,6 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(done: tup
     assert "train 0:1: done before" in result.stderr
     out = folder / "work/studies/smoke-trial"
     plan, report = (json.loads((out / name).read_text()) for name in ("plan.json", "report.json"))
-    assert [part["condition"] for estimand in plan["confirmed"] for part in estimand["parts"]] == ["closed", "open:256"]
+    assert [part["condition"] for estimand in plan["confirmed"] for part in estimand["parts"]] == ["closed", "gold"]
     assert report["registration"]["deviations"] == []
     assert {(row["cell"], row["other"]) for row in report["confirmations"]} == {("0:1", "base")}
