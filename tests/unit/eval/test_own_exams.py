@@ -269,6 +269,14 @@ def test_two_own_exams_are_two_exams_of_one_run(tmp_path: Path) -> None:
     exams = registry.build_all(config.exams, config.curriculum, 0)
     assert [exam.card.name for exam in exams] == ["own", "own-2"]
     assert [{item.exam for item in exam.items} for exam in exams] == [{"own"}, {"own-2"}]
+    rows = [{"id": "q1", "question": f"{n}?", "options": TEXTS, "answer": "A", "context": "Page."} for n in range(2)]
+    for row, place in zip(rows, ("a", "b"), strict=True):
+        (tmp_path / f"{place}.jsonl").write_bytes(FORMATS["own.jsonl"]([row]))  # type: ignore[list-item]
+    config = RunConfig.model_validate({"exams": [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), "needle"]})
+    first, second, _ = registry.build_all(config.exams, config.curriculum, 0)
+    (one,), (other,) = first.items, second.items
+    assert (one.id, other.id) == ("a/q1", "b/q1") and one.cluster != other.cluster
+    assert one.evidence[0] in first.by_id
 
 
 def test_evidence_is_a_context_or_a_passage_of_the_file_that_wrap_reads(tmp_path: Path) -> None:

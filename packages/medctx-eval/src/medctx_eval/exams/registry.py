@@ -15,12 +15,13 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams import schema
-from medctx_eval.exams.config import ExamConfig
-from medctx_eval.exams.exam import Exam
+from medctx_eval.exams.config import OWN, ExamConfig
+from medctx_eval.exams.exam import Exam, seal
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map, own
+from medctx_eval.exams.readers.entries import CONTEXT
 
 Half = Literal["selection", "confirmation"]
 TURN = 3
@@ -177,6 +178,28 @@ def build_exam(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
     return exam
 
 
+def _with_own_ids(exam: Exam) -> Exam:
+    """An exam whose items are called by its name too, with the clusters that are called after items."""
+    name = exam.card.name
+    items = []
+    for item in exam.items:
+        by_item = item.cluster == item.id or item.cluster.endswith(CONTEXT)
+        cluster = f"{name}/{item.cluster}" if by_item else item.cluster
+        items.append(item.model_copy(update={"id": f"{name}/{item.id}", "cluster": cluster}))
+    altered = [part.model_copy(update={"item": f"{name}/{part.item}"}) for part in exam.alterations]
+    omitted = [part.model_copy(update={"item": f"{name}/{part.item}"}) for part in exam.omissions]
+    return seal(exam.card, items, exam.passages, altered, omitted)
+
+
 def build_all(configs: Sequence[ExamConfig], split: CurriculumConfig, seed: int) -> list[Exam]:
-    """Build the exams of several configs."""
-    return [build_exam(config, split, seed) for config in configs]
+    """Build the exams of several configs; own exams with items of one id get the ids ``exam/id``."""
+    exams = [build_exam(config, split, seed) for config in configs]
+    names: dict[str, set[str]] = {}
+    for exam in exams:
+        for item in exam.items:
+            names.setdefault(item.id, set()).add(exam.card.name)
+    shared = {exam_name for exam_names in names.values() if len(exam_names) > 1 for exam_name in exam_names}
+    return [
+        _with_own_ids(exam) if config.exam == OWN and exam.card.name in shared else exam
+        for config, exam in zip(configs, exams, strict=True)
+    ]
