@@ -16,7 +16,7 @@ from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import ExamItem
 from medctx_eval.exams import schema
 from medctx_eval.exams.config import OWN, ExamConfig
-from medctx_eval.exams.exam import Exam, seal
+from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
@@ -188,7 +188,7 @@ def _with_own_ids(exam: Exam) -> Exam:
         items.append(item.model_copy(update={"id": f"{name}/{item.id}", "cluster": cluster}))
     altered = [part.model_copy(update={"item": f"{name}/{part.item}"}) for part in exam.alterations]
     omitted = [part.model_copy(update={"item": f"{name}/{part.item}"}) for part in exam.omissions]
-    return seal(exam.card, items, exam.passages, altered, omitted)
+    return seal_exam(exam.card, items, exam.passages, altered, omitted)
 
 
 def build_all(configs: Sequence[ExamConfig], split: CurriculumConfig, seed: int) -> list[Exam]:
