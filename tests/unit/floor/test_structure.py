@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench.structure import Module, circles, duplicate_pairs, floors, folder_graph, import_graph, measure, read_package
+from bench.structure import (
+    ROOT,
+    Module,
+    circles,
+    duplicate_pairs,
+    floors,
+    folder_graph,
+    import_graph,
+    measure,
+    own_modules,
+    read_package,
+)
 
+PACKAGES = ("medctx", "medctx_data", "medctx_train", "medctx_eval", "study")
 SAME = "\n".join(f"value_{n} = {n}" for n in range(6))
 FILES = {
     "__init__.py": "",
@@ -58,3 +71,13 @@ def test_duplicates_names_and_users(tmp_path: Path) -> None:
     assert figures["public names defined twice"] == "1"
     assert figures["modules with one user"] == "3"
     assert figures["folders, largest"] == "2, 2"
+
+
+def test_the_house_keeps_its_measures() -> None:
+    modules = own_modules(ROOT)
+    graph = import_graph(modules)
+    folders = Counter(module.folder for module in modules)
+    assert max(folders.values()) <= 20
+    assert circles(graph) == []
+    assert circles(folder_graph(graph, {module.name: module.folder for module in modules})) == []
+    assert {name: floors(graph, name) for name in PACKAGES if floors(graph, name) > 8} == {}

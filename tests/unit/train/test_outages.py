@@ -16,10 +16,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from click.testing import CliRunner
-from medctx_train.model.base import TINY, prepare_base
 from safetensors import SafetensorError
 from torch.distributed.checkpoint.api import CheckpointException
 
+from medctx.model.base import prepare_base
+from medctx.model.embedded import TINY
 from medctx.model.tensor_file import system_errors
 from medctx_train.checkpoints import export, training_state
 from medctx_train.checkpoints.merge import MergeConfig, merge
