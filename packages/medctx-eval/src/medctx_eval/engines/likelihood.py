@@ -22,22 +22,6 @@ def next_tokens(request: LikelihoodRequest) -> dict[Tokens, set[int]]:
     return needed
 
 
-def uncached_tokens(lengths: Sequence[int], prompt: int, shared: int, block: int) -> int:
-    """Tokens a server computes for a request if the first ``shared`` tokens are cached, then its prompt.
-
-    Args:
-        lengths: Length of each prefix that is read, the prompt's first.
-        prompt: Length of the prompt.
-        shared: Tokens already cached.
-        block: Block size of the cache, which holds whole blocks only.
-
-    Returns:
-        Number of tokens.
-    """
-    after_prompt = sum(length - prompt // block * block for length in lengths[1:])
-    return lengths[0] - shared // block * block + after_prompt
-
-
 def logprob_body(model: str, prefixes: Sequence[Tokens], needed: Mapping[Tokens, set[int]]) -> Body:
     """The body of one request for the log-probabilities of the needed tokens after each of several prefixes."""
     return {

@@ -75,11 +75,6 @@ def books_of(run: ExaminedRun, ids: Collection[str]) -> dict[str, Book]:
     return {book.id: book for book in _books(run) if book.id in ids}
 
 
-def book_outlines(run: ExaminedRun) -> dict[str, BookOutline]:
-    """Every Book of a run's exam plan, without its text."""
-    return {book.id: BookOutline(book.tokens, book.passages) for book in _books(run)}
-
-
 def offered(item: ExamItem, condition: str) -> ExamItem:
     """The item with the options it has under a condition."""
     return offer_cannot(item) if parse(condition).kind == "distractor" else item
