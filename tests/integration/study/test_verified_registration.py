@@ -75,8 +75,10 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lineage = Lineage(parent, "s")
         exam_run = lineage.open("exam", "all", root / "runs")
         for folder in runs.values():
-            for file in (run_folder.VERDICTS, EXAM_FILE):
+            for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE):
                 client.log_artifact(exam_run, str(folder / file), f"exam/{folder.name}")
+            plan = read_record(folder / EXAM_FILE, ExamManifest).exam_plan
+            client.log_artifact(exam_run, str(folder.parent / plan / run_folder.ITEMS), f"exam-plan/{plan}")
         config = StudyConfig(name="s", registered_model="ward", work=root / "work")
         core, decision = read_record(report / REPORT_FILE, ReportCore), read_record(report / DECISION_FILE, Decision)
         cards = {
@@ -109,6 +111,7 @@ def test_what_a_study_registers_holds(source: str, call: Callable[[str], Result]
     result = call(source)
     assert result.exit_code == 0, result.output
     assert "numbers of its card" in result.stdout and " 0 numbers" not in result.stdout
+    assert "verdicts recomputed from replies" in result.stdout and " 0 verdicts" not in result.stdout
 
 
 SQL = {
@@ -147,9 +150,9 @@ def test_changed_bytes_of_the_logged_exam_and_report_are_noticed(
         file
         for folder in ("report", "exam/1-1-0", "exam/1:1-0")
         for file in registered.glob(f"**/artifacts/{folder}/*")
-        if file.name in {REPORT_FILE, DECISION_FILE, run_folder.VERDICTS, EXAM_FILE}
+        if file.name in {REPORT_FILE, DECISION_FILE, run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE}
     ]
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         whole = file.read_bytes()
         for _ in range(3):

@@ -37,5 +37,6 @@ def test_the_reference_engine_scales_the_base_of_such_an_adapter(tiny: Path, ada
 
 def test_a_server_is_not_asked_to_hot_load_such_an_adapter(adapter: Path) -> None:
     server = VllmServer.__new__(VllmServer)
+    server._scaled = False
     with pytest.raises(MedctxError, match=r"trained with scaled positions.* merge it first"):
         server.load_adapter("a", adapter)

@@ -21,7 +21,7 @@ import sys
 from medctx.errors import MedctxError
 from medctx_eval.prompting import tokenizers
 try:
-    print(len(tokenizers.load(sys.argv[1]).encode("Pallor and fatigue.", add_special_tokens=False)))
+    print(len(tokenizers.load_exam_tokenizer(sys.argv[1]).encode("Pallor and fatigue.", add_special_tokens=False)))
 except MedctxError as error:
     sys.exit(f"one sentence: {error}")
 """

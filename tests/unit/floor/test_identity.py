@@ -129,6 +129,15 @@ def test_where_the_base_of_an_adapter_was_does_not_count(tmp_path: Path) -> None
     assert len(digests) == 1
 
 
+def test_the_order_of_module_names_does_not_count(tmp_path: Path) -> None:
+    digests = set()
+    for number, names in enumerate((["q_proj", "v_proj"], ["v_proj", "q_proj"])):
+        settings = json.dumps({**CONFIGS["adapter_config.json"], "target_modules": names}).encode()
+        files = {"adapter_config.json": settings, "adapter_model.safetensors": b"weights"}
+        digests.add(model_digest(write(tmp_path / str(number), files)))
+    assert len(digests) == 1
+
+
 def test_weights_that_cannot_be_identified_are_refused_by_name(tmp_path: Path) -> None:
     folder = write(tmp_path / "flax", {"config.json": b"{}", "flax_model.msgpack": b"weights"})
     with pytest.raises(MedctxError, match=r"holds no weights in safetensors.*flax_model\.msgpack cannot be identified"):

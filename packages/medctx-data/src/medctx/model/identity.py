@@ -64,6 +64,9 @@ _WHERE_FROM = frozenset({"base_model_name_or_path", "revision"})
 digest."""
 
 
+_SETS = ("target_modules", "exclude_modules", "modules_to_save")
+
+
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
@@ -147,13 +150,23 @@ def file_digest(path: Path) -> str:
     return computed
 
 
+def _adapter_settings(settings: Mapping[str, object]) -> dict[str, object]:
+    """An adapter's config without where its base was, lists of module names in one order: PEFT writes them from sets."""
+    kept = {key: value for key, value in settings.items() if key not in _WHERE_FROM}
+    for key in _SETS:
+        names = kept.get(key)
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            kept[key] = sorted(names)
+    return kept
+
+
 def _settings_digest(path: Path) -> str:
     """Digest of a small file; of an adapter's config without where its base was."""
     if path.name == ADAPTER_CONFIG:
         with contextlib.suppress(ValueError, RecursionError):
             settings = json.loads(path.read_bytes())
             if isinstance(settings, dict):
-                return digest.of_value({key: value for key, value in settings.items() if key not in _WHERE_FROM})
+                return digest.of_value(_adapter_settings(settings))
     return file_digest(path)
 
 

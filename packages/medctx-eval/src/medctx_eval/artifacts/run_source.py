@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RUNS, MODELS = "runs:/", "models:/"
 ARTIFACTS = "exam"
 """The artifact folder under which an exam logs one folder per examined model."""
+PLAN_ARTIFACTS = "exam-plan"
+"""The artifact folder under which an exam logs the items it asked, one folder per exam plan."""
 RUN_TAG, FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
 """Tags of a registered version: the MLflow run of its exam, and its folder among that run's artifacts."""
 GRAMMAR = (

@@ -272,7 +272,10 @@ def verify(source: str) -> None:
 
         with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
             model = verify_model(source, Path(scratch))
-        click.echo(f"{source} holds: version {model.version}, cell {model.cell}, {model.numbers} numbers of its card.")
+        click.echo(
+            f"{source} holds: version {model.version}, cell {model.cell}, {model.numbers} numbers of its card, "
+            f"{model.verdicts:,} verdicts recomputed from replies."
+        )
         return
     folder = Path(source)
     if folder.name == REPORT_FILE:

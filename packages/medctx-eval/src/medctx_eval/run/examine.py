@@ -22,6 +22,7 @@ from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
+from medctx_eval.artifacts.run_source import ARTIFACTS, PLAN_ARTIFACTS
 from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Engine
@@ -282,8 +283,12 @@ def _track(tracked: tracking.Run, folder: Path, run: RunFolder, mode: Mode) -> N
     tracked.metrics({f"{name}.{axis}": value for axis, value in headline_accuracies(run.judged, mode)})
     costs = run.manifest.cost.model_dump().items()
     tracked.metrics({f"{name}.{figure}": float(value) for figure, value in costs if value is not None})
-    for file in (run_folder.VERDICTS, EXAM_FILE):
-        tracked.artifact(folder / file, f"exam/{folder.name}")
+    # With the items, `medctx-eval verify models:/...` recomputes the verdicts from the replies.
+    for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE):
+        tracked.artifact(folder / file, f"{ARTIFACTS}/{folder.name}")
+    plan = run.manifest.exam_plan
+    if plan:
+        tracked.artifact(folder.parent / plan / run_folder.ITEMS, f"{PLAN_ARTIFACTS}/{plan}")
 
 
 def _show(run: RunFolder) -> None:

@@ -19,7 +19,9 @@ from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.cell_metrics import DESCRIPTION_TAG, DIGEST_CHARS, cell_metrics, score_lines
 from medctx_eval.artifacts import run_folder, run_source
 from medctx_eval.artifacts.checksums import check_checksums
+from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.model import Report
+from medctx_eval.verify.recompute import recompute_verdicts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,6 +38,7 @@ class ModelCheck:
     version: str
     cell: str
     numbers: int
+    verdicts: int
 
 
 def _require_description(report: Report, group: str, version: ModelVersion, source: str) -> None:
@@ -79,6 +82,8 @@ def verify_model(source: str, scratch: Path) -> ModelCheck:
     (exam,) = run_source.resolve(source, scratch / "exam")
     run = run_folder.read_run(exam)
     client, version = run_source.model_version(source)
+    _fetch_items(client, version.tags[run_source.RUN_TAG], run, exam.parent, source)
+    verdicts = recompute_verdicts(exam, run.judged, run_folder.read_items(exam, run.manifest))
     parent = client.get_run(version.tags[run_source.RUN_TAG]).data.tags.get(PARENT_TAG)
     if parent is None:
         raise MedctxError(f"The exam of {source} belongs to no study in the tracking store, so its report is unknown.")
@@ -102,7 +107,19 @@ def verify_model(source: str, scratch: Path) -> ModelCheck:
     expected = cell_metrics(report, *place)
     _require_description(report, place[0], version, source)
     _require_metrics(expected, version, run.manifest, source)
-    return ModelCheck(str(version.version), place[0], len(expected))
+    return ModelCheck(str(version.version), place[0], len(expected), verdicts)
+
+
+def _fetch_items(client: MlflowClient, run_id: str, run: RunFolder, target: Path, source: str) -> None:
+    """Fetch the items that an exam asked to where its run folder expects them."""
+    from mlflow.exceptions import MlflowException
+
+    plan = run.manifest.exam_plan
+    try:
+        fetched = Path(client.download_artifacts(run_id, f"{run_source.PLAN_ARTIFACTS}/{plan}", str(target)))
+        fetched.rename(target / plan)
+    except (MlflowException, OSError):
+        raise MedctxError(f"The exam of {source} has logged no items; examine the model again.") from None
 
 
 def _report(client: MlflowClient, parent: str, target: Path, source: str) -> Path:
