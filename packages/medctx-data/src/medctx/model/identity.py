@@ -151,7 +151,7 @@ def file_digest(path: Path) -> str:
 
 
 def _adapter_settings(settings: Mapping[str, object]) -> dict[str, object]:
-    """An adapter's config without where its base was, lists of module names in one order: PEFT writes them from sets."""
+    """An adapter's config without where its base was, and its lists of module names sorted: PEFT writes sets."""
     kept = {key: value for key, value in settings.items() if key not in _WHERE_FROM}
     for key in _SETS:
         names = kept.get(key)
