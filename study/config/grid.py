@@ -26,7 +26,10 @@ def axes_of(config: StudyConfig) -> Axes:
 
 
 def _point(key: str, given: Mapping[str, Value], axes: Axes) -> Point:
-    """The point that ``given`` names, with the first value of every axis it leaves out. ``key``: where it stands."""
+    """The point that ``given`` names, with the first value of every axis it leaves out.
+
+    ``key``: its key in the config.
+    """
     unknown = [axis for axis in given if axis not in axes]
     if unknown:
         raise MedctxError(f"The key {key}.{unknown[0]} is no axis; the axes are: {', '.join(axes)}.")
@@ -51,8 +54,17 @@ def grid_points(config: StudyConfig) -> list[Point]:
     return grid(axes)
 
 
-def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "") -> StudyCell:
-    """A cell, named by its ratio and the axes that vary in this study.
+def _names_sources(point: Point, points: Sequence[Point]) -> bool:
+    """Whether the source set is part of a cell's name: one purely medical point needs none to be told from others."""
+    ratio = str(point["ratio"])
+    alike = {other["sources"] for other in points if other["ratio"] == ratio}
+    return bool(general_share(ratio)) or len(alike) > 1
+
+
+def _named(
+    config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, repair: str = "", sources: str = ""
+) -> StudyCell:
+    """A cell, named by its ratio and the axes that vary in this study; ``sources``: as its name says them.
 
     In a one-at-a-time design the amount of the center is left out of the name.
     """
@@ -64,7 +76,7 @@ def _named(config: StudyConfig, point: Point, seed: int, *, epochs: int = 1, rep
         short(amount) if len(config.amounts) > 1 and amount != usual else "",
         f"x{epochs}" if epochs > 1 else "",
         str(point["method"]) if len(config.methods) > 1 else "",
-        str(point["sources"]) if len(config.sources) > 1 and general_share(str(point["ratio"])) else "",
+        sources,
         f"wrap {wrap:g}" if len(config.wraps) > 1 and wrap else "",
         repair,
     ]
@@ -96,12 +108,14 @@ def untouched(config: StudyConfig) -> list[StudyCell]:
 
 
 def _trained(config: StudyConfig) -> Iterator[StudyCell]:
-    for point in grid_points(config):
+    points = grid_points(config)
+    for point in points:
+        sources = str(point["sources"]) if len(config.sources) > 1 and _names_sources(point, points) else ""
         controls = dict.fromkeys([1, _equal_tokens(config, point)])
         for epochs in controls:
             for seed in config.seeds:
                 for repair in ("", *config.repairs):
-                    yield _named(config, point, seed, epochs=epochs, repair=repair)
+                    yield _named(config, point, seed, epochs=epochs, repair=repair, sources=sources)
 
 
 def cells(config: StudyConfig) -> list[StudyCell]:

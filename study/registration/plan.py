@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -23,7 +23,7 @@ from medctx.schemas.study_plan import (
 )
 from study.config.cells import StudyCell
 from study.config.grid import axes_of, cells, untouched
-from study.config.sections import file_digests, section
+from study.config.sections import file_digests, with_data
 from study.config.study import ContrastConfig, StudyConfig
 from study.registration.power import planned_power
 
@@ -77,7 +77,7 @@ def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | N
                 exam=part.exam,
                 condition=part.condition,
                 weight=weights[f"{part.exam} {part.condition}"] / total,
-                # Of an accuracy, untaught items are no part.
+                # An accuracy excludes untaught items.
                 items=part.items if difference else part.items - part.untaught,
                 untaught=part.untaught if difference else 0,
                 clusters=min(part.clusters, part.items if difference else part.items - part.untaught),
@@ -132,34 +132,34 @@ def _family(config: StudyConfig, trained: Sequence[StudyCell], axes: Sequence[Pl
     return Family(contrasts=tuple(contrasts), error_rate=config.plan.error_rate)
 
 
+_SHOWN = frozenset({"title", "published", "browser_items", "margin"})
+"""Keys of the report that decide nothing, and the margin, which the plan states itself."""
+
+
 def settings_of(config: StudyConfig) -> dict[str, str]:
-    """Digests of everything else that decides what the cells and their answers are."""
-    sections: Mapping[str, JsonValue] = {
-        "mix": dict(section(config, "mix")),
-        "train": dict(section(config, "train")),
-        "exam": dict(section(config, "exam")),
-        "confirmation": dict(section(config, "confirmation")),
-        "source_sets": {name: dict(section(config, "source_sets", name)) for name in config.source_sets},
+    """Digests of everything else that decides what the cells and their answers are.
+
+    Where files lie is no setting: sections are taken as they are written, with the contents of the files they name.
+    """
+    written: dict[str, JsonValue] = {
+        "mix": dict(config.mix),
+        "train": dict(config.train),
+        "exam": dict(config.exam),
+        "confirmation": dict(config.confirmation),
+        "source_sets": {name: dict(settings) for name, settings in config.source_sets.items()},
         "recipes": {name: dict(recipe) for name, recipe in config.recipes.items()},
         "arms": {name: dict(arm) for name, arm in config.arms.items()},
+        "report": {key: value for key, value in config.report.items() if key not in _SHOWN},
     }
-    # Where files lie is no setting: their contents count.
-    place = str(config.data) if config.data is not None else ""
-    return {
-        name: digest.of_value([_without_place(value, place), file_digests(value)])[: digest.SHORT]
-        for name, value in sections.items()
-        if value
+    whole: dict[str, JsonValue] = {
+        "curriculum": config.curriculum.model_dump(mode="json"),
+        "bases": {label: config.model(label).id for label in config.labels},
+        "stand_in": config.stand_in,
+        "adapters": config.adapters,
+        "check_contamination": config.check_contamination,
     }
-
-
-def _without_place(value: JsonValue, place: str) -> JsonValue:
-    if isinstance(value, str):
-        return value.replace(place, "${data}") if place else value
-    if isinstance(value, list):
-        return [_without_place(item, place) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_place(item, place) for key, item in value.items()}
-    return value
+    contents = {name: [value, *file_digests(with_data(value, config.data))] for name, value in written.items() if value}
+    return {name: digest.of_value(value)[: digest.SHORT] for name, value in {**contents, **whole}.items()}
 
 
 def plan_of(config: StudyConfig, selection: Asked, confirmation: Asked = Asked()) -> StudyPlan | None:

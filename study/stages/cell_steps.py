@@ -73,8 +73,9 @@ def mix_step(config: StudyConfig, cell: StudyCell, base: Base) -> Step:
 
 def train_step(config: StudyConfig, cell: StudyCell, base: Base, mix: Done) -> Step:
     """``medctx-train sft`` of one cell on its mix."""
+    settings = recipe(config, cell.method)
     content: Section = {
-        **recipe(config, cell.method),
+        **settings,
         "base": base.id,
         "mix": str(mix.folder),
         "seed": cell.seed,
@@ -88,7 +89,7 @@ def train_step(config: StudyConfig, cell: StudyCell, base: Base, mix: Done) -> S
         label=cell.name,
         command=("medctx-train", "sft"),
         config=content,
-        inputs=(mix_digest(mix), base.weights_digest),
+        inputs=(mix_digest(mix), base.weights_digest, *file_digests(settings)),
         ignored=("base", "mix", "name"),
         heavy=True,
     )
@@ -96,7 +97,7 @@ def train_step(config: StudyConfig, cell: StudyCell, base: Base, mix: Done) -> S
 
 def with_settings(step: Step, settings: Section) -> Step:
     """A step with further keys merged into its config."""
-    return replace(step, config=deep_merge(step.config, settings))
+    return replace(step, config=deep_merge(step.config, settings), inputs=(*step.inputs, *file_digests(settings)))
 
 
 def merge_step(cell: StudyCell, base: Base, weights: Weights) -> Step:

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from medctx.errors import MedctxError
 from study.config.cells import StudyCell
 from study.config.grid import source_of
+from study.config.sections import file_digests
 from study.config.study import Section, StudyConfig, lowest_terms
 from study.stages.bases import Base
 from study.stages.cell_steps import Weights
@@ -80,7 +81,7 @@ def repair_sources(config: StudyConfig, cell: StudyCell, cells: Sequence[StudyCe
 
 
 def _differs_in_ratio_alone(other: StudyCell, own: StudyCell) -> bool:
-    same = ("base", "amount", "epochs", "seed", "method", "wrap", "repair")
+    same = ("base", "amount", "epochs", "seed", "method", "sources", "wrap", "repair")
     return all(getattr(other, axis) == getattr(own, axis) for axis in same)
 
 
@@ -117,6 +118,7 @@ def repair_step(config: StudyConfig, cell: StudyCell, base: Base, weights: Mappi
         config={**unchanged, **{key: filled[key] for key in moved}},
         inputs=(
             base.weights_digest,
+            *file_digests(written),
             *(f"{key}={written[key]}" for key in moved),
             *(f"{name}={named.digest}" for name, named in weights.items()),
         ),

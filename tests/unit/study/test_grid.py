@@ -51,6 +51,10 @@ def names(*overrides: str) -> list[str]:
             ],
             ["base", "1:1 a", "1:1 b", "0:1"],
         ),
+        (
+            ["ratios=['1:1','0:1'] sources=[a,b]", "source_sets={a: {}, b: {}}"],
+            ["base", "1:1 a", "1:1 b", "0:1 a", "0:1 b"],
+        ),
         (["ratios=['1:1'] repairs=[half]", "arms={half: {arm: scale}}"], ["base", "1:1", "1:1 half"]),
     ],
 )

@@ -112,6 +112,15 @@ CHANGES: dict[str, dict[str, object]] = {
     "data": {"mix": {"sources": ["everyday"]}},
     "facts": {"curriculum": {"exposures": 4}},
     "confirmation": {"confirmation": {"exams": []}},
+    "scoring mode": {"report": {"mode": "text"}},
+    "unreadable answers": {"report": {"max_unreadable": 0.2}},
+    "contaminated items": {"report": {"max_contaminated": 0.2}},
+    "draws": {"report": {"draws": 200}},
+    "base": {"base": "other"},
+    "id of a base": {"models": {"smollm2-135m-instruct": {"id": "other/model"}}},
+    "stand-in": {"stand_in": "tiny-model"},
+    "contamination": {"check_contamination": False},
+    "adapters": {"adapters": "merged"},
 }
 
 
@@ -121,7 +130,14 @@ def test_each_value_changes_the_digest(changes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"work": "elsewhere"}, {"title": "another"}, {"executor": {"workers": 2}}, {"registered_model": "m"}]
+    "changes",
+    [
+        {"work": "elsewhere"},
+        {"title": "another"},
+        {"executor": {"workers": 2}},
+        {"registered_model": "m"},
+        {"report": {"title": "another", "browser_items": 9, "published": {"source": "a paper"}}},
+    ],
 )
 def test_where_a_study_runs_does_not(changes: dict[str, object]) -> None:
     assert short_digest(plan(**changes)) == short_digest(plan())
@@ -134,6 +150,12 @@ def test_the_same_files_elsewhere_are_the_same_plan(tmp_path: Path) -> None:
         source = {"source": "alpaca", "path": "${data}/rows.jsonl"}
         digests.append(short_digest(plan(data=tmp_path / place, mix={"sources": [source]})))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_text_of_the_data_folder_elsewhere_in_a_section_is_part_of_the_plan(tmp_path: Path) -> None:
+    """A folder called ``a`` once made ``alpaca`` and ``${data}lpaca`` the same."""
+    digests = [short_digest(plan(data="a", mix={"sources": [name]})) for name in ("alpaca", "${data}lpaca")]
+    assert digests[0] != digests[1]
 
 
 def test_more_items_are_another_plan_with_more_power() -> None:

@@ -83,6 +83,15 @@ def test_an_arm_may_name_the_cell_that_differs_in_its_ratio_alone() -> None:
         repairs.repair_sources(unknown, repaired(unknown), cells(unknown))
 
 
+def test_the_cell_an_arm_names_has_the_same_sources() -> None:
+    config = quick(
+        "{arm: combine, adapters: ['${cell}', '${1:0}']}", "sources=[a,b]", "source_sets={a: {}, b: {seed: 1}}"
+    )
+    for cell in [cell for cell in cells(config) if cell.repair]:
+        named = repairs.repair_sources(config, cell, cells(config))
+        assert {source.sources for source in named.values()} == {cell.sources}
+
+
 def test_a_retuned_cell_goes_on_with_a_mix_of_the_arm() -> None:
     config = quick("{arm: retune, ratio: '1:0', amount: 5000, learning_rate: 1e-4}")
     cell = repaired(config)
