@@ -19,7 +19,14 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import read_record
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
-from medctx.tables.choices import convention_of, detect_layout, options_in, read_question
+from medctx.tables.choices import (
+    convention_of,
+    detect_layout,
+    labelled_options,
+    layout_convention,
+    options_in,
+    read_question,
+)
 from medctx.tables.files import rows as file_rows
 from medctx.tables.folders import locate
 from medctx_data.cli.main import main
@@ -398,6 +405,98 @@ def test_digits_that_may_be_numbers_or_texts_are_refused() -> None:
     convention = convention_of((row["answer"], options_in(row, layout.options)) for row in rows)
     with pytest.raises(ValueError, match="a number and also the text of an option"):
         read_question(rows[0], layout, convention)
+
+
+def choice_rows(layout: str, base: int, rights: tuple[int, ...] = (3, 1, 2)) -> list[Row]:
+    """Questions in a layout whose publisher counts the options from 0 (MMLU) or from 1 (CareQA)."""
+    texts = ["rest", "insulin", "aspirin", "iodine"]
+    columns: Row = {"choices": texts, "subject": "anatomy"} if layout == "MMLU" else {}
+    columns |= {} if layout == "MMLU" else {f"op{place}": text for place, text in enumerate(texts, start=1)}
+    answer = "answer" if layout == "MMLU" else "cop"
+    return [{"question": f"q{n}?", **columns, answer: right + base} for n, right in enumerate(rights)]
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("layout", ["MMLU", "CareQA"])
+def test_the_base_of_a_layout_yields_to_what_all_rows_show(layout: str, base: int, tmp_path: Path) -> None:
+    rows = choice_rows(layout, base, (1, 3, 0))
+    known = detect_layout(rows)
+    assert known is not None and known.name == layout
+    convention = layout_convention(rows, known)
+    assert [read_question(row, known, convention).gold for row in rows] == [("B",), ("D",), ("A",)]
+    (tmp_path / "t.jsonl").write_bytes(as_lines(rows))
+    assert [texts[-1] for texts in contents(read(str(tmp_path / "t.jsonl")))] == ["insulin", "iodine", "rest"]
+
+
+def test_the_base_of_a_layout_counts_where_rows_show_none_or_both() -> None:
+    for base, layout in ((0, "MMLU"), (1, "CareQA")):
+        for rights in ((1 - base, 2 - base), (0, 2, 4 - base, -base)):
+            rows = choice_rows(layout, base, rights)
+            known = detect_layout(rows)
+            assert known is not None and layout_convention(rows, known).base == base
+
+
+@pytest.mark.parametrize(("rights", "base"), [((3, 1), 1), ((1, 2), 1), ((2, 0), 0)])
+def test_detect_prints_the_base_that_only_the_layout_states(rights: tuple[int, ...], base: int, tmp_path: Path) -> None:
+    (tmp_path / "medical.jsonl").write_bytes(as_lines(choice_rows("CareQA", base, rights)))
+    code, output, _ = detected(tmp_path / "medical.jsonl")
+    assert code == 0 and f"answer_base: {base}" in output
+    (tmp_path / "mix.yaml").write_text(output[output.index("sources:") :], encoding="utf-8")
+    from medctx.config.loading import load
+
+    (source,) = load(MixConfig, tmp_path / "mix.yaml").sources
+    texts = ["rest", "insulin", "aspirin", "iodine"]
+    assert [turns[-1] for turns in contents(read(source))] == [texts[right] for right in rights]
+
+
+@pytest.mark.parametrize(
+    ("cell", "texts"),
+    [
+        ("A. Give aspirin\nB. Start\nA statin\nC. Stop", ["Give aspirin", "Start A statin", "Stop"]),
+        ("A. Test the\nB cells\nB. Stop", ["Test the B cells", "Stop"]),
+        ("(A) one\n\n(B) two\n   lines\n(D) x\n(C) three", ["one", "two lines (D) x", "three"]),
+        ("Choices:\nA) one\nB) two", ["one", "two"]),
+        ("A.\none\nB.\ntwo", ["one", "two"]),
+        ("B. one\nC. two", []),
+    ],
+)
+def test_options_on_lines_may_be_wrapped(cell: str, texts: list[str]) -> None:
+    assert list(labelled_options(cell).texts.values()) == texts
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a", "", "c"],
+        ["a", None, "c"],
+        {"A": "a", "B": None, "C": "c"},
+        {"A": "a", "C": "c"},
+        [{"key": "A", "value": "a"}, {"key": "B", "value": ""}, {"key": "C", "value": "c"}],
+        "A. a\nB.\nC. c",
+    ],
+)
+def test_an_option_without_a_text_is_left_out_only_at_the_end(options: object, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no text for the option B, which others follow"):
+        labelled_options(options)
+    whole: Row = {"question": "q?", "options": ["a", "b"], "answer": "A"}
+    rows = [whole, {**whole, "options": options}, {**whole, "options": ["a", "b", ""], "answer": "b"}]
+    (tmp_path / "t.jsonl").write_bytes(as_lines(rows))
+    results = read(str(tmp_path / "t.jsonl"))
+    assert [texts[-1] for texts in contents(results)] == ["a", "b"]
+    (skipped,) = [row for row in results if isinstance(row, SkippedRow)]
+    assert "no text for the option B" in skipped.detail
+
+
+def test_letters_that_a_table_of_objects_adds_are_no_options() -> None:
+    options = {"A": "a", "B": "b", "C": None, "1": None}
+    assert labelled_options(options).texts == {"A": "a", "B": "b"}
+    assert labelled_options({"A": None, "1": "a", "2": "b"}).letters == {"1": "A", "2": "B"}
+
+
+def test_a_note_names_the_column_that_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(as_lines([{"question": "q", "answer": "a", "column x": "b"}]))
+    notes = [row for row in read(str(tmp_path / "t.jsonl")) if isinstance(row, RowNote)]
+    assert notes == [RowNote("column column x not read", "column x")]
 
 
 def test_two_paths_are_a_whole_mix(tokenizer_folder: Path, tmp_path: Path) -> None:

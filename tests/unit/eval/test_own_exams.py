@@ -257,10 +257,31 @@ def test_numbers_that_show_no_base_ask_for_letters(tmp_path: Path) -> None:
         ([{"exam": "file", "path": "a/x.csv"}, {"exam": "a/x.csv", "name": "ward"}], ["x", "ward"]),
         ([{"path": "x.csv", "conditions": ["closed"]}, {"path": "x.csv", "conditions": ["gold"]}], ["x", "x"]),
         (["needle", {"exam": "medqa", "path": "x.jsonl"}], ["", ""]),
+        (["medqa", "./medqa.jsonl"], ["", "medqa-2"]),
+        (["file.csv"], ["file"]),
     ],
 )
 def test_own_exams_have_names_of_their_own(exams: list[object], names: list[str]) -> None:
     assert [exam.name for exam in RunConfig.model_validate({"exams": exams}).exams] == names
+
+
+@pytest.mark.parametrize(
+    "exams",
+    [
+        ["medqa", {"path": "x.jsonl", "name": "medqa"}],
+        [{"path": "x.jsonl", "name": "ward"}, {"path": "y.jsonl", "name": "ward"}],
+    ],
+)
+def test_a_name_that_is_another_exams_is_refused(exams: list[object]) -> None:
+    with pytest.raises(ValueError, match="is that of another exam; give another name"):
+        RunConfig.model_validate({"exams": exams})
+
+
+def test_an_own_copy_of_mmlu_that_counts_from_1_is_read_from_1(tmp_path: Path) -> None:
+    rows = [{**row, "answer": n % 4 + 1} for n in range(NUMBER) for row in [layouts(n)["MMLU"]]]
+    (tmp_path / "x.jsonl").write_bytes(FORMATS["own.jsonl"](rows))
+    gold = {item.question: item.gold for item in build(str(tmp_path / "x.jsonl")).items}
+    assert gold == {f"Which remedy has case {n}?": ("ABCD"[n % 4],) for n in range(NUMBER)}
 
 
 def test_two_own_exams_are_two_exams_of_one_run(tmp_path: Path) -> None:

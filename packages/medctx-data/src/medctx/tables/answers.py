@@ -11,11 +11,21 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 LETTERS = "ABCDEFGHIJKL"
+Base = Literal[0, 1] | None
+"""Number of the first option; None where it is not known."""
 _LETTERED = re.compile(r"[A-L][A-L\s,;\uff0c\uff1b\u3001]*")
 
 
 class AnswerError(ValueError):
-    """An answer names no option, or several: a clause that continues "the row ..."."""
+    """An answer names no option, or several: a clause that continues "the row ...".
+
+    Attributes:
+        base_unknown: Whether the only reason is that no row shows from which number the answers count.
+    """
+
+    def __init__(self, reason: str, *, base_unknown: bool = False) -> None:
+        super().__init__(reason)
+        self.base_unknown = base_unknown
 
 
 class Convention(NamedTuple):
@@ -29,7 +39,7 @@ class Convention(NamedTuple):
             ``refuse`` where the source has answers in digits of both kinds.
     """
 
-    base: Literal[0, 1] | None = None
+    base: Base = None
     ambiguous: Literal["letter", "text", "refuse"] = "letter"
     digits: Literal["number", "text", "refuse"] = "text"
 
@@ -74,10 +84,15 @@ class AnswerEvidence:
             self._letters_only = self._letters_only or bool(letters and not texts)
             self._texts_only = self._texts_only or bool(texts and not letters)
 
-    @property
-    def convention(self) -> Convention:
-        """How the source names options."""
-        base: Literal[0, 1] | None = 0 if self._first else 1 if self._last else None
+    def _base(self, published: Base) -> Base:
+        if self._first != self._last:
+            return 0 if self._first else 1
+        # Nothing is shown, or a row is wrong: the publisher's word counts.
+        return published if published is not None else 0 if self._first else None
+
+    def convention(self, published: Base = None) -> Convention:
+        """How the source names options; ``published`` is the base that its publisher states, which rows can refute."""
+        base = self._base(published)
         if self._letters_only and self._texts_only:
             return Convention(base, "refuse")
         return Convention(base, "text" if self._texts_only else "letter")
@@ -88,7 +103,7 @@ def detect_convention(answers: Iterable[tuple[object, Mapping[str, str]]]) -> Co
     evidence = AnswerEvidence()
     for answer, options in answers:
         evidence.add(answer, options)
-    return evidence.convention
+    return evidence.convention()
 
 
 def right_letters(answer: object, options: Mapping[str, str], convention: Convention) -> list[str]:
@@ -101,8 +116,8 @@ def right_letters(answer: object, options: Mapping[str, str], convention: Conven
     if isinstance(answer, int) and not isinstance(answer, bool):
         if convention.base is None:
             raise AnswerError(
-                f"has the answer {answer}, but no row of the source shows whether its answers count from 0 or from 1; "
-                "set the source's key answer_base to 0 or 1"
+                f"has the answer {answer}, but no row of the source shows whether its answers count from 0 or from 1",
+                base_unknown=True,
             )
         place = answer - convention.base
         letters = list(options)[place : place + 1] if place >= 0 else []

@@ -7,11 +7,11 @@ A layout is a set of columns. Those of well-known data sets are known by name; a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from medctx.tables.answers import LETTERS, AnswerError, AnswerEvidence, Convention, is_ambiguous, right_letters
+from medctx.tables.answers import LETTERS, AnswerError, AnswerEvidence, Base, Convention, is_ambiguous, right_letters
 from medctx.tables.cells import parsed
 
 Columns = Mapping[str, object]
@@ -67,7 +67,7 @@ _SERIES = (
     "ending{}",
     "opcion_{}",
 )
-_LISTED = re.compile(r"^\s*\(?([A-L])[\s.\uff0e\u3001:\uff1a)]\s*(.*)$")
+_LISTED = re.compile(r"^\s*\(?([A-L])([\s.\uff0e\u3001:\uff1a)])\s*(.*)$")
 _APPENDED = re.compile(r"\s*\n\s*Answer Choices:.*\Z", re.DOTALL | re.IGNORECASE)
 
 
@@ -81,7 +81,7 @@ class ChoiceLayout:
         options: Column of the options, columns separated by commas, or ``=`` and texts separated by ``|``.
         answer: Column of the right option.
         id, context, book_id, subject: Columns of these, ``""`` where there is none.
-        base: Number of the first option where the data set's publisher states it; None: shown by the answers.
+        base: Number of the first option where the data set's publisher states it; answers that show another refute it.
         many: Whether several options may be right.
         appended: Whether the question repeats the options at its end.
     """
@@ -94,7 +94,7 @@ class ChoiceLayout:
     context: str = ""
     book_id: str = ""
     subject: str = ""
-    base: int | None = None
+    base: Base = None
     many: bool = False
     appended: bool = False
 
@@ -218,9 +218,16 @@ def _filled(rows: Sequence[Columns]) -> dict[str, list[object]]:
     return {name: kept for name, kept in values.items() if kept}
 
 
+def _has_options(value: object) -> bool:
+    try:
+        return len(labelled_options(value).texts) >= 2
+    except AnswerError:
+        # Options with a gap are options: their row is refused when it is read.
+        return True
+
+
 def _is_options(values: Sequence[object]) -> bool:
-    sizes = [len(labelled_options(value).texts) for value in values[:20]]
-    return min(sizes, default=0) >= 2
+    return bool(values) and all(map(_has_options, values[:20]))
 
 
 def detect_layout(rows: Sequence[Columns]) -> ChoiceLayout | None:
@@ -283,13 +290,38 @@ def _text(value: object) -> str:
 
 
 def _in_order(texts: Sequence[object], labels: Sequence[object] = ()) -> LabelledOptions:
-    """Options lettered in their order, those without a text left out."""
+    """Options lettered in their order; those without a text at the end are left out.
+
+    Raises:
+        AnswerError: An option without a text stands before others, whose letters or numbers would move.
+    """
     known = list(labels) if len(labels) == len(texts) else [""] * len(texts)
-    kept = [(_text(text), _text(label)) for text, label in zip(texts, known, strict=True) if text is not None]
-    pairs = list(zip(LETTERS, kept, strict=False)) if len(kept) <= len(LETTERS) else []
+    pairs = [(_text(text), _text(label)) for text, label in zip(texts, known, strict=True)]
+    while pairs and not pairs[-1][0]:
+        pairs.pop()
+    lettered = dict(zip(LETTERS, pairs, strict=False)) if len(pairs) <= len(LETTERS) else {}
+    for letter, (text, _) in lettered.items():
+        if not text:
+            raise AnswerError(f"has no text for the option {letter}, which others follow")
     return LabelledOptions(
-        {letter: text for letter, (text, _) in pairs}, {label: letter for letter, (_, label) in pairs if label}
+        {letter: text for letter, (text, _) in lettered.items()},
+        {label: letter for letter, (_, label) in lettered.items() if label},
     )
+
+
+def _of_lines(value: str) -> LabelledOptions:
+    """Options on lines of their own; a line that does not begin with the next letter continues the option before it."""
+    texts: list[str] = []
+    spaced = False
+    for line in value.splitlines():
+        match = _LISTED.match(line)
+        # After "A." the line "B cells" begins no option.
+        if match and match[1] in LETTERS[len(texts) : len(texts) + 1] and (not texts or match[2].isspace() == spaced):
+            spaced = match[2].isspace()
+            texts.append(match[3].strip())
+        elif texts and line.strip():
+            texts[-1] = f"{texts[-1]} {line.strip()}".strip()
+    return _in_order(texts)
 
 
 def _of_mapping(value: Mapping[str, object]) -> LabelledOptions:
@@ -299,21 +331,30 @@ def _of_mapping(value: Mapping[str, object]) -> LabelledOptions:
         texts = next((lists[name] for name in ("text", "atext", "value", "texts") if name in lists), None)
         labels = next((lists[name] for name in ("label", "aid", "key", "labels") if name in lists), [])
         return _in_order(texts, labels) if texts is not None else LabelledOptions({}, {})
-    kept = [(str(label).strip(), part) for label, part in value.items() if part is not None]
-    if all(label.upper() in LETTERS and len(label) == 1 for label, _ in kept):
-        by_letter = {label.upper(): _text(part) for label, part in sorted(kept)}
-        return LabelledOptions(by_letter, {letter: letter for letter in by_letter})
-    return _in_order([part for _, part in kept], [label for label, _ in kept])
+    labelled = {str(label).strip(): part for label, part in value.items()}
+    by_letter = {label.upper(): label for label in labelled if len(label) == 1 and label.upper() in LETTERS}
+    filled = {label for label, part in labelled.items() if part is not None}
+    if filled <= set(by_letter.values()):
+        # A table of objects gives each the keys of all: a letter that this row lacks is an empty option.
+        last = max((LETTERS.index(letter) for letter, label in by_letter.items() if label in filled), default=-1)
+        letters = LETTERS[: last + 1]
+        texts = [labelled.get(by_letter.get(letter, "")) for letter in letters]
+        return _in_order(texts, letters)
+    others = [label for label in labelled if label in filled or label not in by_letter.values()]
+    return _in_order([labelled[label] for label in others], others)
 
 
 def labelled_options(value: object) -> LabelledOptions:
-    """Return the options that a cell holds in any of the usual ways, none where it holds none."""
+    """Return the options that a cell holds in any of the usual ways, none where it holds none.
+
+    Raises:
+        AnswerError: An option has no text though others follow it.
+    """
     value = parsed(value)
     if isinstance(value, Mapping):
         return _of_mapping(value)
     if isinstance(value, str):
-        lines = [_LISTED.match(line) for line in value.splitlines() if line.strip()]
-        return LabelledOptions({line[1]: line[2].strip() for line in lines if line}, {})
+        return _of_lines(value)
     if not isinstance(value, list) or not value:
         return LabelledOptions({}, {})
     if all(isinstance(option, Mapping) for option in value):
@@ -323,23 +364,24 @@ def labelled_options(value: object) -> LabelledOptions:
         if keys is None:
             return LabelledOptions({}, {})
         return _in_order([option.get(keys[1]) for option in value], [option.get(keys[0]) for option in value])
-    if not all(isinstance(option, str | int | float) for option in value):
+    if not all(option is None or isinstance(option, str | int | float) for option in value):
         return LabelledOptions({}, {})
     lines = [_LISTED.match(str(option)) for option in value]
     if all(lines) and [line[1] for line in lines if line] == list(LETTERS[: len(value)]):
-        return LabelledOptions({line[1]: line[2].strip() for line in lines if line}, {})
+        return _in_order([line[3] for line in lines if line])
     return _in_order(value)
 
 
 def options_in(row: Columns, place: str) -> LabelledOptions:
-    """Return the options of a row: one column, columns separated by commas, or ``=`` and texts separated by ``|``."""
+    """Return the options of a row: one column, columns separated by commas, or ``=`` and texts separated by ``|``.
+
+    Raises:
+        AnswerError: An option has no text though others follow it.
+    """
     if place.startswith("="):
         return _in_order(place[1:].split("|"))
     if "," in place and place not in row:
-        texts = [_text(at(row, name.strip())) for name in place.split(",")]
-        while texts and not texts[-1]:
-            texts.pop()
-        return _in_order(texts)
+        return _in_order([at(row, name.strip()) for name in place.split(",")])
     return labelled_options(at(row, place))
 
 
@@ -368,8 +410,13 @@ def answers_in(value: object, options: LabelledOptions, digits: str = "text") ->
     return answers
 
 
-def convention_of(rows: Iterable[tuple[object, LabelledOptions]]) -> Convention:
-    """Decide how the answers of a file name options, from the answers and options of all its rows."""
+def convention_of(rows: Iterable[tuple[object, LabelledOptions]], published: Base = None) -> Convention:
+    """Decide how the answers of a file name options, from the answers and options of all its rows.
+
+    Args:
+        rows: Answer and options of every row.
+        published: Number of the first option by the data set's publisher, which the rows of a copy can refute.
+    """
     as_text, as_number, kinds = AnswerEvidence(), AnswerEvidence(), set()
     for value, options in rows:
         for part in _listed(parsed(value)):
@@ -380,14 +427,23 @@ def convention_of(rows: Iterable[tuple[object, LabelledOptions]]) -> Convention:
             for answer in answers_in(value, options, digits):
                 evidence.add(answer, options.texts)
     if len(kinds) > 1:
-        return as_number.convention._replace(digits="refuse")
-    return as_number.convention._replace(digits="number") if "number" in kinds else as_text.convention
+        return as_number.convention(published)._replace(digits="refuse")
+    if "number" in kinds:
+        return as_number.convention(published)._replace(digits="number")
+    return as_text.convention(published)
+
+
+def _answers_of(rows: Iterable[Columns], layout: ChoiceLayout) -> Iterator[tuple[object, LabelledOptions]]:
+    for row in rows:
+        try:
+            yield at(row, layout.answer), options_in(row, layout.options)
+        except AnswerError:
+            continue
 
 
 def layout_convention(rows: Sequence[Columns], layout: ChoiceLayout) -> Convention:
-    """Decide how the answers of rows in a layout name options; its publisher's own base of numbers counts first."""
-    convention = convention_of((at(row, layout.answer), options_in(row, layout.options)) for row in rows)
-    return convention if layout.base is None else convention._replace(base=1 if layout.base else 0)
+    """Decide how the answers of rows in a layout name options, from all rows and the layout's published base."""
+    return convention_of(_answers_of(rows, layout), layout.base)
 
 
 def right_options(value: object, options: LabelledOptions, convention: Callable[[], Convention]) -> list[str]:

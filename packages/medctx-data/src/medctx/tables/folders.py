@@ -29,7 +29,7 @@ class Located(NamedTuple):
     """The files to read.
 
     Attributes:
-        paths: They in their order.
+        paths: The files in their order.
         left_out: Files beside them that are not read, because they belong to another split.
         layout: What the path is, ``""`` for plain files: a saved data set, or a repository with a card.
     """

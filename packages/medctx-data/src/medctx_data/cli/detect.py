@@ -31,15 +31,16 @@ def _snippet(result: Inspection) -> str:
         source["form"] = result.form
     if result.columns:
         source["columns"] = result.columns
+    # With its form and columns stated, a source is not recognised by its layout again.
+    if result.answer_base is not None:
+        source["answer_base"] = result.answer_base
     text = yaml.safe_dump({"sources": [source]}, sort_keys=False, allow_unicode=True, width=1_000).rstrip()
     return text if result.domain else text.replace("domain: medical", "domain: medical  # or general")
 
 
 def _lines(result: Inspection) -> list[str]:
     refused = "; ".join(f"{count} {reason}" for reason, count in result.refused.items())
-    notes = "; ".join(
-        f"{note} ({count} rows)" for note, count in result.notes.items() if not note.startswith("column ")
-    )
+    notes = "; ".join(f"{note} ({count} rows)" for note, count in result.notes.items())
     stated = "as the config says" if result.config.domain else "from the name of the file or folder"
     rows = (
         ("files", ", ".join(result.files)),

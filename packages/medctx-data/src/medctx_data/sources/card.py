@@ -111,9 +111,15 @@ class PlacedRow(NamedTuple):
 
 
 class RowNote(NamedTuple):
-    """Something of a row that was not read or was cut, counted by its text; it comes before the row's Dialogue."""
+    """Something of a row that was not read or was cut, counted by its text; it comes before the row's Dialogue.
+
+    Attributes:
+        text: What it is.
+        column: The column that was not read, ``""`` where it is something else.
+    """
 
     text: str
+    column: str = ""
 
 
 Row = Dialogue | SkippedRow | RowNote

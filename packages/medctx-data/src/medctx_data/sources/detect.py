@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from medctx.errors import MedctxError
+from medctx.tables.answers import Base
 from medctx.tables.cells import parsed
 from medctx.tables.choices import detect_layout
 from medctx_data.sources.card import Form
@@ -75,7 +76,7 @@ class Guess(NamedTuple):
     form: Form
     columns: dict[str, str]
     layout: str = ""
-    base: Literal[0, 1] | None = None
+    base: Base = None
 
 
 def is_dialogue(row: Columns) -> bool:
@@ -160,8 +161,7 @@ def _choice(rows: Sequence[Columns]) -> Guess | None:
     if layout is None:
         return None
     columns = _renamed(question=layout.question, options=layout.options, answer=layout.answer, context=layout.context)
-    base: Literal[0, 1] | None = None if layout.base is None else 1 if layout.base else 0
-    return Guess("choice", columns, layout.name, base)
+    return Guess("choice", columns, layout.name, layout.base)
 
 
 def _exchange(table: _Table) -> Guess | None:

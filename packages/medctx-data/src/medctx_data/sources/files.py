@@ -16,7 +16,7 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import describe
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx.tables import files as tables
-from medctx.tables.answers import Convention
+from medctx.tables.answers import Base, Convention
 from medctx.tables.choices import convention_of
 from medctx_data.sources import shapes
 from medctx_data.sources.card import AS_STATED, FILE, HUB, PlacedRow, Row, RowNote, SkippedRow, SourceCard
@@ -83,6 +83,7 @@ class Reader:
         held_out: Gives the ids of rows that belong to an exam; called at the first row with an id.
         again: Streams all rows once more, to see how the source names right options.
         answer_base: Number of the first option where the config states it.
+        published_base: Number of the first option where the publisher states it, which the rows can refute.
         reasoning: Whether the reasoning of an answer is put before it.
         tool_turns: Whether turns of tools are kept as text.
     """
@@ -92,7 +93,8 @@ class Reader:
     card: SourceCard
     held_out: Callable[[], Collection[str]] = tuple
     again: Callable[[], Iterator[PlacedRow]] = _no_rows
-    answer_base: int | None = None
+    answer_base: Base = None
+    published_base: Base = None
     reasoning: bool = True
     tool_turns: bool = False
 
@@ -101,14 +103,15 @@ class Reader:
         return self.held_out()
 
     @cached_property
-    def _convention(self) -> Convention:
+    def convention(self) -> Convention:
+        """How the source names right options."""
         columns = (placed.row.columns for placed in self.again())
-        convention = convention_of(shapes.answers_of(columns, self.card.columns))
-        return convention if self.answer_base is None else convention._replace(base=1 if self.answer_base else 0)
+        convention = convention_of(shapes.answers_of(columns, self.card.columns), self.published_base)
+        return convention if self.answer_base is None else convention._replace(base=self.answer_base)
 
     @property
     def _settings(self) -> Settings:
-        return Settings(self.card.language, lambda: self._convention, self.reasoning, self.tool_turns)
+        return Settings(self.card.language, lambda: self.convention, self.reasoning, self.tool_turns)
 
     @cached_property
     def _also_read(self) -> list[str]:
@@ -162,6 +165,7 @@ class Reader:
             yield SkippedRow(place, "malformed", f"holds {half}, half of a surrogate pair and no character", "")
             return
         yield from map(RowNote, read.notes)
+        yield from (RowNote(f"column {name} not read", name) for name in read.unread)
         yield dialogue
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Domain
+from medctx.tables.answers import Base
 from medctx.tables.files import FORMATS, suffix_of
 from medctx.tables.folders import locate
 from medctx_data.sources.card import Form, RowNote, SkippedRow
@@ -35,7 +35,8 @@ class Inspection:
         rows: Rows looked at.
         dialogues: Dialogues that they give.
         refused: Rows that cannot be read, by reason.
-        notes: What is not read of rows or is cut, with the number of rows.
+        notes: What is not read of rows or is cut, beside whole columns, with the number of rows.
+        answer_base: Number of the first option where the layout states it, or the rows refute that; else None.
     """
 
     config: SourceConfig
@@ -52,6 +53,7 @@ class Inspection:
     dialogues: list[Dialogue] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    answer_base: Base = None
 
     @property
     def readable(self) -> int:
@@ -90,16 +92,20 @@ def inspect_source(config: SourceConfig) -> Inspection:
         rows=len(head),
     )
     reader = reader_of(config, card, domain or "medical", lambda: iter(head))
+    if card.form == "choice" and card.answer_base is not None:
+        result.answer_base = reader.convention.base
+    unused: dict[str, None] = {}
     for placed in head:
         for row in reader.read(placed):
-            if isinstance(row, RowNote):
+            if isinstance(row, RowNote) and row.column:
+                unused[row.column] = None
+            elif isinstance(row, RowNote):
                 result.notes[row.text] += 1
             elif isinstance(row, SkippedRow):
                 result.refused[row.detail] += 1
             else:
                 result.dialogues.append(row)
-    matches = [re.fullmatch(r"column (.*) not read", note) for note in result.notes]
-    result.unused = [match[1] for match in matches if match]
+    result.unused = list(unused)
     columns = dict.fromkeys(name for placed in head for name in placed.row.columns)
     result.used = [name for name in columns if name not in result.unused]
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -30,7 +29,7 @@ _GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
 }
 
 
-_READING = 3
+_READING = 4
 """Changes whenever the same rows give other Dialogues, so that rows kept in the cache are read again."""
 
 
@@ -93,7 +92,8 @@ def reader_of(
         card,
         partial(exam_ids, card.held_out),
         again,
-        published if config.answer_base is None else config.answer_base,
+        config.answer_base,
+        published,
         config.reasoning == "keep",
         config.tool_turns == "keep",
     )
@@ -212,7 +212,10 @@ def _left_out(paths: Sequence[Path]) -> str:
 def detected_card(
     config: SourceConfig, card: SourceCard, head: Sequence[PlacedRow], place: str = ""
 ) -> tuple[SourceCard, str]:
-    """Return a card with the form and columns that the first rows show, and both in words or the layout's name.
+    """Return a card with the form and columns that the first rows show, and the name of their layout.
+
+    Returns:
+        The card, as it was where no row is readable; the data set whose layout it is, ``""`` for none.
 
     Raises:
         MedctxError: No form is recognised.
@@ -246,5 +249,5 @@ def _detected(
 def unread_columns(config: SourceConfig, card: SourceCard, domain: Domain, head: Sequence[PlacedRow]) -> list[str]:
     """Return the columns of some rows that are not read."""
     reader = reader_of(config, card, domain, lambda: iter(head))
-    notes = [note.text for placed in head for note in reader.read(placed) if isinstance(note, RowNote)]
-    return [match[1] for note in dict.fromkeys(notes) if (match := re.fullmatch(r"column (.*) not read", note))]
+    notes = [note for placed in head for note in reader.read(placed) if isinstance(note, RowNote)]
+    return list(dict.fromkeys(note.column for note in notes if note.column))

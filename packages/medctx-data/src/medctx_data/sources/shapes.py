@@ -72,12 +72,14 @@ class RowTurns(NamedTuple):
     Attributes:
         turns: Its turns.
         without_loss: Numbers of the answers that are not trained on, from 0 among all turns.
-        notes: What was not read of it, or was cut.
+        notes: What was not read of it, or was cut, beside whole columns.
+        unread: Columns that were not read.
     """
 
     turns: list[Turn]
     without_loss: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class _Row:
@@ -345,7 +347,10 @@ def _options(row: _Row, place: str) -> LabelledOptions:
     if not place.startswith("="):
         for name in [place] if place in row else place.split(","):
             row.at(name.strip())
-    options = choices.options_in(row.columns, place)
+    try:
+        options = choices.options_in(row.columns, place)
+    except AnswerError as error:
+        raise UnfitError(str(error)) from None
     if not options.texts:
         raise UnfitError(f"has no options in the column {place}")
     return options
@@ -357,7 +362,8 @@ def _choice(row: _Row, names: Names, settings: Settings) -> RowTurns:
     try:
         letters = choices.right_options(row.at(names.get("answer", "answer")), options, settings.convention)
     except AnswerError as error:
-        raise UnfitError(str(error)) from None
+        remedy = "; set the source's key answer_base to 0 or 1" if error.base_unknown else ""
+        raise UnfitError(f"{error}{remedy}") from None
     context_name = names.get("context", "context")
     context = row.text(context_name) if context_name in row else ""
     texts = options.texts
@@ -473,5 +479,4 @@ def turns_of(columns: Columns, form: Form, names: Names, settings: Settings, als
         raise UnfitError(f"has not the columns {', '.join(wanted)} (it has {', '.join(map(str, columns)) or 'none'})")
     row = _Row(columns)
     read = _with_system(row, chosen[1], SHAPES[chosen[0]](row, chosen[1], settings))
-    unread = [f"column {name} not read" for name in row.unread() if name not in also_read]
-    return read._replace(notes=(*read.notes, *unread))
+    return read._replace(unread=tuple(name for name in row.unread() if name not in also_read))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -97,9 +97,23 @@ def is_path(text: str) -> bool:
     return "/" in text or "\\" in text or suffix_of(Path(text)) in SUFFIXES
 
 
+def _require_different(exams: Sequence[ExamConfig], named_by_medctx: Container[str]) -> None:
+    files: dict[str, Path | None] = {}
+    for exam in exams:
+        file = exam.items or exam.path
+        if exam.name and (exam.name in named_by_medctx or files.setdefault(exam.name, file) != file):
+            raise ValueError(f"the name {exam.name!r} of {file} is that of another exam; give another name")
+
+
 def with_names(exams: Sequence[ExamConfig]) -> tuple[ExamConfig, ...]:
-    """Return exams whose own files have different names: that of the file, with its folder's or a number if need be."""
+    """Return exams whose own files have different names: that of the file, with its folder's or a number if need be.
+
+    Raises:
+        ValueError: A stated name is that of another exam.
+    """
     files = [exam.items or exam.path for exam in exams]
+    named_by_medctx = {exam.exam for exam in exams if exam.exam != OWN}
+    _require_different(exams, named_by_medctx)
     stems = {file: stem_of(file) for file in files if file}
     names: dict[tuple[Path, Path | None], str] = {}
     named = []
@@ -112,7 +126,7 @@ def with_names(exams: Sequence[ExamConfig]) -> tuple[ExamConfig, ...]:
             repeated = list(stems.values()).count(stems[file]) > 1
             folder = file.resolve().parent.name
             stem = re.sub(r"[^\w.-]+", "-", f"{folder}-{stems[file]}" if repeated else stems[file]).strip("-.")
-            taken = {*names.values(), *(other.name for other in exams)}
+            taken = {*names.values(), *(other.name for other in exams), *named_by_medctx}
             candidates = [stem or OWN, *(f"{stem or OWN}-{number}" for number in range(2, len(exams) + 2))]
             names[key] = next(name for name in candidates if name not in taken)
         named.append(exam.model_copy(update={"name": names[key]}))

@@ -27,7 +27,7 @@ class LaidOut(NamedTuple):
     """The rows of a file in the row schema.
 
     Attributes:
-        rows: They with their line numbers, or the reason why a line is no question.
+        rows: The rows with their line numbers, or the reason why a line is no question.
         layout: The layout they were read in; None for the row schema.
         ignored: Columns that are not read, with the number of rows that fill them.
     """
@@ -69,7 +69,7 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
     try:
         question = choices.read_question(row, layout, convention)
     except AnswerError as error:
-        return str(error).replace("set the source's key answer_base to 0 or 1", "write letters")
+        return f"{error}; write letters" if error.base_unknown else str(error)
     named = choices.at(row, layout.id) if layout.id else None
     found: ExamRow = {
         "id": str(number if named in (None, "") else named),
