@@ -11,6 +11,7 @@ from scipy import stats
 from medctx_eval.stats import accuracies, difference, differences
 from medctx_eval.stats.clusters import clusters_of, stratified
 from medctx_eval.stats.contrast import difference_of_differences
+from medctx_eval.stats.margin import p_above
 
 STRATA = ["short"] * 4 + ["long"] * 2
 RIGHT = np.array([[1, 1, 1, 0, 0, 1], [0, 1, 0, 0, 0, 0]], dtype=np.float64)
@@ -73,6 +74,40 @@ def test_degrees_of_freedom_of_equal_clusters_are_their_number_less_one(sizes: l
 def test_unequal_clusters_have_fewer_degrees_of_freedom() -> None:
     estimand = stratified(clusters_of(np.repeat(np.arange(8), [40, 1, 1, 1, 1, 1, 1, 1])))
     assert estimand.df(0.5) < 3
+
+
+@pytest.mark.parametrize("conditions", [1, 3])
+@pytest.mark.parametrize("icc", [0.0, 0.3])
+def test_degrees_of_freedom_of_unequal_clusters_are_those_of_simulated_variances(conditions: int, icc: float) -> None:
+    """A variance with df degrees of freedom has the variance 2 mean^2 / df."""
+    labels = np.repeat(np.arange(10), [40, 20, 10, 5, 5, 3, 2, 2, 1, 1])
+    estimand = stratified(clusters_of(labels), np.arange(len(labels)) % conditions)
+    assert estimand._products.first_trace == pytest.approx(1 / estimand.effective_items)
+    rng, exams = np.random.default_rng(5), 20_000
+    shared = rng.normal(size=(exams, 10))[:, labels]
+    values = np.sqrt(icc) * shared + np.sqrt(1 - icc) * rng.normal(size=(exams, len(labels)))
+    variances = np.square(estimand.errors(values))
+    assert estimand.df(icc) == pytest.approx(2 * variances.mean() ** 2 / variances.var(), rel=0.06)
+
+
+def test_a_stratum_in_one_cluster_leaves_no_interval() -> None:
+    rng = np.random.default_rng(6)
+    correct = rng.random((2, 60)) < 0.5
+    clusters = np.where(np.arange(60) < 40, np.arange(60) // 2, 7)
+    strata = ["common"] * 40 + ["rare"] * 20
+    estimand = stratified(clusters_of(clusters), strata)
+    assert not estimand.estimable
+    assert np.isinf(estimand.errors(correct)).all()
+    assert estimand.df(0.1) == 0
+    (row,) = accuracies(correct[:1], clusters, strata=strata)
+    assert (row.low, row.high) == (0, 1)
+    (result,) = differences(correct, clusters, [(0, 1)], draws=100, strata=strata)
+    assert (result.low, result.high, result.p, result.df, result.detectable) == (-1, 1, 1, 0, 1)
+    assert p_above(result, -0.99) == 1
+    (other,) = differences(correct, np.arange(60) // 2, [(0, 1)], draws=100)
+    for pair in ((result, other), (other, result)):
+        contrast = difference_of_differences(*pair)
+        assert (contrast.low, contrast.high, contrast.p, contrast.df) == (-2, 2, 1, 0)
 
 
 def test_a_stratum_that_a_resample_leaves_empty_does_not_spoil_the_interval() -> None:

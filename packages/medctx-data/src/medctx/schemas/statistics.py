@@ -71,7 +71,7 @@ class Difference(Record):
         p_permutation: Exact P value of the permutation test over clusters. None for a difference of differences.
         detectable: Smallest true difference (absolute value) found with 80 % power by an exam with this variance.
         error: Standard error due to items.
-        df: Degrees of freedom of ``error``.
+        df: Degrees of freedom of ``error``; 0 without an interval, where all items of a part lie in one cluster.
         seeds: Number of training seeds of the side that has fewest.
         seed_error: Standard error due to training seeds, or None if no cell was trained with several.
         seed_df: Degrees of freedom of ``seed_error``.

@@ -372,7 +372,7 @@ class Report(ReportCore):
                 f"The models were computed in different ways ({ways}), which adds to every difference between them; no "
                 "interval contains it."
             )
-        sentences += self._floor_warnings + self._word_warnings
+        sentences += self._cluster_warnings + self._floor_warnings + self._word_warnings
         return tuple(sentences)
 
     def floor(self, part: str) -> PartFloor | None:
@@ -404,6 +404,18 @@ class Report(ReportCore):
                 if len(words) > 1:
                     rows.append(WordChange(cell=cell.name, axis=axis, words=words))
         return tuple(rows)
+
+    @property
+    def _cluster_warnings(self) -> list[str]:
+        single = {
+            estimand.axis: [part.name for part in estimand.parts if part.clusters == 1] for estimand in self.estimands
+        }
+        return [
+            f"All items of {' and of '.join(names)} lie in one cluster, so {axis} has no interval; ask items of several "
+            "clusters, or leave this part out of report.weights."
+            for axis, names in single.items()
+            if names
+        ]
 
     @property
     def _floor_warnings(self) -> list[str]:

@@ -45,7 +45,7 @@ def _effective_items(value: float, minority: float, spread: Spread, strata: Stra
 def _interval(
     value: float, minority: float, spread: Spread, strata: StratifiedClusters, level: float
 ) -> tuple[float, float]:
-    if strata.clusters.count == 1:
+    if not strata.estimable:
         return 0.0, 1.0
     low, high = wilson(value, _effective_items(value, minority, spread, strata, level), level)
     # Rounding must not put the value outside its interval.
@@ -77,7 +77,7 @@ def accuracies(
         untrained: Rows of models without a training seed.
         level: Confidence level.
         strata: Label of each item's stratum (such as its condition); the accuracy is then the weighted mean of the
-            strata's means. None weighs all items alike.
+            strata's means. None weighs all items alike. A stratum in one cluster makes the interval [0, 1].
         weights: Weight of each stratum; None weighs them alike.
 
     Returns:

@@ -116,6 +116,13 @@ class StratifiedClusters:
         return bool(np.allclose(self.weights * self.clusters.items, self.counts, rtol=1e-12))
 
     @cached_property
+    def estimable(self) -> bool:
+        """Whether errors can be estimated: every stratum lies in several clusters. The items of a stratum that lies in
+        one cluster do not show how much clusters differ.
+        """
+        return bool((np.count_nonzero(self.sizes, axis=0) > 1).all())
+
+    @cached_property
     def effective_items(self) -> float:
         """Number of equally weighted independent items with the same variance (Kish 1965, Survey Sampling)."""
         return float(1 / (np.square(self.weights) / self.counts).sum())
@@ -174,9 +181,9 @@ class StratifiedClusters:
         """CR2 standard errors (R,) of the weighted means (Bell and McCaffrey 2002, Survey Methodology 28:169-181).
 
         Residuals are scaled by their leverage, so that the variance is unbiased for independent items however unequal
-        the clusters are. Infinite for one cluster.
+        the clusters are. Infinite where they are not :attr:`estimable`.
         """
-        if self.clusters.count < 2:
+        if not self.estimable:
             return np.full(len(rows), np.inf)
         scores = (self._residuals(self.sums(rows)) * self._leverage_weights).sum(axis=2)
         return np.asarray(np.sqrt(np.square(scores).sum(axis=1)))
@@ -205,7 +212,7 @@ class StratifiedClusters:
         count = self.clusters.count
         # projections[g, k, c]: what an item of cluster k and stratum c adds to the score of cluster g.
         projections = self._leverage_weights[:, None, :] * (
-            np.eye(count)[:, :, None] - (self.sizes / self.counts)[None]
+            np.eye(count)[:, :, None] - (self.sizes / self.counts)[:, None, :]
         )
         scaled = projections * self.sizes[None]
         first = scaled.reshape(count, -1) @ projections.reshape(count, -1).T
@@ -223,11 +230,14 @@ class StratifiedClusters:
         """Satterthwaite degrees of freedom of :meth:`errors`, for items that correlate by ``icc`` within a cluster.
 
         Bell and McCaffrey (2002), with the working correlation of Imbens and Kolesar (2016), Review of Economics and
-        Statistics 98:701-712: unequal clusters have fewer degrees of freedom than G - 1.
+        Statistics 98:701-712: unequal clusters have fewer degrees of freedom than G - 1. 0 where errors are not
+        :attr:`estimable`.
         """
+        if not self.estimable:
+            return 0
         count = self.clusters.count
-        if not 1 < count <= MAX_EXACT_CLUSTERS:
-            return max(count - 1, 0)
+        if count > MAX_EXACT_CLUSTERS:
+            return count - 1
         products, rest = self._products, 1 - icc
         trace = rest * products.first_trace + icc * products.second_trace
         square = rest**2 * products.first_square + 2 * icc * rest * products.mixed + icc**2 * products.second_square

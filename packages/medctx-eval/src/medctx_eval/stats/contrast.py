@@ -11,10 +11,10 @@ from medctx_eval.stats.seeds import Spread, combined_df
 def _combined(*parts: tuple[float, float]) -> tuple[float, float]:
     """Standard error and degrees of freedom of a sum of independent estimates with ``(error, df)``.
 
-    Satterthwaite (1946), Biometrics Bulletin 2:110-114.
+    Satterthwaite (1946), Biometrics Bulletin 2:110-114. None (0) where one of them has none.
     """
     total = sum(error**2 for error, _ in parts)
-    weighted = sum(error**4 / df for error, df in parts if df)
+    weighted = sum(error**4 / df for error, df in parts) if all(df for _, df in parts) else 0.0
     return float(np.sqrt(total)), total**2 / weighted if weighted else min(df for _, df in parts)
 
 
@@ -48,7 +48,7 @@ def difference_of_differences(first: Difference, second: Difference) -> Differen
     parts = [(part.seed_error or 0.0) ** 2 for part in (first, second)]
     seed_df = combined_df([(value, part.seed_df) for value, part in zip(parts, (first, second), strict=True)])
     spread = Spread(error, df, float(np.sqrt(sum(parts))), seed_df)
-    known = first.clusters > 1 and second.clusters > 1
+    known = first.df > 0 and second.df > 0
     half_width = value - low if value > 0 else high - value
     scale = spread.half_width((1 + LEVEL) / 2) / max(half_width, 1e-9)
     return Difference(

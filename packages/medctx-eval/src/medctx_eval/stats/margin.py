@@ -21,9 +21,9 @@ def _p(difference: Difference, distance: float, half_width: float) -> float:
 def p_above(difference: Difference, null: float) -> float:
     """One-sided P value of the hypothesis that the true difference is at most ``null``.
 
-    It is 2.5 % where the lower end of the shown interval touches ``null``; 1 for a single cluster.
+    It is 2.5 % where the lower end of the shown interval touches ``null``; 1 without an interval, as for a single cluster.
     """
-    if difference.clusters < 2:
+    if not difference.df:
         return 1.0
     return _p(difference, difference.value - null, difference.value - difference.low)
 
@@ -42,7 +42,7 @@ def keeping_power(reading: Difference, margin: float, level: float) -> float:
 
     From the standard errors of the observed ``reading``; a normal approximation of its estimate.
     """
-    if reading.clusters < 2:
+    if not reading.df:
         return 0.0
     spread = spread_of(reading)
     scale = (reading.value - reading.low) / max(spread.half_width((1 + LEVEL) / 2), 1e-12)
@@ -53,7 +53,7 @@ def keeping_power(reading: Difference, margin: float, level: float) -> float:
 
 def tost(difference: Difference, margin: float) -> Equivalence:
     """Two one-sided tests against a margin in (0, 1); fewer than ten clusters show nothing."""
-    known = difference.clusters > 1
+    known = difference.df > 0
     return Equivalence(
         margin=margin,
         p_not_worse=_p(difference, margin + difference.value, difference.value - difference.low) if known else 1.0,

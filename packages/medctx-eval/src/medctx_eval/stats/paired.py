@@ -120,7 +120,7 @@ def _difference(
 ) -> Difference:
     clusters, value = estimand.clusters, estimand.mean(by_item)
     only_first, only_second = int((by_item > 0).sum()), int((by_item < 0).sum())
-    known = clusters.count > 1
+    known = estimand.estimable
     low, high, p = -1.0, 1.0, 1.0
     if known:
         p = _p(value, permutation, spread)
@@ -180,7 +180,8 @@ def differences(
         untrained: Rows of models without a training seed, such as the base.
         level: Confidence level.
         strata: Label of each item's stratum (such as its condition); the difference is then the weighted mean of the
-            strata's mean differences. None weighs all items alike.
+            strata's mean differences. None weighs all items alike. A stratum in one cluster makes the interval
+            [-1, 1].
         weights: Weight of each stratum; None weighs them alike.
 
     Returns:
@@ -197,7 +198,7 @@ def differences(
     variances = seed_variances(rows, estimand, [side for pair in pairs for side in pair])
     zeros = np.zeros(len(pairs))
     score = bootstrap = zeros, zeros
-    if grouping.count > 1:
+    if estimand.estimable:
         score = score_intervals(by_item, errors, df, estimand, level)
         resampled = resampled_means(estimand.sums(by_item), estimand, draws, seed)
         bootstrap = percentile_intervals(resampled, grouping.count, level)
