@@ -219,7 +219,7 @@ def plan_of(config: StudyConfig, selection: Asked, confirmation: Asked = Asked()
 def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], asked: Asked) -> Estimand | None:
     """The estimand of an axis on confirmation items, with the weights of the same parts; None where one is missing."""
     of_axis = next((estimand for estimand in measured if estimand.axis == axis), None)
-    sizes = {f"{part.exam} {part.condition}": part for part in asked.parts}
+    sizes = {f"{part.exam} {part.condition}": part for part in asked.parts if part.axis == axis}
     if of_axis is None or any(part.name not in sizes for part in of_axis.parts):
         return None
     parts = []

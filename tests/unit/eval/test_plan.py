@@ -12,7 +12,7 @@ from medctx.schemas.records import ExamItem
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.exam import seal_exam
 from medctx_eval.planning.batches import batches
-from medctx_eval.planning.plan import BookBatch
+from medctx_eval.planning.plan import BookBatch, ExamPlan, parts_of
 from tests.support.made_exam import made_exam
 
 DEPTHS = (0.1, 0.5, 0.9)
@@ -32,6 +32,21 @@ def test_every_item_is_asked_once_under_every_condition() -> None:
     counts = Counter((entry.item.id, entry.condition.kind) for entry in entries)
     assert set(counts.values()) == {1}
     assert len(counts) == 3 * 24
+
+
+def test_parts_are_sizes_by_exam_condition_and_axis() -> None:
+    exam = made_exam()
+    items = [
+        item.model_copy(update={"options": {**item.options, "E": "cannot tell"}, "cannot": "E", "gold": gold})
+        for number, item in enumerate(exam.items)
+        for gold in [("E",) if number % 4 == 0 else item.gold]
+    ]
+    exam = seal_exam(exam.card, items, exam.passages)
+    requests = [parse(text) for text in ("closed", "gold")]
+    asked = batches(exam, requests, words, depths=DEPTHS, limits={}, seed=0)
+    plan = ExamPlan(exams=(exam,), batches=tuple(asked), conditions=("closed", "gold"))
+    sizes = {(part.condition, part.axis): part.items for part in parts_of(plan)}
+    assert sizes == {("closed", "knowledge"): 24, ("gold", "reading"): 18, ("gold", "abstention"): 6}
 
 
 def test_items_share_books() -> None:

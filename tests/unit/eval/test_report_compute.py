@@ -98,6 +98,57 @@ def test_failed_answers_are_counted_in_front() -> None:
     assert warning.startswith("Answers that failed count as not correct: 1:1 2.")
 
 
+def test_unanswerable_questions_under_a_reading_condition_count_on_abstention_alone() -> None:
+    def records(name: str) -> list[Judged]:
+        return [
+            record.model_copy(update={"axis": "abstention", "gold": (synthetic_runs.CANNOT,), "verdict": Verdict.WRONG})
+            if record.condition == "gold" and int(record.cluster.rpartition("-")[2]) % 2
+            else record
+            for record in synthetic_runs.judged(name, FACTS, DOSSIERS)
+        ]
+
+    names = ("base", "1:1")
+    mixed = compute(collect_in_memory(names, [run(name, records(name)) for name in names]), CONFIG)
+    plain = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
+    half = score_of(plain, "base", "gold").n // 2
+    assert score_of(mixed, "base", "gold").n == half
+    assert score_of(mixed, "base", "gold").accuracy.value > 0.3
+    assert score_of(mixed, "base", "reading").n == score_of(plain, "base", "reading").n - half
+    assert score_of(mixed, "base", "abstention").n == score_of(plain, "base", "abstention").n + half
+    sizes = {part.condition: part.items for estimand in mixed.estimands for part in estimand.parts}
+    assert sizes["gold"] == half
+    # Of an exam of unanswerable questions alone, the condition stays a part.
+    only = [record for record in records("base") if record.condition != "gold" or record.axis == "abstention"]
+    assert score_of(compute(collect_in_memory(("base",), [run("base", only)]), CONFIG), "base", "gold").n == half
+
+
+def test_runs_that_give_an_item_different_axes_are_refused() -> None:
+    first, *others = synthetic_runs.judged("1:1", FACTS, DOSSIERS)
+    changed = [first.model_copy(update={"axis": "reading"}), *others]
+    with pytest.raises(MedctxError, match=r"The runs base and 1:1 disagree about the item .* \(axis"):
+        collect_in_memory(("base", "1:1"), [run("base"), run("1:1", changed)])
+
+
+def test_a_part_in_one_cluster_is_named() -> None:
+    def records(name: str) -> list[Judged]:
+        return [
+            record.model_copy(update={"item": f"one/{record.item}", "cluster": "one"})
+            if record.condition.startswith("open:400")
+            else record
+            for record in synthetic_runs.judged(name, FACTS, DOSSIERS)
+        ]
+
+    names = ("base", "1:1")
+    result = compute(collect_in_memory(names, [run(name, records(name)) for name in names]), CONFIG)
+    score, gain = score_of(result, "1:1", "reading"), result.axis_gain("1:1", "reading")
+    assert gain
+    assert (score.accuracy.low, score.accuracy.high, gain.difference.low, gain.difference.high) == (0, 1, -1, 1)
+    assert any(
+        warning.startswith("All items of synthetic open:400 lie in one cluster, so reading has no interval")
+        for warning in result.warnings
+    )
+
+
 def test_a_run_that_lost_verdicts_is_refused() -> None:
     whole = run("base")
     torn = RunFolder(manifest=whole.manifest, judged=whole.judged[:-3])

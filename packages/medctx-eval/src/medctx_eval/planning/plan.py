@@ -12,7 +12,7 @@ from medctx.io import digest
 from medctx.io.jsonl import write_records
 from medctx.schemas.contamination import PASSAGES
 from medctx.schemas.exam_run import PlannedPart
-from medctx.schemas.records import Book, ExamItem, Passage, Record
+from medctx.schemas.records import Axis, Book, ExamItem, Passage, Record
 from medctx_eval.artifacts import run_folder
 from medctx_eval.exams.condition import Condition
 from medctx_eval.exams.exam import Exam
@@ -27,6 +27,12 @@ class PlannedItem(Record):
     item: ExamItem
     condition: Condition
     memory: tuple[str, ...] = ()
+
+    @property
+    def axis(self) -> Axis:
+        """The axis of the Condition; abstention if a Book stands before a question that it does not answer."""
+        unanswerable = self.condition.kind != "closed" and self.item.gold == (self.item.cannot,)
+        return "abstention" if unanswerable else self.condition.axis
 
 
 class BookBatch(Record):
@@ -86,23 +92,23 @@ class ExamPlan(Record):
 
 
 def parts_of(plan: ExamPlan) -> list[PlannedPart]:
-    """The size of every Condition of every exam, in the order they are asked."""
-    members: dict[tuple[str, str], list[tuple[PlannedItem, Book | None]]] = defaultdict(list)
+    """The size of every Condition of every exam on each axis, in the order they are asked."""
+    members: dict[tuple[str, str, Axis], list[tuple[PlannedItem, Book | None]]] = defaultdict(list)
     for batch in plan.batches:
         for planned in batch.items:
             condition = planned.condition.model_copy(update={"depth": None}).name
-            members[planned.item.exam, condition].append((planned, batch.book))
+            members[planned.item.exam, condition, planned.axis].append((planned, batch.book))
     return [
         PlannedPart(
             exam=exam,
             condition=condition,
-            axis=several[0][0].condition.axis,
+            axis=axis,
             items=len(several),
             untaught=sum(planned.item.tags.get("taught") == "no" for planned, _ in several),
             clusters=len({planned.item.cluster for planned, _ in several}),
             books=len({book.id for _, book in several if book is not None and book.tokens}),
         )
-        for (exam, condition), several in members.items()
+        for (exam, condition, axis), several in members.items()
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from medctx.schemas.records import AnswerScore, Axis, ExamItem, Judged, Mode, Reply, Verdict
+from medctx.schemas.records import AnswerScore, ExamItem, Judged, Mode, Reply, Verdict
 from medctx_eval.extract.rules import extract
 from medctx_eval.planning.plan import PlannedItem
 from medctx_eval.prompting.option_order import show
@@ -70,13 +70,6 @@ def verdict(item: ExamItem, answer: ChosenAnswer) -> Verdict:
     return answer.problem
 
 
-def axis(planned: PlannedItem) -> Axis:
-    """The axis of the Condition; abstention if a Book stands before a question that it does not answer."""
-    item, condition = planned.item, planned.condition
-    unanswerable = condition.kind != "closed" and item.gold == (item.cannot,)
-    return "abstention" if unanswerable else condition.axis
-
-
 def judge(planned: PlannedItem, mode: Mode, order: int, reply: Reply, prior: Reply | None = None) -> Judged:
     """The record of one planned item under one mode and option order."""
     item, condition = planned.item, planned.condition
@@ -85,7 +78,7 @@ def judge(planned: PlannedItem, mode: Mode, order: int, reply: Reply, prior: Rep
         item=item.id,
         exam=item.exam,
         condition=condition.name,
-        axis=axis(planned),
+        axis=planned.axis,
         cluster=item.cluster,
         mode=mode,
         order=order,

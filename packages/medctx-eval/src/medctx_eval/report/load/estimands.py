@@ -1,6 +1,6 @@
 """What one number of an axis is: the conditions it weighs, and how.
 
-A stratum is one exam under one condition, depths together. The accuracy of an axis is the weighted mean of its strata's
+A stratum is one exam under one condition, depths together, on one axis. The accuracy of an axis is the weighted mean of its strata's
 accuracies, with the weights of the registered plan or of the config, else equal ones.
 """
 
@@ -41,37 +41,37 @@ class Strata:
         self._weights = weights
 
     @cached_property
-    def _of_pairs(self) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.int64]]:
+    def _strata(self) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.int64]]:
         """Names and axes of the strata, and the stratum of each planned item."""
         matrix = self._matrix
-        items, conditions = matrix.item[matrix.starts].tolist(), matrix.condition[matrix.starts].tolist()
+        columns = (column[matrix.starts].tolist() for column in (matrix.item, matrix.condition, matrix.axis))
         names: dict[tuple[str, str], int] = {}
-        known: dict[tuple[str, int], int] = {}
-        codes = np.empty(len(items), dtype=np.int64)
-        for place, (item, condition) in enumerate(zip(items, conditions, strict=True)):
-            pair = (matrix.exams[item], condition)
-            if pair not in known:
-                label = (stratum_name(matrix.exams[item], matrix.conditions[condition]), matrix.axes[condition])
-                known[pair] = names.setdefault(label, len(names))
-            codes[place] = known[pair]
+        known: dict[tuple[str, int, int], int] = {}
+        codes = np.empty(len(matrix.starts), dtype=np.int64)
+        for place, (item, condition, axis) in enumerate(zip(*columns, strict=True)):
+            key = (matrix.exams[item], condition, axis)
+            if key not in known:
+                label = (stratum_name(matrix.exams[item], matrix.conditions[condition]), matrix.axes[axis])
+                known[key] = names.setdefault(label, len(names))
+            codes[place] = known[key]
         return tuple(name for name, _ in names), tuple(axis for _, axis in names), codes
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the strata."""
-        return self._of_pairs[0]
+        return self._strata[0]
 
     @property
     def codes(self) -> NDArray[np.int64]:
         """Stratum of each planned item, an index into ``names``, (N,)."""
-        return self._of_pairs[2]
+        return self._strata[2]
 
     def codes_of_axis(self, axis: str) -> list[int]:
         """Strata that count in an axis: those with a weight, or all of the axis if it has no weights."""
         chosen = self._of_axis(axis)
         return [
             code
-            for code, (name, own_axis) in enumerate(zip(self.names, self._of_pairs[1], strict=True))
+            for code, (name, own_axis) in enumerate(zip(self.names, self._strata[1], strict=True))
             if own_axis == axis and (chosen is None or name in chosen)
         ]
 
@@ -86,7 +86,7 @@ class Strata:
 
     def weights(self, codes: NDArray[np.int64]) -> dict[str, float]:
         """Weight of every stratum that occurs in ``codes``, by its number as text."""
-        axis = self._of_pairs[1]
+        axis = self._strata[1]
         occurring = np.unique(codes).tolist()
         values = {code: (self._of_axis(axis[code]) or {}).get(self.names[code], 0.0) for code in occurring}
         # Strata outside of the estimand, as under a condition that is not part of it, weigh alike.

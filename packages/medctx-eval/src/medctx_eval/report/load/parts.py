@@ -61,21 +61,33 @@ def title(part: str) -> str:
     return name + length + ("" if depth is None else f", evidence at {depth:.0%}")
 
 
-def _parts_of(axis: Axis, condition: str, taught: bool) -> set[str]:
-    """The parts a planned item belongs to; untaught knowledge is a part of its own and belongs to no other."""
+def _parts_of(axis: Axis, condition: str, taught: bool, mixed: bool) -> set[str]:
+    """The parts a planned item belongs to.
+
+    Untaught knowledge is a part of its own and belongs to no other. Under a condition that asks answerable questions,
+    too (``mixed``), questions that cannot be answered belong to abstention alone.
+    """
     if axis == "knowledge" and not taught:
         return {UNTAUGHT}
+    if axis == "abstention" and mixed:
+        return {ABSTENTION}
     return {axis, without_depth(condition), condition}
 
 
 def masks(matrix: VerdictMatrix) -> dict[str, MaskArray]:
     """Non-empty parts in display order, each with its mask over planned items (N,)."""
+    kinds = ((matrix.condition * len(matrix.axes) + matrix.axis) * 2 + matrix.taught)[matrix.starts]
+    occurring: list[tuple[int, str, Axis, bool]] = []
+    axes_of: dict[str, set[str]] = {}
+    for kind in np.unique(kinds).tolist():
+        code, taught = divmod(kind, 2)
+        condition, axis = matrix.conditions[code // len(matrix.axes)], matrix.axes[code % len(matrix.axes)]
+        occurring.append((kind, condition, axis, bool(taught)))
+        axes_of.setdefault(without_depth(condition), set()).add(axis)
     members: dict[str, list[int]] = {}
-    for code, (axis, condition) in enumerate(zip(matrix.axes, matrix.conditions, strict=True)):
-        for taught in (False, True):
-            for part in _parts_of(axis, condition, taught):
-                members.setdefault(part, []).append(2 * code + taught)
-    kinds = (2 * matrix.condition + matrix.taught)[matrix.starts]
+    for kind, condition, axis, taught in occurring:
+        for part in _parts_of(axis, condition, taught, mixed=len(axes_of[without_depth(condition)]) > 1):
+            members.setdefault(part, []).append(kind)
     conditions = sorted((part for part in members if part not in AXES), key=sort_key)
     all_masks = {part: np.isin(kinds, members[part]) for part in (*AXES, *conditions) if part in members}
     return {part: mask for part, mask in all_masks.items() if mask.any()}

@@ -50,12 +50,13 @@ class VerdictMatrix:
         items: Names of the items.
         exams: Exam of each item.
         conditions: Names of the conditions.
-        axes: Axis of each condition.
+        axes: Names of the axes.
         cluster_names: Names of the clusters.
         answers: Sets of letters; the first is empty.
         books: Ids of the Books the first run was asked on.
         item: Index into ``items``, (K,).
         condition: Index into ``conditions``, (K,).
+        axis: Index into ``axes``, (K,): under one condition, questions that the Book does not answer have another.
         cluster: Index into ``cluster_names``, (K,).
         order: Option order, the number of cyclic shifts, (K,).
         gold: Index into ``answers`` of the right letters, (K,).
@@ -78,6 +79,7 @@ class VerdictMatrix:
     books: tuple[str, ...]
     item: CodeArray
     condition: CodeArray
+    axis: CodeArray
     cluster: CodeArray
     order: CodeArray
     gold: CodeArray
@@ -124,8 +126,7 @@ class MatrixBuilder:
         # Per question: everything that must be the same in all runs.
         self._meaning: list[tuple[int, ...]] = []
         self._items, self._conditions, self._clusters, self._answers = Codebook(), Codebook(), Codebook(), Codebook()
-        self._books, self._book = Codebook(), array("i")
-        self._axes: dict[str, Axis] = {}
+        self._axes, self._books, self._book = Codebook(), Codebook(), array("i")
         self._exams: dict[str, str] = {}
         self._rows: dict[int, int] = {}
         self._names: list[str] = []
@@ -146,11 +147,11 @@ class MatrixBuilder:
         self._chosen.append(array("i", bytes(4 * len(self._place))))
 
     def _meaning_of(self, judged: Judged) -> tuple[int, ...]:
-        self._axes.setdefault(judged.condition, judged.axis)
         self._exams.setdefault(judged.item, judged.exam)
         return (
             self._items.code(judged.item),
             self._conditions.code(judged.condition),
+            self._axes.code(judged.axis),
             self._clusters.code(judged.cluster),
             judged.order,
             self._answers.code(judged.gold),
@@ -180,7 +181,7 @@ class MatrixBuilder:
             self._book.append(self._books.code(judged.book))
             verdicts.append(_UNANSWERED)
             chosen.append(0)
-        elif meaning != self._meaning[place] or judged.axis != self._axes[judged.condition]:
+        elif meaning != self._meaning[place]:
             raise MedctxError(
                 f"The runs {self._names[0]} and {name} disagree about {self._describe(question)} (axis, cluster, tags "
                 f"or gold letters); {EXAMINE_AGAIN}."
@@ -233,17 +234,18 @@ class MatrixBuilder:
             items=tuple(items),
             exams=tuple(self._exams[item] for item in items),
             conditions=tuple(conditions),
-            axes=tuple(self._axes[condition] for condition in conditions),
+            axes=tuple(self._axes.codes),  # type: ignore[arg-type]
             cluster_names=tuple(str(cluster) for cluster in self._clusters.codes),
             answers=tuple(self._answers.codes),  # type: ignore[arg-type]
             books=tuple(str(book) for book in self._books.codes),
             item=columns[0],
             condition=columns[1],
-            cluster=columns[2],
-            order=columns[3],
-            gold=columns[4],
-            memory=columns[5],
-            taught=columns[6].astype(np.bool_),
+            axis=columns[2],
+            cluster=columns[3],
+            order=columns[4],
+            gold=columns[5],
+            memory=columns[6],
+            taught=columns[7].astype(np.bool_),
             book=np.frombuffer(self._book, dtype=np.int32)[index],
             verdicts=verdicts,
             chosen=chosen,
