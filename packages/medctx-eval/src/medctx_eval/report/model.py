@@ -411,8 +411,8 @@ class Report(ReportCore):
             estimand.axis: [part.name for part in estimand.parts if part.clusters == 1] for estimand in self.estimands
         }
         return [
-            f"All items of {' and of '.join(names)} lie in one cluster, so {axis} has no interval; ask items of several "
-            "clusters, or leave this part out of report.weights."
+            f"All items of {' and of '.join(names)} lie in one cluster, so {axis} has no interval; ask items of "
+            "several clusters, or leave this part out of report.weights."
             for axis, names in single.items()
             if names
         ]

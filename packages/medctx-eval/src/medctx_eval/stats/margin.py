@@ -21,7 +21,8 @@ def _p(difference: Difference, distance: float, half_width: float) -> float:
 def p_above(difference: Difference, null: float) -> float:
     """One-sided P value of the hypothesis that the true difference is at most ``null``.
 
-    It is 2.5 % where the lower end of the shown interval touches ``null``; 1 without an interval, as for a single cluster.
+    It is 2.5 % where the lower end of the shown interval touches ``null``; 1 without an interval, as for a single
+    cluster.
     """
     if not difference.df:
         return 1.0

@@ -1,7 +1,7 @@
 """What one number of an axis is: the conditions it weighs, and how.
 
-A stratum is one exam under one condition, depths together, on one axis. The accuracy of an axis is the weighted mean of its strata's
-accuracies, with the weights of the registered plan or of the config, else equal ones.
+A stratum is one exam under one condition, depths together, on one axis. The accuracy of an axis is the weighted mean
+of its strata's accuracies, with the weights of the registered plan or of the config, else equal ones.
 """
 
 from __future__ import annotations
