@@ -19,7 +19,7 @@ from medctx.process.progress import say
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
-from study.forecast.budget import with_budget
+from study.forecast.budget import budget_of, with_budget
 from study.forecast.dry_run import plan_text
 from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
@@ -98,7 +98,7 @@ def run_study(
         outcome = _run(config, recommending)
     except Terminated:
         raise SystemExit(TERMINATED) from None
-    if outcome.summary.missing:
+    if outcome.summary.missing or outcome.unconfirmed:
         raise SystemExit(INCOMPLETE)
 
 
@@ -131,7 +131,8 @@ def power(
     """Say how small a difference a study sees, before anything is trained."""
     from study.registration.table import power_text
 
-    config = with_budget(load_study(name, overlays, overrides), keep=False)
+    config = load_study(name, overlays, overrides)
+    config = with_budget(config, budget_of(config))
     plan = planned(config)
     if plan is None:
         raise MedctxError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from medctx.config import loading as configs
@@ -19,15 +20,15 @@ from medctx.schemas.study_plan import AS_REGISTERED, PLAN_FILE, StudyPlan
 from medctx.tracking import mlflow_run
 from study.config.cells import StudyCell
 from study.config.grid import cells as cells_of
-from study.config.sections import confirmation_exam, section
+from study.config.sections import section
 from study.config.study import ExecutorConfig, StudyConfig
-from study.forecast.budget import with_budget
+from study.forecast.budget import budget_of, keep_budget, with_budget
 from study.forecast.exam_cost import exam_dry_run
 from study.registration.asked import planned
 from study.registration.outcome import primary_metrics
 from study.registration.power import plan_sentence
-from study.registration.register import read_plan, register, short_digest, was_used
-from study.stages import contamination
+from study.registration.register import read_plan, register, short_digest, trained_before, was_used
+from study.stages import confirmation, contamination
 from study.stages.bases import Base, prepare_bases
 from study.stages.exam_runs import ExamRun, exam_plans, exam_runs, exams_of
 from study.stages.records import SUMMARY_FILE, CellResult, Outcome, Registered, StudySummary
@@ -92,8 +93,14 @@ def _executor(config: ExecutorConfig) -> Iterator[Executor]:
 
 
 @contextmanager
-def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
-    """The MLflow run of a study; a study that is continued continues its run, one with another config has its own."""
+def study_run(config: StudyConfig, folder: Path, plan: StudyPlan | None = None) -> Iterator[mlflow_run.Run]:
+    """The MLflow run of a study; a study that is continued continues its run, one with another config has its own.
+
+    Args:
+        config: The study.
+        folder: The folder of the study, which its config is written into.
+        plan: The plan that was registered in the folder.
+    """
     key = digest.of_text(configs.dump(config))[: digest.SHORT]
     configs.save(config, folder / "study.yaml")
     with ExitStack() as stack:
@@ -105,6 +112,11 @@ def study_run(config: StudyConfig, folder: Path) -> Iterator[mlflow_run.Run]:
             )
             # Before any work: a store or an artifact root that cannot be written would only show at the end.
             run.artifact(folder / "study.yaml", "report")
+            run.params(config.model_dump(mode="json", exclude=SECTIONS))
+            run.tags({"study": config.name})
+            if plan is not None:
+                run.artifact(folder / PLAN_FILE, "report")
+                run.tags({"registered_plan": short_digest(plan)})
         except mlflow_run.store_errors() as error:
             store = mask_secrets(str(mlflow_run.client().get_tracking_uri()))
             reason = mask_secrets(next(iter(str(error).splitlines()), "no message")).rstrip(".")
@@ -124,39 +136,21 @@ def _say_missing(summary: StudySummary) -> None:
             say(f"  {result.cell.name}: {result.reason}")
 
 
-def _registered(config: StudyConfig, out: Path, tracked: mlflow_run.Run, *, follows: bool) -> StudyPlan | None:
+def _registered(config: StudyConfig, out: Path, *, follows: bool) -> StudyPlan | None:
     """Register the plan of a study before anything is trained; of one that ``follows`` another, the other's plan."""
     plan = read_plan(out) if follows else planned(config)
     if plan is None:
         return None
     # A trial decides nothing; a plan under which nothing was trained is not held against anything.
     path = register(plan, out, replace=config.trial or not was_used(out, config.work))
-    name = short_digest(plan)
-    say(f"Plan {name} ({path}): {plan_sentence(plan)}.")
-    tracked.artifact(path, "report")
-    tracked.tags({"registered_plan": name})
+    say(f"Plan {short_digest(plan)} ({path}): {plan_sentence(plan)}.")
     return plan
 
 
-def _confirm(
-    config: StudyConfig,
-    cells: Sequence[StudyCell],
-    bases: Mapping[str, Base],
-    serving: Serving,
-    setting: Setting,
-    groups: Sequence[str],
-) -> dict[str, ExamRun]:
-    """Ask the base and selected cells the items that selected none of them."""
-    exam = confirmation_exam(config)
-    selected = [cell for cell in cells if cell.group in groups]
-    labels = {cell.base for cell in selected}
-    if exam is None or not selected:
-        return {}
-    say(f"Confirmation: {', '.join(dict.fromkeys(cell.group for cell in selected))} on items that selected no cell.")
-    examined = [cell for cell in cells if cell in selected or (not cell.trained and cell.base in labels)]
-    again = config.model_copy(update={"exam": exam, "repeat_base_exam": False})
-    results = run_tasks(tasks_of(again, examined, bases, serving), setting)
-    return exam_runs(exams_of(examined, bases), results)
+def _deviations(out: Path, rows: Sequence[CellResult]) -> list[str]:
+    """What the report cannot see: cells that were trained before the plan was registered."""
+    early = trained_before(out, {row.cell.name: row.trained for row in rows if row.trained is not None})
+    return [f"trained before it was registered: {', '.join(early)}"] if early else []
 
 
 def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
@@ -169,12 +163,15 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
     """
     out = config.folder
     out.mkdir(parents=True, exist_ok=True)
-    config = with_budget(config, keep=True)
-    cells = cells_of(config)
-    with only_one(out, config.name), study_run(config, out) as tracked:
-        tracked.params(config.model_dump(mode="json", exclude=SECTIONS))
-        tracked.tags({"study": config.name})
-        plan = _registered(config, out, tracked, follows=follows)
+    with ExitStack() as stack:
+        stack.enter_context(only_one(out, config.name))
+        budget = budget_of(config)
+        config = with_budget(config, budget)
+        cells = cells_of(config)
+        # Before anything is written: a study that is refused leaves what a finished one left.
+        plan = _registered(config, out, follows=follows)
+        keep_budget(budget, out)
+        tracked = stack.enter_context(study_run(config, out, plan))
         lineage = Lineage(tracked.id, config.name)
         bases, lost = prepare_bases(config)
         serving = _serving(config, bases, cells)
@@ -195,24 +192,19 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
                 raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
             folders = contamination.contamination_folders(compared)
             registered = None if plan is None else out / PLAN_FILE
-            table = write_study_report(config, rows, exams, out, Attached(registered, folders))
+            attached = Attached(registered, folders, deviations=_deviations(out, rows))
+            table = write_study_report(config, rows, exams, out, attached)
             selected = [*confirm, read_record(out / DECISION_FILE, Decision).champion]
-            confirmed = _confirm(config, cells, bases, serving, setting, selected)
-            if confirmed:
-                runs = [exam.run for exam in confirmed.values()]
-                table = write_study_report(config, rows, exams, out, Attached(registered, folders, runs))
-        primary = _primary(out, tracked)
-        versions = _track(config, tracked, lineage, rows, bases, exams, moves_aliases(config, primary))
-    return Outcome(out, table, tuple(versions), summary, primary)
 
+            def examine(again: StudyConfig, used: Mapping[str, Base], examined: Sequence[StudyCell]) -> Results:
+                return run_tasks(tasks_of(again, cells, used, serving, examined), setting)
 
-def _primary(out: Path, tracked: mlflow_run.Run) -> Registration | None:
-    """What the report found on the primary contrast, logged."""
-    registration = read_record(out / REPORT_FILE, ReportCore).registration
-    if registration is not None:
-        tracked.metrics(primary_metrics(registration))
-        tracked.tags({"registration": registration.statement})
-    return registration
+            confirmed = confirmation.confirm(config, cells, bases, selected, examine)
+            if confirmed.runs and not confirmed.missing:
+                table = write_study_report(config, rows, exams, out, replace(attached, confirmation=confirmed.runs))
+        primary = read_record(out / REPORT_FILE, ReportCore).registration
+        versions = _track(config, tracked, lineage, rows, bases, exams)
+    return Outcome(out, table, tuple(versions), summary, primary, tuple(confirmed.missing))
 
 
 def moves_aliases(config: StudyConfig, registration: Registration | None) -> bool:
@@ -227,7 +219,6 @@ def _track(
     rows: Sequence[CellResult],
     bases: Mapping[str, Base],
     exams: Mapping[str, ExamRun],
-    moves: bool,
 ) -> list[Registered]:
     """Log and register what was made. A store that fails now costs the log only: the same command logs it again."""
     out = config.folder
@@ -242,6 +233,10 @@ def _track(
         return []
     try:
         notes = {name: description_of(card) for name, card in cards.items()}
+        if report.registration is not None:
+            tracked.metrics(primary_metrics(report.registration))
+            tracked.tags({"registration": report.registration.statement})
+        moves = moves_aliases(config, report.registration)
         cells = track_cells(config, lineage, bases, rows, report, notes)
         if not moves:
             say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")

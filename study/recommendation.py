@@ -54,6 +54,11 @@ def require_recommendable(config: StudyConfig) -> None:
             "A space-filling design would choose other cells once the recommended ratio is added; take design=grid or "
             "one-at-a-time, or recommend from the finished study with: python -m study recommend."
         )
+    if config.design == "listed":
+        raise MedctxError(
+            "A listed design has no point at the recommended ratio, so it would not be trained; take design=grid or "
+            "one-at-a-time, or recommend from the finished study with: python -m study recommend."
+        )
 
 
 def _known(folder: Path, study: str) -> Recommendation | None:

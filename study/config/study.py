@@ -111,6 +111,26 @@ def lowest_terms(ratio: str) -> str:
     return f"{share.numerator}:{share.denominator - share.numerator}"
 
 
+def _halves(exam: Section) -> dict[str, set[str]]:
+    """The halves of every exam of a section, by its name and file."""
+    entries = exam.get("exams")
+    halves: dict[str, set[str]] = {}
+    for entry in entries if isinstance(entries, list) else [entries] if entries else []:
+        keys = entry if isinstance(entry, dict) else {"exam": entry}
+        name = " ".join(str(keys[key]) for key in ("exam", "path", "items") if keys.get(key))
+        halves.setdefault(name, set()).add(str(keys.get("half", "all")))
+    return halves
+
+
+def _confirmed_by_selection(exam: Section, confirmation: Section) -> str:
+    """An exam whose items would both select and confirm cells, "" where there is none."""
+    if not confirmation:
+        return ""
+    selecting, confirming = _halves(exam), _halves({**exam, **confirmation})
+    apart = ({"selection"}, {"confirmation"})
+    return next((name for name in confirming if name in selecting and (selecting[name], confirming[name]) != apart), "")
+
+
 class BaseConfig(Config):
     """A model that cells start from, referred to by its label.
 
@@ -278,6 +298,15 @@ class StudyConfig(Config):
             raise ValueError("hours and amounts both say how much is trained; give one of them")
         if any(amount < 1 for amount in self.amounts):
             raise ValueError(f"amounts must be above 0: {self.amounts}")
+        margin = self.report.get("margin", self.plan.margin)
+        if self.plan.margin is not None and margin != self.plan.margin:
+            raise ValueError(f"plan.margin is {self.plan.margin:g} and report.margin {margin}; give one of them")
+        repeated = _confirmed_by_selection(self.exam, self.confirmation)
+        if repeated:
+            raise ValueError(
+                f"confirmation asks {repeated}, which exam asks as well, so its items would confirm the cells they "
+                "selected; give the one half: selection and the other half: confirmation, or confirm on another exam"
+            )
         return self
 
     def model(self, label: str) -> BaseConfig:
@@ -317,6 +346,8 @@ def load_study(name: str, overlays: Sequence[str] = (), overrides: Sequence[str]
 
 
 def _is_trial(config: StudyConfig, plain: StudyConfig) -> bool:
-    """Whether a study with overridden keys would be registered under the name of the plain one."""
-    same_name = config.registered_model == plain.registered_model
-    return same_name and config.model_dump(exclude=PLACES) != plain.model_dump(exclude=PLACES)
+    """Whether a study with overridden keys has the folder of the plain one or would be registered under its name."""
+    shared = config.name == plain.name or (
+        bool(config.registered_model) and config.registered_model == plain.registered_model
+    )
+    return shared and config.model_dump(exclude=PLACES) != plain.model_dump(exclude=PLACES)

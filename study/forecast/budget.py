@@ -83,17 +83,26 @@ def share_out(config: StudyConfig, trained: Sequence[StudyCell], measured: Mappi
     )
 
 
-def with_budget(config: StudyConfig, *, keep: bool) -> StudyConfig:
-    """The study with its hours turned into tokens; unchanged where it has no hours. ``keep``: write the budget down."""
+def budget_of(config: StudyConfig) -> Budget | None:
+    """The budget of a study, the one it was shared out by before where it has one; None without hours."""
     if config.hours is None:
-        return config
+        return None
     trained = [cell for cell in cells(config) if cell.trained and not cell.repair]
     if not trained:
-        return config
+        return None
     file = config.folder / FILE
     budget = read_record(file, Budget) if file.is_file() else None
     if budget is None or (budget.hours, budget.cells) != (config.hours, len(trained)):
-        budget = share_out(config, trained, measured_rates(config.work))
-        if keep:
-            write_record(file, budget)
-    return config.model_copy(update={"tokens": budget.amount})
+        return share_out(config, trained, measured_rates(config.work))
+    return budget
+
+
+def keep_budget(budget: Budget | None, folder: Path) -> None:
+    """Write a budget into the study's folder, so that a study that is continued has the same."""
+    if budget is not None:
+        write_record(folder / FILE, budget)
+
+
+def with_budget(config: StudyConfig, budget: Budget | None) -> StudyConfig:
+    """The study with its hours turned into tokens; unchanged where it has no budget."""
+    return config if budget is None else config.model_copy(update={"tokens": budget.amount})

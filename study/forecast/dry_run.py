@@ -17,7 +17,7 @@ from study.config.grid import cells as cells_of
 from study.config.sections import section
 from study.config.study import StudyConfig
 from study.forecast import training_cost as training
-from study.forecast.budget import with_budget
+from study.forecast.budget import budget_of, with_budget
 from study.forecast.exam_cost import ExamCost, exam_flop, exam_memory, exam_sections
 from study.forecast.model_sizes import size_of
 from study.forecast.training_cost import CellCost
@@ -137,7 +137,7 @@ def _total(training_flop: float, exam_flops: float, known: bool) -> str:
 
 def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
     """The plan of a study as text; ``exam``: the size of its exam for one model, where it is known."""
-    config = with_budget(config, keep=False)
+    config = with_budget(config, budget_of(config))
     every = cells_of(config)
     trained = [cell for cell in every if cell.trained and not cell.repair]
     sizes = {label: size_of(config.model(label)) for label in config.labels}

@@ -22,7 +22,8 @@ from study.workflow.commands import call
 QUESTION_TOKENS = 500
 """Room for a question, its options and its answer beside the longest Book."""
 BYTES_BF16 = 2
-_LENGTH = re.compile(r":(\d+)")
+_LENGTH = re.compile(r":(?:\d+-)?(\d+)")
+"""The length of a condition; of a range, its upper end."""
 
 
 class ExamCost(Record):

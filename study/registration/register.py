@@ -1,8 +1,8 @@
-"""Writing a plan down, once: before anything is trained, and never over another one unsaid."""
+"""Writes a plan once and reports when it replaces another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from medctx.errors import MedctxError
@@ -15,7 +15,7 @@ from medctx.schemas.study_plan import PLAN_FILE, StudyPlan
 
 
 def short_digest(plan: StudyPlan) -> str:
-    """What a plan is called: any change of it changes its digest."""
+    """The short digest that names a plan."""
     return digest.of_record(plan)[: digest.SHORT]
 
 
@@ -38,14 +38,29 @@ def was_used(folder: Path, work: Path) -> bool:
     return (folder / REPORT_FILE).is_file() or any(step.stat().st_mtime_ns > written for step in steps)
 
 
+def trained_before(folder: Path, steps: Mapping[str, Path]) -> list[str]:
+    """Cells that were trained before the plan in ``folder`` was written, as by another study that shares the steps.
+
+    Args:
+        folder: The study's folder.
+        steps: The folder of the step that made each cell's weights.
+    """
+    path = folder / PLAN_FILE
+    if not path.is_file():
+        return []
+    written = path.stat().st_mtime_ns
+    results = {cell: step / RESULT_FILE for cell, step in steps.items()}
+    return [cell for cell, file in results.items() if file.is_file() and file.stat().st_mtime_ns < written]
+
+
 def register(plan: StudyPlan, folder: Path, *, replace: bool = False) -> Path:
     """Write ``plan.json``, and return its path.
 
     Args:
         plan: The plan.
         folder: The study's folder.
-        replace: Whether another plan in the folder is replaced, which is said; nothing was trained under it, or it was
-            a trial's.
+        replace: Whether another plan in the folder is replaced, and a message says so; nothing was trained under it,
+            or it was a trial's.
 
     Raises:
         MedctxError: The folder has another plan, which is not replaced.
@@ -59,8 +74,8 @@ def register(plan: StudyPlan, folder: Path, *, replace: bool = False) -> Path:
         if not replace:
             raise MedctxError(
                 f"{path} holds the plan {short_digest(before)}, under which cells were trained, and this study differs "
-                f"from it in {changed}; restore the study's settings, or register another plan under another name "
-                "(name=NAME) or in another work=FOLDER."
+                f"from it in {changed}; restore the study's settings, or register the other plan from a copy of the "
+                "study's file with another `name`, or in another work=FOLDER."
             )
         say(f"The plan {short_digest(before)} of {plan.study} is replaced; it differs in {changed}.")
     write_record(path, plan)

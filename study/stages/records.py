@@ -80,8 +80,8 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished study shows: the folder of its report, the report's table, the registered versions, and the
-    primary contrast as predicted and as measured.
+    """What a finished study shows: the folder of its report, the report's table, the registered versions, the primary
+    contrast as predicted and as measured, and the selected cells that were not confirmed.
     """
 
     folder: Path
@@ -89,3 +89,4 @@ class Outcome:
     registered: tuple[Registered, ...]
     summary: StudySummary
     primary: Registration | None = None
+    unconfirmed: tuple[str, ...] = ()

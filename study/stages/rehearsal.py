@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
 from study.config.cells import StudyCell
+from study.config.grid import axes_of
 from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
@@ -65,10 +66,24 @@ def _checked_base(label: str, name: str) -> Base | None:
     return Base(label=label, id=name, folder=models[0].path) if models else None
 
 
+def _without_amount(point: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    return {axis: value for axis, value in point.items() if axis != "amount"}
+
+
 def _sample(config: StudyConfig) -> StudyConfig:
-    """The study with as little training data as shows whether its sources and settings work."""
+    """The study with as little training data as shows whether its sources and settings work; all cells have as much."""
     unit = "examples" if config.mix.get("by") == "examples" else "tokens"
-    return config.model_copy(update={"tokens": min(config.tokens, SAMPLE[unit]), "amounts": (), "hours": None})
+    small = config.model_copy(
+        update={
+            "tokens": min(config.tokens, SAMPLE[unit]),
+            "amounts": (),
+            "hours": None,
+            "center": _without_amount(config.center),
+        }
+    )
+    defaults = {axis: values[0] for axis, values in axes_of(small).items() if values}
+    points = {str({**defaults, **point}): point for point in map(_without_amount, config.points)}
+    return small.model_copy(update={"points": tuple(points.values())})
 
 
 def _training_rows(mix: Path, base: Base) -> Iterator[str]:
@@ -123,14 +138,15 @@ def rehearse(config: StudyConfig) -> Rehearsal:
                 found.notes.append(f"{label} is prepared by the study's first run; its mixes are not rehearsed before.")
             else:
                 bases[label] = base
-        small = _sample(config)
-        cell = next((cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair), None)
-        if cell is not None:
-            say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
-            try:
+        try:
+            small = _sample(config)
+            trained = (cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair)
+            cell = next(trained, None)
+            if cell is not None:
+                say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
                 _train(small, cell, bases[cell.base], Path(scratch), found)
-            except MedctxError as error:
-                found.problems.append(f"training data: {error}")
+        except MedctxError as error:
+            found.problems.append(f"training data: {error}")
         try:
             _exam(config, next(iter(bases.values()), None), Path(scratch), found)
         except MedctxError as error:

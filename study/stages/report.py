@@ -54,11 +54,14 @@ def _recipe(seeds: Sequence[CellResult], base: str) -> dict[str, JsonValue]:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Files a report takes besides the exams: the registered plan, contamination reports, confirmation runs."""
+    """What a report takes besides the exams: the registered plan and deviations from it, contamination reports,
+    confirmation runs.
+    """
 
     plan: Path | None = None
     contamination: Sequence[Path] = ()
     confirmation: Sequence[Path] = ()
+    deviations: Sequence[str] = ()
 
 
 def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: Attached = Attached()) -> Section:
@@ -83,7 +86,8 @@ def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: At
         keys["confirmation"] = [str(folder) for folder in attached.confirmation]
     if names:
         keys["base"] = next(iter(names.values()))
-    return deep_merge(keys, section(config, "report"))
+    merged = deep_merge(keys, section(config, "report"))
+    return {**merged, "deviations": list(attached.deviations)} if attached.deviations else merged
 
 
 def _has(cells: Sequence[CellResult], cell: StudyCell) -> bool:

@@ -25,13 +25,29 @@ Serving = Literal["hot", "merged"]
 
 
 class _TaskBuilder:
-    """Builds the tasks of one study."""
+    """Builds the tasks of one study; ``cells``: all of the study, ``examined``: those that are asked the exam."""
 
     def __init__(
-        self, config: StudyConfig, cells: Sequence[StudyCell], bases: Mapping[str, Base], serving: Serving
+        self,
+        config: StudyConfig,
+        cells: Sequence[StudyCell],
+        examined: Sequence[StudyCell],
+        bases: Mapping[str, Base],
+        serving: Serving,
     ) -> None:
         self._config, self._cells, self._bases, self._serving = config, cells, bases, serving
-        self._alone = len(exams_of(cells, bases)) == 1
+        self._exams = exams_of(examined, bases)
+        self._alone = len(self._exams) == 1
+        self._examined = {cell.name for cell in examined}
+
+    def _made(self) -> list[StudyCell]:
+        """The examined cells and those they are repaired from, in the order of the study."""
+        names = set(self._examined)
+        for cell in self._cells:
+            if cell.repair and cell.name in names:
+                sources = repairs.repair_sources(self._config, cell, self._cells)
+                names |= {source.name for source in sources.values()}
+        return [cell for cell in self._cells if cell.name in names]
 
     def _mixed_and_trained(self, cell: StudyCell, base: Base) -> Iterator[Task]:
         yield Task(mix_task(cell), lambda done: steps.mix_step(self._config, cell, base))
@@ -120,7 +136,7 @@ class _TaskBuilder:
 
     def tasks(self) -> Iterator[Task]:
         """In the order of the cells, each up to its exam; then the exams."""
-        for cell in self._cells:
+        for cell in self._made():
             base = self._bases.get(cell.base)
             if base is None or not cell.trained:
                 continue
@@ -130,14 +146,27 @@ class _TaskBuilder:
                 yield from self._repaired(cell, base)
             else:
                 yield from self._mixed_and_trained(cell, base)
-            if self._serving == "merged":
+            if self._serving == "merged" and cell.name in self._examined:
                 yield self._merge(merge_task(cell), cell, base)
-        for exam in exams_of(self._cells, self._bases):
+        for exam in self._exams:
             yield self._exam(exam)
 
 
 def tasks_of(
-    config: StudyConfig, cells: Sequence[StudyCell], bases: Mapping[str, Base], serving: Serving
+    config: StudyConfig,
+    cells: Sequence[StudyCell],
+    bases: Mapping[str, Base],
+    serving: Serving,
+    examined: Sequence[StudyCell] | None = None,
 ) -> list[Task]:
-    """Every task of a study. Tasks of the same name (a merge two repairs start from) are one."""
-    return list({task.name: task for task in _TaskBuilder(config, cells, bases, serving).tasks()}.values())
+    """Every task of a study. Tasks of the same name (a merge two repairs start from) are one.
+
+    Args:
+        config: The study.
+        cells: All its cells.
+        bases: Its bases by label.
+        serving: How adapters are served.
+        examined: The cells that are examined; None: all.
+    """
+    builder = _TaskBuilder(config, cells, cells if examined is None else examined, bases, serving)
+    return list({task.name: task for task in builder.tasks()}.values())

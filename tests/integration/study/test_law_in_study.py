@@ -100,6 +100,10 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
         ({"ratios": ("1:0", "0:1")}, r"trains 2 compositions and a recommendation needs 3; give more ratios"),
         ({"ratios": ("1:1", "2:2", "0:1")}, r"trains 2 compositions"),
         ({"ratios": ()}, r"trains 0 compositions"),
+        (
+            {"design": "listed", "points": ({"ratio": "1:0"}, {"ratio": "1:1"}, {"ratio": "0:1"})},
+            r"A listed design has no point at the recommended ratio",
+        ),
         ({"design": "space-filling", "cells": 3}, r"would choose other cells once the recommended ratio is added"),
     ],
 )

@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 
 from medctx.errors import MedctxError
+from medctx.io.digest import of_text
 from medctx.io.jsonl import read_record, read_records, write_record
 from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Judged
 from medctx.schemas.report import Registration
-from medctx.schemas.study_plan import Contrast, Estimand, Family, Power, Prediction, StudyPlan, WeightedPart
+from medctx.schemas.study_plan import (
+    Contrast,
+    Estimand,
+    Family,
+    Power,
+    Prediction,
+    StudyPlan,
+    WeightedPart,
+    equal_weights,
+)
 from medctx_eval.artifacts import run_folder
 from medctx_eval.report.build import write_report
 from medctx_eval.report.compute import compute, decided
@@ -22,6 +33,7 @@ from medctx_eval.report.render import markdown
 from tests.support import synthetic_runs
 
 CELLS = ("base", "1:1", "0:1")
+RUNS = ("base", "1:1-0", "0:1-0")
 
 
 def part(condition: str, weight: float, items: int = 48, untaught: int = 0) -> WeightedPart:
@@ -58,7 +70,7 @@ def plan_of(**changed: object) -> StudyPlan:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> RunSet:
     root = tmp_path_factory.mktemp("plan")
-    return collect(synthetic_runs.write(root, CELLS, facts=20, dossiers=12))
+    return collect(synthetic_runs.write(root, RUNS, facts=20, dossiers=12))
 
 
 def reported(runs: RunSet, folder: Path, plan: StudyPlan, **settings: object) -> tuple[Report, Decision]:
@@ -110,13 +122,58 @@ def test_what_was_done_otherwise_leads_the_headline(
         kept = tuple(contrast for contrast in plan.family.contrasts if contrast.cell == "0:1")
         plan = plan.model_copy(update={"family": Family(contrasts=kept)})
     report, decision = reported(runs, tmp_path, plan, **settings)
-    assert registration(report).deviations == (clause,)
-    assert report.headline.startswith(f"Not as registered (plan {registration(report).digest}): {clause}. ")
+    missing = ("without the registered cell 1:9",) if "1:9" in plan.cells else ()
+    assert registration(report).deviations == (clause, *missing)
+    assert report.headline.startswith(f"Not as registered (plan {registration(report).digest}): {clause}")
     assert decision.registered.startswith("not as registered")
 
 
+def card(name: str, digest: str) -> ExamCard:
+    return ExamCard(name=name, source="", licence="", citation="", digest=digest)
+
+
+PARTS = [("synthetic", "open:200", 48, 12), ("synthetic", "open:400", 47, 12)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings", "clause"),
+    [
+        ({"training_seeds": (0, 1)}, {}, "1:1 with training seeds 0 instead of 0, 1"),
+        ({"cells": (*CELLS, "1:9")}, {}, "without the registered cell 1:9"),
+        ({"selection": (card("synthetic", "other"),)}, {}, "other questions of synthetic"),
+        (
+            {"selection": (card("synthetic", of_text("synthetic")), card("ward", "w"))},
+            {},
+            "without the exam ward",
+        ),
+        (
+            {
+                "estimands": (
+                    plan_of().estimands[0],
+                    equal_weights("reading", PARTS),
+                )
+            },
+            {},
+            "48 items of synthetic open:400 instead of 47",
+        ),
+        ({}, {"deviations": ["1:1 was trained before it was registered"]}, "1:1 was trained before it was registered"),
+    ],
+)
+def test_a_plan_of_other_items_exams_cells_or_seeds_was_not_followed(
+    runs: RunSet, tmp_path: Path, changed: dict[str, object], settings: dict[str, object], clause: str
+) -> None:
+    report, _ = reported(runs, tmp_path, plan_of(**changed), **settings)
+    assert clause in registration(report).deviations
+    assert not registration(report).as_registered
+
+
+def test_the_registered_exam_is_the_one_that_was_asked(runs: RunSet, tmp_path: Path) -> None:
+    report, _ = reported(runs, tmp_path, plan_of(selection=(card("synthetic", of_text("synthetic")),)))
+    assert registration(report).deviations == ()
+
+
 def test_every_page_says_it(tmp_path: Path) -> None:
-    folders = synthetic_runs.write(tmp_path / "runs", CELLS, facts=16, dossiers=12)
+    folders = synthetic_runs.write(tmp_path / "runs", RUNS, facts=20, dossiers=12)
     write_record(tmp_path / "plan.json", plan_of())
     config = ReportConfig(draws=200, plan=tmp_path / "plan.json", margin=0.1)
     report = write_report(folders, tmp_path / "out", config)

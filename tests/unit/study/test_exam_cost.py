@@ -28,6 +28,8 @@ def test_the_cost_is_what_the_dry_run_of_the_exam_counts() -> None:
         (("closed",), QUESTION_TOKENS),
         (("closed", "open:4096", "distractor:8192"), 8192 + QUESTION_TOKENS),
         (("open:1024:0.5",), 1024 + QUESTION_TOKENS),
+        (("open:512-131072", "gold"), 131072 + QUESTION_TOKENS),
+        (("open:512-4096:0.5",), 4096 + QUESTION_TOKENS),
     ],
 )
 def test_memory_grows_with_the_longest_book(conditions: tuple[str, ...], tokens: int) -> None:

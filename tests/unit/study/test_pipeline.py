@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from medctx.errors import MedctxError
-from study.pipeline import only_one
+from medctx.io.jsonl import write_record, write_text
+from medctx.schemas.decision import Decision
+from medctx.schemas.exam_run import PlannedPart
+from medctx.schemas.records import Record
+from medctx.schemas.report import REPORT_FILE, Registration, ReportCore
+from medctx.schemas.result import RESULT_FILE
+from medctx.schemas.study_plan import PLAN_FILE
+from medctx.tracking import mlflow_run
+from study import pipeline
+from study.config.grid import cells
+from study.config.study import StudyConfig
+from study.forecast import budget
+from study.forecast.budget import Budget
+from study.pipeline import only_one, run_pipeline
+from study.registration.plan import Asked, plan_of
+from study.registration.register import register, trained_before
+from study.stages import rehearsal
+from study.stages.report import Attached, report_config
+from study.workflow.lineage import Lineage
+
+ASKED = Asked((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
+
+
+def made(**keys: object) -> StudyConfig:
+    return StudyConfig.model_validate({"name": "made", "ratios": ["1:0", "0:1"], **keys})
 
 
 def test_a_study_runs_once_at_a_time_and_different_ones_side_by_side(tmp_path: Path) -> None:
@@ -23,3 +48,107 @@ def test_a_study_runs_once_at_a_time_and_different_ones_side_by_side(tmp_path: P
         pass
     with only_one(first, "one"):
         assert list(first.iterdir()) == [], "what the tracker is given has no lock in it"
+
+
+def test_a_refused_study_leaves_the_finished_one_and_starts_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = made(work=tmp_path, hours=1), made(work=tmp_path, hours=2)
+    folder = before.folder
+    shares = {1.0: 1000, 2.0: 2000}
+
+    def share_out(config: StudyConfig, *_: object) -> Budget:
+        assert config.hours is not None
+        return Budget(hours=config.hours, cells=2, amount=shares[config.hours], rates={}, measured=())
+
+    def no_run(*_: object, **__: object) -> None:
+        raise AssertionError("a run was started")
+
+    monkeypatch.setattr(budget, "share_out", share_out)
+    monkeypatch.setattr(pipeline, "planned", lambda config: plan_of(config, ASKED))
+    monkeypatch.setattr(mlflow_run, "run", no_run)
+    registered = plan_of(before.model_copy(update={"tokens": 1000}), ASKED)
+    assert registered is not None
+    register(registered, folder)
+    for name in (REPORT_FILE, "study.yaml"):
+        write_text(folder / name, "as it was")
+    write_record(folder / budget.FILE, share_out(before))
+    contents = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(MedctxError, match="under which cells were trained, and this study differs from it in"):
+        run_pipeline(after)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == contents
+    with pytest.raises(AssertionError, match="a run was started"):
+        run_pipeline(before)
+
+
+def test_cells_trained_before_the_plan_was_registered_are_a_deviation(tmp_path: Path) -> None:
+    plan = plan_of(made(), ASKED)
+    assert plan is not None
+    steps = {name: tmp_path / f"steps/train-{name}" for name in ("early", "late")}
+    assert trained_before(tmp_path, steps) == []
+    for folder in steps.values():
+        write_text(folder / RESULT_FILE, "{}")
+    written = register(plan, tmp_path).stat().st_mtime_ns
+    for name, moment in (("early", written - 10**6), ("late", written + 10**6)):
+        os.utime(steps[name] / RESULT_FILE, ns=(moment, moment))
+    assert trained_before(tmp_path, steps) == ["early"]
+    keys = report_config(made(report={"deviations": []}), [], Attached(tmp_path / PLAN_FILE, deviations=["early"]))
+    assert keys["deviations"] == ["early"], "the study's own keys do not hide it"
+
+
+def test_an_outage_of_the_store_at_the_end_costs_the_log_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow")
+    plan = plan_of(made(), ASKED)
+    assert plan is not None
+    found = Registration(
+        study="made", digest="p", statement="as registered", deviations=(), primary=plan.primary, prediction=None,
+        power=plan.power,
+    )  # fmt: skip
+
+    def read(path: Path, kind: type[Record]) -> Record:
+        if kind is ReportCore:
+            return ReportCore.model_construct(registration=found, cells=(), comparisons=(), scores=())
+        return Decision.model_construct(champion="")
+
+    class Dead(mlflow_run.Run):
+        def tags(self, values: object) -> None:
+            raise OSError("the store is gone")
+
+    monkeypatch.setattr(pipeline, "read_record", read)
+    config = made(work=tmp_path)
+    lineage = Lineage("", "made")
+    monkeypatch.setattr(Lineage, "on", True)
+    assert pipeline._track(config, Dead(None, "study", strict=True), lineage, [], {}, {}) == []
+    assert "Not all was logged, the MLflow store failed (the store is gone)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"design": "one-at-a-time", "amounts": [10_000, 40_000], "center": {"amount": 40_000, "ratio": "0:1"}}, 3),
+        (
+            {
+                "design": "listed",
+                "amounts": [10_000, 40_000],
+                "points": [{"amount": 40_000}, {"ratio": "1:0"}, {"ratio": "0:1", "amount": 40_000}],
+            },
+            3,
+        ),
+    ],
+)
+def test_a_rehearsal_has_one_small_amount(keys: dict[str, object], expected: int) -> None:
+    small = cells(rehearsal._sample(made(**keys)))
+    assert len(small) == expected
+    assert {cell.amount for cell in small if cell.trained} == {8_000}
+
+
+def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> None:
+        return None
+
+    for name in ("_checked_base", "_exam", "_report"):
+        monkeypatch.setattr(rehearsal, name, nothing)
+    problems = rehearsal.rehearse(made(design="one-at-a-time", center={"ratio": "7:1"})).problems
+    assert len(problems) == 1 and "center.ratio is '7:1'" in problems[0]

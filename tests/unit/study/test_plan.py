@@ -69,7 +69,7 @@ def test_a_step_is_named_by_contents_not_by_places(tmp_path: Path) -> None:
     assert key(config, tmp_path) != key(config, tmp_path, mix_digest="other")
     assert key(config, tmp_path) != key(config, tmp_path, base_digest="other")
     assert key(config, tmp_path) != key(quick("train.learning_rate=2e-3"), tmp_path)
-    assert key(config, tmp_path) == key(quick("report.margin=0.1"), tmp_path)
+    assert key(config, tmp_path) == key(quick("report.max_unreadable=0.1"), tmp_path)
 
 
 @pytest.mark.parametrize("status", ["finished", "unfinished", "error"])
@@ -89,6 +89,14 @@ def test_changed_source_files_make_another_step(tmp_path: Path) -> None:
         file.write_text(content)
         keys.append(steps.mix_step(config, first(config), base(tmp_path)).key)
     assert keys[0] != keys[1]
+
+
+def test_another_file_or_exam_may_confirm() -> None:
+    confirmed = quick(
+        "confirmation.exams=[{exam: openstax, items: b.jsonl}]", "exam.exams=[{exam: openstax, items: a.jsonl}]"
+    )
+    assert confirmed.confirmation
+    assert quick("report.margin=0.05").plan.margin == 0.05, "the same margin twice"
 
 
 def test_a_method_lays_its_recipe_over_the_settings_of_all(tmp_path: Path) -> None:
@@ -144,6 +152,10 @@ def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base
         ("points=[{ratio: '1:1'}]", "give points with design: listed"),
         ("sources=[other]", "sources names 'other', which is no key of source_sets; known are: none"),
         ("hours=2 amounts=[100,200]", "give one of them"),
+        ("report.margin=0.03", r"plan\.margin is 0\.05 and report\.margin 0\.03; give one of them"),
+        ("exam.exams=[phenotypes-facts]", "confirmation asks phenotypes-facts, which exam asks as well"),
+        ("confirmation.exams=[{exam: records-reading}]", "confirmation asks records-reading, which exam asks as well"),
+        ("confirmation={seed: 1}", "confirmation asks records-reading, which exam asks as well"),
     ],
 )
 def test_bad_studies_are_one_sentence(override: str, sentence: str) -> None:

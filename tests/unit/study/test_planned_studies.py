@@ -201,7 +201,7 @@ def test_a_plan_under_which_cells_were_trained_is_kept(tmp_path: Path) -> None:
     later = (folder / "plan.json").stat().st_mtime_ns + 1_000_000
     os.utime(step, ns=(later, later))
     assert was_used(folder, work)
-    with pytest.raises(MedctxError, match=r"differs from it in training_seeds, power, train; restore .*name=NAME"):
+    with pytest.raises(MedctxError, match=r"differs from it in training_seeds, power, train; restore .*another `name`"):
         register(plan(), folder, replace=not was_used(folder, work))
     assert read_plan(folder) == changed
     step.unlink()
@@ -216,6 +216,10 @@ def test_a_study_with_overridden_keys_is_a_trial_with_a_folder_and_a_name_of_its
     assert (registered.registry_name, trial.registry_name) == ("medctx-quick", "medctx-quick-trial")
     assert not load_study("quick", overrides=["work=elsewhere"]).trial
     assert load_study("quick", overrides=["plan.margin=0.2"]).trial, "another margin is no registered study"
+    own_model = load_study("quick", overrides=["seeds=[0]", "registered_model=mine"])
+    assert own_model.trial, "its folder is that of the study"
+    assert load_study("quick", overrides=["seeds=[0]", "name=mine"]).trial, "its registered model is that of the study"
+    assert not load_study("quick", overrides=["seeds=[0]", "name=mine", "registered_model=mine"]).trial
 
 
 def test_quick_sees_ten_points_of_reading_and_asks_calibrated_items_once_each() -> None:

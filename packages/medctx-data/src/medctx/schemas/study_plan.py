@@ -8,7 +8,7 @@ family is not the one registered.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -161,7 +161,7 @@ class StudyPlan(Record):
         confirmed: What is measured on them, one estimand for each axis that is.
         power: Power of the primary contrast.
         prediction: What is expected of it, where anything was predicted.
-        trained_tokens: Tokens each cell is trained on.
+        trained_tokens: Largest amount of training data of a cell, in the unit of the mix (tokens or examples).
         settings: Digests of the study's sections: a cell that is trained or examined otherwise is another one.
         medctx: Version the plan was made with.
     """
@@ -208,12 +208,70 @@ def _weights(estimands: Sequence[Estimand]) -> dict[str, dict[str, float]]:
     }
 
 
+def _asked(estimands: Sequence[Estimand]) -> dict[str, tuple[int, int]]:
+    """Items and, of these, untaught ones of every part; an accuracy excludes untaught items."""
+    return {
+        part.name: (part.items, part.untaught)
+        if estimand.measure == "taught-minus-untaught"
+        else (part.items - part.untaught, 0)
+        for estimand in estimands
+        for part in estimand.parts
+    }
+
+
+def _other_items(plan: StudyPlan, estimands: Sequence[Estimand]) -> Iterator[str]:
+    reported = _asked(estimands)
+    for name, (items, untaught) in _asked(plan.estimands).items():
+        counted = reported.get(name, (items, untaught))
+        if counted != (items, untaught):
+            yield (
+                f"{counted[0]} items of {name} ({counted[1]} untaught) instead of {items} ({untaught} untaught)"
+                if untaught or counted[1]
+                else f"{counted[0]} items of {name} instead of {items}"
+            )
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values)) or "none"
+
+
+def other_runs(
+    plan: StudyPlan, exams: Sequence[ExamCard], seeds: Mapping[str, Sequence[int]], bases: Collection[str]
+) -> Iterator[str]:
+    """Which exams were asked, and which cells and training seeds examined, otherwise than a plan says.
+
+    Args:
+        plan: The plan.
+        exams: Cards of the exams that the runs were asked.
+        seeds: Training seeds of every examined cell.
+        bases: Cells that are not trained.
+    """
+    registered = {(card.name, card.digest) for card in plan.selection}
+    differing = sorted({card.name for card in exams if (card.name, card.digest) not in registered})
+    if registered and differing:
+        yield f"other questions of {', '.join(differing)}"
+    left = [name for name, digest in sorted(registered) if name not in {card.name for card in exams}]
+    if left:
+        yield f"without the exam {', '.join(left)}"
+    missing = [cell for cell in plan.cells if cell not in seeds]
+    if missing:
+        yield f"without the registered cell {', '.join(missing)}"
+    for cell in plan.cells:
+        if cell in seeds and cell not in bases and set(seeds[cell]) != set(plan.training_seeds):
+            examined, planned = _numbers(sorted(seeds[cell])), _numbers(plan.training_seeds)
+            yield f"{cell} with training seeds {examined} instead of {planned}"
+
+
 def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand], family: Family) -> Iterator[str]:
-    """What a report did otherwise than its plan says, one clause each; nothing where it did as registered."""
+    """What a report did otherwise than its plan says, one clause each; nothing where it did as registered.
+
+    :func:`other_runs` says it of the examined cells.
+    """
     if not math.isclose(margin, plan.margin):
         yield f"margin {100 * margin:g} instead of {100 * plan.margin:g} points"
     if _weights(estimands) != _weights(plan.estimands):
         yield "other parts or weights of an axis"
+    yield from _other_items(plan, estimands)
     left = [contrast.name for contrast in plan.family.contrasts if contrast not in family.contrasts]
     more = [contrast.name for contrast in family.contrasts if contrast not in plan.family.contrasts]
     if left or more:
@@ -229,8 +287,8 @@ def headline(digest: str, found: Sequence[str]) -> str:
     """What the headline of a report says about its plan.
 
     Args:
-        digest: What the plan is called: the first characters of its digest.
-        found: What was done otherwise, from :func:`deviations`.
+        digest: The short digest that names the plan.
+        found: What was done otherwise, from :func:`deviations` and :func:`other_runs`.
     """
     return (
         f"{AS_REGISTERED} (plan {digest})" if not found else f"not {AS_REGISTERED} (plan {digest}): {'; '.join(found)}"

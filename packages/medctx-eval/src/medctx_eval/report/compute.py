@@ -108,7 +108,7 @@ def compute(
     )
     return computed.model_copy(
         update={
-            "registration": registration(computed, plan) if plan else None,
+            "registration": registration(computed, plan, config.deviations) if plan else None,
             "confirmations": tuple(confirmations(computed, run_set, config)),
         }
     )

@@ -56,6 +56,13 @@ class ReportConfig(Config):
             "what the report does otherwise than registered."
         ),
     )
+    deviations: tuple[str, ...] = Field(
+        (),
+        description=(
+            "Deviations from the plan that the report cannot see, one clause each; a study names here the cells that "
+            "were trained before it was registered."
+        ),
+    )
     weights: dict[PlanAxis, dict[str, float]] = Field(
         default_factory=dict,
         description=(

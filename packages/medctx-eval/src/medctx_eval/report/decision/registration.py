@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from medctx.io import digest
 from medctx.schemas.report import Comparison, Registration
-from medctx.schemas.study_plan import Contrast, StudyPlan, deviations, headline
+from medctx.schemas.study_plan import Contrast, StudyPlan, deviations, headline, other_runs
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.model import Report
 
@@ -31,14 +31,27 @@ def _contrasts(report: Report, plan: StudyPlan) -> Iterator[Contrast]:
                     yield Contrast(cell=cell.name, against=report.base_of(cell.name), axis=axis)
 
 
-def registration(report: Report, plan: StudyPlan) -> Registration:
-    """What the report did otherwise than its plan says, and the primary contrast beside its prediction."""
+def _other_runs(report: Report, plan: StudyPlan) -> Iterator[str]:
+    manifests = {cell.name: [run.manifest for run in cell.runs] for cell in report.cells}
+    exams = {(card.name, card.digest): card for runs in manifests.values() for run in runs for card in run.exams}
+    seeds = {
+        cell: [run.training_seed for run in runs if run.training_seed is not None] for cell, runs in manifests.items()
+    }
+    return other_runs(plan, list(exams.values()), seeds, [cell.name for cell in report.bases])
+
+
+def registration(report: Report, plan: StudyPlan, stated: Sequence[str] = ()) -> Registration:
+    """What the report did otherwise than its plan says, and the primary contrast beside its prediction.
+
+    ``stated``: deviations that the report cannot see, one clause each.
+    """
     contrasts = tuple(_contrasts(report, plan))
     if contrasts:
         family = plan.family.model_copy(update={"contrasts": contrasts, "error_rate": report.error_rate})
-        differing = tuple(deviations(plan, margin=report.margin, estimands=report.estimands, family=family))
+        found = tuple(deviations(plan, margin=report.margin, estimands=report.estimands, family=family))
     else:
-        differing = ("none of the registered comparisons was made",)
+        found = ("none of the registered comparisons was made",)
+    differing = (*stated, *found, *_other_runs(report, plan))
     name = digest.of_record(plan)[: digest.SHORT]
     primary = _comparison(report, plan.primary)
     return Registration(
