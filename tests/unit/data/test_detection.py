@@ -19,6 +19,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import read_record
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
+from medctx.tables import files
 from medctx.tables.choices import (
     convention_of,
     detect_layout,
@@ -405,6 +406,89 @@ def test_digits_that_may_be_numbers_or_texts_are_refused() -> None:
     convention = convention_of((row["answer"], options_in(row, layout.options)) for row in rows)
     with pytest.raises(ValueError, match="a number and also the text of an option"):
         read_question(rows[0], layout, convention)
+
+
+HALF = "\\ud83d"
+
+
+@pytest.mark.parametrize("begin", ["", "x" * 2**20, "x" * (2**20 - 25), "é" * 2**19])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json", "ids.json", "one.json"])
+def test_half_of_a_surrogate_pair_and_a_long_integer_are_the_same_in_every_json(
+    name: str, begin: str, tmp_path: Path
+) -> None:
+    bad = f'{{"question": "{begin}{HALF} q", "answer": "a"}}'
+    whole = f'{{"question": "{begin}\\ud83d\\ude00 \\\\ud83d", "answer": "a", "n": {2**70}, "x": 0.5}}'
+    contents_by_name = {
+        "t.jsonl": f"{bad}\n{whole}\n",
+        "t.json": f"[{bad}, {whole}]",
+        "ids.json": f'{{"1": {bad}, "2": {whole}}}',
+        "one.json": f'{{"data": [{bad}, {whole}], "n": {2**70}}}',
+    }
+    (tmp_path / name).write_text(contents_by_name[name], encoding="utf-8")
+    first, second = file_rows(tmp_path / name)
+    assert first.problem == f"holds {HALF}, half of a surrogate pair and no character"
+    assert second.problem == "" and second.columns["question"] == f"{begin}\U0001f600 {HALF}"
+    assert (second.columns["n"], second.columns["x"]) == (2**70, 0.5)
+
+
+@pytest.mark.parametrize("shift", range(40))
+def test_a_half_is_seen_wherever_a_file_is_cut_into_pieces(shift: int, tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    for text, seen in ((HALF, True), (f"{HALF}\\ude00", False), ("\\ude00", True), ("1" * 19, True), ("1" * 18, False)):
+        path.write_text(f'["{"x" * (files._PIECE - shift)}{text}", "y"]')
+        assert files._needs_python(path) is seen
+
+
+def test_json_nested_too_deeply_is_one_sentence_or_its_rows_problem(tmp_path: Path) -> None:
+    deep = '{"a": ' * 3_000 + "1" + "}" * 3_000
+    for start in ("q", "x" * 70_000):
+        (tmp_path / "t.json").write_text(f'{{"question": "{start}", "b": {deep}}}')
+        assert [row.problem for row in file_rows(tmp_path / "t.json")] == ["is nested too deeply"]
+        (tmp_path / "t.json").write_text(f'{{"question": ["{start}", "q"], "b": [[{deep}], 1]}}')
+        with pytest.raises(MedctxError, match=r"t\.json is nested too deeply; give a list of rows"):
+            list(file_rows(tmp_path / "t.json"))
+    (tmp_path / "t.json").write_text(f'[{{"question": "{"x" * 70_000}"}},\n {{"b": {deep}}}]')
+    assert [row.problem for row in file_rows(tmp_path / "t.json")] == ["", "is nested too deeply"]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl.gz", "t.csv.gz", "t.json.gz"])
+def test_an_archive_damaged_in_the_middle_is_one_sentence(name: str, tmp_path: Path) -> None:
+    rows: list[Row] = [{"question": random.Random(n).randbytes(40).hex(), "answer": f"a{n}"} for n in range(3_000)]
+    plain = {"t.jsonl.gz": as_lines, "t.csv.gz": as_csv(","), "t.json.gz": FORMATS["b.json"]}[name](rows)
+    content = bytearray(gzip.compress(plain))
+    middle = len(content) // 2
+    content[middle : middle + 40] = b"\xff" * 40
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MedctxError, match=r"cannot be read .*fetch or pack it again|is not a complete JSON array"):
+        list(file_rows(tmp_path / name))
+
+
+def test_a_table_whose_lines_end_as_on_old_macintoshes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"question;answer\rq1;a1\rq2;a2\r")
+    assert [row.columns for row in file_rows(tmp_path / "t.csv")] == [
+        {"question": f"q{n}", "answer": f"a{n}"} for n in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["**.jsonl", "/data/*.jsonl", "../*.jsonl"])
+def test_a_pattern_of_a_readme_that_is_none_is_named(pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(as_lines(ROWS))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files: '{pattern}'\n---\n")
+    with pytest.raises(MedctxError) as error:
+        locate([tmp_path])
+    assert f"README.md names its files by {pattern!r}, which is no pattern within the folder" in str(error.value)
+
+
+def test_a_readme_may_map_splits_to_files(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.jsonl").write_bytes(as_lines(ROWS))
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: {train: [a.jsonl, b.jsonl], test: c.jsonl}\n---\n"
+    )
+    located = locate([tmp_path])
+    assert [path.name for path in located.paths] == ["a.jsonl", "b.jsonl"]
+    assert [path.name for path in located.left_out] == ["c.jsonl"]
+    assert [path.name for path in locate([tmp_path], "test").paths] == ["c.jsonl"]
 
 
 def choice_rows(layout: str, base: int, rights: tuple[int, ...] = (3, 1, 2)) -> list[Row]:

@@ -232,6 +232,58 @@ def test_columns_without_a_question_are_one_sentence_and_not_one_for_each_row(tm
     assert len(result.output.splitlines()) == 1 and "has the columns a, b, in which no question" in result.output
 
 
+@pytest.mark.parametrize(
+    ("first", "sentence"),
+    [
+        (["Which gland?", "liver", "spleen", "thyroid", "lung", "C"], "add the first line question,A,B,C,D,answer"),
+        (
+            ["How many?", "2", "2", "3", "4", "A"],
+            "names the column '2' twice; rename or remove one, or add a first line",
+        ),
+    ],
+)
+def test_a_table_without_names_of_columns_is_one_sentence(first: list[str], sentence: str, tmp_path: Path) -> None:
+    lines = [first, *(["Which remedy?", *TEXTS, "B"] for _ in range(3))]
+    (tmp_path / "anatomy_test.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    result = run("exams", "check", tmp_path / "anatomy_test.csv")
+    assert result.exit_code == 2 and len(result.output.splitlines()) == 1
+    assert sentence in result.output
+
+
+PUBMEDQA: dict[str, Row] = {
+    "the library's columns": {
+        "pubid": 7,
+        "question": "Does it help?",
+        "context": {"contexts": ["Page one.", "Page two."], "labels": ["AIM", "RESULTS"], "meshes": ["Humans"]},
+        "long_answer": "It seems so.",
+        "final_decision": "maybe",
+    },
+    "the published file": {
+        "QUESTION": "Does it help?",
+        "CONTEXTS": ["Page one.", "Page two."],
+        "LABELS": ["AIM", "RESULTS"],
+        "YEAR": "2015",
+        "LONG_ANSWER": "It seems so.",
+        "final_decision": "maybe",
+    },
+}
+
+
+@pytest.mark.parametrize("layout", PUBMEDQA)
+def test_pubmedqa_has_its_abstract_as_evidence(layout: str, tmp_path: Path) -> None:
+    row = PUBMEDQA[layout]
+    question = "QUESTION" if "QUESTION" in row else "question"
+    other = {**row, question: "Does it harm?", "final_decision": "no"}
+    rows = {"7": row, "8": other} if layout == "the published file" else [row, {**other, "pubid": 8}]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    result = run("exams", "check", tmp_path / "x.json")
+    assert result.exit_code == 0 and "This looks like PubMedQA: question from" in result.output, result.output
+    exam = build({"exam": str(tmp_path / "x.json"), "conditions": ["gold"]})
+    assert [(item.id, item.gold) for item in exam.items] == [("7", ("C",)), ("8", ("B",))]
+    assert exam.items[0].options == {"A": "yes", "B": "no", "C": "maybe"}
+    assert {passage.text for passage in exam.passages} == {"Page one.\nPage two."}
+
+
 def test_an_answer_that_is_not_offered_is_told_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "MMLU")
     with path.open("a", encoding="utf-8") as stream:

@@ -7,10 +7,13 @@ import gzip
 import io
 import itertools
 import json
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import ijson
@@ -41,6 +44,14 @@ _BATCH = 1_000
 _LONGEST_CELL = 2**27
 _SHOWN = 500
 _HEAD = 2**16
+_PIECE = 2**20
+_LONGEST_MARK = 24
+_UNREAD_BY_C = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+    rb"|(?<![0-9.])[0-9]{19}"
+)
+"""Half of a surrogate pair, which the C parser of ijson makes a question mark, or an integer that it may refuse."""
 
 
 class FileRow(NamedTuple):
@@ -156,12 +167,49 @@ def _repeated_key(value: object) -> str:
     return next(filter(None, map(_repeated_key, value)), "") if isinstance(value, list) else ""
 
 
+def _half_character(row: object) -> str:
+    """Half of a surrogate pair in a row, ``""`` where there is none."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return ascii(error.object[error.start])[1:-1]
+    return ""
+
+
 def _object_row(number: int, row: object) -> FileRow:
-    if repeated := _repeated_key(row):
-        return FileRow(number, {}, f"has the key {repeated!r} twice", str(row)[:_SHOWN])
-    if isinstance(row, dict):
-        return FileRow(number, row)
-    return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:_SHOWN])
+    try:
+        if repeated := _repeated_key(row):
+            return FileRow(number, {}, f"has the key {repeated!r} twice", str(row)[:_SHOWN])
+        if half := _half_character(row):
+            return FileRow(number, {}, f"holds {half}, half of a surrogate pair and no character", str(row)[:_SHOWN])
+        if isinstance(row, dict):
+            return FileRow(number, row)
+        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:_SHOWN])
+    except RecursionError:
+        return FileRow(number, {}, "is nested too deeply")
+
+
+def _needs_python(path: Path) -> bool:
+    """Whether a JSON file may hold what only the slower parser in Python reads as it stands."""
+    data = b""
+    with _opened(path) as stream:
+        while True:
+            start = min(len(data), _LONGEST_MARK // 4)
+            piece = stream.read(_PIECE)
+            data += piece
+            match = _UNREAD_BY_C.search(data, start)
+            # What begins near the end is looked at again with the next piece.
+            if match and (not piece or match.start() < len(data) - _LONGEST_MARK // 2):
+                return True
+            if not piece:
+                return False
+            data = data[-_LONGEST_MARK:]
+
+
+def _parser(path: Path) -> ModuleType:
+    """The parser for a JSON file."""
+    backend: ModuleType = ijson.get_backend("python") if _needs_python(path) else ijson
+    return backend
 
 
 def _lines(path: Path, split: str) -> Iterator[FileRow]:
@@ -171,10 +219,10 @@ def _lines(path: Path, split: str) -> Iterator[FileRow]:
                 yield _line(path, number, line)
 
 
-def _items(path: Path, prefix: str, what: str) -> Iterator[FileRow]:
+def _items(path: Path, prefix: str, what: str, parser: ModuleType) -> Iterator[FileRow]:
     with _opened(path) as stream:
         try:
-            for number, row in enumerate(ijson.items(stream, prefix, use_float=True, map_type=_Object), start=1):
+            for number, row in enumerate(parser.items(stream, prefix, use_float=True, map_type=_Object), start=1):
                 yield _object_row(number, row)
         except ijson.JSONError as error:
             why = str(error).partition("\n")[0]
@@ -190,11 +238,11 @@ class _Keys(NamedTuple):
     others: list[str]
 
 
-def _keys_of(path: Path) -> _Keys:
+def _keys_of(path: Path, parser: ModuleType) -> _Keys:
     keys, depth, key, awaited = _Keys([], [], []), 0, "", ""
     with _opened(path) as stream:
         try:
-            for event, value in ijson.basic_parse(stream, use_float=True):
+            for event, value in parser.basic_parse(stream, use_float=True):
                 if awaited == "value" and event == "start_array":
                     awaited = "item"
                 elif awaited:
@@ -218,7 +266,8 @@ def _say_once(text: str) -> None:
 
 def _object(path: Path, split: str) -> Iterator[FileRow]:
     """Rows of a JSON object: the list in it, the one of a split, its values by id, its columns, or itself."""
-    keys = _keys_of(path)
+    parser = _parser(path)
+    keys = _keys_of(path, parser)
     if keys.lists:
         chosen = [key for key in keys.lists if key == split] or [key for key in keys.lists if key == "data"]
         chosen = chosen or (keys.lists if len(keys.lists) == 1 else [])
@@ -229,22 +278,22 @@ def _object(path: Path, split: str) -> Iterator[FileRow]:
         others = [key for key in (*keys.lists, *keys.objects, *keys.others) if key != chosen[0]]
         if others:
             _say_once(f"{path} is read from its key {chosen[0]!r}; not from {', '.join(others)}.")
-        yield from _items(path, f"{chosen[0]}.item", "JSON object")
+        yield from _items(path, f"{chosen[0]}.item", "JSON object", parser)
         return
     with _opened(path) as stream:
         if keys.objects and not keys.others:
-            pairs = ijson.kvitems(stream, "", use_float=True, map_type=_Object)
+            pairs = parser.kvitems(stream, "", use_float=True, map_type=_Object)
             for number, (key, row) in enumerate(pairs, start=1):
                 if isinstance(row, dict):
                     row.setdefault("id", key)
                 yield _object_row(number, row)
             return
-        (whole,) = ijson.items(stream, "", use_float=True, map_type=_Object)
+        (whole,) = parser.items(stream, "", use_float=True, map_type=_Object)
     columns = list(whole.values()) if isinstance(whole, dict) else []
     sizes = {len(column) if isinstance(column, list) else -1 for column in columns}
     if len(sizes) == 1 and max(sizes) > 1 and not _repeated_key(whole):
         for number, values in enumerate(zip(*columns, strict=True), start=1):
-            yield FileRow(number, dict(zip(whole, values, strict=True)))
+            yield _object_row(number, dict(zip(whole, values, strict=True)))
     else:
         yield _object_row(1, whole)
 
@@ -254,7 +303,9 @@ def _json(path: Path, split: str) -> Iterator[FileRow]:
     with _opened(path) as stream:
         head = stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"[":
-        return _items(path, "item", "JSON array") if _is_array(path, head) else _lines(path, split)
+        if not _is_array(path, head):
+            return _lines(path, split)
+        return _items(path, "item", "JSON array", _parser(path))
     first, newline, rest = head.partition(b"\n")
     if suffix_of(path) != ".json" or (newline and rest.strip() and _is_json(first)):
         return _lines(path, split)
@@ -284,11 +335,19 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
+def _width(text: str, mark: str) -> int:
+    """Columns of the first line, 0 where it is no line of a table."""
+    try:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=mark), []))
+    except csv.Error:
+        return 0
+
+
 def _delimiter(text: str, path: Path) -> str:
     """The delimiter that divides the first line into most columns."""
     if suffix_of(path) == ".tsv":
         return "\t"
-    widths = {mark: len(next(csv.reader(io.StringIO(text), delimiter=mark), [])) for mark in DELIMITERS}
+    widths = {mark: _width(text, mark) for mark in DELIMITERS}
     return max(DELIMITERS, key=lambda mark: widths[mark])
 
 
@@ -300,7 +359,7 @@ def _csv(path: Path, split: str) -> Iterator[FileRow]:
         rows = csv.reader(text, delimiter=_delimiter(head, path), strict=True)
         try:
             names = [name.strip() for name in next(rows, [])]
-            _require_different(path, names)
+            _require_different(path, names, ", or add a first line with the names of the columns if there is none")
             before = rows.line_num
             for row in rows:
                 number, before = before + 1, rows.line_num
@@ -318,10 +377,10 @@ def _csv(path: Path, split: str) -> Iterator[FileRow]:
             ) from None
 
 
-def _require_different(path: Path, names: Sequence[str]) -> None:
+def _require_different(path: Path, names: Sequence[str], remedy: str = "") -> None:
     repeated = next((name for name in names if names.count(name) > 1), "")
     if repeated:
-        raise MedctxError(f"The file {path} names the column {repeated!r} twice; rename or remove one.")
+        raise MedctxError(f"The file {path} names the column {repeated!r} twice; rename or remove one{remedy}.")
 
 
 def _numbered(path: Path, batches: Iterator[pyarrow.RecordBatch]) -> Iterator[FileRow]:
@@ -407,7 +466,9 @@ def rows(path: Path, split: str = "train") -> Iterator[FileRow]:
         if kind not in {"Parquet", "Arrow"}:
             _reject_utf16(path)
         yield from READERS[kind](path, split)
-    except (OSError, EOFError) as error:
+    except RecursionError:
+        raise MedctxError(f"The file {path} is nested too deeply; give a list of rows.") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise MedctxError(f"The file {path} cannot be read ({error}); fetch or pack it again.") from None
     except UnicodeDecodeError as error:
         raise MedctxError(f"The file {path} is not UTF-8 (byte {error.start}); {_converted(path)}.") from None

@@ -123,6 +123,8 @@ def _card_configs(folder: Path) -> list[dict[str, object]]:
 def _patterns(config: dict[str, object], split: str) -> tuple[list[str], list[str], list[str]]:
     """Patterns of a subset's files in a split, in the others, and the names of all its splits."""
     stated = config.get("data_files")
+    if isinstance(stated, dict) and "path" not in stated:
+        stated = [{"split": name, "path": path} for name, path in stated.items()]
     entries = stated if isinstance(stated, list) else [stated]
     chosen: list[str] = []
     others: list[str] = []
@@ -136,6 +138,22 @@ def _patterns(config: dict[str, object], split: str) -> tuple[list[str], list[st
     return chosen, others, splits
 
 
+def _globbed(folder: Path, patterns: Iterable[str]) -> set[Path]:
+    """The files of rows that patterns of a repository's README match in its folder."""
+    files: set[Path] = set()
+    for pattern in patterns:
+        try:
+            if ".." in Path(pattern).parts:
+                raise ValueError
+            files.update(path for path in folder.glob(pattern) if _is_rows(path))
+        except (ValueError, NotImplementedError):
+            raise MedctxError(
+                f"{folder / 'README.md'} names its files by {pattern!r}, which is no pattern within the folder; "
+                "correct it there, or give the path of the files."
+            ) from None
+    return files
+
+
 def _of_card(folder: Path, configs: list[dict[str, object]], split: str, subset: str) -> Located | None:
     names = [str(config.get("config_name", "default")) for config in configs]
     default = [config for config in configs if config.get("default") or config.get("config_name") == "default"]
@@ -147,13 +165,13 @@ def _of_card(folder: Path, configs: list[dict[str, object]], split: str, subset:
     if not chosen[0].get("data_files"):
         return None
     patterns, others, splits = _patterns(chosen[0], split)
-    files = tuple(_visible({path for pattern in patterns for path in folder.glob(pattern) if _is_rows(path)}, folder))
+    files = tuple(_visible(_globbed(folder, patterns), folder))
     if not files:
         raise MedctxError(
             f"The repository {folder} has no file of the split {split!r} in its subset "
             f"{chosen[0].get('config_name', 'default')} (splits: {', '.join(splits)}); name one with the key split."
         )
-    left_out = {path for pattern in others for path in folder.glob(pattern) if _is_rows(path)} - set(files)
+    left_out = _globbed(folder, others) - set(files)
     return Located(files, tuple(sorted(left_out)), "a repository with a card")
 
 

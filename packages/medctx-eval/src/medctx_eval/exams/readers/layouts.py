@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.tables import choices
-from medctx.tables.answers import AnswerError, Convention
+from medctx.tables.answers import LETTERS, AnswerError, Convention
 from medctx.tables.cells import parsed
 from medctx.tables.choices import ChoiceLayout
 from medctx_eval.exams.readers import tables
@@ -87,8 +87,19 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
     return {**{name: value for name, value in passed_on.items() if value is not None}, **found}
 
 
+def _is_question(texts: Sequence[str]) -> bool:
+    """Whether the texts of a line are a question, its options and a letter, and no names of columns."""
+    return len(texts) >= 4 and texts[-1] in LETTERS[: len(texts) - 2] and texts[-2] not in LETTERS
+
+
 def _unrecognised(path: Path, rows: Sequence[ExamRow]) -> MedctxError:
     columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+    if _is_question(columns):
+        letters = ",".join(LETTERS[: len(columns) - 2])
+        return MedctxError(
+            f"{path} begins with a question and not with the names of its columns; add the first line "
+            f"question,{letters},answer."
+        )
     return MedctxError(
         f"{path} has the columns {', '.join(columns) or '(none)'}, in which no question with options and an answer is "
         "recognised; call them question, A, B, C, D and answer, or see 'medctx-eval exams schema'."
