@@ -16,7 +16,7 @@ PACKAGES := data train eval
 
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
-# Python may keep its bytecode: torch, MLflow and vLLM compiled anew by every command would be most of a study's start-ups.
+# Python may keep its bytecode: torch, MLflow and vLLM compiled again by every command would be most of a study's start-ups.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # On a machine with an NVIDIA GPU: vLLM and the torch it asks for. Elsewhere: vLLM's CPU build and the CPU build of torch,

@@ -40,6 +40,7 @@ def test_every_shipped_study_loads(file: Path) -> None:
     config = configs.load(StudyConfig, file)
     assert config.name == file.stem
     assert cells(config)
+    assert config.data in {None, Path("data")}, "a folder where the study is started"
 
 
 def test_every_section_is_understood_by_its_command(tmp_path: Path) -> None:
