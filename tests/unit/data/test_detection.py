@@ -431,6 +431,20 @@ def test_half_of_a_surrogate_pair_and_a_long_integer_are_the_same_in_every_json(
     assert (second.columns["n"], second.columns["x"]) == (2**70, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (f'[{{"question": "{HALF}"}}, {{"ques'.encode(), "is not a complete JSON array"),
+        (f'{{"a": {{"question": "{HALF}"}}, "b": {{"ques'.encode(), "is not a complete JSON object"),
+        (f'[{{"question": "{HALF} \u00e9"}}]'.encode("latin-1"), "is not"),
+    ],
+)
+def test_a_damaged_file_with_a_half_is_one_sentence(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_bytes(content)
+    with pytest.raises(MedctxError, match=rf"t\.json {sentence}"):
+        list(file_rows(tmp_path / "t.json"))
+
+
 @pytest.mark.parametrize("shift", range(40))
 def test_a_half_is_seen_wherever_a_file_is_cut_into_pieces(shift: int, tmp_path: Path) -> None:
     path = tmp_path / "t.json"
