@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,8 +19,8 @@ __all__ = ["alpaca_rows", "alphabet", "mix", "strong", "tiny", "tokenizer_folder
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(autouse=True)
-def _own_mlflow_settings() -> Iterator[None]:
+@contextmanager
+def _restored_environment() -> Iterator[None]:
     """MLflow writes the experiment it is given into the environment, where commands of later tests would read it."""
     before = {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_")}
     yield
@@ -27,6 +29,21 @@ def _own_mlflow_settings() -> Iterator[None]:
             os.environ[key] = before[key]
         else:
             del os.environ[key]
+
+
+@pytest.fixture(autouse=True)
+def _own_mlflow_settings() -> Iterator[None]:
+    with _restored_environment():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _mlflow_settings_of_a_module() -> Iterator[None]:
+    """What a module's fixtures set is not left to the next module, the address of the store included."""
+    with _restored_environment():
+        yield
+        if "mlflow" in sys.modules:
+            sys.modules["mlflow"].set_tracking_uri("")
 
 
 def pytest_collection_finish() -> None:

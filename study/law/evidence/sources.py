@@ -8,8 +8,6 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from study.law.evidence import files
-from study.law.evidence import from_report as of_report
-from study.law.evidence import from_table as of_table
 from study.law.evidence.evidence import PARTS, Evidence
 from study.law.evidence.points import Measured, MeasuredRun
 
@@ -27,6 +25,10 @@ def _joined(parts: Sequence[Measured]) -> Measured:
 
 def read_evidence(paths: Sequence[Path]) -> Evidence:
     """The evidence in study folders, reports and tables; several are taken together."""
+    # Imported here, so that commands that fit no law do not wait for scipy and statsmodels.
+    from study.law.evidence import from_report as of_report
+    from study.law.evidence import from_table as of_table
+
     evidence = [
         of_table.read_points_table(path)
         if path.suffix == ".csv"

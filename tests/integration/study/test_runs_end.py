@@ -34,6 +34,8 @@ from study.workflow.lineage import Lineage
 from tests.support.made_command import step
 
 signal.signal(signal.SIGTERM, _terminate)
+# A shell that starts the tests in the background lets them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 settings = [{}, {}, {"fails": True}] if sys.argv[2] == "all" else [{"seconds": 60}]
 with mlflow_run.run("study", "made") as tracked:

@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 EVAL = ROOT / "packages/medctx-eval"
 UV = Path(sys.executable).parent / "uv"
-FLOORS = {"medctx-eval": "medctx-data[fetch,tokens]", "medctx-train": "medctx-data[parquet,tokens]"}
+FLOORS = {"medctx-eval": "medctx-data[fetch,tokens]", "medctx-train": "medctx-data[models,parquet,tokens]"}
 LOOK = """
 import importlib.util, json, medctx, medctx_data, medctx_eval
 print(json.dumps([bool(importlib.util.find_spec(name)) for name in ("torch", "vllm")]))

@@ -53,6 +53,8 @@ def client() -> ModuleType:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 take four minutes
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # A model would carry the uv.lock of the working directory, whatever project that is.
+    os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
     import mlflow
 
     # It logs the tracebacks of errors that it also raises.
