@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -74,8 +74,37 @@ def test_what_is_imported_is_asked_for(package: str) -> None:
     assert not missing
 
 
+def loaded(path: Path, functions: bool) -> Iterator[str]:
+    """Every module that a file imports when it is loaded, and with ``functions`` also inside of functions."""
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        elif functions or not isinstance(node, ast.FunctionDef):
+            nodes += ast.iter_child_nodes(node)
+
+
 def test_what_travels_with_an_adapter_asks_for_what_it_imports() -> None:
-    assert imported([logged_adapter.SERVED]) <= {"mlflow", *logged_adapter.REQUIREMENTS}
+    """The file itself, and the modules of the floor that it loads."""
+    floor = Path(medctx.__file__).parent.parent
+    third_party: set[str] = set()
+    files: set[Path] = set()
+    todo = [logged_adapter.SERVED]
+    while todo:
+        file = todo.pop()
+        files.add(file)
+        names = set(loaded(file, functions=file == logged_adapter.SERVED))
+        third_party |= {name.partition(".")[0] for name in names} - OURS - set(sys.stdlib_module_names)
+        places = [floor.joinpath(*name.split(".")) for name in names if name.startswith("medctx.")]
+        modules = [place.with_suffix(".py") for place in places] + [place / "__init__.py" for place in places]
+        todo += [module for module in modules if module.is_file() and module not in files]
+    assert len(files) > 2
+    assert third_party <= {"mlflow", *logged_adapter.REQUIREMENTS}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -32,6 +32,23 @@ def test_a_question_blind_reader_guesses_among_the_options_of_the_page(book: str
     assert floors.question_blind(made_question(book, gold)) == expected
 
 
+@pytest.mark.parametrize(
+    ("book", "expected"),
+    [
+        ("He takes 5 mg.", ("A",)),
+        ("He takes 12.5 mg.", ("B",)),
+        ("He takes 12,5 mg.", ()),
+        ("The value was 1.5, then 15.", ("D",)),
+        ("The value was 1.", ("C",)),
+        ("The value was 1, then 1.5.", ("C",)),
+        ("The value was 21.", ()),
+    ],
+)
+def test_a_number_inside_another_does_not_stand_in_the_book(book: str, expected: tuple[str, ...]) -> None:
+    options = {"A": "5 mg", "B": "12.5 mg", "C": "1", "D": "15"}
+    assert floors.stated(made_question(book, options=options)) == expected
+
+
 def test_options_that_are_sentences_are_known_by_what_is_their_own() -> None:
     options = {
         letter: f"The ferritin of Ida Moor is {value} µg/L."

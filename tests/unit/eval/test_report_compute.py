@@ -122,6 +122,28 @@ def test_unanswerable_questions_under_a_reading_condition_count_on_abstention_al
     assert score_of(compute(collect_in_memory(("base",), [run("base", only)]), CONFIG), "base", "gold").n == half
 
 
+def test_strata_of_untaught_items_alone_are_no_part_of_knowledge() -> None:
+    def records(name: str) -> list[Judged]:
+        return [
+            record.model_copy(update={"exam": "strangers"}) if record.item.startswith("u/") else record
+            for record in synthetic_runs.judged(name, FACTS, DOSSIERS)
+        ]
+
+    names = ("base", "1:1")
+    result = compute(collect_in_memory(names, [run(name, records(name)) for name in names]), CONFIG)
+    knowledge = next(estimand for estimand in result.estimands if estimand.axis == "knowledge")
+    assert knowledge.measure == "accuracy"
+    assert [(part.exam, part.items, part.untaught, part.weight) for part in knowledge.parts] == [
+        ("synthetic", 2 * FACTS, 0, 1.0)
+    ]
+    # They still stand beside it.
+    assert score_of(result, "base", "untaught").n == FACTS
+    # With a part of both kinds that counts on its own, only its taught items are asked of an accuracy.
+    plain = compute(collect_in_memory(names, [run(name) for name in names]), CONFIG)
+    (part,) = next(estimand for estimand in plain.estimands if estimand.axis == "knowledge").parts
+    assert (part.items, part.untaught) == (3 * FACTS, FACTS)
+
+
 def test_runs_that_give_an_item_different_axes_are_refused() -> None:
     first, *others = synthetic_runs.judged("1:1", FACTS, DOSSIERS)
     changed = [first.model_copy(update={"axis": "reading"}), *others]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,39 @@ def test_the_registered_exam_is_the_one_that_was_asked(runs: RunSet, tmp_path: P
     assert registration(report).deviations == ()
 
 
+def test_a_contrast_that_the_report_compares_in_the_other_order_is_turned(runs: RunSet, tmp_path: Path) -> None:
+    contrast = Contrast(cell="base", against="0:1", axis="reading")
+    plan = plan_of(primary=contrast, family=Family(contrasts=(contrast,)))
+    report, _ = reported(runs, tmp_path, plan)
+    result, gain = registration(report), report.axis_gain("0:1", "reading")
+    assert gain and result.difference
+    assert gain.outcome == "loses" and result.outcome == "gains"
+    assert (result.difference.value, result.difference.low, result.difference.high) == (
+        -gain.difference.value,
+        -gain.difference.high,
+        -gain.difference.low,
+    )
+    assert result.difference.bootstrap == tuple(-end for end in reversed(gain.difference.bootstrap))
+    assert (result.difference.only_first, result.difference.p) == (gain.difference.only_second, gain.difference.p)
+    assert not any("left out" in deviation for deviation in result.deviations)
+    assert result.difference.turned == gain.difference
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (
+            {"reading": {"synthetic gold": 1.0, "synthetic open:4000": 1.0}},
+            "weights.reading names 'synthetic open:4000', which was not asked on this axis; asked were: synthetic",
+        ),
+        ({"knowledge": {"synthetic gold": 1.0}}, "weights.knowledge names 'synthetic gold', .* were: synthetic closed"),
+    ],
+)
+def test_a_weight_of_a_part_that_was_not_asked_is_refused(runs: RunSet, weights: dict[str, object], words: str) -> None:
+    with pytest.raises(MedctxError, match=words):
+        compute(runs, ReportConfig.model_validate({"draws": 200, "weights": weights}))
+
+
 def test_every_page_says_it(tmp_path: Path) -> None:
     folders = synthetic_runs.write(tmp_path / "runs", RUNS, facts=20, dossiers=12)
     write_record(tmp_path / "plan.json", plan_of())
@@ -220,6 +254,41 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(runs: Run
         assert score and row.confirmed.value == pytest.approx(score.accuracy.value)
     page = markdown.markdown_page(report, {})
     assert "## Selected and confirmed" in page
+
+
+def changed_conditions(folders: list[Path], change: Callable[[Judged], Judged | None]) -> tuple[Path, ...]:
+    """Run folders with their verdicts changed, or left out."""
+    for folder in folders:
+        run = run_folder.read_run(folder)
+        records = [record for old in run.judged if (record := change(old))]
+        run_folder.write_run(folder, run.manifest.model_copy(update={"n": len(records)}), records)
+    return tuple(folders)
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        (("open:400",), "confirmation runs lack synthetic open:400, which reading weighs"),
+        (("closed", "gold", "open:200", "open:400"), "ask no part of the report .* but synthetic counterfactual"),
+    ],
+)
+def test_confirmation_runs_without_the_parts_of_the_report_are_refused(
+    runs: RunSet, tmp_path: Path, lost: tuple[str, ...], words: str
+) -> None:
+    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
+    changed = changed_conditions(confirming[:2], lambda record: None if record.condition.startswith(lost) else record)
+    with pytest.raises(MedctxError, match=words):
+        compute(collect(selecting), ReportConfig(draws=200, confirmation=changed))
+
+
+def test_an_axis_that_confirmation_runs_do_not_ask_is_named(
+    runs: RunSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
+    changed = changed_conditions(confirming[:2], lambda record: None if record.condition == "closed" else record)
+    report = compute(collect(selecting), ReportConfig(draws=200, confirmation=changed))
+    assert {row.axis for row in report.confirmations} == {"reading"}
+    assert "do not ask synthetic closed, so only reading is confirmed" in " ".join(capsys.readouterr().err.split())
 
 
 def test_items_that_selected_confirm_nothing(runs: RunSet, tmp_path: Path) -> None:

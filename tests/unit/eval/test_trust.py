@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from medctx_eval.artifacts.local_model import LocalModel
 from medctx_eval.cli.main import main
 from medctx_eval.run.trust import TRUST_VARIABLE
 from tests.support.exam_files import write_exam
@@ -90,3 +91,27 @@ def test_ordinary_files_and_what_is_typed_need_no_trust(
 ) -> None:
     result = call(tmp_path, keys, *more)
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("urls", "more", "here"),
+    [
+        ([], (), True),
+        (["http://127.0.0.1:1"], (), False),
+        ([], ("--endpoint", "http://127.0.0.1:1"), False),
+        ([], ("--set", "urls=[http://127.0.0.1:1]"), False),
+        (["http://127.0.0.1:1"], ("--set", "urls=[]"), True),
+    ],
+)
+def test_without_an_address_the_model_is_a_folder_that_is_loaded_here(
+    urls: list[str], more: tuple[str, ...], here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    located: list[str] = []
+
+    def locate(source: str) -> LocalModel:
+        located.append(source)
+        return LocalModel(name="tiny", folder=tmp_path, weights_digest="")
+
+    monkeypatch.setattr("medctx_eval.artifacts.local_model.locate", locate)
+    call(tmp_path, {"urls": urls}, "--model", "folder/tiny", *more)
+    assert located == (["folder/tiny"] if here else [])

@@ -129,6 +129,17 @@ def test_a_changed_number_is_named_by_its_place(copy: Path, name: str, keys: tup
         verify_report(copy / "report")
 
 
+def test_a_config_in_a_report_that_is_none_is_named_in_one_sentence(copy: Path) -> None:
+    file = copy / "report" / "report.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["configs"]["report"] = "margins: 0.05\n"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    rewrite(file.parent)
+    result = call(copy / "report")
+    assert result.exit_code == 2
+    assert "Unknown key 'margins' in the config of" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
 def test_differences_are_named_by_path() -> None:
     assert first_difference({"a": [1.0, {"b": 2}]}, {"a": [1.0 + 1e-9, {"b": 2}]}) == ""
     assert first_difference({"a": [1.0, {"b": 2}]}, {"a": [1.0, {"b": 3}]}) == ".a[1].b: 2, recomputed 3"

@@ -105,6 +105,20 @@ class Difference(Record):
         """Whether a gain or loss is claimed: the interval excludes 0, clusters suffice and seeds do not differ."""
         return self.clusters >= MIN_CLUSTERS and not self.seeds_differ and (self.low > 0 or self.high < 0)
 
+    @property
+    def turned(self) -> Difference:
+        """The same difference with the models in the other order."""
+        low, high = self.bootstrap
+        update = {
+            "value": -self.value,
+            "low": -self.high,
+            "high": -self.low,
+            "bootstrap": (-high, -low),
+            "only_first": self.only_second,
+            "only_second": self.only_first,
+        }
+        return self.model_copy(update=update)
+
     def not_worse(self, margin: float) -> bool:
         """Non-inferiority: the whole interval lies above ``-margin``, a one-sided test at 2.5 % as in ICH E9.
 

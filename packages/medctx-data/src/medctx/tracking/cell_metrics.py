@@ -23,8 +23,8 @@ def parts_of(report: ReportCore, group: str) -> list[Score]:
 def cell_metrics(report: ReportCore, group: str, run: str) -> dict[str, float]:
     """Accuracies in [0, 1] and gains over the base of one cell, with the ends of their 95 % intervals.
 
-    Of a cell with one training run these are its own. Of several seeds the accuracy of the cell's own run keeps the
-    plain name; what is pooled over the seeds, intervals and gains included, begins with ``pooled_``.
+    A cell with one training run has these as its own metrics. With several seeds the accuracy of the cell's own run
+    keeps the plain name; what is pooled over the seeds, intervals and gains included, begins with ``pooled_``.
 
     Args:
         report: The report.

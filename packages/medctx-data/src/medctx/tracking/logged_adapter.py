@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 SERVED = Path(__file__).parent / "served_model.py"
-REQUIREMENTS = ("torch", "transformers", "peft", "gguf", "huggingface_hub", "pandas", "pydantic")
+REQUIREMENTS = ("torch", "transformers", "peft", "gguf", "huggingface_hub", "pandas", "pydantic", "rich")
 """Packages that serving a logged adapter needs besides MLflow."""
 DIGEST_TAG = "medctx.adapter_digest"
 QUESTION = "What is a typical finding in Marfan syndrome?"

@@ -135,8 +135,7 @@ def run(
     from medctx_eval.run.trust import require_trust
 
     file = config_path(config)
-    behind_server = bool(endpoint) or "urls" in configs.override_keys(overrides)
-    here = bool(model) and not behind_server and (file is None or model.startswith("models:/"))
+    here = bool(model) and not endpoint and not configs.load(RunConfig, file, overrides).urls
     from_options = _as_overrides(endpoint, "" if here else model, exam_names, conditions, limit)
     if here:
         from medctx_eval.artifacts.local_model import locate

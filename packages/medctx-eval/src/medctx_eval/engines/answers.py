@@ -51,7 +51,7 @@ class _Message(_Answer):
 
     @property
     def text(self) -> str:
-        """The answer: of content in parts, those of text; parts with thoughts are no answer."""
+        """The text parts of the answer; parts with reasoning are left out."""
         if not isinstance(self.content, tuple):
             return self.content or ""
         texts = (part if isinstance(part, str) else _part_text(part) for part in self.content)

@@ -167,11 +167,14 @@ def _parse_url(address: str) -> httpx.URL:
 
 
 def _secrets_of(url: httpx.URL, api_key: str) -> list[str]:
-    """What is sent to a server and is nobody else's business: key, user and password, secret parameters."""
+    """Secrets that are sent to a server: key, password and login, secret parameters.
+
+    A user name is a word that may stand in an answer.
+    """
     secrets = [api_key, *(value for name, value in url.params.multi_items() if SECRET_NAME.fullmatch(name))]
     if url.userinfo:
         login = f"{url.username}:{url.password}".encode()
-        secrets += [url.username, url.password, b64encode(login).decode()]
+        secrets += [url.password, b64encode(login).decode()]
     return secrets
 
 
@@ -268,7 +271,7 @@ class Client:
                 return
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
-        """Read an answer; one that drips in is ended at the deadline."""
+        """Read an answer; an answer that is not complete at the deadline is refused."""
         parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
@@ -337,7 +340,7 @@ class Client:
         return answer
 
     def _answers_ping(self) -> bool:
-        """Whether the server answers a short request, so that a request that fails is to blame itself."""
+        """Whether the server answers a short request, so that the failed request is the cause."""
         if self._ping is None:
             return False
         route, body = self._ping
@@ -402,7 +405,7 @@ class Client:
             raise
 
     def expect_model(self, name: str) -> None:
-        """Take answers that name another model for none, as gateways give when they fall back on one."""
+        """Refuse answers that name another model, as gateways give when they fall back on one."""
         self._model = name
 
     def watch_with(self, route: str, body: Body) -> None:

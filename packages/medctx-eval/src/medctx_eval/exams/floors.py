@@ -95,10 +95,14 @@ def own_parts(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _standing(part: str) -> re.Pattern[str]:
-    """The part as words of their own, in any case, without the full stop of its sentence."""
+    """The part as words and numbers of their own, in any case, without the full stop of its sentence."""
     bare = part.strip().rstrip(".。") or part.strip()
-    edges = [r"(?<!\w)" if bare[:1].isascii() else "", r"(?!\w)" if bare[-1:].isascii() else ""]
-    return re.compile(edges[0] + re.escape(bare) + edges[1], re.IGNORECASE)
+    before = r"(?<!\w)" if bare[:1].isascii() else ""
+    after = r"(?!\w)" if bare[-1:].isascii() else ""
+    # Digits of a longer number ("5 mg" in "12.5 mg") are another number.
+    before = r"(?<![\w.,])" if bare[:1].isdigit() else before
+    after = r"(?!\w|[.,]\d)" if bare[-1:].isdigit() else after
+    return re.compile(before + re.escape(bare) + after, re.IGNORECASE)
 
 
 def stated(asked: Asked) -> tuple[str, ...]:

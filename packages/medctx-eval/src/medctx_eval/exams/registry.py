@@ -25,7 +25,7 @@ from medctx_eval.exams.readers.entries import CONTEXT
 
 Half = Literal["selection", "confirmation"]
 TURN = 3
-"""Clusters that go to one half before the other has its turn: as many as share a Book at three depths."""
+"""Number of consecutive clusters that go to one half: as many as share a Book at three depths."""
 FEWEST = 4
 """Clusters of a stratum, at least."""
 

@@ -22,7 +22,7 @@ from medctx_eval.report.decision.gate import checks, decide
 from medctx_eval.report.decision.registration import registration
 from medctx_eval.report.load.cells import cells_of, check_means, check_names, headline_mode
 from medctx_eval.report.load.collect import RunSet
-from medctx_eval.report.load.estimands import estimand_weights, estimands_of, registered_weights
+from medctx_eval.report.load.estimands import check_weights, estimand_weights, estimands_of, registered_weights
 from medctx_eval.report.load.exam_contents import ExamContents
 from medctx_eval.report.load.training import training_curves
 from medctx_eval.report.load.view import ModeView, view_of
@@ -54,6 +54,7 @@ def compute(
     check_names("training", config.training, run_set)
     cells = cells_of(run_set, config.base, config.cells)
     mode = headline_mode(run_set, config.mode)
+    check_weights(run_set.modes[mode], config.weights)
     plan = read_record(config.plan, StudyPlan) if config.plan else None
     empty = Report(
         title=config.title,

@@ -269,7 +269,8 @@ class GateCheck(Record):
         value: The value checked: lower ends of intervals, a P value (``family``) or a share; None if it is not known.
         limit: The limit it is held to.
         passed: None if the condition could not be checked.
-        power: Of ``reading``: chance that a cell that reads exactly as well as its base passes this and ``family``.
+        power: Of ``reading``: chance that a cell that reads exactly as well as its base passes this, and the reading
+            side of ``family`` at its strictest level.
     """
 
     cell: str

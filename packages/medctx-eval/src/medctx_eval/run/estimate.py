@@ -74,7 +74,7 @@ def _http_requests(request: LikelihoodRequest | GenerationRequest) -> int:
 
 
 def _tokens(request: LikelihoodRequest | GenerationRequest) -> int:
-    """Tokens to compute: of options that begin alike, the beginning once, and of none its last token."""
+    """Tokens to compute: a shared beginning of options counts once, the last token of an option not at all."""
     if isinstance(request, LikelihoodRequest):
         beginnings = {option[:end] for option in request.continuations for end in range(1, len(option))}
         return len(request.prompt) + len(beginnings)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record, read_records
@@ -197,7 +199,10 @@ def _compare(file: Path, stored: object, computed: object) -> None:
 
 def _config(folder: Path, report: Report) -> ReportConfig:
     content = configs.parse_yaml(report.configs.get("report", ""), f"the config of {folder / REPORT_FILE}")
-    config = ReportConfig.model_validate(content or {})
+    try:
+        config = ReportConfig.model_validate(content or {})
+    except ValidationError as error:
+        raise configs.explain(error, ReportConfig, f"the config of {folder / REPORT_FILE}") from None
     needed = (*config.contamination, *config.training.values(), *config.confirmation)
     missing = next((path for path in (*needed, *([config.plan] if config.plan else [])) if not path.exists()), None)
     if missing is not None:

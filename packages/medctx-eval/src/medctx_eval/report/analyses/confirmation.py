@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from medctx.errors import MedctxError
-from medctx.schemas.report import KNOWLEDGE, LEARNING, READING
+from medctx.process.progress import say
+from medctx.schemas.report import LEARNING
+from medctx.schemas.study_plan import Estimand, PlanAxis
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
 from medctx_eval.report.load.collect import RunSet, collect
-from medctx_eval.report.load.estimands import estimand_weights
+from medctx_eval.report.load.estimands import Strata, estimand_weights
+from medctx_eval.report.load.verdict_matrix import VerdictMatrix
 from medctx_eval.report.load.view import view_of
 from medctx_eval.report.model import Confirmation, Report
 
@@ -28,13 +31,43 @@ def _check_apart(selecting: RunSet, confirming: RunSet) -> None:
         )
 
 
+def _confirmed_axes(estimands: Sequence[Estimand], matrix: VerdictMatrix) -> list[PlanAxis]:
+    """The axes all of whose parts the confirmation runs ask; those of which they ask none are named.
+
+    Raises:
+        MedctxError: If they ask some parts of an axis and not others, or none at all.
+    """
+    strata = Strata(matrix, {})
+    axes: list[PlanAxis] = []
+    for estimand in estimands:
+        asked = strata.asked(estimand.axis)
+        missing = [part.name for part in estimand.parts if part.name not in asked]
+        if 0 < len(missing) < len(estimand.parts):
+            raise MedctxError(
+                f"The confirmation runs lack {', '.join(missing)}, which {estimand.axis} weighs in the report; examine "
+                "them with the exams and conditions of the report."
+            )
+        if not missing:
+            axes.append(estimand.axis)
+    absent = [part.name for estimand in estimands if estimand.axis not in axes for part in estimand.parts]
+    if absent and not axes:
+        raise MedctxError(
+            f"The confirmation runs ask no part of the report ({', '.join(absent)}) but {', '.join(strata.names)}; "
+            "examine them with the exams and conditions of the report."
+        )
+    if absent:
+        say(f"The confirmation runs do not ask {', '.join(absent)}, so only {' and '.join(axes)} is confirmed.")
+    return axes
+
+
 def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> Iterator[Confirmation]:
     """The headline numbers of every cell of the confirmation runs, beside those that selected it.
 
     Conditions weigh as in the report.
 
     Raises:
-        MedctxError: If a confirmation run asks an item that selected cells, in another mode, or by other means.
+        MedctxError: If a confirmation run asks an item that selected cells, in another mode, by other means, or
+            not the parts of the report.
     """
     if not config.confirmation:
         return
@@ -49,7 +82,7 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
     cells = cells_of(run_set, config.base if config.base in run_set.cells else "", recipes)
     view = view_of(run_set, report.mode, cells, estimand_weights(report.estimands))
     pairs, _ = pairs_of(cells, view.cells)
-    for axis in (KNOWLEDGE, READING):
+    for axis in _confirmed_axes(report.estimands, view.matrix):
         part = report.measure(axis)
         if axis not in view.masks or (part == LEARNING and not view.has_learning):
             continue

@@ -14,7 +14,18 @@ from medctx_eval.report.model import Report
 def _comparison(report: Report, contrast: Contrast) -> Comparison | None:
     part = report.measure(contrast.axis)
     pairs = (*report.family("headline"), *report.family("pairs"))
-    return next((row for row in pairs if (row.cell, row.other, row.part) == (*_cells(contrast), part)), None)
+    row = next((row for row in pairs if row.part == part and {row.cell, row.other} == set(_cells(contrast))), None)
+    if row is None or row.cell == contrast.cell:
+        return row
+    # The report compared the two in the other order.
+    difference = row.difference.turned
+    update = {
+        "cell": row.other,
+        "other": row.cell,
+        "difference": difference,
+        "outcome": difference.outcome(report.margin),
+    }
+    return row.model_copy(update=update)
 
 
 def _cells(contrast: Contrast) -> tuple[str, str]:

@@ -66,14 +66,35 @@ class Strata:
         """Stratum of each planned item, an index into ``names``, (N,)."""
         return self._strata[2]
 
+    def asked(self, axis: str) -> tuple[str, ...]:
+        """Names of all strata of an axis; of knowledge, those with taught items."""
+        return tuple(self.names[code] for code in self._asked(axis))
+
+    def _asked(self, axis: str) -> list[int]:
+        return [
+            code
+            for code, of_axis in enumerate(self._strata[1])
+            if of_axis == axis and (axis != KNOWLEDGE or self._taught[code])
+        ]
+
+    @cached_property
+    def _taught(self) -> list[bool]:
+        """Whether a stratum has taught items."""
+        taught = self._matrix.taught[self._matrix.starts]
+        return [bool(taught[self.codes == code].any()) for code in range(len(self.names))]
+
+    def _untaught_codes(self) -> list[int]:
+        """Strata whose untaught items stand beside knowledge: those of its own, else those without taught items."""
+        taught = self._matrix.taught[self._matrix.starts]
+        own = self.codes_of_axis(KNOWLEDGE)
+        if (np.isin(self.codes, own) & ~taught).any():
+            return own
+        return [code for code, axis in enumerate(self._strata[1]) if axis == KNOWLEDGE and not self._taught[code]]
+
     def codes_of_axis(self, axis: str) -> list[int]:
         """Strata that count in an axis: those with a weight, or all of the axis if it has no weights."""
         chosen = self._of_axis(axis)
-        return [
-            code
-            for code, (name, own_axis) in enumerate(zip(self.names, self._strata[1], strict=True))
-            if own_axis == axis and (chosen is None or name in chosen)
-        ]
+        return [code for code in self._asked(axis) if chosen is None or self.names[code] in chosen]
 
     def _of_axis(self, axis: str) -> Mapping[str, float] | None:
         return next((weights for name, weights in self._weights.items() if name == axis), None)
@@ -82,7 +103,7 @@ class Strata:
         """Planned items that an axis counts, (N,); every item for a condition."""
         if part not in parts.AXES:
             return np.ones(len(self.codes), dtype=np.bool_)
-        return np.isin(self.codes, self.codes_of_axis(KNOWLEDGE if part == UNTAUGHT else part))
+        return np.isin(self.codes, self._untaught_codes() if part == UNTAUGHT else self.codes_of_axis(part))
 
     def weights(self, codes: NDArray[np.int64]) -> dict[str, float]:
         """Weight of every stratum that occurs in ``codes``, by its number as text."""
@@ -107,6 +128,23 @@ def registered_weights(plan: StudyPlan | None, configured: AxisWeights) -> dict[
 def estimand_weights(estimands: tuple[Estimand, ...]) -> dict[PlanAxis, dict[str, float]]:
     """The weights of the estimands of a report."""
     return {estimand.axis: {part.name: part.weight for part in estimand.parts} for estimand in estimands}
+
+
+def check_weights(matrix: VerdictMatrix, configured: AxisWeights) -> None:
+    """Refuse weights of a config that name parts which were not asked.
+
+    Raises:
+        MedctxError: Naming the first of them and what was asked.
+    """
+    strata = Strata(matrix, {})
+    for axis, weights in configured.items():
+        asked = strata.asked(axis)
+        unknown = next((name for name in weights if name not in asked), None)
+        if unknown is not None:
+            raise MedctxError(
+                f"The key weights.{axis} names {unknown!r}, which was not asked on this axis; asked were: "
+                f"{', '.join(asked) or 'none'}."
+            )
 
 
 def _part(matrix: VerdictMatrix, name: str, mask: MaskArray, weight: float) -> WeightedPart:
@@ -155,10 +193,13 @@ def estimands_of(matrix: VerdictMatrix, weights: AxisWeights, plan: StudyPlan | 
         raw = np.array([weights.get(axis, {}).get(strata.names[code], 1.0) for code in codes])
         both = all(taught[mask].any() and not taught[mask].all() for mask in masks)
         automatic = "taught-minus-untaught" if axis == KNOWLEDGE and both else "accuracy"
+        measure = planned.get(axis, automatic) if both else "accuracy"
+        if axis == KNOWLEDGE and measure == "accuracy":
+            masks = [mask & taught for mask in masks]
         estimands.append(
             Estimand(
                 axis=axis,
-                measure=planned.get(axis, automatic) if both else "accuracy",
+                measure=measure,
                 parts=tuple(
                     _part(matrix, strata.names[code], mask, weight)
                     for code, mask, weight in zip(codes, masks, (raw / raw.sum()).tolist(), strict=True)

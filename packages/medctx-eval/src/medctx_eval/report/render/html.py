@@ -183,7 +183,7 @@ def html_page(
             few_clusters=FEW_CLUSTERS,
             conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),
             letters=sorted({letter for bias in report.letter_bias for letter in (*bias.gold, *bias.chosen)}),
-            depths=heat.grid_figure(report)[1],
+            depths=heat.grid_axes(report)[1],
             folded=heat.folded(report),
             verdicts=list(Verdict),
             text_modes=TEXT_MODES,

@@ -30,7 +30,7 @@ _LEGEND = (
 )
 
 
-def grid_figure(report: Report) -> tuple[list[int], list[float]]:
+def grid_axes(report: Report) -> tuple[list[int], list[float]]:
     """Lengths and depths at which anything was compared, ascending."""
     conditions = [parts.parse_condition(part) for part in report.parts("grid")]
     lengths = sorted({condition.tokens for condition in conditions if condition.tokens is not None})
@@ -120,7 +120,7 @@ def by_length(report: Report) -> Iterator[Picture]:
 
 def panel_names(report: Report) -> dict[str, str]:
     """Names of the pictures over length and depth, by tuned cell."""
-    lengths, _ = grid_figure(report)
+    lengths, _ = grid_axes(report)
     compared = {comparison.cell for comparison in report.family("grid")} if lengths else set()
     return {cell.name: f"loss-{number}" for number, cell in enumerate(report.tuned, start=1) if cell.name in compared}
 
@@ -132,7 +132,7 @@ def folded(report: Report) -> dict[str, str]:
 
 def losses(report: Report) -> Iterator[Picture]:
     """One panel over length and depth per tuned cell."""
-    lengths, depths = grid_figure(report)
+    lengths, depths = grid_axes(report)
     names = panel_names(report)
     for cell in report.tuned:
         if cell.name in names:
