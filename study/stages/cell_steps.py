@@ -152,7 +152,7 @@ def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mappi
         }
     return Step(
         kind="exam",
-        label=", ".join(one.label for one in bases) if config.bases else "all cells",
+        label=", ".join(entry.label for entry in bases) if config.bases else "all cells",
         command=("medctx-eval", "run"),
         config={**exam, "models": [dict(model) for model in models]},
         inputs=(base.weights_digest or base.id, *file_digests(exam)),
