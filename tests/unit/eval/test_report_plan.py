@@ -179,7 +179,9 @@ def test_a_contrast_that_the_report_compares_in_the_other_order_is_turned(runs: 
     report, _ = reported(runs, tmp_path, plan)
     result, gain = registration(report), report.axis_gain("0:1", "reading")
     assert gain and result.difference
-    assert gain.outcome == "loses" and result.outcome == "gains"
+    losing = gain.difference.model_copy(update={"value": -0.2, "low": -0.3, "high": -0.1})
+    assert (losing.outcome(), losing.turned.outcome()) == ("loses", "gains")
+    assert result.outcome == {"gains": "loses", "loses": "gains"}.get(gain.outcome, gain.outcome)
     assert (result.difference.value, result.difference.low, result.difference.high) == (
         -gain.difference.value,
         -gain.difference.high,
