@@ -10,6 +10,7 @@ from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.schemas.report import LEARNING, Comparison, Recipe, Score
+from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compare import failed_answers
@@ -18,6 +19,7 @@ from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import decide
 from medctx_eval.report.load.cells import cells_of
 from medctx_eval.report.load.collect import collect, collect_in_memory, names_of
+from medctx_eval.report.load.estimands import estimands_of
 from medctx_eval.report.load.view import view_of
 from medctx_eval.report.model import Report
 from medctx_eval.report.recipe import ratio_label, share_in_name
@@ -306,8 +308,12 @@ def test_weights_of_the_config_are_those_of_the_axis_and_leave_out_what_they_do_
     difference = result.axis_gain("1:1", "reading")
     base = score_of(result, "base", "reading").accuracy.value
     assert difference is not None and difference.difference.value == pytest.approx(score.accuracy.value - base)
+    unknown: dict[PlanAxis, dict[str, float]] = {"reading": {"synthetic open:9": 1.0}}
+    with pytest.raises(MedctxError, match=r"weights.reading names 'synthetic open:9', which was not asked"):
+        compute(runs, ReportConfig(weights=unknown))
+    # Those of a plan, of which some parts may be missing.
     with pytest.raises(MedctxError, match="None of the parts that reading weighs was asked"):
-        compute(runs, ReportConfig.model_validate({"weights": {"reading": {"synthetic open:9": 1.0}}}))
+        estimands_of(runs.modes["text"], unknown)
 
 
 def test_modes_are_compared_within_themselves_only(report: Report) -> None:
