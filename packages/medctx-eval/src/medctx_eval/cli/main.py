@@ -267,10 +267,11 @@ def verify(source: str) -> None:
     Prints one line and exits with 0 if everything holds; exits with 2 and names the first thing that does not.
     """
     if source.startswith("models:/"):
+        from medctx_eval.verify.recompute import recompute_verdicts
         from medctx_eval.verify.registered import verify_model
 
         with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-            model = verify_model(source, Path(scratch))
+            model = verify_model(source, Path(scratch), recompute_verdicts)
         click.echo(
             f"{source} holds: version {model.version}, cell {model.cell}, {model.numbers} numbers of its card, "
             f"{model.verdicts:,} verdicts recomputed from replies."

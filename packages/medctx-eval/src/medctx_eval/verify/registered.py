@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.exam_run import ExamManifest
+from medctx.schemas.records import ExamItem, Judged
 from medctx.schemas.report import REPORT_FILE
 from medctx.tracking import mlflow_run as tracking
 from medctx.tracking.cell_metrics import DESCRIPTION_TAG, DIGEST_CHARS, cell_metrics, score_lines
@@ -21,7 +22,6 @@ from medctx_eval.artifacts import run_folder, run_source
 from medctx_eval.artifacts.checksums import check_checksums
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.model import Report
-from medctx_eval.verify.recompute import recompute_verdicts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DECISION_TAG, CELL_TAG, PARENT_TAG = "medctx.decision", "cell", "mlflow.parentRunId"
 REPORT_ARTIFACTS = "report"
+Recompute = Callable[[Path, Iterable[Judged], Mapping[str, ExamItem]], int]
+"""Recomputes the verdicts of a run folder; returns how many."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,13 @@ def _require_metrics(expected: Mapping[str, float], version: ModelVersion, exam:
             raise MedctxError(f"The metric {name} of {source} is {stated}, in its report {value}.")
 
 
-def verify_model(source: str, scratch: Path) -> ModelCheck:
-    """Verify the card of a registered version against its report and its exam; artifacts are fetched to ``scratch``.
+def verify_model(source: str, scratch: Path, recompute: Recompute) -> ModelCheck:
+    """Verify the card of a registered version against its report and its exam.
+
+    Args:
+        source: The registered version.
+        scratch: Where its artifacts are fetched to.
+        recompute: :func:`medctx_eval.verify.recompute.recompute_verdicts`.
 
     Raises:
         MedctxError: Naming the first thing that does not hold.
@@ -83,7 +90,7 @@ def verify_model(source: str, scratch: Path) -> ModelCheck:
     run = run_folder.read_run(exam)
     client, version = run_source.model_version(source)
     _fetch_items(client, version.tags[run_source.RUN_TAG], run, exam.parent, source)
-    verdicts = recompute_verdicts(exam, run.judged, run_folder.read_items(exam, run.manifest))
+    verdicts = recompute(exam, run.judged, run_folder.read_items(exam, run.manifest))
     parent = client.get_run(version.tags[run_source.RUN_TAG]).data.tags.get(PARENT_TAG)
     if parent is None:
         raise MedctxError(f"The exam of {source} belongs to no study in the tracking store, so its report is unknown.")
