@@ -43,7 +43,7 @@ def _mlflow_settings_of_a_module() -> Iterator[None]:
     with _restored_environment():
         yield
         if "mlflow" in sys.modules:
-            sys.modules["mlflow"].set_tracking_uri("")
+            sys.modules["mlflow"].set_tracking_uri(None)
 
 
 def pytest_collection_finish() -> None:

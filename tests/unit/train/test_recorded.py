@@ -57,6 +57,11 @@ def no_flip_is_unnoticed(folder: Path, names: list[str], read_again: Callable[[]
 MODEL_FILES = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 
 
+@pytest.fixture(autouse=True)
+def _untracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDCTX_TRACKING", "off")
+
+
 @pytest.fixture
 def merged(strong: Path, tmp_path: Path) -> Path:
     return merge(MergeConfig(adapter=make(strong, tmp_path / "run")), tmp_path / "merged")
