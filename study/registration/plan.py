@@ -60,14 +60,22 @@ def _weights(config: StudyConfig, axis: PlanAxis, parts: Sequence[PlannedPart]) 
     return dict(chosen)
 
 
+def _size(part: PlannedPart, axis: PlanAxis, *, difference: bool) -> int:
+    """Items of a part that its number is made of; an accuracy of knowledge excludes untaught items."""
+    return part.items - part.untaught if axis == "knowledge" and not difference else part.items
+
+
 def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | None:
     """What one number of an axis is. Knowledge is taught less untaught where every part has items of both kinds."""
-    parts = [part for part in asked.parts if part.axis == axis and part.untaught < part.items]
+    of_axis = [part for part in asked.parts if part.axis == axis]
+    # Untaught facts are read like taught ones; as knowledge they are what nobody was taught.
+    parts = [part for part in of_axis if part.untaught < part.items] if axis == "knowledge" else of_axis
     weights = _weights(config, axis, parts)
     weighted = [part for part in parts if f"{part.exam} {part.condition}" in weights]
     if not weighted:
         return None
     difference = axis == "knowledge" and all(part.untaught for part in weighted)
+    sizes = [_size(part, axis, difference=difference) for part in weighted]
     total = sum(weights.values())
     return Estimand(
         axis=axis,
@@ -77,12 +85,11 @@ def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | N
                 exam=part.exam,
                 condition=part.condition,
                 weight=weights[f"{part.exam} {part.condition}"] / total,
-                # An accuracy excludes untaught items.
-                items=part.items if difference else part.items - part.untaught,
+                items=items,
                 untaught=part.untaught if difference else 0,
-                clusters=min(part.clusters, part.items if difference else part.items - part.untaught),
+                clusters=min(part.clusters, items),
             )
-            for part in weighted
+            for part, items in zip(weighted, sizes, strict=True)
         ),
     )
 
@@ -226,7 +233,7 @@ def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], asked: Asked) -> Es
     for part in of_axis.parts:
         size = sizes[part.name]
         difference = of_axis.measure != "accuracy"
-        items = size.items if difference else size.items - size.untaught
+        items = _size(size, axis, difference=difference)
         changes = {
             "items": items,
             "untaught": size.untaught if difference else 0,

@@ -209,14 +209,15 @@ def _weights(estimands: Sequence[Estimand]) -> dict[str, dict[str, float]]:
 
 
 def _asked(estimands: Sequence[Estimand]) -> dict[str, tuple[int, int]]:
-    """Items and, of these, untaught ones of every part; an accuracy excludes untaught items."""
-    return {
-        part.name: (part.items, part.untaught)
-        if estimand.measure == "taught-minus-untaught"
-        else (part.items - part.untaught, 0)
-        for estimand in estimands
-        for part in estimand.parts
-    }
+    """Items and, of these, untaught ones of every part; an accuracy of knowledge excludes untaught items."""
+    sizes = {}
+    for estimand in estimands:
+        for part in estimand.parts:
+            if estimand.measure == "taught-minus-untaught":
+                sizes[part.name] = part.items, part.untaught
+            else:
+                sizes[part.name] = part.items - part.untaught * (estimand.axis == "knowledge"), 0
+    return sizes
 
 
 def _other_items(plan: StudyPlan, estimands: Sequence[Estimand]) -> Iterator[str]:
