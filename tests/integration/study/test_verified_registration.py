@@ -19,6 +19,7 @@ from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.report import REPORT_FILE, ReportCore
 from medctx.tracking import mlflow_run
 from medctx_eval.artifacts import run_folder
+from medctx_eval.artifacts.checksums import CHECKSUMS
 from medctx_eval.cli.main import main
 from study.config.cells import StudyCell
 from study.config.study import StudyConfig
@@ -76,7 +77,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lineage = Lineage(parent, "s")
         exam_run = lineage.open("exam", "all", root / "runs")
         for folder in runs.values():
-            for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE):
+            for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE, CHECKSUMS):
                 client.log_artifact(exam_run, str(folder / file), f"exam/{folder.name}")
             plan = read_record(folder / EXAM_FILE, ExamManifest).exam_plan
             client.log_artifact(exam_run, str(folder.parent / plan / run_folder.ITEMS), f"exam-plan/{plan}")

@@ -24,12 +24,13 @@ def write_checksums(folder: Path, files: Iterable[Path]) -> None:
     write_text(folder / CHECKSUMS, "".join(f"{digest.of_file(file)}  {name}\n" for name, file in names))
 
 
-def check_checksums(folder: Path, required: Iterable[str]) -> int:
+def check_checksums(folder: Path, required: Iterable[str], *, partial: bool = False) -> int:
     """Check every file that ``SHA256SUMS`` lists.
 
     Args:
         folder: Folder of the checksums.
         required: Names that must be listed.
+        partial: Whether other files that are listed may be missing, as in a tracking store.
 
     Returns:
         Number of files checked.
@@ -48,12 +49,15 @@ def check_checksums(folder: Path, required: Iterable[str]) -> int:
         if match is None:
             raise MedctxError(f"{path}:{number} is not a checksum; the file was changed after it was written.")
         expected[match[2]] = match[1]
-    missing = [name for name in required if name not in expected]
+    needed = frozenset(required)
+    missing = sorted(needed - expected.keys())
     if missing or lines[-1]:
         what = f"does not list {missing[0]}" if missing else "does not end with a line"
         raise MedctxError(f"{path} {what}; the file was changed after it was written.")
     for name, checksum in expected.items():
         file = folder / name
+        if partial and name not in needed and not file.is_file():
+            continue
         if not file.is_file():
             raise MedctxError(f"{file} is missing, which {path} lists.")
         if digest.of_file(file) != checksum:

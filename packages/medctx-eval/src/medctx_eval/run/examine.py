@@ -21,6 +21,7 @@ from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
+from medctx_eval.artifacts.checksums import CHECKSUMS
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.artifacts.run_source import ARTIFACTS, PLAN_ARTIFACTS
 from medctx_eval.artifacts.verdict_table import cost_line, verdict_table
@@ -284,7 +285,7 @@ def _track(tracked: tracking.Run, folder: Path, run: RunFolder, mode: Mode) -> N
     costs = run.manifest.cost.model_dump().items()
     tracked.metrics({f"{name}.{figure}": float(value) for figure, value in costs if value is not None})
     # With the items, `medctx-eval verify models:/...` recomputes the verdicts from the replies.
-    for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE):
+    for file in (run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE, CHECKSUMS):
         tracked.artifact(folder / file, f"{ARTIFACTS}/{folder.name}")
     plan = run.manifest.exam_plan
     if plan:

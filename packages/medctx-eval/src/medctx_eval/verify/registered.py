@@ -13,7 +13,7 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.schemas.decision import DECISION_FILE, Decision
-from medctx.schemas.exam_run import ExamManifest
+from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import ExamItem, Judged
 from medctx.schemas.report import REPORT_FILE
 from medctx.tracking import mlflow_run as tracking
@@ -90,6 +90,7 @@ def verify_model(source: str, scratch: Path, recompute: Recompute) -> ModelCheck
     run = run_folder.read_run(exam)
     client, version = run_source.model_version(source)
     _fetch_items(client, version.tags[run_source.RUN_TAG], run, exam.parent, source)
+    check_checksums(exam, (EXAM_FILE, run_folder.VERDICTS, run_folder.REPLIES), partial=True)
     verdicts = recompute(exam, run.judged, run_folder.read_items(exam, run.manifest))
     parent = client.get_run(version.tags[run_source.RUN_TAG]).data.tags.get(PARENT_TAG)
     if parent is None:
