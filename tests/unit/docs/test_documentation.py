@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from functools import cache
@@ -13,7 +12,7 @@ import click
 import pytest
 
 from tests.support.documentation import NAMES, PROGRAMS, command_lines, program_of, programs
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, load_script
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 INLINE = re.compile(r"`((?:medctx-\w+|python -m study) [^`\n]+)`")
@@ -101,11 +100,7 @@ def test_readme_is_short_and_shows_what_it_promises() -> None:
 @cache
 def generator() -> ModuleType:
     """docs/generate.py, which is no module of a package."""
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "generate.py")
 
 
 def test_generated_pages_are_up_to_date() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from functools import cache
 from types import ModuleType
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, load_script
 
 IMAGES = ROOT / "docs" / "img"
 
@@ -17,11 +16,7 @@ IMAGES = ROOT / "docs" / "img"
 @cache
 def pictures() -> ModuleType:
     """docs/pictures.py, which is no module of a package."""
-    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "pictures.py")
 
 
 def texts(svg: str) -> list[str]:

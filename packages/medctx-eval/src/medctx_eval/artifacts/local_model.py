@@ -76,7 +76,7 @@ def _registered(source: str) -> LocalModel:
 
 
 def _fetched(source: str, name: str) -> Path:
-    """The folder of a registered version in the cache, downloaded on first use."""
+    """The folder of a registered version in the cache, replaced by a fresh download."""
     store = cache_folder() / "registered"
     folder = store / name
     store.mkdir(parents=True, exist_ok=True)
