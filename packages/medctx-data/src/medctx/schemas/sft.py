@@ -38,6 +38,11 @@ class BaseCard(Record):
     id: str = ""
     revision: str = ""
 
+    @property
+    def portable_name(self) -> str:
+        """``id``; of a card written without one, ``name``."""
+        return self.id or self.name
+
 
 class StepLog(Record):
     """One optimizer step, a line of ``training.jsonl``.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import medctx
 from medctx.schemas.records import Record
+from medctx.schemas.sft import BaseCard
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,6 +45,17 @@ class AdapterCard(Record):
     adapter_digest: str
     mix_digest: str = ""
     base_revision: str = ""
+
+    @classmethod
+    def on_base(cls, base: BaseCard, adapter_digest: str, mix_digest: str = "") -> AdapterCard:
+        """Return the card of an adapter on a prepared base."""
+        return cls(
+            base=base.portable_name,
+            base_digest=base.weights_digest,
+            adapter_digest=adapter_digest,
+            mix_digest=mix_digest,
+            base_revision=base.revision,
+        )
 
 
 def pinned_requirements() -> list[str]:

@@ -41,7 +41,7 @@ def package_versions() -> dict[str, str]:
 def name_base(config: Path, card: BaseCard) -> None:
     """Write the portable name and the revision of the base into an adapter's config."""
     settings = json.loads(config.read_bytes())
-    settings |= {"base_model_name_or_path": card.id or card.name, "revision": card.revision or None}
+    settings |= {"base_model_name_or_path": card.portable_name, "revision": card.revision or None}
     config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

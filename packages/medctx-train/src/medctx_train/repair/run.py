@@ -89,11 +89,6 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         run.metrics({"seconds": manifest.seconds, "changed": float(changed)})
         run.artifact(out / REPAIR_FILE, "repair")
         if manifest.weights == "adapter":
-            card = AdapterCard(
-                base=manifest.base.id or manifest.base.name,
-                base_revision=manifest.base.revision,
-                base_digest=manifest.base.weights_digest,
-                adapter_digest=manifest.weights_digest,
-            )
+            card = AdapterCard.on_base(manifest.base, manifest.weights_digest)
             run.adapter(f"adapter-{config.arm}-{out.name}", out / manifest.weights, card, {"arm": config.arm})
     return manifest

@@ -91,13 +91,7 @@ class RunLog:
         self._run.artifact(out / TRAINING_LOG, "train")
         if manifest.method == "full":
             return
-        card = AdapterCard(
-            base=manifest.base.id or manifest.base.name,
-            base_revision=manifest.base.revision,
-            base_digest=manifest.base.weights_digest,
-            adapter_digest=manifest.weights_digest,
-            mix_digest=manifest.mix_digest,
-        )
+        card = AdapterCard.on_base(manifest.base, manifest.weights_digest, manifest.mix_digest)
         parameters = {
             "method": manifest.method,
             "seed": manifest.seed,
