@@ -5,6 +5,7 @@ The libraries that fit a law take seconds to import, so only the commands that f
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -12,7 +13,7 @@ from types import FrameType
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, one_sentence
+from medctx.config.cli import TRUST_VARIABLE, config_command, one_sentence
 from medctx.errors import MedctxError
 from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
@@ -63,12 +64,28 @@ def _show(outcome: Outcome) -> None:
         click.echo(f"primary     {primary_sentence(outcome.primary)}")
 
 
+def _trust_config(context: click.Context, parameter: click.Parameter, trusted: bool) -> None:
+    """Tell the commands that the study calls, on whatever machine, that its file is trusted."""
+    if trusted:
+        os.environ[TRUST_VARIABLE] = "1"
+
+
+TRUST = click.option(
+    "--trust-config",
+    is_flag=True,
+    expose_value=False,
+    callback=_trust_config,
+    help="The study's files are your own: they may choose programs and servers.",
+)
+
+
 @main.command("run")
 @click.argument("name")
 @click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
 @click.option("--dry-run", is_flag=True, help="Check sections, sources, exams and bases; show costs, rows, questions.")
 @click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
+@TRUST
 @one_sentence
 def run_study(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
@@ -124,6 +141,7 @@ def _run(config: StudyConfig, recommending: bool) -> Outcome:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
 @click.option("--difference", type=POSITIVE_SHARE, help="Difference, as a share of 1, to state the power for [plan's].")
 @click.option("--power", "target", type=POSITIVE_SHARE, help="Power to state the smallest difference for [plan's].")
+@TRUST
 @one_sentence
 def power(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], difference: float | None, target: float | None

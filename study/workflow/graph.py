@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from medctx.config.cli import TRUST_VARIABLE, is_trusted
 from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.result import CommandResult
@@ -121,6 +122,7 @@ class _Scheduler:
             config=yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True),
             reused=step.reused,
             child=self._setting.lineage.child(step.kind, step.label, folder),
+            environment={TRUST_VARIABLE: "1"} if is_trusted() else {},
             logged=not self._setting.executor.alone,
             retries=self._setting.retries,
             memory=step.memory,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.config.cli import TRUST_VARIABLE
 from study.config.study import STUDIES
 from tests.support import made_real
 from tests.support.paths import ROOT
@@ -58,6 +59,16 @@ def test_a_store_that_cannot_be_reached_is_said_before_any_work(tmp_path: Path) 
     assert "cannot be used" in completed.stderr and "set MLFLOW_TRACKING_URI" in completed.stderr
     assert "topsecret99" not in completed.stderr + completed.stdout
     assert not (tmp_path / "work" / "steps").exists() and not (tmp_path / "cache").exists()
+
+
+def test_a_trusted_study_may_choose_programs_and_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRUST_VARIABLE, raising=False)
+    arguments = ("power", "smoke", "--set", "exam.vllm.extra_args=[--seed=1]")
+    refused = study(*arguments, folder=tmp_path)
+    assert refused.returncode == 2 and "gives vLLM the arguments --seed=1" in refused.stderr
+    assert "--trust-config" in refused.stderr and "Traceback" not in refused.stderr
+    trusted = study(*arguments, "--trust-config", folder=tmp_path)
+    assert trusted.returncode == 0, trusted.stderr
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

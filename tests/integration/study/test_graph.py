@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.config.cli import TRUST_VARIABLE
 from study.config.study import ExecutorConfig
 from study.workflow.executors.local import GIB, LocalExecutor, Room
 from study.workflow.graph import DoneTasks, Results, Setting, Task, run_tasks
@@ -53,6 +54,26 @@ def test_what_is_needed_comes_first(command: Path, tmp_path: Path, workers: int)
     assert not result.failed
     ran = lines(command)
     assert ran[0] == "first" and ran[-1] == "last" and sorted(ran[1:3]) == ["left", "right"]
+
+
+@pytest.mark.parametrize("trusted", ["1", ""])
+def test_a_job_knows_on_whatever_machine_that_its_config_is_trusted(
+    trusted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRUST_VARIABLE, trusted)
+    jobs: list[Job] = []
+
+    class Recording(LocalExecutor):
+        def submit(self, job: Job) -> Future[JobEnd]:
+            jobs.append(job)
+            return super().submit(job)
+
+    install(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    executor = Recording(ExecutorConfig())
+    run_tasks([task(tmp_path / "log", "one")], Setting(executor, Lineage("", "test"), tmp_path / "work", 0))
+    executor.close()
+    assert [job.environment.get(TRUST_VARIABLE, "") for job in jobs] == [trusted]
 
 
 def test_what_is_done_is_not_done_again_and_is_shared_by_studies(command: Path, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from medctx.config.cli import TRUST_VARIABLE
 from medctx_eval.artifacts.local_model import LocalModel
 from medctx_eval.cli.main import main
-from medctx_eval.run.trust import TRUST_VARIABLE
 from tests.support.exam_files import write_exam
 
 KEY = "sk-planted-0193-secret"

@@ -13,8 +13,10 @@ from click.testing import CliRunner, Result
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.io.jsonl import read_record, write_record
+from medctx.schemas.result import RESULT_FILE, CommandResult
 from medctx_eval.artifacts.checksums import CHECKSUMS, check_checksums, write_checksums
-from medctx_eval.cli.main import verify
+from medctx_eval.cli.main import main
 from medctx_eval.verify.recompute import first_difference, verify_report, verify_run
 from tests.support import journalled_runs
 
@@ -35,8 +37,8 @@ def copy(study: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def call(source: object) -> Result:
-    return CliRunner().invoke(verify, [str(source)])
+def call(source: object, *more: object) -> Result:
+    return CliRunner().invoke(main, ["verify", *map(str, (source, *more))])
 
 
 def test_a_whole_report_and_its_runs_hold_in_one_line(study: Path) -> None:
@@ -48,6 +50,31 @@ def test_a_whole_report_and_its_runs_hold_in_one_line(study: Path) -> None:
     assert "verdicts recomputed from replies" in run.stdout
     neither = call(study)
     assert neither.exit_code == 2 and "neither a run folder nor a report" in neither.stderr
+
+
+@pytest.mark.parametrize("kind", ["run", "report"])
+def test_the_result_is_printed_and_written_for_other_programs(kind: str, copy: Path, tmp_path: Path) -> None:
+    source, out = (copy / "report" if kind == "report" else copy / "runs" / "base"), tmp_path / "out"
+    held = call(source, "--out", out, "--json")
+    printed, kept = CommandResult.model_validate_json(held.stdout), read_record(out / RESULT_FILE, CommandResult)
+    assert (held.exit_code, printed.status, printed.labels["kind"]) == (0, "finished", kind)
+    assert printed.command == "medctx-eval verify" and printed.numbers["verdicts"] > 0
+    assert printed.text.startswith(f"{source} holds:") and printed.model_copy(update={"text": ""}) == kept
+    edit(copy / "runs" / "base" / "verdicts.jsonl", lambda text: text.replace("correct", "wrong", 1))
+    changed = call(source, "--out", out, "--json")
+    printed = CommandResult.model_validate_json(changed.stdout)
+    assert (changed.exit_code, printed.status) == (2, "error") and printed.message in changed.stderr
+    kept = read_record(out / RESULT_FILE, CommandResult)
+    assert kept.status == "error", "a result that holds no longer is replaced"
+
+
+def test_the_result_of_another_command_is_not_replaced(study: Path, tmp_path: Path) -> None:
+    file = tmp_path / RESULT_FILE
+    write_record(file, CommandResult(command="medctx-eval report"))
+    before = file.read_bytes()
+    refused = call(study / "report", "--out", tmp_path)
+    assert refused.exit_code == 2 and "is the result of medctx-eval report" in refused.stderr
+    assert file.read_bytes() == before
 
 
 def test_every_changed_byte_is_noticed(copy: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -60,6 +61,15 @@ def step_options(command: Command) -> Command:
 def config_path(name: str) -> Path | None:
     """Return the file that ``--config`` names: a path, or the stem of a YAML file in the working directory."""
     return configs.find(name, [Path.cwd()]) if name else None
+
+
+TRUST_VARIABLE = "MEDCTX_TRUST_CONFIG"
+"""Environment variable that says that config files are the user's own."""
+
+
+def is_trusted() -> bool:
+    """Whether the environment says that config files are the user's own."""
+    return os.environ.get(TRUST_VARIABLE, "") not in {"", "0"}
 
 
 def required(out: Path | None) -> Path:

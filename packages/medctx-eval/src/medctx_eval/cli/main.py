@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, config_path, documents, one_sentence, required, step_options
+from medctx.config.cli import config_command, config_path, documents, required, step_options
 from medctx.config.command_result import PartialError, output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
@@ -25,6 +25,7 @@ from medctx_eval.cli.exams import exams
 from medctx_eval.cli.export import export
 from medctx_eval.cli.power import power
 from medctx_eval.cli.serve import serve
+from medctx_eval.cli.verify import verify
 
 if TYPE_CHECKING:
     from medctx_eval.run.config import RunConfig
@@ -59,6 +60,7 @@ for command in (
     export,
     power,
     serve,
+    verify,
     config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),
 ):
     main.add_command(command)
@@ -255,49 +257,6 @@ def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: boo
     click.echo(str(folder / "report" / "report.html"))
     decision = read_record(folder / "report" / DECISION_FILE, Decision)
     return _reported(decision, Path("report") if out else folder / "report")
-
-
-@main.command()
-@click.argument("source")
-@one_sentence
-def verify(source: str) -> None:
-    """Recompute the numbers of a run, a report or a registered model from the replies they come from.
-
-    SOURCE is a run folder, the folder of a report, or a registered model (models:/NAME/VERSION, models:/NAME@ALIAS).
-    Prints one line and exits with 0 if everything holds; exits with 2 and names the first thing that does not.
-    """
-    if source.startswith("models:/"):
-        from medctx_eval.verify.recompute import recompute_verdicts
-        from medctx_eval.verify.registered import verify_model
-
-        with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-            model = verify_model(source, Path(scratch), recompute_verdicts)
-        click.echo(
-            f"{source} holds: version {model.version}, cell {model.cell}, {model.numbers} numbers of its card, "
-            f"{model.verdicts:,} verdicts recomputed from replies."
-        )
-        return
-    folder = Path(source)
-    if folder.name == REPORT_FILE:
-        folder = folder.parent
-    if (folder / REPORT_FILE).is_file():
-        from medctx_eval.verify.recompute import verify_report
-
-        report_check = verify_report(folder)
-        click.echo(
-            f"{folder} holds: {report_check.numbers:,} numbers recomputed from {report_check.verdicts:,} verdicts of "
-            f"{report_check.runs} runs, {report_check.files} files match their checksums."
-        )
-        return
-    if not (folder / EXAM_FILE).is_file():
-        raise MedctxError(f"{source} is neither a run folder nor a report; give one, or models:/NAME@ALIAS.")
-    from medctx_eval.verify.recompute import verify_run
-
-    run_check = verify_run(folder)
-    click.echo(
-        f"{folder} holds: {run_check.verdicts:,} verdicts recomputed from replies, {run_check.files} files match their "
-        "checksums."
-    )
 
 
 if __name__ == "__main__":

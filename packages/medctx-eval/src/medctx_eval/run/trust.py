@@ -15,11 +15,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from medctx.config.cli import TRUST_VARIABLE, is_trusted
 from medctx.errors import MedctxError
 from medctx.io.masking import mask_secrets
 from medctx_eval.run.config import RunConfig
-
-TRUST_VARIABLE = "MEDCTX_TRUST_CONFIG"
 
 
 def _is_this_machine(url: str) -> bool:
@@ -60,7 +59,7 @@ def require_trust(config: RunConfig, file: Path, typed: Collection[str], *, trus
     Raises:
         MedctxError: If the file is not trusted and chooses such a thing.
     """
-    if trusted or os.environ.get(TRUST_VARIABLE, "") not in {"", "0"}:
+    if trusted or is_trusted():
         return
     reason = next(_reasons(config, typed), "")
     if reason:
