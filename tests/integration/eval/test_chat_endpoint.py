@@ -20,7 +20,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import RuleReader, reader
-from medctx_eval.engines.client import BusyError, _retry_after
+from medctx_eval.engines.failures import BusyError, retry_after
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
@@ -169,9 +169,9 @@ def test_what_is_longer_than_the_server_takes_is_never_sent(tmp_path: Path) -> N
 
 
 def test_a_server_is_left_alone_for_as_long_as_it_asks() -> None:
-    waits = [_retry_after(httpx.Headers({"Retry-After": value})) for value in ("7", "1.5", "soon", "-3")]
+    waits = [retry_after(httpx.Headers({"Retry-After": value})) for value in ("7", "1.5", "soon", "-3")]
     assert waits == [7.0, 1.5, 0.0, 0.0]
-    assert _retry_after(httpx.Headers()) == 0.0
+    assert retry_after(httpx.Headers()) == 0.0
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 25 < _retry_after(httpx.Headers({"Retry-After": soon})) <= 30
+    assert 25 < retry_after(httpx.Headers({"Retry-After": soon})) <= 30
     assert BusyError("busy", 7.0).wait_s == 7.0

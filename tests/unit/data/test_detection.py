@@ -19,17 +19,12 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import read_record
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
-from medctx.tables import files
-from medctx.tables.choices import (
-    convention_of,
-    detect_layout,
-    labelled_options,
-    layout_convention,
-    options_in,
-    read_question,
-)
+from medctx.tables import json_rows
+from medctx.tables.choices import convention_of, layout_convention, read_question
 from medctx.tables.files import rows as file_rows
 from medctx.tables.folders import locate
+from medctx.tables.layouts import detect_layout
+from medctx.tables.options import labelled_options, options_in
 from medctx_data.cli.main import main
 from medctx_data.mixture.config import MixConfig
 from medctx_data.sources.card import RowNote, SkippedRow
@@ -449,8 +444,8 @@ def test_a_damaged_file_with_a_half_is_one_sentence(content: bytes, sentence: st
 def test_a_half_is_seen_wherever_a_file_is_cut_into_pieces(shift: int, tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     for text, seen in ((HALF, True), (f"{HALF}\\ude00", False), ("\\ude00", True), ("1" * 19, True), ("1" * 18, False)):
-        path.write_text(f'["{"x" * (files._PIECE - shift)}{text}", "y"]')
-        assert files._needs_python(path) is seen
+        path.write_text(f'["{"x" * (json_rows._PIECE - shift)}{text}", "y"]')
+        assert json_rows._needs_python(path) is seen
 
 
 def test_json_nested_too_deeply_is_one_sentence_or_its_rows_problem(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 from medctx_eval import ReportConfig, compare
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compute import compute
+from medctx_eval.report.exam_comparison import ExamComparison
 from medctx_eval.report.load.collect import collect_in_memory
 from medctx_eval.report.markdown_table import table_lines
-from medctx_eval.report.model import ExamComparison, Report
+from medctx_eval.report.model import Report
 from medctx_eval.stats.formatting import percent, points
 from tests.support import synthetic_runs
 

@@ -11,7 +11,8 @@ from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import card, checks, decide
 from medctx_eval.report.load.collect import collect_in_memory
-from medctx_eval.report.model import Contamination, Report
+from medctx_eval.report.model import Report
+from medctx_eval.report.sections import Contamination
 from tests.support import synthetic_runs
 
 Span = tuple[float, float, float]

@@ -12,7 +12,8 @@ from medctx.schemas.report import Accuracy
 from medctx_eval.report.analyses.published import agreement, position_of
 from medctx_eval.report.build import write_report
 from medctx_eval.report.config import ReportConfig
-from medctx_eval.report.model import Published, Report
+from medctx_eval.report.model import Report
+from medctx_eval.report.sections import Published
 from tests.support import synthetic_runs
 
 

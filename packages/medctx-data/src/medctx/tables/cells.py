@@ -1,9 +1,13 @@
-"""Cells that hold lists or objects as text, as CSV files do."""
+"""Values of cells: lists and objects that a cell holds as text, columns inside objects, and texts."""
 
 from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
+
+Columns = Mapping[str, object]
+"""A row: its values by column."""
 
 
 def parsed(value: object) -> object:
@@ -19,3 +23,30 @@ def parsed(value: object) -> object:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
     return literal if isinstance(literal, list | dict) else value
+
+
+def at(row: Columns, name: str) -> object:
+    """Return the value of a column, None if there is none; a dotted name reaches into an object."""
+    if name in row:
+        return row[name]
+    value: object = row
+    for part in name.split("."):
+        value = parsed(value) if not isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(part)
+    return value
+
+
+def listed(value: object) -> list[object]:
+    """Return a list as it is, any other value as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def text_of(value: object) -> str:
+    """Return the text of a value, lists joined by lines; ``""`` for truth values and None."""
+    if isinstance(value, list):
+        return "\n".join(text_of(part) for part in value)
+    if isinstance(value, bool) or value is None:
+        return ""
+    return str(value).strip()

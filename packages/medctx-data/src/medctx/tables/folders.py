@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from medctx.errors import MedctxError
-from medctx.tables.files import FORMATS, PACKED, SUFFIXES, suffix_of
+from medctx.tables.opening import FORMATS, PACKED, SUFFIXES, suffix_of
 
 ALL = "all"
 """The split that stands for every file."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Passage, Turn
-from medctx.tables.files import FileRow, rows
+from medctx.tables.files import rows
+from medctx.tables.opening import FileRow
 from medctx_data.long_context.config import Style
 
 LONGEST_TITLE = 300

@@ -11,7 +11,7 @@ from pydantic import Field
 from medctx.fetch.pinned import Remote
 from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Dialogue, Domain, Record
-from medctx.tables.files import FileRow
+from medctx.tables.opening import FileRow
 
 Form = Literal["generated", "alpaca", "pair", "chat", "completion", "alternating", "choice", "dialogues"]
 

@@ -13,7 +13,7 @@ from medctx.config.loading import Config
 from medctx.config.names import OptionalName
 from medctx.schemas.mix import Subdomain
 from medctx.schemas.records import Domain
-from medctx.tables.files import SUFFIXES, stem_of, suffix_of
+from medctx.tables.opening import SUFFIXES, stem_of, suffix_of
 from medctx_data.sources.card import FILE, HUB, Form
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from medctx.errors import MedctxError
 from medctx.tables.answers import Base
 from medctx.tables.cells import parsed
-from medctx.tables.choices import detect_layout
+from medctx.tables.layouts import detect_layout
 from medctx_data.sources.card import Form
 from medctx_data.sources.shapes import Columns, messages_in
 

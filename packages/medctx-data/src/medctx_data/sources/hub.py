@@ -19,7 +19,7 @@ from medctx.io import digest
 from medctx.io.cache import cache_folder
 from medctx.io.journal import Journal
 from medctx.schemas.records import Record
-from medctx.tables.files import FileRow
+from medctx.tables.opening import FileRow
 from medctx_data.sources.card import PlacedRow
 
 PINNED = "datasets.jsonl"

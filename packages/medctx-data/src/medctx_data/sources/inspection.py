@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from medctx.errors import MedctxError
 from medctx.schemas.records import Dialogue, Domain
 from medctx.tables.answers import Base
-from medctx.tables.files import FORMATS, suffix_of
 from medctx.tables.folders import locate
+from medctx.tables.opening import FORMATS, suffix_of
 from medctx_data.sources.card import Form, RowNote, SkippedRow
 from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig

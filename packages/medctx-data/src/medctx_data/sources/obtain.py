@@ -10,8 +10,8 @@ from typing import NamedTuple
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Fetched, Remote, fetch
 from medctx.io import digest
-from medctx.tables.files import SUFFIXES
 from medctx.tables.folders import is_pattern, locate
+from medctx.tables.opening import SUFFIXES
 from medctx_data.sources.card import FORMS, SourceCard
 
 

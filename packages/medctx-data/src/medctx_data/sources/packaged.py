@@ -14,7 +14,7 @@ from pathlib import Path
 import ijson
 
 from medctx.errors import MedctxError
-from medctx.tables.files import FileRow
+from medctx.tables.opening import FileRow
 from medctx_data.sources.card import PlacedRow
 
 EXTRA = "general"

@@ -17,7 +17,7 @@ from medctx.schemas.records import Role, Turn
 from medctx.tables import choices
 from medctx.tables.answers import AnswerError, Convention
 from medctx.tables.cells import parsed
-from medctx.tables.choices import LabelledOptions
+from medctx.tables.options import LabelledOptions, options_in
 from medctx_data.sources.card import Form
 
 Columns = Mapping[str, object]
@@ -343,12 +343,12 @@ def _alternating(row: _Row, names: Names, settings: Settings) -> RowTurns:
 
 
 def _options(row: _Row, place: str) -> LabelledOptions:
-    """Options by letter; see :func:`medctx.tables.choices.options_in`."""
+    """Options by letter, as ``medctx.tables.options.options_in`` reads them."""
     if not place.startswith("="):
         for name in [place] if place in row else place.split(","):
             row.at(name.strip())
     try:
-        options = choices.options_in(row.columns, place)
+        options = options_in(row.columns, place)
     except AnswerError as error:
         raise UnfitError(str(error)) from None
     if not options.texts:

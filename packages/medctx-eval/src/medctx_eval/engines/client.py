@@ -1,4 +1,4 @@
-"""One OpenAI-compatible server over HTTP: addresses, retries, refusals, and answers that are none."""
+"""The connection to one OpenAI-compatible server over HTTP: its address, requests and their repetition."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import logging
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from threading import Lock
 
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from medctx.errors import MedctxError, UnfinishedError
+from medctx.errors import MedctxError
 from medctx.fetch.http import http_client
 from medctx.io.masking import MASK, SECRET_NAME, mask_secrets, register_secret, secrets_pattern
 from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of
+from medctx_eval.engines.failures import (
+    KEY_STATUS,
+    BusyError,
+    RefusedError,
+    ServerDownError,
+    ServerHealth,
+    TooLongError,
+    quote,
+    refusal_of,
+    retry_after,
+)
 
 TIMEOUT_S = 600.0
 GIVE_UP_S = 300.0
@@ -30,24 +38,6 @@ CHAT = "chat/completions"
 COMPLETIONS = "completions"
 _MODELS = "models"
 
-_TOO_LONG = (
-    "context length",
-    "context_length",
-    "context size",
-    "context_size",
-    "context window",
-    "maximum length",
-    "max_model_len",
-    "max_new_tokens",
-    "maximum allowed length",
-    "maximum number of tokens",
-    "input length",
-    "too long",
-    "too many tokens",
-)
-"""Wordings of vLLM, llama.cpp, TGI, SGLang, OpenAI, Gemini and others for a prompt that exceeds the context."""
-_BUSY_STATUS = frozenset({408, 409, 425, 429})
-_KEY_STATUS = frozenset({401, 403})
 _NO_ROUTE_STATUS = frozenset({404, 405, 501})
 _JSON = {"Content-Type": "application/json"}
 _ANY: TypeAdapter[object] = TypeAdapter(object)
@@ -64,79 +54,6 @@ def _mask_record(record: logging.LogRecord) -> bool:
 # They log addresses with user, password and query, and headers.
 for _name in ("httpx", *(f"httpcore.{_part}" for _part in ("connection", "http11", "http2", "proxy", "socks"))):
     logging.getLogger(_name).addFilter(_mask_record)
-
-
-class BusyError(Exception):
-    """The server did not answer this time. ``wait_s``: how long it asked to be left alone."""
-
-    def __init__(self, message: str, wait_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
-
-
-class TooLongError(Exception):
-    """The server says that the prompt exceeds its context."""
-
-
-class RefusedError(MedctxError):
-    """The server refused a request for another reason. ``status``: its HTTP status."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ServerDownError(UnfinishedError):
-    """The server has answered nothing for too long."""
-
-
-class ServerHealth:
-    """When a server last answered. Safe to use from several threads."""
-
-    def __init__(self, give_up_s: float) -> None:
-        self._give_up_s = give_up_s
-        self._lock = Lock()
-        self._failing_since: float | None = None
-        self.answers = 0
-
-    def answered(self) -> None:
-        """Note an answer."""
-        with self._lock:
-            self._failing_since = None
-            self.answers += 1
-
-    def failed(self) -> None:
-        """Note a request without an answer."""
-        with self._lock:
-            if self._failing_since is None:
-                self._failing_since = time.monotonic()
-
-    @property
-    def down(self) -> bool:
-        """Whether nothing was answered for ``give_up_s`` seconds since the first request that failed."""
-        since = self._failing_since
-        return since is not None and time.monotonic() - since >= self._give_up_s
-
-
-def quote(content: bytes, length: int = 300) -> str:
-    """The beginning of what a server said, on one line and without secrets, for an error message."""
-    text = " ".join(content[: 4 * length].decode(errors="replace").split())
-    return mask_secrets(text[:length]) or "(nothing)"
-
-
-def _retry_after(headers: httpx.Headers) -> float:
-    """Seconds to wait by the Retry-After header, given in seconds or as a date; 0 without one."""
-    value = headers.get("Retry-After", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 def _is_loopback(url: httpx.URL) -> bool:
@@ -245,7 +162,7 @@ class Client:
                 raise MedctxError(
                     f"No server answers at {self.url} ({type(error).__name__}); start it or correct the address."
                 ) from None
-            if response.status_code in _KEY_STATUS:
+            if response.status_code in KEY_STATUS:
                 raise MedctxError(
                     f"{self.url}/{_MODELS} answers {response.status_code} ({quote(response.content)}); is the key "
                     "right? It is read from the environment variable of api_key_variable."
@@ -298,18 +215,13 @@ class Client:
         status = response.status_code
         if status == 200:
             return answer
-        self._raise_refusal(status, answer, route, _retry_after(response.headers))
-        raise AssertionError
+        raise self._refusal(status, answer, route, retry_after(response.headers))
 
-    def _raise_refusal(self, status: int, content: bytes, route: str, wait_s: float = 0.0) -> None:
-        said = quote(content)
-        too_long = any(sign in said.lower() for sign in _TOO_LONG)
-        if too_long and (status in {400, 413, 422} or (status >= 500 and "exceed_context_size" in said)):
-            raise TooLongError(said)
-        # A key that was accepted before is not wrong: gateways refuse one now and then.
-        if status in _BUSY_STATUS or status >= 500 or (status in _KEY_STATUS and self.health.answers):
-            raise BusyError(f"{status} from {self.url}: {said}", wait_s)
-        raise RefusedError(f"{self.url}/{route.lstrip('/')} refused a request ({status}): {said}", status)
+    def _refusal(
+        self, status: int, content: bytes, route: str, wait_s: float = 0.0
+    ) -> BusyError | TooLongError | RefusedError:
+        answered_before = bool(self.health.answers)
+        return refusal_of(status, content, self.url, route, wait_s=wait_s, answered_before=answered_before)
 
     def _checked(self, route: str, content: bytes, prompts: int) -> Answer:
         """Parse an answer; one that is none (an error with status 200, half of it, a web page) is a busy server."""
@@ -332,7 +244,7 @@ class Client:
         error = value.get("error") if isinstance(value, dict) else None
         code = error.get("code") if isinstance(error, dict) else None
         if isinstance(code, int) and 400 <= code < 600:
-            self._raise_refusal(code, content, route)
+            raise self._refusal(code, content, route)
 
     def _attempt(self, route: str, body: Body, prompts: int) -> Answer:
         answer = self._checked(route, self._once(route, body), prompts)

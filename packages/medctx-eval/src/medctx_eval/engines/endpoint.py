@@ -17,17 +17,8 @@ from medctx.schemas.records import Book, Form
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines import likelihood
 from medctx_eval.engines.answers import Answer
-from medctx_eval.engines.client import (
-    CHAT,
-    COMPLETIONS,
-    GIVE_UP_S,
-    TIMEOUT_S,
-    Body,
-    BusyError,
-    Client,
-    RefusedError,
-    TooLongError,
-)
+from medctx_eval.engines.client import CHAT, COMPLETIONS, GIVE_UP_S, TIMEOUT_S, Body, Client
+from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import Abilities, constrain, probe, served_as
 from medctx_eval.engines.protocol import (

@@ -11,16 +11,8 @@ from pydantic import Field, JsonValue
 from medctx.errors import MedctxError
 from medctx.schemas.records import Form, Record
 from medctx_eval.engines.answers import ServedModel
-from medctx_eval.engines.client import (
-    CHAT,
-    COMPLETIONS,
-    Body,
-    BusyError,
-    Client,
-    RefusedError,
-    TooLongError,
-    server_version,
-)
+from medctx_eval.engines.client import CHAT, COMPLETIONS, Body, Client, server_version
+from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 
 TOP = 20
 TEST_TOKENS = 16

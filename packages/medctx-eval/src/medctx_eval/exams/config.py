@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from medctx.config.loading import Config
 from medctx.config.names import OptionalName
-from medctx.tables.files import SUFFIXES, stem_of, suffix_of
+from medctx.tables.opening import SUFFIXES, stem_of, suffix_of
 from medctx_eval.exams.condition import even_depths, expand_ranges, parse
 from medctx_eval.exams.generated.needle import NeedleConfig
 from medctx_eval.exams.generated.phenotype_facts import FactsConfig

@@ -12,12 +12,12 @@ from medctx.schemas.statistics import Difference
 from medctx_eval.report.analyses.comparisons import adjusted_mcnemar
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.config import ReportConfig
+from medctx_eval.report.exam_comparison import CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.cells import cells_of, check_means, headline_mode, pairs_of
 from medctx_eval.report.load.collect import CellPair, collect
 from medctx_eval.report.load.verdict_matrix import VERDICTS
 from medctx_eval.report.load.view import ModeView, view_of
-from medctx_eval.report.model import CellAccuracy, CellDifference, ComparedCell, ExamComparison
 from medctx_eval.stats.margin import tost
 from medctx_eval.stats.paired import holm
 

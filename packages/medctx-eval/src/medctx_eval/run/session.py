@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
 from medctx_eval.engines import vllm
-from medctx_eval.engines.client import BusyError, Client, RefusedError, TooLongError
+from medctx_eval.engines.client import Client
 from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.prompting.prompt import Tokenizer, render_prompt

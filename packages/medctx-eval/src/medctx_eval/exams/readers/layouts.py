@@ -1,7 +1,7 @@
 """A user's file of questions in whatever layout, turned into rows of the row schema.
 
 A file in the row schema itself is passed on as it is. Others are recognised by their columns
-(``medctx.tables.choices``): well-known data sets by name, and any table with a question, options and an answer.
+(``medctx.tables.layouts``): well-known data sets by name, and any table with a question, options and an answer.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
-from medctx.tables import choices
+from medctx.tables import cells, choices, layouts
 from medctx.tables.answers import LETTERS, AnswerError, Convention
 from medctx.tables.cells import parsed
-from medctx.tables.choices import ChoiceLayout
+from medctx.tables.layouts import ChoiceLayout
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.tables import NumberedRow
 from medctx_eval.exams.schema import COLUMNS, ExamRow, is_row, letters_of
@@ -70,7 +70,7 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
         question = choices.read_question(row, layout, convention)
     except AnswerError as error:
         return f"{error}; write letters" if error.base_unknown else str(error)
-    named = choices.at(row, layout.id) if layout.id else None
+    named = cells.at(row, layout.id) if layout.id else None
     found: ExamRow = {
         "id": str(number if named in (None, "") else named),
         "question": question.text,
@@ -79,7 +79,7 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
     }
     for part in ("context", "book_id", "subject"):
         place = getattr(layout, part)
-        value = choices.at(row, place) if place else None
+        value = cells.at(row, place) if place else None
         text = "\n".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
         if text.strip():
             found[part] = text
@@ -114,9 +114,9 @@ def lay_out(path: Path) -> LaidOut:
     """
     numbered = tuple(tables.numbered_rows(path))
     rows = [row for _, row in numbered if not isinstance(row, str)]
-    if not rows or _follows_schema(rows) or (all(map(is_row, rows)) and choices.detect_layout(rows) is None):
+    if not rows or _follows_schema(rows) or (all(map(is_row, rows)) and layouts.detect_layout(rows) is None):
         return LaidOut(numbered, None, _filled(rows, COLUMNS))
-    layout = choices.detect_layout(rows)
+    layout = layouts.detect_layout(rows)
     if layout is None:
         if is_row(rows[0]):
             return LaidOut(numbered, None, _filled(rows, COLUMNS))

@@ -13,7 +13,7 @@ from medctx_eval.report.load.cells import pairs_of
 from medctx_eval.report.load.exam_contents import BookOutline
 from medctx_eval.report.load.verdict_matrix import VERDICTS, MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import CellAttribution, CellBehaviour
+from medctx_eval.report.sections import CellAttribution, CellBehaviour
 from medctx_eval.stats.answers import UNKNOWN, Answers
 from medctx_eval.stats.attribution import attributions
 from medctx_eval.stats.behaviour import behaviours

@@ -15,7 +15,7 @@ from medctx_eval.prompting.prompt import FORMS
 from medctx_eval.report.load.collect import ExaminedRun, RunSet
 from medctx_eval.report.load.verdict_matrix import Question
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import Calibration, CalibrationBin
+from medctx_eval.report.sections import Calibration, CalibrationBin
 
 BINS = 10
 """Bins of equal width in which confidence is compared with accuracy."""

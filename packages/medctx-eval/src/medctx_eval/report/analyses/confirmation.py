@@ -14,7 +14,8 @@ from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.estimands import Strata, estimand_weights
 from medctx_eval.report.load.verdict_matrix import VerdictMatrix
 from medctx_eval.report.load.view import view_of
-from medctx_eval.report.model import Confirmation, Report
+from medctx_eval.report.model import Report
+from medctx_eval.report.sections import Confirmation
 
 
 def _asked(run_set: RunSet) -> set[tuple[str, str]]:

@@ -13,7 +13,7 @@ from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, Contaminatio
 from medctx.schemas.report import KNOWLEDGE, READING
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import CleanScore, Contamination
+from medctx_eval.report.sections import CleanScore, Contamination
 
 ItemKey = tuple[str, str]
 """Exam and item."""

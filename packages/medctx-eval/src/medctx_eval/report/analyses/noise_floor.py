@@ -9,7 +9,7 @@ import numpy as np
 from medctx.schemas.report import KNOWLEDGE, READING
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.model import NoiseFloor
+from medctx_eval.report.sections import NoiseFloor
 from medctx_eval.stats.noise import repeat_noise
 
 

@@ -16,7 +16,7 @@ from medctx_eval.prompting.option_order import show
 from medctx_eval.prompting.prompt import ORDERED
 from medctx_eval.report.load.verdict_matrix import CORRECT, CodeArray, MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import FloatArray, ModeView
-from medctx_eval.report.model import LetterBias, OptionOrderScore
+from medctx_eval.report.sections import LetterBias, OptionOrderScore
 
 
 def _flips(view: ModeView) -> FloatArray:

@@ -7,7 +7,8 @@ from typing import Literal
 from medctx.schemas.records import Record
 from medctx.schemas.statistics import Accuracy
 from medctx_eval.report.config import PublishedConfig
-from medctx_eval.report.model import Published, PublishedCell, Report
+from medctx_eval.report.model import Report
+from medctx_eval.report.sections import Published, PublishedCell
 
 
 def position_of(value: float, measured: Accuracy) -> Literal["inside", "below", "above"]:

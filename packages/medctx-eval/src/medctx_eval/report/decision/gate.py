@@ -7,7 +7,8 @@ from medctx.schemas.records import Record
 from medctx.schemas.report import KNOWLEDGE, LEARNING, READING, Comparison
 from medctx.schemas.study_plan import PlanAxis
 from medctx_eval.report.decision.pareto import balanced, pareto_positions
-from medctx_eval.report.model import GateCheck, Report
+from medctx_eval.report.model import Report
+from medctx_eval.report.sections import GateCheck
 from medctx_eval.stats.formatting import difference_interval, p_value, percent, points
 from medctx_eval.stats.margin import keeping_power, p_promotion
 from medctx_eval.stats.paired import holm

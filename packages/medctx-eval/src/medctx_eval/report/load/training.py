@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_records
-from medctx_eval.report.model import TrainingCurve
+from medctx_eval.report.sections import TrainingCurve
 
 MAX_POINTS = 160
 """Points of a curve that is drawn; more steps are averaged."""

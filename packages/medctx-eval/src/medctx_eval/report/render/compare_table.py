@@ -10,8 +10,8 @@ from rich.text import Text
 
 from medctx.schemas.report import READING
 from medctx.schemas.statistics import FEW_CLUSTERS, MIN_CLUSTERS
+from medctx_eval.report.exam_comparison import ExamComparison
 from medctx_eval.report.load.parts import title
-from medctx_eval.report.model import ExamComparison
 from medctx_eval.stats.formatting import (
     accuracy_interval,
     comparison_sentence,

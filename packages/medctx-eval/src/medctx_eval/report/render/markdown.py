@@ -10,10 +10,11 @@ from medctx.schemas.statistics import MIN_CLUSTERS, Accuracy, Difference
 from medctx_eval.report.decision.pareto import AXES
 from medctx_eval.report.load import parts
 from medctx_eval.report.markdown_table import escape, table_lines
-from medctx_eval.report.model import TEXT_MODES, GateCheck, Report
+from medctx_eval.report.model import TEXT_MODES, Report
 from medctx_eval.report.render.estimand import estimand_sentence, primary_sentence
 from medctx_eval.report.render.figures import Picture, heat
 from medctx_eval.report.render.tables import FEW_NOTE, HOLM_NOTE, OUTCOME_LABELS, header, main_table_rows
+from medctx_eval.report.sections import GateCheck
 from medctx_eval.stats.formatting import (
     accuracy_interval,
     comparison_sentence,

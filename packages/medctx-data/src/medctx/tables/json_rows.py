@@ -1,0 +1,230 @@
+"""Rows of JSON files, read as a stream: lines, an array, or an object that holds rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import ijson
+
+from medctx.errors import MedctxError
+from medctx.io.jsonl import JsonProblemError, parse_json
+from medctx.process.progress import say
+from medctx.tables.opening import HEAD, SHOWN, FileRow, conversion, open_unpacked, suffix_of
+
+_PIECE = 2**20
+
+
+_LONGEST_MARK = 24
+
+
+_UNREAD_BY_C = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+    rb"|(?<![0-9.])[0-9]{19}"
+)
+"""Half of a surrogate pair, which the C parser of ijson makes a question mark, or an integer that it may refuse."""
+
+
+def _line(path: Path, number: int, line: bytes) -> FileRow:
+    content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    shown = content.strip()[:SHOWN].decode(errors="replace")
+    try:
+        row = parse_json(content)
+    except JsonProblemError as error:
+        problem = str(error)
+        return FileRow(number, {}, f"{problem}; {conversion(path)}" if "is not UTF-8" in problem else problem, shown)
+    if not isinstance(row, dict):
+        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", shown)
+    return FileRow(number, row)
+
+
+class _Object(dict[str, object]):
+    """An object of a JSON array that remembers a repeated key."""
+
+    repeated = ""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        if key in self:
+            self.repeated = key
+        super().__setitem__(key, value)
+
+
+def _repeated_key(value: object) -> str:
+    """A key that stands twice in an object or in one inside it, ``""`` where none does."""
+    if isinstance(value, _Object):
+        return value.repeated or next(filter(None, map(_repeated_key, value.values())), "")
+    return next(filter(None, map(_repeated_key, value)), "") if isinstance(value, list) else ""
+
+
+def _half_character(row: object) -> str:
+    """Half of a surrogate pair in a row, ``""`` where there is none."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return ascii(error.object[error.start])[1:-1]
+    return ""
+
+
+def _object_row(number: int, row: object) -> FileRow:
+    try:
+        if repeated := _repeated_key(row):
+            return FileRow(number, {}, f"has the key {repeated!r} twice", str(row)[:SHOWN])
+        if half := _half_character(row):
+            return FileRow(number, {}, f"holds {half}, half of a surrogate pair and no character", str(row)[:SHOWN])
+        if isinstance(row, dict):
+            return FileRow(number, row)
+        return FileRow(number, {}, f"holds a {type(row).__name__}, not an object", str(row)[:SHOWN])
+    except RecursionError:
+        return FileRow(number, {}, "is nested too deeply")
+
+
+def _needs_python(path: Path) -> bool:
+    """Whether a JSON file may hold what only the slower parser in Python reads as it stands."""
+    data = b""
+    with open_unpacked(path) as stream:
+        while True:
+            start = min(len(data), _LONGEST_MARK // 4)
+            piece = stream.read(_PIECE)
+            data += piece
+            match = _UNREAD_BY_C.search(data, start)
+            # What begins near the end is looked at again with the next piece.
+            if match and (not piece or match.start() < len(data) - _LONGEST_MARK // 2):
+                return True
+            if not piece:
+                return False
+            data = data[-_LONGEST_MARK:]
+
+
+def _parser(path: Path) -> ModuleType:
+    """The parser for a JSON file."""
+    backend: ModuleType = ijson.get_backend("python") if _needs_python(path) else ijson
+    return backend
+
+
+def _lines(path: Path, split: str) -> Iterator[FileRow]:
+    with open_unpacked(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield _line(path, number, line)
+
+
+def _items(path: Path, prefix: str, what: str, parser: ModuleType) -> Iterator[FileRow]:
+    with open_unpacked(path) as stream:
+        try:
+            for number, row in enumerate(parser.items(stream, prefix, use_float=True, map_type=_Object), start=1):
+                yield _object_row(number, row)
+        except ijson.JSONError as error:
+            why = str(error).partition("\n")[0]
+            remedy = conversion(path) if "UTF8" in why else "fetch or mend it"
+            raise MedctxError(f"The file {path} is not a complete {what} ({why}); {remedy}.") from None
+
+
+class _Keys(NamedTuple):
+    """The keys of a JSON object by what they hold."""
+
+    lists: list[str]
+    objects: list[str]
+    others: list[str]
+
+
+def _keys_of(path: Path, parser: ModuleType) -> _Keys:
+    keys, depth, key, awaited = _Keys([], [], []), 0, "", ""
+    with open_unpacked(path) as stream:
+        try:
+            for event, value in parser.basic_parse(stream, use_float=True):
+                if awaited == "value" and event == "start_array":
+                    awaited = "item"
+                elif awaited:
+                    kind = keys.lists if awaited == "item" else keys.objects
+                    (kind if event == "start_map" else keys.others).append(key)
+                    awaited = ""
+                elif depth == 1 and event == "map_key":
+                    key, awaited = value, "value"
+                depth += event in {"start_map", "start_array"}
+                depth -= event in {"end_map", "end_array"}
+        except ijson.JSONError as error:
+            why = str(error).partition("\n")[0]
+            raise MedctxError(f"The file {path} is not a complete JSON object ({why}); fetch or mend it.") from None
+    return keys
+
+
+@lru_cache(maxsize=256)
+def _say_once(text: str) -> None:
+    say(text)
+
+
+def _object(path: Path, split: str) -> Iterator[FileRow]:
+    """Rows of a JSON object: the list in it, the one of a split, its values by id, its columns, or itself."""
+    parser = _parser(path)
+    keys = _keys_of(path, parser)
+    if keys.lists:
+        chosen = [key for key in keys.lists if key == split] or [key for key in keys.lists if key == "data"]
+        chosen = chosen or (keys.lists if len(keys.lists) == 1 else [])
+        if not chosen:
+            raise MedctxError(
+                f"The file {path} holds several lists of rows ({', '.join(keys.lists)}); name one with the key split."
+            )
+        others = [key for key in (*keys.lists, *keys.objects, *keys.others) if key != chosen[0]]
+        if others:
+            _say_once(f"{path} is read from its key {chosen[0]!r}; not from {', '.join(others)}.")
+        yield from _items(path, f"{chosen[0]}.item", "JSON object", parser)
+        return
+    with open_unpacked(path) as stream:
+        if keys.objects and not keys.others:
+            pairs = parser.kvitems(stream, "", use_float=True, map_type=_Object)
+            for number, (key, row) in enumerate(pairs, start=1):
+                if isinstance(row, dict):
+                    row.setdefault("id", key)
+                yield _object_row(number, row)
+            return
+        (whole,) = parser.items(stream, "", use_float=True, map_type=_Object)
+    columns = list(whole.values()) if isinstance(whole, dict) else []
+    sizes = {len(column) if isinstance(column, list) else -1 for column in columns}
+    if len(sizes) == 1 and max(sizes) > 1 and not _repeated_key(whole):
+        for number, values in enumerate(zip(*columns, strict=True), start=1):
+            yield _object_row(number, dict(zip(whole, values, strict=True)))
+    else:
+        yield _object_row(1, whole)
+
+
+def json_rows(path: Path, split: str) -> Iterator[FileRow]:
+    """Rows of a .json or .jsonl file: an array, JSON lines, or an object that holds rows."""
+    with open_unpacked(path) as stream:
+        head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[":
+        if not _is_array(path, head):
+            return _lines(path, split)
+        return _items(path, "item", "JSON array", _parser(path))
+    first, newline, rest = head.partition(b"\n")
+    if suffix_of(path) != ".json" or (newline and rest.strip() and _is_json(first)):
+        return _lines(path, split)
+    return _object(path, split) if head[:1] == b"{" else _lines(path, split)
+
+
+def _is_array(path: Path, head: bytes) -> bool:
+    """Whether a file that begins with a bracket is an array of rows, and not lines that hold lists."""
+    try:
+        first = json.loads(head.partition(b"\n")[0])
+    except ValueError:
+        return True
+    except RecursionError:
+        if suffix_of(path) != ".json":
+            return False
+        raise MedctxError(f"The file {path} is nested too deeply; give a list of rows.") from None
+    return suffix_of(path) == ".json" or all(isinstance(row, dict) for row in first)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return True
