@@ -11,7 +11,8 @@ import pytest
 from medctx.facts import curriculum as split
 from medctx.facts.curriculum import Curriculum, CurriculumConfig
 from medctx.schemas.records import Dialogue
-from medctx_data.sources import everyday, everyday_lists, phenotypes
+from medctx_data.sources import phenotypes
+from medctx_data.sources.everyday import record_lists, scenes
 
 MANY = 3_000
 
@@ -24,7 +25,7 @@ def taught() -> Curriculum:
 
 @pytest.fixture(scope="module")
 def dialogues(taught: Curriculum) -> list[Dialogue]:
-    general = (everyday.dialogues(0), everyday_lists.dialogues(0))
+    general = (scenes.dialogues(0), record_lists.dialogues(0))
     return [
         *islice(phenotypes.dialogues(taught, 0), MANY),
         *(dialogue for source in general for dialogue in islice(source, MANY)),
@@ -86,7 +87,7 @@ def test_trained_questions_are_not_asked(taught: Curriculum, dialogues: list[Dia
 @pytest.mark.parametrize("seed", [0, 7])
 def test_generators_are_deterministic(taught: Curriculum, seed: int) -> None:
     assert list(islice(phenotypes.dialogues(taught, seed), 50)) == list(islice(phenotypes.dialogues(taught, seed), 50))
-    assert list(islice(everyday.dialogues(seed), 50)) == list(islice(everyday.dialogues(seed), 50))
+    assert list(islice(scenes.dialogues(seed), 50)) == list(islice(scenes.dialogues(seed), 50))
 
 
 def test_answers_about_everyday_lists_stand_in_the_text(dialogues: list[Dialogue]) -> None:
@@ -103,7 +104,7 @@ def test_answers_about_everyday_lists_stand_in_the_text(dialogues: list[Dialogue
 
 def test_shuffled_lists_differ_from_the_others_in_their_answers_alone() -> None:
     pairs = zip(
-        islice(everyday_lists.dialogues(3), 200), islice(everyday_lists.dialogues(3, shuffled=True), 200), strict=True
+        islice(record_lists.dialogues(3), 200), islice(record_lists.dialogues(3, shuffled=True), 200), strict=True
     )
     changed = total = 0
     for plain, shuffled in pairs:
@@ -116,19 +117,19 @@ def test_shuffled_lists_differ_from_the_others_in_their_answers_alone() -> None:
 
 def test_everyday_asks_for_no_fact_of_one_of_several_entities() -> None:
     """Its default form is not the exam's: no list of records, and at most one entity that is told of."""
-    texts = [dialogue.turns[0].content for dialogue in islice(everyday.dialogues(0), MANY)]
+    texts = [dialogue.turns[0].content for dialogue in islice(scenes.dialogues(0), MANY)]
     listed = [
         text
         for text in texts
         if text.count("\n") > 2 or re.search(r"\b(list|locker|receipt|passenger|dossier)\b", text)
     ]
     assert listed == []
-    lists = {dialogue.turns[0].content for dialogue in islice(everyday_lists.dialogues(0), MANY)}
+    lists = {dialogue.turns[0].content for dialogue in islice(record_lists.dialogues(0), MANY)}
     assert not lists & set(texts)
 
 
 def test_everyday_is_varied() -> None:
-    made = [dialogue.turns for dialogue in islice(everyday.dialogues(0), MANY)]
+    made = [dialogue.turns for dialogue in islice(scenes.dialogues(0), MANY)]
     assert len(set(made)) > 0.9 * MANY
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.tables.answers import Base
-from medctx.tables.cells import parsed
+from medctx.tables.cells import Columns, parsed
 from medctx.tables.layouts import detect_layout
 from medctx_data.sources.card import Form
-from medctx_data.sources.shapes import Columns, messages_in
+from medctx_data.sources.messages import messages_in
 
 HEAD = 200
 """Rows that are looked at."""

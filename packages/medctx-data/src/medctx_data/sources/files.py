@@ -17,11 +17,13 @@ from medctx.io.jsonl import describe
 from medctx.schemas.records import Dialogue, Domain, Turn
 from medctx.tables import files as tables
 from medctx.tables.answers import Base, Convention
+from medctx.tables.cells import Columns
 from medctx.tables.choices import convention_of
 from medctx_data.sources import shapes
 from medctx_data.sources.card import AS_STATED, FILE, HUB, PlacedRow, Row, RowNote, SkippedRow, SourceCard
 from medctx_data.sources.detect import HEAD, is_dialogue
-from medctx_data.sources.shapes import Columns, RowTurns, Settings, UnfitError
+from medctx_data.sources.row import RowTurns, UnfitError, named, placeholders
+from medctx_data.sources.shapes import Settings
 
 PATIENCE = 1_000
 """Rows from the beginning that may be unreadable, with none readable, before the file is given up."""
@@ -47,7 +49,7 @@ def _licence(row: Columns, card: SourceCard) -> str:
 def _facts(row: Columns, card: SourceCard) -> tuple[str, ...]:
     """The facts a row teaches, by the names that exams use."""
     if shapes.fits(row, card.form, card.columns):
-        return (shapes.named(row, card.columns["fact"]),) if "fact" in card.columns else ()
+        return (named(row, card.columns["fact"]),) if "fact" in card.columns else ()
     # Rows in the columns of an exam keep its ids.
     known = (row.get("book_id") or row.get("id")) if "options" in row else None
     return (known,) if isinstance(known, str) and known else ()
@@ -117,7 +119,7 @@ class Reader:
     def _also_read(self) -> list[str]:
         """Columns that are read for other things than turns."""
         columns = self.card.columns
-        return ["licence", *(name for part in ("id", "fact") for name in shapes.placeholders(columns.get(part, "")))]
+        return ["licence", *(name for part in ("id", "fact") for name in placeholders(columns.get(part, "")))]
 
     def _dialogue(self, name: str, row: Columns) -> tuple[Dialogue, RowTurns]:
         card = self.card
@@ -143,7 +145,7 @@ class Reader:
         card = self.card
         if "id" not in card.columns or not shapes.fits(row, card.form, card.columns):
             return ""
-        name = shapes.named(row, card.columns["id"])
+        name = named(row, card.columns["id"])
         return name if name in self._exam_ids else ""
 
     def read(self, placed: PlacedRow) -> Iterator[Row]:

@@ -14,18 +14,20 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.io import digest
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Domain
-from medctx_data.sources import everyday, everyday_lists, files, hub, packaged, phenotypes, shapes
+from medctx_data.sources import files, hub, packaged, phenotypes, shapes
 from medctx_data.sources.card import FILE, HUB, PlacedRow, Row, RowNote, SourceCard, Supply
 from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.detect import HEAD, described, detect_form
+from medctx_data.sources.everyday import record_lists, scenes
 from medctx_data.sources.files import Reader
 from medctx_data.sources.obtain import exam_ids, obtain
+from medctx_data.sources.row import placeholders
 
 _GENERAL: Mapping[str, Callable[[int], Iterator[Dialogue]]] = {
-    "everyday": everyday.dialogues,
-    "everyday-exam-shaped": everyday_lists.dialogues,
-    "everyday-exam-shuffled": partial(everyday_lists.dialogues, shuffled=True),
+    "everyday": scenes.dialogues,
+    "everyday-exam-shaped": record_lists.dialogues,
+    "everyday-exam-shuffled": partial(record_lists.dialogues, shuffled=True),
 }
 
 
@@ -72,7 +74,7 @@ def with_form(config: SourceConfig, card: SourceCard) -> SourceCard:
             "columns: {question: '{title}\\n{body}', answer: '{reply}'}."
         )
     for part, template in config.columns.items():
-        if config.form == "pair" and part in shapes.TEMPLATES and not shapes.placeholders(template):
+        if config.form == "pair" and part in shapes.TEMPLATES and not placeholders(template):
             raise MedctxError(
                 f"columns.{part} of the source {config.label!r} is the fixed text {template!r} and names no column; "
                 f"write the column in braces: '{{{template}}}'."

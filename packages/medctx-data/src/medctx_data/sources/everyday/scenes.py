@@ -2,7 +2,7 @@
 
 Short stories with questions about reasons and outcomes, word problems, rewriting, sorting, notes and directions. No
 Dialogue lists facts of several entities to ask for the fact of one, as the reading exams do; that form is the control
-:mod:`medctx_data.sources.everyday_lists`.
+``medctx_data.sources.everyday.record_lists``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 
 from medctx.schemas.records import Dialogue, Turn
-from medctx_data.sources.everyday_words import FIRST, GOODS, LICENCE, TOWNS
+from medctx_data.sources.everyday.words import FIRST, GOODS, LICENCE, TOWNS
 
 Exchange = tuple[str, str]
 Scene = list[Exchange]

@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 
 from medctx.schemas.records import Dialogue, Turn
-from medctx_data.sources.everyday_words import GOODS, LICENCE, STORES, TOWNS, people
+from medctx_data.sources.everyday.words import GOODS, LICENCE, STORES, TOWNS, people
 
 MOST_RECORDS = 12
 NUMBERS = ("locker number", "house number", "ticket number", "library card number", "account number", "start number")

@@ -1,0 +1,1 @@
+"""General Dialogues that medctx generates: everyday tasks, and lists of records as a control."""
