@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.io.jsonl import read_record
+from medctx.model.decoder_config import read_config
 from medctx.schemas.records import Record
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ def apply(config: PreTrainedConfig, overrides: RopeOverrides) -> None:
 
 def config_for(folder: Path, adapter: Path | None) -> PreTrainedConfig:
     """Load the config of a base model with the overrides of an adapter on it."""
-    from transformers import AutoConfig
-
-    config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
+    config = read_config(folder)
     overrides = read_overrides(adapter) if adapter else None
     if overrides:
         apply(config, overrides)

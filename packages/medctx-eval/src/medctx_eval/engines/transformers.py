@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model import rope
+from medctx.model.decoder_config import context_length, supports_sdpa
+from medctx.process.progress import say
 from medctx.schemas.exam_run import Usage, total_usage
 from medctx.schemas.records import Book, Form
 from medctx.text import tokenizer as tokenizers
 from medctx.text.continuation import shared_prefix
+from medctx_eval.engines.decoder import Decoder
 from medctx_eval.engines.protocol import (
     Generated,
     GenerationRequest,
@@ -24,22 +27,11 @@ from medctx_eval.engines.tree import TokenTree, trees
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 TREE_TOKENS = 768
-
-
-def _attention_mask(tree: TokenTree, prefix: int) -> torch.Tensor:
-    """Boolean mask of shape (tree tokens, prefix + tree tokens), true where a row's token may attend."""
-    import torch
-
-    size = len(tree.ids)
-    within = torch.zeros(size, size, dtype=torch.bool)
-    for place, parent in enumerate(tree.parents):
-        if parent >= 0:
-            within[place] = within[parent]
-        within[place, place] = True
-    return torch.cat([torch.ones(size, prefix, dtype=torch.bool), within], dim=1)
+BATCH_TOKENS = 4096
+"""Most tokens of a batch of prompts that are computed whole, unless a single one is longer."""
 
 
 def _next_choice_token(logprobs: torch.Tensor, choices: Sequence[Sequence[int]], written: Sequence[int]) -> int | None:
@@ -69,6 +61,12 @@ class TransformersEngine:
 
         self._model, self._tokenizer = model.eval(), tokenizer
         self.float32_logits = use_float32_head(self._model)
+        self._decoder = Decoder(self._model)
+        if not self._decoder.has_tree:
+            say(
+                f"{type(model).__name__} keeps states that cannot be shared between continuations of a Book: each "
+                "prompt is computed whole, which is slower."
+            )
         self.usage = Usage(computed_tokens=0, book_prefills=0.0)
 
     @classmethod
@@ -92,11 +90,13 @@ class TransformersEngine:
 
         disable_progress_bar()
         target = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        config = rope.config_for(folder, adapter)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
-            config=rope.config_for(folder, adapter),
+            config=config,
             dtype=torch.float32 if float32 else "auto",
-            attn_implementation="sdpa",
+            attn_implementation="sdpa" if supports_sdpa(config) else "eager",
+            use_safetensors=True,
         )
         model = model.to(target)  # type: ignore[arg-type]
         if adapter is not None:
@@ -108,33 +108,25 @@ class TransformersEngine:
 
     @property
     def max_positions(self) -> int:
-        """Longest sequence by the model's config."""
-        return int(self._model.config.max_position_embeddings)
+        """Longest sequence by the model's config; 0 if its architecture states none."""
+        return context_length(self._model.config)
 
     def _forward(
         self,
-        ids: list[int],
-        positions: list[int],
-        cache: DynamicCache,
-        mask: torch.Tensor | None = None,
-        places: Sequence[int] = (-1,),
+        ids: Sequence[int],
+        cache: Cache | None = None,
+        *,
+        begin: int = 0,
+        places: Sequence[int] = (),
+        tree: TokenTree | None = None,
     ) -> torch.Tensor:
-        """Log-probabilities of shape (places, vocabulary) after the tokens at ``places``; only these are projected."""
+        """Log-probabilities of shape (places, vocabulary) after the tokens at ``places``, by default the last one."""
         import torch
 
-        begun = time.monotonic()
-        device = self._model.device
-        with torch.inference_mode():
-            output = self._model(
-                input_ids=torch.tensor([ids], device=device),
-                position_ids=torch.tensor([positions], device=device),
-                past_key_values=cache,
-                attention_mask=None if mask is None else mask[None, None].to(device),
-                use_cache=True,
-                logits_to_keep=torch.tensor([place % len(ids) for place in places], device=device),
-            )
-            logprobs = torch.log_softmax(output.logits[0].float(), dim=-1)
-        self._count(computed_tokens=len(ids), seconds=time.monotonic() - begun)
+        started = time.monotonic()
+        row = torch.tensor([ids])
+        logprobs = self._decoder.logprobs(row, places or [len(ids) - 1], begin=begin, cache=cache, tree=tree)[0]
+        self._count(computed_tokens=len(ids), seconds=time.monotonic() - started)
         return logprobs
 
     def _count(
@@ -155,25 +147,30 @@ class TransformersEngine:
         )
         self.usage = total_usage((self.usage, step))
 
-    def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[DynamicCache, int]:
+    def _prefill(self, prompts: Sequence[tuple[int, ...]], book: Book) -> tuple[Cache, int]:
         """Compute the keys and values of the prompts' common prefix; also returns its length in tokens."""
-        from transformers import DynamicCache
-
         # The last shared token is left out, so that every prompt has at least one token to read logits at.
         prefix = max(0, shared_prefix(prompts) - 1)
-        cache = DynamicCache(config=self._model.config)
+        cache = self._decoder.new_cache()
         if prefix:
-            self._forward(list(prompts[0][:prefix]), list(range(prefix)), cache)
+            self._forward(prompts[0][:prefix], cache)
         self._count(requests=1, prefills=int(book.tokens > 0))
         return cache, prefix
 
     def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
-        """One forward pass over the common prefix, then one over each row of suffixes and continuations."""
-        cache, prefix = self._prefill([request.prompt for request in requests], book)
+        """One forward pass over the common prefix, then one over each row of suffixes and continuations.
+
+        Of a model without a tree, each prompt with each of its continuations is computed whole.
+        """
         self._count(prompt_tokens=sum(len(request.prompt) * len(request.continuations) for request in requests))
+        if not self._decoder.has_tree:
+            for request in requests:
+                yield self._score_whole(request, book)
+            return
+        cache, prefix = self._prefill([request.prompt for request in requests], book)
         for tree in trees(requests, prefix, TREE_TOKENS):
-            positions, places = [prefix + depth for depth in tree.depths], tree.places
-            logprobs = self._forward(tree.ids, positions, cache, _attention_mask(tree, prefix), places)
+            places = tree.places
+            logprobs = self._forward(tree.ids, cache, begin=prefix, places=places, tree=tree)
             cache.crop(-len(tree.ids))
             row = {place: number for number, place in enumerate(places)}
             yield from (
@@ -181,24 +178,51 @@ class TransformersEngine:
                 for reads in tree.reads
             )
 
-    def _greedy(self, request: GenerationRequest, cache: DynamicCache, prefix: int) -> Generated | RequestFailure:
-        """Greedy decoding; with choices, only among tokens that lead to one."""
+    def _score_whole(self, request: LikelihoodRequest, book: Book) -> TokenLogprobs:
+        """The prompt with each continuation as a row of a batch; rows are as long as the longest."""
+        import torch
+
+        rows = [request.prompt + continuation[:-1] for continuation in request.continuations]
+        length, first = max(map(len, rows)), len(request.prompt) - 1
+        scores: list[tuple[float, ...]] = []
+        several = max(1, BATCH_TOKENS // length)
+        for begin in range(0, len(rows), several):
+            batch, started = rows[begin : begin + several], time.monotonic()
+            # What follows a row's end changes nothing before it, so it needs no mask.
+            ids = torch.tensor([[*row, *[row[-1]] * (length - len(row))] for row in batch])
+            logprobs = self._decoder.logprobs(ids, range(first, length))
+            for number, continuation in enumerate(request.continuations[begin : begin + several]):
+                scores.append(tuple(float(logprobs[number, at, token]) for at, token in enumerate(continuation)))
+            self._count(
+                requests=1,
+                computed_tokens=ids.numel(),
+                prefills=len(batch) * int(book.tokens > 0),
+                seconds=time.monotonic() - started,
+            )
+        return tuple(scores)
+
+    def _greedy(self, request: GenerationRequest, cache: Cache | None, prefix: int) -> Generated | RequestFailure:
+        """Greedy decoding; with choices, only among tokens that lead to one.
+
+        Args:
+            request: What to continue.
+            cache: Holds the first ``prefix`` tokens of the prompt; None: everything is computed anew for each token.
+            prefix: Number of tokens in the cache.
+        """
         choices = [self._tokenizer.encode(choice, add_special_tokens=False) for choice in request.choices]
         waiting, written = list(request.prompt[prefix:]), list[int]()
         place, stop_tokens = prefix, self._stop_tokens()
         while True:
-            logprobs = self._forward(waiting, list(range(place, place + len(waiting))), cache)[-1]
-            place += len(waiting)
+            logprobs = self._forward(waiting, cache, begin=place)[-1]
+            place += 0 if cache is None else len(waiting)
             if not math.isfinite(float(logprobs.max())):
-                cache.crop(prefix)
                 return RequestFailure("the model computes logits that are not finite numbers; are its weights damaged?")
             token = _next_choice_token(logprobs, choices, written) if choices else int(logprobs.argmax())
             ended = token is None or (not choices and token in stop_tokens)
             if token is not None and not ended:
                 written.append(token)
-                waiting = [token]
+                waiting = [*waiting, token] if cache is None else [token]
             if ended or len(written) == request.max_tokens:
-                cache.crop(prefix)
                 text = self._tokenizer.decode(written, skip_special_tokens=True)
                 return Generated(request.opening + str(text), truncated=not ended)
 
@@ -209,11 +233,18 @@ class TransformersEngine:
         return {int(token) for token in (*tokens, self._tokenizer.eos_token_id) if token is not None}
 
     def generate(self, requests: Sequence[GenerationRequest], book: Book) -> Iterator[Generated | RequestFailure]:
-        """Continue each prompt in turn from the common prefix."""
-        cache, prefix = self._prefill([request.prompt for request in requests], book)
+        """Continue each prompt in turn from the common prefix, or whole where the model's states cannot be cropped."""
         self._count(prompt_tokens=sum(len(request.prompt) for request in requests))
+        if not self._decoder.has_tree:
+            for request in requests:
+                self._count(requests=1, prefills=int(book.tokens > 0))
+                yield self._greedy(request, self._decoder.new_cache() if self._decoder.has_cache else None, 0)
+            return
+        cache, prefix = self._prefill([request.prompt for request in requests], book)
         for request in requests:
-            yield self._greedy(request, cache, prefix)
+            result = self._greedy(request, cache, prefix)
+            cache.crop(prefix - cache.get_seq_length())
+            yield result
 
     def close(self) -> None:
         """Nothing to release beyond the model itself."""

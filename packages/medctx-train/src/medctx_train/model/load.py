@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from medctx.errors import MedctxError
 from medctx.model import rope as rope_files
+from medctx.model.decoder_config import read_config, supports_sdpa
 from medctx_train.model import rope
 from medctx_train.model.config import RopeSettings
 from medctx_train.model.precision import Precision
@@ -49,21 +50,11 @@ def _keep_differentiable(model: PreTrainedModel) -> None:
 
 def load_config(folder: Path, scaling: RopeSettings) -> tuple[PreTrainedConfig, rope_files.RopeOverrides | None]:
     """Return the config of a model folder with its rotary positions scaled, and the keys that were changed."""
-    from transformers import AutoConfig
-
-    config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
+    config = read_config(folder)
     changes = rope.overrides(scaling, config)
     if changes:
         rope_files.apply(config, changes)
     return config, changes
-
-
-def _supports_sdpa(config: PreTrainedConfig) -> bool:
-    """Return True unless the architecture has only its own attention code (BLOOM, MPT, gpt-oss)."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
-
-    model_class = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
-    return bool(getattr(model_class, "_supports_sdpa", True))
 
 
 def load_model(
@@ -82,18 +73,18 @@ def load_model(
         config: Used instead of the folder's own config.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     if config is None:
-        config = AutoConfig.from_pretrained(folder)
+        config = read_config(folder)
     dtypes: dict[str, torch.dtype | str] = {"auto": "auto", "bf16": torch.bfloat16, "fp32": torch.float32}
     options: dict[str, Any] = {"dtype": dtypes.get(precision, torch.bfloat16)}
     if precision == "nf4":
         device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
         options |= {"quantization_config": _nf4(), "device_map": {"": device}}
-    if attention == "sdpa" and not _supports_sdpa(config):
+    if attention == "sdpa" and not supports_sdpa(config):
         attention = "eager"
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         folder, attn_implementation=attention, config=config, use_safetensors=True, **options

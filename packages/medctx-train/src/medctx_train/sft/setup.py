@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
+from medctx.model.decoder_config import context_length
 from medctx.process.progress import say
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.distributed import launch
@@ -58,7 +59,7 @@ def load_base(settings: ModelSettings, folder: Path, rows: Sequence[PackedRow]) 
         MedctxError: If a sample is longer than the model's context.
     """
     config, _ = load_config(folder, settings.rope)
-    positions = getattr(config, "max_position_embeddings", None)
+    positions = context_length(config)
     longest = max((member for row in rows for member in row.members), key=lambda member: len(member.ids))
     if positions and len(longest.ids) > positions:
         raise MedctxError(

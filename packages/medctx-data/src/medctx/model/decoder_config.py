@@ -1,0 +1,77 @@
+"""What the config of a decoder says about it, under the names that its architecture uses.
+
+Models of images and text nest the config of their language model, older ones have other names for the same size, and
+what is a default of the config class is not written into ``config.json``: hence configs are read through transformers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medctx.errors import MedctxError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+_LENGTHS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "max_seq_len",
+    "seq_length",
+    "n_ctx",
+    "context_length",
+)
+
+
+def context_length(config: PreTrainedConfig) -> int:
+    """Return the longest sequence in tokens that a decoder was made for; 0 if its architecture states none."""
+    decoder = config.get_text_config(decoder=True)
+    lengths = [getattr(decoder, name, None) for name in _LENGTHS]
+    return next((length for length in lengths if isinstance(length, int) and length > 0), 0)
+
+
+def supports_sdpa(config: PreTrainedConfig) -> bool:
+    """Return True unless the architecture has only its own attention code (BLOOM, MPT, gpt-oss)."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    model_class = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return bool(getattr(model_class, "_supports_sdpa", True))
+
+
+def read_config(folder: Path) -> PreTrainedConfig:
+    """Read the config of a model folder.
+
+    Raises:
+        MedctxError: If there is none, or transformers does not know its architecture.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise MedctxError(
+            f"The config of the model in {folder} cannot be read ({reason}); give the folder of a saved model whose "
+            "architecture the installed transformers knows."
+        ) from None
+    return config
+
+
+def _stated_length(folder: Path) -> int:
+    """The length that ``config.json`` states where most models state it; 0 if it does not."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
+        length = json.loads((folder / "config.json").read_bytes()).get(_LENGTHS[0])
+        return length if isinstance(length, int) and length > 0 else 0
+    return 0
+
+
+def folder_context_length(folder: Path) -> int:
+    """:func:`context_length` of a model folder.
+
+    A length that ``config.json`` states is read without importing transformers, which takes seconds.
+    """
+    return _stated_length(folder) or context_length(read_config(folder))
