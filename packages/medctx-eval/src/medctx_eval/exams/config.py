@@ -45,6 +45,11 @@ class ExamConfig(Config):
     half: Literal["all", "selection", "confirmation"] = Field(
         "all", description="Only the clusters that select cells, or only those that measure the selected again."
     )
+    evidence: Literal["whole", "paragraph"] = Field(
+        "whole",
+        description="The whole passage that a question names, or the paragraph of it that supports the right option, "
+        "found by overlap; questions without such a paragraph are asked closed only.",
+    )
     offer_cannot: bool = Field(
         False,
         description="Add the option that the question cannot be answered to every item without one; under distractor "

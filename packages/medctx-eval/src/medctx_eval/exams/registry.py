@@ -18,6 +18,7 @@ from medctx_eval.exams import schema
 from medctx_eval.exams.config import OWN, ExamConfig
 from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
+from medctx_eval.exams.paragraphs import narrow_evidence
 from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map, own
@@ -171,6 +172,8 @@ def lookup(name: str) -> RegisteredExam:
 def build_exam(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
     """Build the exam that a config names, of its ``half`` the first ``limit`` items."""
     exam = lookup(config.exam).build(config, split, seed)
+    if config.evidence == "paragraph":
+        exam = narrow_evidence(exam)
     if config.half != "all":
         exam = keep_half(exam, config.half)
     if config.limit is not None:
