@@ -65,6 +65,10 @@ class ScriptedServer(ThreadingHTTPServer):
         base: The path below which its routes are.
         echo_in_list: Whether its list of models repeats the request.
         delay_s: How long every answer takes.
+        pages: What it answers to GET of other paths than its list of models; None there cuts the connection.
+        posts: What it answers to POST of other paths than its chat route.
+        keys: The headers that keys came in, with the keys.
+        probes: The bodies of probes and pings, in the order they came.
         questions: The messages of the exam, in the order they came.
         most_at_once: Most questions it had at the same time.
     """
@@ -80,6 +84,10 @@ class ScriptedServer(ThreadingHTTPServer):
         self.questions: list[str] = []
         self.echo_in_list = False
         self.delay_s = 0.0
+        self.pages: dict[str, Reaction] = {}
+        self.posts: dict[str, Reaction] = {}
+        self.probes: list[Json] = []
+        self.keys: set[tuple[str, str]] = set()
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
@@ -120,6 +128,10 @@ class _Handler(BaseHTTPRequestHandler):
         return "\n".join([f"{self.command} {self.path}", *(f"{name}: {value}" for name, value in self.headers.items())])
 
     def do_GET(self) -> None:
+        page = self.server.pages.get(self.path.partition("?")[0])
+        if page is not None:
+            self._send(page)
+            return
         if self.path.partition("?")[0] != f"{self.server.base}/models":
             self._send(says({"error": "no such route"}, 404))
             return
@@ -128,6 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        keys = {(name, self.headers[name]) for name in ("Authorization", "api-key") if self.headers[name]}
+        self.server.keys |= keys
+        if self.path in self.server.posts:
+            self._send(self.server.posts[self.path])
+            return
         if self.path.partition("?")[0] != f"{self.server.base}/chat/completions":
             self._send(says({"error": "no such route"}, 404))
             return
@@ -137,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         message = body["messages"][-1]["content"]
         if message in PROBES:
+            self.server.probes.append(body)
             self._send(self.server.react_to_probes or says(completion()))
             return
         server = self.server

@@ -148,9 +148,10 @@ def test_modes_it_cannot_do_are_refused_with_those_it_can(tmp_path: Path) -> Non
                 examination.examine(config(server, mode), tmp_path / mode)
 
 
-def test_a_server_that_does_not_say_its_length_must_be_told(tmp_path: Path) -> None:
-    with chat() as server, pytest.raises(MedctxError, match="give positions=<tokens>"):
-        examination.examine(config(server, "generate", positions=None), tmp_path)
+def test_a_server_that_does_not_say_its_length_decides_itself_what_fits(tmp_path: Path) -> None:
+    with chat() as server:
+        (folder,) = examination.examine(config(server, "generate", positions=None), tmp_path)
+    assert Verdict.DOES_NOT_FIT not in {record.verdict for record in run_folder.read_run(folder).judged}
 
 
 def test_the_key_is_sent_and_written_nowhere(tmp_path: Path) -> None:

@@ -22,9 +22,8 @@ from medctx_eval.engines.protocol import Generated, LikelihoodRequest, RequestFa
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
 from medctx_eval.prompting.prompt import generation_request, letter_request, text_request
-from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.prompting.tokenizers import ByteTokenizer, tokenizers_agree
 from medctx_eval.run import canary
-from medctx_eval.run.session import tokenizers_agree
 from tests.support.made_exam import made_exam
 
 pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")

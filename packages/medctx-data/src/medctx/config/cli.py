@@ -40,6 +40,15 @@ def one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 
 def step_options(command: Command) -> Command:
     """Add ``--config --set --out --dry-run``, the same on all verbs that write something."""
+    return step_options_into(None)(command)
+
+
+def step_options_into(folder: Path | None) -> Callable[[Command], Command]:
+    """Return a decorator as :func:`step_options`, with a folder for ``--out`` where none is given."""
+    return functools.partial(_with_options, folder)
+
+
+def _with_options(folder: Path | None, command: Command) -> Command:
     options = (
         click.option("--config", "config", default="", help="A config by name, or the path of a YAML file."),
         click.option(
@@ -48,7 +57,8 @@ def step_options(command: Command) -> Command:
         click.option(
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
-            default=None,
+            default=folder,
+            show_default=folder is not None,
             help="Folder that the results are written to.",
         ),
         click.option("--dry-run", is_flag=True, help="Show what would be done and what it costs; write nothing."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, config_path, documents, required, step_options
+from medctx.config.cli import config_command, config_path, documents, required, step_options, step_options_into
 from medctx.config.command_result import PartialError, output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
@@ -98,8 +98,8 @@ def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None)
 @click.option(
     "--model",
     default="",
-    help="The model's name at the endpoint. Without one: a folder, a hub ID, an embedded model or a registered "
-    "adapter (models:/NAME@ALIAS), which is loaded here.",
+    help="The model's name at the endpoint; may be left out if it serves one. Without an endpoint: a folder, a hub ID, "
+    "an embedded model or a registered adapter (models:/NAME@ALIAS), which is loaded here.",
 )
 @click.option(
     "--exam",
@@ -115,7 +115,7 @@ def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None)
 )
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Most items of each exam.")
 @click.option("--trust-config", is_flag=True, help="The --config file is your own: it may choose programs and servers.")
-@step_options
+@step_options_into(Path("medctx-runs"))
 @reported
 def run(
     endpoint: tuple[str, ...],

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
-from pydantic import ConfigDict, Field, JsonValue, field_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from medctx.schemas.records import Record
 
 _TEXT_PARTS = frozenset({"text", "output_text"})
-_CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
+_CONTEXT_KEYS = (
+    "max_model_len",
+    "context_length",
+    "context_window",
+    "max_context_length",
+    "max_input_tokens",
+    "inputTokenLimit",
+)
 _CHANGING_KEYS = frozenset({"created", "permission"})
 """Fields of a model's entry that some servers change with every request."""
 
@@ -24,12 +32,17 @@ class _CachedTokens(_Answer):
     cached_tokens: int | None = None
 
 
+class _CompletionDetails(_Answer):
+    reasoning_tokens: int | None = None
+
+
 class ServerUsage(_Answer):
     """Tokens of one request as the server counts them; None where it does not say."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _CachedTokens | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _TopLogprob(_Answer):
@@ -48,6 +61,16 @@ class _Logprobs(_Answer):
 
 class _Message(_Answer):
     content: str | tuple[str | dict[str, JsonValue], ...] | None = None
+    reasoning_content: JsonValue = None
+    reasoning: JsonValue = None
+    thinking: JsonValue = None
+
+    @property
+    def has_thought(self) -> bool:
+        """Whether the server shows that the model thought, apart from the answer."""
+        parts = self.content if isinstance(self.content, tuple) else ()
+        apart = any(isinstance(part, dict) and part.get("type", "text") not in _TEXT_PARTS for part in parts)
+        return apart or bool(self.reasoning_content or self.reasoning or self.thinking)
 
     @property
     def text(self) -> str:
@@ -95,6 +118,51 @@ class Answer(_Answer):
     usage: ServerUsage | None = None
     model: str | None = None
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thought before it answered, as far as the first completion shows."""
+        choice, details = self.choices[0], self.usage.completion_tokens_details if self.usage else None
+        counted = bool(details and details.reasoning_tokens)
+        cut_off = choice.finish_reason == "length" and not choice.written.strip()
+        return counted or cut_off or choice.message.has_thought
+
+
+def read_answer(content: bytes) -> Answer:
+    """Parse an answer, also one that is streamed as events although it was asked for as a whole.
+
+    Raises:
+        ValidationError: If it is no answer.
+    """
+    if content.lstrip().startswith((b"data:", b"event:", b":")):
+        content = json.dumps(_joined(content)).encode()
+    return Answer.model_validate_json(content)
+
+
+def _joined(content: bytes) -> dict[str, object]:
+    """The whole answer that a stream of events carries; {} if it is not complete."""
+    texts: dict[int, str] = {}
+    choices: dict[int, dict[str, object]] = {}
+    whole: dict[str, object] = {}
+    for line in content.splitlines():
+        data = line.removeprefix(b"data:").strip()
+        if not line.startswith(b"data:") or data == b"[DONE]":
+            continue
+        try:
+            event = json.loads(data)
+        except ValueError:
+            return {}
+        if not isinstance(event, dict) or "error" in event:
+            return event if isinstance(event, dict) else {}
+        whole |= {key: event[key] for key in ("model", "usage") if event.get(key)}
+        for choice in event.get("choices") or ():
+            number = choice.get("index", 0)
+            delta = choice.get("delta") or {}
+            texts[number] = texts.get(number, "") + str(delta.get("content") or choice.get("text") or "")
+            reason = choice.get("finish_reason") or choices.get(number, {}).get("finish_reason")
+            choices[number] = {"index": number, "message": {"content": texts[number]}, "finish_reason": reason}
+    complete = all(choice["finish_reason"] for choice in choices.values())
+    return {**whole, "choices": list(choices.values())} if complete else {}
+
 
 class ServedModel(_Answer):
     """One entry of ``/v1/models``."""
@@ -119,6 +187,11 @@ class ModelList(_Answer):
     """The answer of ``/v1/models``."""
 
     data: tuple[ServedModel, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_list(cls, value: object) -> object:
+        return {"data": value} if isinstance(value, list) else value
 
     @field_validator("data", mode="before")
     @classmethod

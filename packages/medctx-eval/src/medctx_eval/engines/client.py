@@ -15,9 +15,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 from medctx.errors import MedctxError
 from medctx.fetch.http import http_client
 from medctx.io.masking import MASK, SECRET_NAME, mask_secrets, register_secret, secrets_pattern
-from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of
+from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of, read_answer
 from medctx_eval.engines.failures import (
-    KEY_STATUS,
     BusyError,
     RefusedError,
     ServerDownError,
@@ -33,6 +32,8 @@ GIVE_UP_S = 300.0
 ATTEMPTS = 5
 MAX_WAIT_S = 60.0
 MAX_ANSWER_BYTES = 2**28
+LIST_TIMEOUT_S = 30.0
+"""Time limit of what a server says of itself: a list that never comes must not keep an exam waiting."""
 
 CHAT = "chat/completions"
 COMPLETIONS = "completions"
@@ -68,7 +69,9 @@ def _connection(url: httpx.URL, api_key: str, timeout_s: float) -> httpx.Client:
     key = api_key.strip()
     if not key.isascii():
         raise MedctxError("The API key contains characters other than ASCII; correct its environment variable.")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    # Azure takes keys in a header of its own wherever an API version is part of the address.
+    headers = {"api-key": key} if "api-version" in url.params else {"Authorization": f"Bearer {key}"}
+    headers = headers if key else {}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
     return http_client(str(url), direct=_is_loopback(url), headers=headers, timeout=timeout_s, limits=limits)
 
@@ -133,6 +136,11 @@ class Client:
         plain = self._origin.copy_with(username=None, password=None)
         return mask_secrets(str(plain).rstrip("/") + self._base)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the base address is that of a server of models, with at most /v1 behind the port."""
+        return self._base in {"", "/v1"}
+
     def _address(self, route: str, base: str | None = None) -> httpx.URL:
         base = self._base if base is None else base
         # Routes that begin with a slash are vLLM's own, beside /v1.
@@ -141,8 +149,16 @@ class Client:
 
     def get(self, route: str, base: str | None = None) -> httpx.Response:
         """GET a route; raises httpx.HTTPError without an answer."""
-        response = self._http.get(self._address(route, base))
+        response = self._http.get(self._address(route, base), timeout=min(LIST_TIMEOUT_S, self._timeout_s))
         return httpx.Response(response.status_code, content=self._clean(response.content))
+
+    def page(self, route: str) -> JsonValue:
+        """The JSON value at a route; None without one."""
+        try:
+            response = self.get(route)
+            return _VALUE.validate_json(response.content) if response.status_code == 200 else None
+        except (httpx.HTTPError, ValidationError):
+            return None
 
     def models(self) -> Sequence[ServedModel] | None:
         """List what the server serves, trying each base address it may have; None if it has no such list.
@@ -159,10 +175,12 @@ class Client:
                         f"The certificate of {self.url} is not trusted ({mask_secrets(str(error))}); set SSL_CERT_FILE "
                         "to a file with the certificate of who signed it."
                     ) from None
+                if isinstance(error, httpx.ReadTimeout | httpx.RemoteProtocolError | httpx.ReadError):
+                    continue  # A list that is broken; questions may be answered all the same.
                 raise MedctxError(
                     f"No server answers at {self.url} ({type(error).__name__}); start it or correct the address."
                 ) from None
-            if response.status_code in KEY_STATUS:
+            if response.status_code == 401:
                 raise MedctxError(
                     f"{self.url}/{_MODELS} answers {response.status_code} ({quote(response.content)}); is the key "
                     "right? It is read from the environment variable of api_key_variable."
@@ -226,7 +244,7 @@ class Client:
     def _checked(self, route: str, content: bytes, prompts: int) -> Answer:
         """Parse an answer; one that is none (an error with status 200, half of it, a web page) is a busy server."""
         try:
-            answer = Answer.model_validate_json(content)
+            answer = read_answer(content)
         except ValidationError:
             self._raise_hidden_error(route, content)
             raise BusyError(f"no completion from {self.url}: {quote(content, 200)}") from None
@@ -338,10 +356,6 @@ def _wait(state: RetryCallState) -> float:
 
 def server_version(client: Client) -> str:
     """The version a server states on ``/version`` (vLLM); "" without one."""
-    try:
-        response = client.get("/version")
-        value = _VALUE.validate_json(response.content) if response.status_code == 200 else None
-    except (httpx.HTTPError, ValidationError):
-        return ""
+    value = client.page("/version")
     version = value.get("version") if isinstance(value, Mapping) else None
     return version if isinstance(version, str) else ""

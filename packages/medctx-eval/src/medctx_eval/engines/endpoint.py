@@ -18,7 +18,7 @@ from medctx.text.continuation import shared_prefix
 from medctx_eval.engines import likelihood
 from medctx_eval.engines.answers import Answer
 from medctx_eval.engines.client import CHAT, COMPLETIONS, GIVE_UP_S, TIMEOUT_S, Body, Client
-from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
+from medctx_eval.engines.failures import BusyError, FilteredError, RefusedError, TooLongError
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import Abilities, constrain, probe, served_as
 from medctx_eval.engines.protocol import (
@@ -163,7 +163,7 @@ class EndpointEngine:
     @property
     def max_positions(self) -> int:
         """Longest sequence by the server's own statement; 0 if it makes none."""
-        return self.abilities.positions
+        return self.abilities.facts.length
 
     def _server_for(self, book: Book, tokens: int, requests: int) -> _Server:
         """A Book stays with the server that has it; a new Book goes to the server with the least to do."""
@@ -187,6 +187,8 @@ class EndpointEngine:
             return RequestFailure(str(error), "does_not_fit")
         except CutPromptError as error:
             return RequestFailure(str(error), "does_not_fit")
+        except FilteredError as error:
+            return RequestFailure(str(error), "unparsable")
         except RefusedError as error:
             with self._lock:
                 self._refused += 1

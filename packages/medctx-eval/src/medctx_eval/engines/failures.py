@@ -29,8 +29,10 @@ _TOO_LONG = (
 """Wordings of vLLM, llama.cpp, TGI, SGLang, OpenAI, Gemini and others for a prompt that exceeds the context."""
 
 
+_FILTERED = ("content_filter", "contentfilter", "content management policy", "content_policy")
+"""Wordings of a request that was refused because of what it says: OpenAI, Azure, Zhipu."""
 _BUSY_STATUS = frozenset({408, 409, 425, 429})
-KEY_STATUS = frozenset({401, 403})
+_KEY_STATUS = frozenset({401, 403})
 
 
 class BusyError(Exception):
@@ -51,6 +53,10 @@ class RefusedError(MedctxError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class FilteredError(RefusedError):
+    """The server's content filter refused a request."""
 
 
 class ServerDownError(UnfinishedError):
@@ -120,10 +126,12 @@ def refusal_of(
         answered_before: Whether the server answered earlier requests with the same key.
     """
     said = quote(content)
+    if status in {400, 403, 422} and any(sign in said.lower() for sign in _FILTERED):
+        return FilteredError(f"{base}/{route.lstrip('/')} refused a request ({status}): {said}", status)
     too_long = any(sign in said.lower() for sign in _TOO_LONG)
     if too_long and (status in {400, 413, 422} or (status >= 500 and "exceed_context_size" in said)):
         return TooLongError(said)
     # A key that was accepted before is not wrong: gateways refuse one now and then.
-    if status in _BUSY_STATUS or status >= 500 or (status in KEY_STATUS and answered_before):
+    if status in _BUSY_STATUS or status >= 500 or (status in _KEY_STATUS and answered_before):
         return BusyError(f"{status} from {base}: {said}", wait_s)
     return RefusedError(f"{base}/{route.lstrip('/')} refused a request ({status}): {said}", status)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -13,11 +14,14 @@ from medctx.schemas.records import Form, Record
 from medctx_eval.engines.answers import ServedModel
 from medctx_eval.engines.client import CHAT, COMPLETIONS, Body, Client, server_version
 from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
+from medctx_eval.engines.server_facts import ServerFacts, server_facts
 
 TOP = 20
 TEST_TOKENS = 16
 """Token limit of a test answer: some models refuse a limit that leaves no room for an answer."""
 CHOICE_TEST_TOKENS = 96
+NO_MODEL = "medctx-no-such-model"
+"""A name that no server serves: one that answers to it answers to any name."""
 _STEP, _NEAR, _FEWEST = 2.0**-12, 0.05, 8
 _WORDS = ("umbrella", "lantern")
 """No model would answer these by itself: only a server that enforces choices returns one of them."""
@@ -54,25 +58,31 @@ class Abilities(Record):
     """What a server supports.
 
     Attributes:
-        positions: Longest sequence; 0 if the server does not state it.
+        facts: What the server says of the model: the length of its context, where its files are.
         tokens: Whether it takes prompts as token ids and returns the log-probabilities of chosen tokens.
         float32_logits: Whether logits are float32; None if unknown.
         dialect: How chat requests are written; None if it has no chat route.
         top_logprobs: How many of the likeliest first tokens a chat answer lists.
         choice_by: By which request field answers are constrained to choices.
         refusals: What the server said to the test requests it refused.
+        refused: What it said where a form is not possible, by the form.
+        thinks: Whether the server shows that the model thinks before it answers.
+        sample: The model's answer to the test question, cut off after a few tokens.
         answers_as: The model name in its answers; "" if it states none.
         fields: What the server says of the model in its list.
         version: Version of the server; "" if unknown.
     """
 
-    positions: int = 0
+    facts: ServerFacts = ServerFacts()
     tokens: bool = False
     float32_logits: bool | None = None
     dialect: Dialect | None = None
     top_logprobs: int = 0
     choice_by: ChoiceField = ""
     refusals: tuple[str, ...] = ()
+    refused: dict[Form, str] = Field(default_factory=dict)
+    thinks: bool = False
+    sample: str = ""
     answers_as: str = ""
     fields: dict[str, JsonValue] = Field(default_factory=dict)
     version: str = ""
@@ -131,7 +141,10 @@ class _Tests:
     def __init__(self, client: Client, model: str) -> None:
         self.client, self._model = client, model
         self.refusals: list[str] = []
+        self.refused: dict[Form, str] = {}
         self.answers_as = ""
+        self.thinks = False
+        self.sample = ""
 
     def first_tokens(self, token: int) -> Mapping[str, float]:
         """Log-probabilities of a token and its neighbours in the vocabulary; empty if they are not returned."""
@@ -148,7 +161,8 @@ class _Tests:
         }
         try:
             answer = self.client.complete(COMPLETIONS, body)
-        except (RefusedError, TooLongError):
+        except (RefusedError, TooLongError) as error:
+            self.refused["text"] = str(error)
             return {}
         self.answers_as = answer.model or ""
         returned = answer.choices[0].first_tokens
@@ -166,6 +180,7 @@ class _Tests:
                     return None
                 continue
             self.answers_as = answer.model or self.answers_as
+            self.thinks, self.sample = answer.thinks, answer.choices[0].written
             return dialect
         return None
 
@@ -175,8 +190,8 @@ class _Tests:
             body = {**dialect.body(self._model, "Hello", 1), "logprobs": True, "top_logprobs": top}
             try:
                 return len(self.client.complete(CHAT, body).choices[0].first_tokens)
-            except (RefusedError, TooLongError):
-                continue
+            except (RefusedError, TooLongError) as error:
+                self.refused["letter"] = str(error)
         return 0
 
     def _constrained(self, dialect: Dialect, choice_by: ChoiceField) -> str:
@@ -186,7 +201,8 @@ class _Tests:
         }
         try:
             return self.client.complete(CHAT, body).choices[0].written
-        except (RefusedError, TooLongError):
+        except (RefusedError, TooLongError) as error:
+            self.refused["choice"] = str(error)
             return ""
 
     def choice_by(self, dialect: Dialect) -> ChoiceField:
@@ -200,6 +216,29 @@ class _Tests:
         return "json_schema" if isinstance(answer, dict) and answer.get("answer") in _WORDS else ""
 
 
+def _entry_of(model: str, listed: Sequence[ServedModel]) -> ServedModel | None:
+    """The entry of a model, which some servers list as ``models/NAME`` (Gemini) or ``NAME:latest`` (Ollama)."""
+    by_name = {entry.id: entry for entry in listed}
+    names = (model, f"models/{model}", f"{model}:latest")
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _answers_to(client: Client, model: str) -> bool:
+    """Whether the server takes a chat request for this model, or refuses it for another reason than the model."""
+    try:
+        client.post(CHAT, Dialect().body(model, "Hello", TEST_TOKENS))
+    except RefusedError as error:
+        return error.status in {400, 422} and model not in str(error)
+    except (BusyError, TooLongError):
+        return False
+    return True
+
+
+def _is_served_unlisted(client: Client, model: str) -> bool:
+    """Whether the server answers to a model that it does not list, and not to any name whatsoever."""
+    return _answers_to(client, model) and not _answers_to(client, NO_MODEL)
+
+
 def served_as(client: Client, model: str) -> ServedModel | None:
     """The server's own entry of a model; None if it has no list of models.
 
@@ -209,11 +248,13 @@ def served_as(client: Client, model: str) -> ServedModel | None:
     if listed is None:
         return None
     served = {entry.id: entry for entry in listed}
-    if model not in served:
+    entry = _entry_of(model, listed)
+    if entry is None:
+        if any(fnmatchcase(model, name) for name in served) or _is_served_unlisted(client, model):
+            return None
         raise MedctxError(
             f"The server {client.url} does not serve {model!r}; it serves {', '.join(sorted(served)) or 'nothing'}."
         )
-    entry = served[model]
     base = served.get(entry.parent or "")
     if entry.positions or base is None or not base.positions:
         return entry
@@ -238,13 +279,16 @@ def probe(client: Client, model: str, token: int) -> Abilities:
     except BusyError as error:
         raise MedctxError(f"The server {client.url} does not answer questions ({error}); try again later.") from None
     return Abilities(
-        positions=(entry.positions or 0) if entry else 0,
+        facts=server_facts(client.page if client.is_plain else None, model, entry),
         tokens=bool(tokens),
         float32_logits=are_float32(tokens.values()),
         dialect=dialect,
         top_logprobs=top,
         choice_by=choice_by,
         refusals=tuple(tests.refusals),
+        refused=tests.refused,
+        thinks=tests.thinks,
+        sample=tests.sample,
         answers_as=tests.answers_as,
         fields=entry.lasting_fields if entry else {},
         version=server_version(client),

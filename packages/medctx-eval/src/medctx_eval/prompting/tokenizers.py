@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from medctx.errors import MedctxError
+from medctx.schemas.records import Record
 from medctx.text import tokenizer
-from medctx_eval.prompting.prompt import Tokenizer
+from medctx_eval.engines.client import Client
+from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
+from medctx_eval.prompting.prompt import Tokenizer, render_prompt
 
 BYTES = "bytes"
+_TEST_MESSAGE = "Which of these is 42 °C: A. hot, B. cold?"
 _FILES = ("tokenizer*", "*.jinja", "vocab*", "merges*", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -57,3 +63,21 @@ def load_exam_tokenizer(name: str) -> Tokenizer:
     if not folder.is_dir() and name.count("/") == 1 and not name.startswith((".", "/", "~")):
         folder = _download(name)
     return tokenizer.load_tokenizer(folder)
+
+
+class _TokenizeAnswer(Record):
+    tokens: tuple[int, ...]
+
+
+def tokenizers_agree(client: Client, model: str, tokenizer: Tokenizer) -> bool | None:
+    """Whether the server renders and tokenises a message as ``tokenizer`` does; None if it has no tokenize route."""
+    messages = [{"role": "user", "content": _TEST_MESSAGE}]
+    try:
+        content = client.post("/tokenize", {"model": model, "messages": messages, "add_generation_prompt": True})
+        served = _TokenizeAnswer.model_validate_json(content, extra="ignore").tokens
+    except (BusyError, RefusedError, TooLongError, ValidationError):
+        return None
+    # llama.cpp has the route for plain texts only, and finds no token in anything else.
+    if not served:
+        return None
+    return tuple(tokenizer.encode(render_prompt(tokenizer, _TEST_MESSAGE), add_special_tokens=False)) == served

@@ -51,7 +51,11 @@ class RunConfig(Config):
         description="Precision of engines that run here: that of the weights (stored), float32, or auto: float32 on a "
         "CPU without half-precision arithmetic.",
     )
-    mode: Mode = Field("text", description="Scoring mode of the headline numbers.")
+    mode: Literal["auto", Mode] = Field(
+        "auto",
+        description="Scoring mode of the headline numbers; auto: text, or at an endpoint the best that the server can "
+        "answer (text, else choice, else generate).",
+    )
     modes: tuple[Mode, ...] = Field(
         (),
         description="Further scoring modes. text and text-raw share their requests; every other mode costs its own.",
@@ -59,13 +63,20 @@ class RunConfig(Config):
     orders: int = Field(
         1, ge=1, le=10, description="In how many orders of the options an item is asked if its prompt lists them."
     )
-    answer_tokens: int = Field(256, ge=1, description="Most tokens of a written answer.")
+    answer_tokens: int = Field(
+        256,
+        ge=1,
+        description="Most tokens of a written answer; unless it is given, a model behind an endpoint that thinks "
+        "before it answers gets 8,192.",
+    )
     urls: tuple[str, ...] = Field((), description="Addresses of OpenAI-compatible servers that serve the same models.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the servers' key.")
     tokenizer: str = Field(
-        "", description="Model folder, model name on the hub, or bytes; empty: that of the first model's folder."
+        "",
+        description="Model folder, model name on the hub, or bytes; empty: that of the first model's folder, or what "
+        "the endpoint states or is called after, else bytes.",
     )
-    positions: int | None = Field(None, ge=1, description="Longest sequence, for servers that do not state it.")
+    positions: int | None = Field(None, ge=1, description="Longest sequence, where it is not what the server states.")
     concurrency: int = Field(8, ge=1, description="Requests in flight at each server.")
     timeout_s: float = Field(TIMEOUT_S, gt=0, description="Seconds a whole answer may take before it is asked again.")
     give_up_s: float = Field(
@@ -86,4 +97,9 @@ class RunConfig(Config):
     @property
     def all_modes(self) -> tuple[Mode, ...]:
         """All scoring modes, the headline's first."""
-        return tuple(dict.fromkeys((self.mode, *self.modes)))
+        return tuple(dict.fromkeys((self.headline_mode, *self.modes)))
+
+    @property
+    def headline_mode(self) -> Mode:
+        """The scoring mode of the headline numbers; ``auto`` stands for text until an endpoint was asked."""
+        return "text" if self.mode == "auto" else self.mode

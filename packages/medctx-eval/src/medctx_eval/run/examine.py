@@ -36,6 +36,7 @@ from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.run import canary, modes
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
+from medctx_eval.run.endpoint_settings import DRY_RUN_TIMEOUT_S, say_length, settle, settle_for_estimate
 from medctx_eval.run.estimate import ExamEstimate, estimate_exam
 from medctx_eval.run.identity import (
     ModelDigests,
@@ -99,22 +100,24 @@ class Examination:
     """A run: its plan, its models with their digests, and its engines."""
 
     def __init__(self, config: RunConfig, out: Path) -> None:
-        if not config.models:
-            raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
         if not config.exams:
             raise MedctxError("There is no exam to ask; give --exam or exams=[{exam: NAME}] (medctx-eval exams list).")
-        self._config, self._out = config, out
         self.kind = engine_kind(config)
+        self._session = Session(config, self.kind, out)
+        if self.kind == "endpoint":
+            config = settle(config, self._session)
+        if not config.models:
+            raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
+        self.config, self._out = config.model_copy(update={"mode": config.headline_mode}), out
         self._tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
         self.models = [Candidate(model, digests_of(model)) for model in config.models]
         self.plan = plan_exams(config, self._tokenizer)
-        self._session = Session(config, self.kind, out)
 
     def _folder(self, model: ModelConfig, name: str) -> Path:
         return self._out / f"{slug(model.name)}-{name[: digest.SHORT]}"
 
     def _key(self, name: str) -> str:
-        settings = [self._config.all_modes, self._config.orders, self._config.answer_tokens]
+        settings = [self.config.all_modes, self.config.orders, self.config.answer_tokens]
         return digest.of_value([name, self.plan.digest, settings])
 
     def _is_done(self, folder: Path, key: str) -> bool:
@@ -140,9 +143,9 @@ class Examination:
         """Check that an adapter acts beside its base; empty if there is nothing to check or no reference."""
         if model.folder is None or model.adapter is None or self.kind != "vllm":
             return {}
-        if not self._config.proof or not canary.reference_available():
+        if not self.config.proof or not canary.reference_available():
             return {}
-        float32 = in_float32(self._config.precision)
+        float32 = in_float32(self.config.precision)
         with self._session.base_engine(model, self._tokenizer) as base:
             check = canary.check_adapter(model.folder, model.adapter, engine, base, self._tokenizer, float32=float32)
         return check.model_dump()
@@ -150,7 +153,7 @@ class Examination:
     def _manifest(
         self, candidate: Candidate, engine: Engine, key: str, judged: int, cost: Cost, proof: dict[str, float]
     ) -> ExamManifest:
-        config, model = self._config, candidate.config
+        config, model = self.config, candidate.config
         served = engine if self.kind == "endpoint" and isinstance(engine, EndpointEngine) else None
         return ExamManifest(
             model=model.name,
@@ -163,7 +166,7 @@ class Examination:
             served=served.described if served else {},
             engine=self.kind,
             hardware="" if served else hardware(),
-            mode=config.mode,
+            mode=config.headline_mode,
             modes=config.all_modes,
             possible=modes.possible_modes(engine),
             means=modes.means(engine) | self._precision(),
@@ -184,7 +187,7 @@ class Examination:
             canary.require_same_model(engine, self._tokenizer, folder, model.name)
 
     def _examine(self, candidate: Candidate, engine: Engine, name: str, folder: Path, key: str) -> None:
-        config, model = self._config, candidate.config
+        config, model = self.config, candidate.config
         modes.require_modes(config.all_modes, engine, self.plan.items.values(), model.name)
         self._require_same_model(engine, folder, model)
         proof = self._check_adapter(model, engine)
@@ -207,12 +210,12 @@ class Examination:
     def _precision(self) -> dict[str, str]:
         if self.kind == "endpoint":
             return {}
-        return {"arithmetic": "float32 throughout" if in_float32(self._config.precision) else "as stored"}
+        return {"arithmetic": "float32 throughout" if in_float32(self.config.precision) else "as stored"}
 
     def _local_identity(self, candidate: Candidate) -> str:
         """The identity of a model that runs here; the reference engine always has a float32 head."""
-        settings = self._config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
-        arithmetic: JsonValue = ["float32" if in_float32(self._config.precision) else "stored", settings]
+        settings = self.config.vllm.arithmetic if self.kind == "vllm" else "float32 head"
+        arithmetic: JsonValue = ["float32" if in_float32(self.config.precision) else "stored", settings]
         return local_identity(candidate.digests, self.kind, arithmetic)
 
     @contextmanager
@@ -233,6 +236,8 @@ class Examination:
         model = candidate.config
         with self._session.engine(model, self._tokenizer) as engine:
             assert isinstance(engine, EndpointEngine)
+            if self.config.positions is None:
+                say_length(engine)
             name = served_identity(model.name, candidate.digests, engine.urls, engine.described)
             folder, key = self._folder(model, name), self._key(name)
             if self._is_done(folder, key):
@@ -298,8 +303,20 @@ def _show(run: RunFolder) -> None:
     say(cost_line(run.manifest.cost))
 
 
+def _settled_for_estimate(config: RunConfig) -> RunConfig:
+    """Fill in what an endpoint shows, without waiting long for one that may not be there."""
+    quick = {"timeout_s": DRY_RUN_TIMEOUT_S, "give_up_s": DRY_RUN_TIMEOUT_S}
+    session = Session(config.model_copy(update=quick), "endpoint", Path())
+    try:
+        return settle_for_estimate(config, session)
+    finally:
+        session.close()
+
+
 def dry_run(config: RunConfig) -> ExamEstimate:
-    """Estimate what the exam would cost, without asking anything; needs no server."""
+    """Estimate what the exam would cost, without asking a question; a server need not be there."""
+    if engine_kind(config) == "endpoint" and config.urls:
+        config = _settled_for_estimate(config)
     tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
     has_folder = any(model.folder for model in config.models)
     known = has_folder or config.positions or config.vllm.max_model_len
@@ -324,6 +341,7 @@ def examine(config: RunConfig, out: Path, finished: Callable[[Path], None] = lam
     failed: dict[str, MedctxError] = {}
     with _open(config, out) as examination, tracking.run("exam", "exam") as tracked:
         out.mkdir(parents=True, exist_ok=True)
+        config = examination.config
         configs.save(config, out / "config.yaml")
         plan = examination.plan
         tracked.params(
@@ -354,7 +372,7 @@ def examine(config: RunConfig, out: Path, finished: Callable[[Path], None] = lam
             result = run_folder.read_run(folder)
             _show(result)
             # Results of an earlier run are logged too: a run's results can be found in its own MLflow run.
-            _track(tracked, folder, result, config.mode)
+            _track(tracked, folder, result, config.headline_mode)
         if failed:
             raise _joint_error(failed, len(examination.models))
     return folders

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,15 +107,10 @@ def served_identity(name: str, digests: ModelDigests, urls: Sequence[str], descr
 
 
 def shortest(models: Iterable[ModelConfig], *limits: int | None) -> int:
-    """The longest sequence that every model accepts and every limit allows.
+    """The longest sequence that every model accepts and every limit allows; 0 if nothing states any.
 
-    A model on disk whose architecture states no length (Mamba, BLOOM) sets no limit.
+    A model on disk whose architecture states no length (Mamba, BLOOM) sets no limit, nor does a server that does not
+    state its own.
     """
     folders = [model.folder for model in models if model.folder is not None]
-    lengths = [length for length in (*limits, *map(folder_context_length, folders)) if length]
-    if not lengths and not folders:
-        raise MedctxError(
-            "The server does not state the length of its context; give positions=<tokens>, the longest sequence it "
-            "accepts."
-        )
-    return min(lengths, default=sys.maxsize)
+    return min((length for length in (*limits, *map(folder_context_length, folders)) if length), default=0)

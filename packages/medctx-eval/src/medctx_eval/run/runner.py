@@ -250,7 +250,7 @@ class _Exam:
         for planned in batch.items:
             keys: dict[tuple[Form, int], str | None] = {}
             for item_request in self._builder.requests(planned, batch.book) if batch.book else ():
-                fits = item_request.length < self._positions
+                fits = not self._positions or item_request.length < self._positions
                 keys[item_request.form, item_request.order] = item_request.key if fits else None
                 requests += [item_request] if fits else []
             self._asked.append(_AskedItem(planned, batch.book.id if batch.book else "", keys))
@@ -314,7 +314,8 @@ def ask_all(
         engine: The model's engine.
         builder: Builds the requests for this model.
         name: The model's name, for the progress bar and errors.
-        positions: Longest sequence that every compared model accepts; longer requests are sent to none.
+        positions: Longest sequence that every compared model accepts; longer requests are sent to none. 0: unknown, the
+            server decides.
         folder: The run folder, which holds the journal.
         modes: The scoring modes.
         orders: In how many option orders an item is asked if its prompt lists the options.

@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from medctx.errors import MedctxError
-from medctx.schemas.records import Record
 from medctx_eval.engines import vllm
 from medctx_eval.engines.client import Client
 from medctx_eval.engines.endpoint import EndpointEngine
-from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Tokenizer, render_prompt
-from medctx_eval.prompting.tokenizers import ByteTokenizer
+from medctx_eval.prompting.prompt import Tokenizer
+from medctx_eval.prompting.tokenizers import ByteTokenizer, tokenizers_agree
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
 
-_TEST_MESSAGE = "Which of these is 42 °C: A. hot, B. cold?"
+ANY_TOKEN = 65
+"""A token id that every vocabulary has."""
+NO_ADDRESS = "The engine endpoint needs an address; give urls=[http://host:port]."
 
 
 def slug(name: str) -> str:
@@ -38,21 +36,6 @@ def engine_kind(config: RunConfig) -> str:
     return "vllm" if vllm.installed(config.vllm) else "transformers"
 
 
-class _TokenizeAnswer(Record):
-    tokens: tuple[int, ...]
-
-
-def tokenizers_agree(client: Client, model: str, tokenizer: Tokenizer) -> bool | None:
-    """Whether the server renders and tokenises a message as ``tokenizer`` does; None if it has no tokenize route."""
-    messages = [{"role": "user", "content": _TEST_MESSAGE}]
-    try:
-        content = client.post("/tokenize", {"model": model, "messages": messages, "add_generation_prompt": True})
-        served = _TokenizeAnswer.model_validate_json(content, extra="ignore").tokens
-    except (BusyError, RefusedError, TooLongError, ValidationError):
-        return None
-    return tuple(tokenizer.encode(render_prompt(tokenizer, _TEST_MESSAGE), add_special_tokens=False)) == served
-
-
 class Session:
     """The engines of one run; closing it stops the server."""
 
@@ -62,6 +45,7 @@ class Session:
         self._float32 = in_float32(config.precision)
         self._server: vllm.VllmServer | None = None
         self._serving: Path | None = None
+        self._kept: dict[str, EndpointEngine] = {}
 
     def _serve(self, folder: Path) -> vllm.VllmServer:
         if self._server is None or self._serving != folder:
@@ -74,7 +58,7 @@ class Session:
 
     def _endpoint(self, urls: tuple[str, ...], name: str, token: int, *, block_size: int = 16) -> EndpointEngine:
         if not urls:
-            raise MedctxError("The engine endpoint needs an address; give urls=[http://host:port].")
+            raise MedctxError(NO_ADDRESS)
         return EndpointEngine(
             urls,
             name,
@@ -102,7 +86,7 @@ class Session:
         Token ids mean other words under another tokenizer, so they are used only if the tokenizer is the model's, as
         far as the server tells.
         """
-        engine = self._endpoint(self._config.urls, model.name, token)
+        engine = self._kept.pop(model.name, None) or self._endpoint(self._config.urls, model.name, token)
         in_bytes = isinstance(tokenizer, ByteTokenizer)
         agree = tokenizers_agree(engine.client, model.name, tokenizer)
         engine.set_tokenizer(in_bytes=in_bytes, agrees=agree)
@@ -118,6 +102,26 @@ class Session:
                 "differently; give tokenizer=<folder or hub name of the served model>."
             )
         return engine
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A connection to the first server."""
+        urls, key = self._config.urls, os.environ.get(self._config.api_key_variable, "")
+        if not urls:
+            raise MedctxError(NO_ADDRESS)
+        client = Client(urls[0], key, self._config.timeout_s, self._config.give_up_s)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def probed(self, name: str) -> EndpointEngine:
+        """Open the endpoint of a model whose tokenizer is not known yet."""
+        return self._endpoint(self._config.urls, name, ANY_TOKEN)
+
+    def keep(self, name: str, engine: EndpointEngine) -> None:
+        """Use an engine that is open already when this model is examined."""
+        self._kept[name] = engine
 
     @contextmanager
     def engine(self, model: ModelConfig, tokenizer: Tokenizer) -> Iterator[Engine]:
@@ -144,7 +148,10 @@ class Session:
             yield engine
 
     def close(self) -> None:
-        """Stop the server, if one is running."""
+        """Stop the server, if one is running, and close engines that were not used."""
+        for engine in self._kept.values():
+            engine.close()
+        self._kept.clear()
         if self._server is not None:
             self._server.close()
             self._server = None
