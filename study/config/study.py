@@ -228,7 +228,7 @@ class StudyConfig(Config):
         "auto",
         description="Whether the exam serves adapters on their base or merged; auto: as the exam's size advises.",
     )
-    data: Path | None = Field(None, description="Replaces ${data} in the sections below.")
+    data: Path | None = Field(None, description="Replaces ${data} in the sections below and in the IDs of models.")
     mix: Section = Field(default_factory=dict, description="Config of medctx-data mix.")
     train: Section = Field(default_factory=dict, description="Config of medctx-train sft.")
     exam: Section = Field(default_factory=dict, description="Config of medctx-eval run.")
@@ -309,12 +309,17 @@ class StudyConfig(Config):
             )
         return self
 
-    def model(self, label: str) -> BaseConfig:
-        """The model of a label; of the stand-in, where there is one, nothing is known but its ID."""
+    def stated_model(self, label: str) -> BaseConfig:
+        """The model of a label as the study states it; of the stand-in, where there is one, only the ID is known."""
         if self.stand_in:
             return BaseConfig(id=self.stand_in)
         known = self.models.get(label, BaseConfig())
         return known if known.id else known.model_copy(update={"id": label})
+
+    def model(self, label: str) -> BaseConfig:
+        """The model of a label, with the study's data folder in place of ``${data}`` in its ID."""
+        stated = self.stated_model(label)
+        return stated.model_copy(update={"id": stated.id.replace("${data}", str(self.data))}) if self.data else stated
 
     @property
     def labels(self) -> tuple[str, ...]:

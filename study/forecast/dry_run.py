@@ -98,7 +98,7 @@ def _exam_lines(config: StudyConfig, cost: ExamCost | None) -> Iterator[str]:
     for exam in exam_sections(section(config, "exam")):
         conditions = exam.get("conditions")
         names = ", ".join(map(str, conditions)) if isinstance(conditions, list) else "closed"
-        yield f"exam        {exam.get('exam')}: {names}"
+        yield f"exam        {exam.get('name') or exam.get('exam')}: {names}"
     if cost is not None:
         yield (
             f"            {cost.items:,} items, {cost.questions:,} questions on {cost.books:,} Books and about "

@@ -18,8 +18,12 @@ def _config_file(name: str) -> Path | None:
     if name.count("/") != 1:
         return None
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    cached = try_to_load_from_cache(name, "config.json")
+    try:
+        cached = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        return None
     return Path(cached) if isinstance(cached, str) else None
 
 

@@ -160,7 +160,7 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
     }
     whole: dict[str, JsonValue] = {
         "curriculum": config.curriculum.model_dump(mode="json"),
-        "bases": {label: config.model(label).id for label in config.labels},
+        "bases": {label: config.stated_model(label).id for label in config.labels},
         "stand_in": config.stand_in,
         "adapters": config.adapters,
         "check_contamination": config.check_contamination,

@@ -11,7 +11,8 @@ from medctx.io.jsonl import write_text
 from medctx.schemas.result import CommandResult, Output
 from study.config.grid import cells
 from study.config.sections import file_digests
-from study.config.study import StudyConfig
+from study.config.study import BaseConfig, StudyConfig
+from study.forecast.model_sizes import size_of
 from study.stages import cell_steps, repairs
 from study.stages.bases import Base
 from study.workflow.steps import Done, Step
@@ -91,3 +92,16 @@ def test_a_repair_is_another_step_where_an_adapter_it_names_was_changed(files: P
         write_text(files / "deep/rows.jsonl", content)
         keys.append(repairs.repair_step(config, cell, base, {"cell": weights}).key)
     assert keys[0] != keys[1]
+
+
+def test_the_id_of_a_model_may_lie_in_the_data_folder_and_the_plan_names_no_folder(tmp_path: Path) -> None:
+    values = {"name": "own", "base": "mini", "models": {"mini": {"id": "${data}/mini"}}, "ratios": ("0:1",)}
+    study = StudyConfig.model_validate(values | {"data": tmp_path})
+    assert study.model("mini").id == f"{tmp_path}/mini"
+    assert study.stated_model("mini").id == "${data}/mini"
+    assert StudyConfig.model_validate(values).model("mini").id == "${data}/mini"
+
+
+@pytest.mark.parametrize("name", ["${data}/mini", "a b/c", "-a/b", "a/b.."])
+def test_the_sizes_of_a_model_with_an_impossible_name_are_not_known(name: str) -> None:
+    assert size_of(BaseConfig(id=name)) is None

@@ -97,7 +97,8 @@ def check_exam(file: Path, passages: Path | None) -> CommandResult:
         shown = f"{book[:EXAMPLE_CHARS]}{' [...]' if len(book) > EXAMPLE_CHARS else ''}\n\n" if book else ""
         click.echo(f"--- {item.id}, gold {', '.join(item.gold)}\n{shown}{listed_question(item, item.options)}")
     if result.problems:
-        raise MedctxError(f"{file} has {len(result.problems):,} problems, listed above; mend these rows.")
+        count = f"{len(result.problems):,} problems" if len(result.problems) > 1 else "a problem"
+        raise MedctxError(f"{file} has {count}, listed above; mend what is listed.")
     return CommandResult(
         status="dry-run",
         numbers={"rows": result.rows, "items": len(result.items), "passages": result.passages},

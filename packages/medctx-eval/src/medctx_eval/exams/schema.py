@@ -137,7 +137,7 @@ def _about_answer(row: ExamRow) -> Iterator[RowProblem]:
     for letter in letters or ():
         if options.get(letter) and options[letter] in wrong:
             message = (
-                f"has the same text as the right option {letter} and as {wrong[options[letter]]}; change one of them"
+                f"has one text as the right option {letter} and as the option {wrong[options[letter]]}; change one"
             )
             yield RowProblem(kind="right option offered twice", message=message)
 
