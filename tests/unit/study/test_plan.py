@@ -69,7 +69,7 @@ def test_a_step_is_named_by_contents_not_by_places(tmp_path: Path) -> None:
     assert key(config, tmp_path / "here") == key(config, tmp_path / "there")
     assert key(config, tmp_path) != key(config, tmp_path, mix_digest="other")
     assert key(config, tmp_path) != key(config, tmp_path, base_digest="other")
-    assert key(config, tmp_path) != key(quick("train.learning_rate=2e-3"), tmp_path)
+    assert key(config, tmp_path) != key(quick("train.learning_rate=7e-4"), tmp_path)
     assert key(config, tmp_path) == key(quick("report.max_unreadable=0.1"), tmp_path)
 
 
