@@ -13,10 +13,12 @@ from types import FrameType
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import TRUST_VARIABLE, config_command, one_sentence
+from medctx.config.cli import TRUST_VARIABLE, config_command, finish_program
+from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
+from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run
 from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
@@ -32,8 +34,6 @@ from study.stages.records import Outcome
 from study.stages.rehearsal import rehearse
 
 POSITIVE_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
-INCOMPLETE = 1
-"""Exit code of a study that has a report, but not of all its cells, and of a dry run that found problems."""
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -86,10 +86,10 @@ TRUST = click.option(
 @click.option("--dry-run", is_flag=True, help="Check sections, sources, exams and bases; show costs, rows, questions.")
 @click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
 @TRUST
-@one_sentence
+@reported
 def run_study(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
-) -> None:
+) -> CommandResult:
     """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
     config = load_study(name, overlays, overrides)
     if recommending:
@@ -107,7 +107,11 @@ def run_study(
             click.echo(f"\n{text}")
         for problem in rehearsal.problems:
             click.echo(f"error: {problem}", err=True)
-        raise SystemExit(INCOMPLETE if rehearsal.problems else 0)
+        return CommandResult(
+            status="unfinished" if rehearsal.problems else "dry-run",
+            message=" ".join(rehearsal.problems),
+            numbers={"cells": len(cells(config)), "problems": len(rehearsal.problems)},
+        )
     trained = [cell for cell in cells(config) if cell.trained]
     say(f"Study {config.name}: {len(trained)} trained cells and {len(config.labels)} untouched.")
     signal.signal(signal.SIGTERM, _terminate)
@@ -115,8 +119,22 @@ def run_study(
         outcome = _run(config, recommending)
     except Terminated:
         raise SystemExit(TERMINATED) from None
-    if outcome.summary.missing or outcome.unconfirmed:
-        raise SystemExit(INCOMPLETE)
+    return _result(outcome)
+
+
+def _result(outcome: Outcome) -> CommandResult:
+    missing = [result.cell.name for result in outcome.summary.missing]
+    incomplete = [*missing, *outcome.unconfirmed]
+    return CommandResult(
+        status="unfinished" if incomplete else "finished",
+        message=f"Not done or not confirmed: {', '.join(incomplete)}." if incomplete else "",
+        outputs=(
+            Output(kind="report", path=(outcome.folder / "report.html").resolve()),
+            Output(kind="report", path=(outcome.folder / "report.json").resolve()),
+        ),
+        numbers={"cells": len(outcome.summary.cells), "missing": len(missing)},
+        labels={f"{item.model} {item.version}": item.cell for item in outcome.registered},
+    )
 
 
 def _run(config: StudyConfig, recommending: bool) -> Outcome:
@@ -142,10 +160,10 @@ def _run(config: StudyConfig, recommending: bool) -> Outcome:
 @click.option("--difference", type=POSITIVE_SHARE, help="Difference, as a share of 1, to state the power for [plan's].")
 @click.option("--power", "target", type=POSITIVE_SHARE, help="Power to state the smallest difference for [plan's].")
 @TRUST
-@one_sentence
+@reported
 def power(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], difference: float | None, target: float | None
-) -> None:
+) -> CommandResult:
     """Say how small a difference a study sees, before anything is trained."""
     from study.registration.table import power_text
 
@@ -158,13 +176,17 @@ def power(
             "give ratios, and an exam with the conditions closed, gold or open."
         )
     click.echo(power_text(plan, difference, target))
+    return CommandResult(status="dry-run", labels={"plan": plan_sentence(plan)})
 
 
 @main.command("list")
-def list_studies() -> None:
+@reported
+def list_studies() -> CommandResult:
     """Name the studies that come with the project."""
-    for file in sorted(STUDIES.glob("*.yaml")):
-        click.echo(f"{file.stem:12} {configs.load(StudyConfig, file).title}")
+    titles = {file.stem: configs.load(StudyConfig, file).title for file in sorted(STUDIES.glob("*.yaml"))}
+    for name, title in titles.items():
+        click.echo(f"{name:12} {title}")
+    return CommandResult(labels=titles)
 
 
 OUT = click.option(
@@ -173,12 +195,18 @@ OUT = click.option(
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="STUDY...")
 
 
+def _files(folder: Path, *names: str) -> CommandResult:
+    return CommandResult(
+        outputs=tuple(Output(kind="file", path=(folder / name).resolve(), name=name) for name in names)
+    )
+
+
 @main.command("law")
 @PATHS
 @OUT
 @click.option("--margin", type=POSITIVE_SHARE, help="Difference that counts as none [report's].")
-@one_sentence
-def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None:
+@reported
+def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> CommandResult:
     """Fit the mixing law to finished studies, and report how well it predicts cells that were left out.
 
     STUDY is the folder of a finished study (work/studies/NAME), a report.json, or a .csv table with the columns
@@ -192,6 +220,8 @@ def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None
     if out is not None:
         publish.write_law(fitted, out)
         say(f"Written: {out / publish.LAW}, {out / publish.PAGE} and pictures.")
+        return _files(out, publish.LAW, publish.PAGE)
+    return CommandResult(status="dry-run")
 
 
 @main.command("recommend")
@@ -217,7 +247,7 @@ def law(paths: tuple[Path, ...], out: Path | None, margin: float | None) -> None
     is_flag=True,
     help="Compare the forecast with the study, which has run it since.",
 )
-@one_sentence
+@reported
 def recommend(
     paths: tuple[Path, ...],
     out: Path | None,
@@ -230,7 +260,7 @@ def recommend(
     batch: int,
     replace: bool,
     checking: bool,
-) -> None:
+) -> CommandResult:
     """Recommend a composition: the one that knows most and still reads as well as the untouched model.
 
     Writes a frozen recommendation.json, a picture and a study YAML that runs the composition beside the report (or into
@@ -244,7 +274,7 @@ def recommend(
     folder = publish.folder_of(paths, out)
     if checking:
         publish.show_check(publish.check_recommendation(paths, folder))
-        return
+        return _files(folder, publish.CHECK)
     evidence = read_evidence(paths)
     options = Options(
         utility=utility,
@@ -256,6 +286,8 @@ def recommend(
     )
     publish.show_recommendation(publish.publish_recommendation(evidence, options, folder, replace=replace))
     say(f"Written: {folder / publish.RECOMMENDATION}, {folder / publish.CELL} and a picture.")
+    return _files(folder, publish.RECOMMENDATION, publish.CELL)
 
 
 main.add_command(config_command({"study": lambda: StudyConfig}))
+finish_program(main, "study")

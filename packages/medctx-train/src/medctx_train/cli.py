@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, config_path, documents, one_sentence, required, step_options
+from medctx.config.cli import config_command, config_path, documents, finish_program, required, step_options
 from medctx.config.command_result import reported
 from medctx.io.jsonl import read_record
 from medctx.schemas.result import CommandResult, Output
@@ -157,19 +157,26 @@ def base(name: str, dry_run: bool) -> CommandResult:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Copy all of them to a folder."
 )
-@one_sentence
-def launch_configs(name: str, out: Path | None) -> None:
+@reported
+def launch_configs(name: str, out: Path | None) -> CommandResult:
     """List the config files for `accelerate launch`; with a NAME print its path, with --out copy all of them."""
     from medctx_train.distributed import launch_files
 
     if out is not None:
-        for path in launch_files.copy_to(out):
+        copies = tuple(launch_files.copy_to(out))
+        for path in copies:
             click.echo(str(path))
-    elif name:
-        click.echo(str(launch_files.path_of(name)))
-    else:
-        for known in launch_files.names():
-            click.echo(f"{known:14} {launch_files.purpose(known)}")
+        return CommandResult(
+            outputs=tuple(Output(kind="file", path=Path(path.name), name=path.stem) for path in copies)
+        )
+    if name:
+        path = launch_files.path_of(name)
+        click.echo(str(path))
+        return CommandResult(outputs=(Output(kind="file", path=path, name=name),))
+    purposes = {known: launch_files.purpose(known) for known in launch_files.names()}
+    for known, purpose in purposes.items():
+        click.echo(f"{known:14} {purpose}")
+    return CommandResult(labels=purposes)
 
 
 @main.command(cls=documents(_merge_config))
@@ -224,6 +231,7 @@ main.add_command(
         }
     )
 )
+finish_program(main, "medctx-train")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from medctx import __version__
 from medctx.config import loading as configs
 from medctx.config.failures import failures_as_sentences
 from medctx.config.loading import Config
@@ -107,6 +108,29 @@ def documents(config_class: ConfigClass) -> type[click.Command]:
             formatter.write(f"{config_text(config_class(), formatter.width)}\n")
 
     return DocumentedCommand
+
+
+def finish_program(group: click.Group, name: str) -> None:
+    """Add what every program has: ``--version``, and ``completion`` for shells.
+
+    Args:
+        group: The program.
+        name: What it is called by in a shell.
+    """
+    click.version_option(__version__, prog_name=name)(group)
+
+    @group.command("completion")
+    @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+    def completion(shell: str) -> None:
+        """Print the script that completes commands, options and names in a shell.
+
+        For bash: PROGRAM completion bash > ~/.PROGRAM-completion, and source that file in ~/.bashrc.
+        """
+        from click.shell_completion import get_completion_class
+
+        complete = get_completion_class(shell)
+        assert complete is not None
+        click.echo(complete(group, {}, name, f"_{name.replace('-', '_').upper()}_COMPLETE").source())
 
 
 def config_command(config_classes: Mapping[str, ConfigClass]) -> click.Command:

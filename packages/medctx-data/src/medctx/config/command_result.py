@@ -38,10 +38,10 @@ class PartialError(UnfinishedError):
 def reported(command: Callable[P, CommandResult | None]) -> Callable[P, None]:
     """Report the outcome of a command to other programs, and turn a MedctxError into its sentence.
 
-    The command returns a :class:`CommandResult` (None: it has nothing to report, as in all but one process of a
-    launch). The result is written to ``result.json`` in ``--out``. The option ``--json`` is added: it prints the result
-    instead of the usual output. An error is reported in the same way; it does not replace the result of a finished
-    command that is in ``--out`` already.
+    The command returns a :class:`CommandResult` (None: it has nothing to report, as in all but one process of a launch;
+    with the status ``unfinished`` it exits with 1). The result is written to ``result.json`` in ``--out``. The option
+    ``--json`` is added: it prints the result instead of the usual output. An error is reported in the same way; it does
+    not replace the result of a finished command that is in ``--out`` already.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON instead of text.")
@@ -63,6 +63,7 @@ def reported(command: Callable[P, CommandResult | None]) -> Callable[P, None]:
                 status = "unfinished" if isinstance(error, UnfinishedError) else "error"
                 result = result.model_copy(update={"status": status, "message": message})
         if result is not None:
+            exit_code = exit_code or (UnfinishedError.exit_code if result.status == "unfinished" else 0)
             result = result.model_copy(
                 update={"command": _name(command), "version": __version__, "mlflow_run": mlflow_run.last_run_id()}
             )

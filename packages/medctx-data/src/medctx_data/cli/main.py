@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-import medctx
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, documents, one_sentence, step_options
+from medctx.config.cli import config_command, documents, finish_program, step_options
 from medctx.config.command_result import output_console, reported
 from medctx.errors import MedctxError
 from medctx.process.progress import say
@@ -27,7 +26,6 @@ CONFIG_FOLDERS = (Path("mixes"), Path(__file__).parent.parent / "configs")
 
 
 @click.group()
-@click.version_option(medctx.__version__, prog_name="medctx-data")
 def main() -> None:
     """Sources by name and controlled mixtures of general and medical Dialogues."""
 
@@ -81,8 +79,8 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 
 @main.command()
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
-@one_sentence
-def inspect(folder: Path) -> None:
+@reported
+def inspect(folder: Path) -> CommandResult:
     """Show shares, drops, lengths and three Dialogues of a mix, and check its digest."""
     manifest = manifest_of(folder)
     examples = tables.examples(checked(folder, manifest))
@@ -93,6 +91,9 @@ def inspect(folder: Path) -> None:
             screen.print(table)
     for dialogue in examples:
         click.echo(tables.shortened_text(dialogue))
+    return _result(manifest, folder).model_copy(
+        update={"outputs": (Output(kind="mix", path=folder.resolve(), name=folder.name, digest=manifest.digest),)}
+    )
 
 
 main.add_command(contamination.command)
@@ -102,19 +103,27 @@ main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lamb
 
 
 @main.group(invoke_without_command=True)
+@reported
 @click.pass_context
-def sources(context: click.Context) -> None:
+def sources(context: click.Context) -> CommandResult | None:
     """List the sources known by name."""
-    if context.invoked_subcommand is None:
-        output_console().print(tables.source_table(CARDS.values()))
+    if context.invoked_subcommand is not None:
+        return None
+    output_console().print(tables.source_table(CARDS.values()))
+    return CommandResult(numbers={"sources": len(CARDS)}, labels={name: card.licence for name, card in CARDS.items()})
 
 
 @sources.command("show")
 @click.argument("name")
-@one_sentence
-def show_source(name: str) -> None:
+@reported
+def show_source(name: str) -> CommandResult:
     """Print the card of the source NAME."""
-    output_console().print(tables.card_table(card_of(name)))
+    card = card_of(name)
+    output_console().print(tables.card_table(card))
+    return CommandResult(labels={key: str(value) for key, value in card.model_dump(mode="json").items() if value})
+
+
+finish_program(main, "medctx-data")
 
 
 if __name__ == "__main__":

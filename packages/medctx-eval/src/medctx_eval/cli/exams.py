@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from medctx.config.cli import one_sentence
 from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
@@ -22,8 +21,8 @@ def exams() -> None:
 
 
 @exams.command("list")
-@one_sentence
-def list_exams() -> None:
+@reported
+def list_exams() -> CommandResult:
     """List the exams by name."""
     from rich import box
     from rich.console import Console
@@ -41,6 +40,7 @@ def list_exams() -> None:
         items = f"{card.items:,}" if card.items else ""
         table.add_row(name, items, card.language, "yes" if registered.has_evidence else "no", card.licence)
     Console().print(table)
+    return CommandResult(labels={name: registered.card.licence for name, registered in EXAMS.items()})
 
 
 @exams.command("show")
@@ -107,11 +107,13 @@ def check_exam(file: Path, passages: Path | None) -> CommandResult:
 
 
 @exams.command("schema")
-def print_schema() -> None:
+@reported
+def print_schema() -> CommandResult:
     """Print the row schema for a file of your own questions."""
     from medctx_eval.exams import schema
 
     click.echo((schema.__doc__ or "").strip())
+    return CommandResult(labels={"needed": ", ".join(schema.NEEDED), "columns": ", ".join(sorted(schema.COLUMNS))})
 
 
 @exams.command("probe")

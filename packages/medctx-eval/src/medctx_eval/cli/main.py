@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import config_command, config_path, documents, required, step_options, step_options_into
+from medctx.config.cli import (
+    config_command,
+    config_path,
+    documents,
+    finish_program,
+    required,
+    step_options,
+    step_options_into,
+)
 from medctx.config.command_result import PartialError, output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
@@ -64,6 +72,13 @@ for command in (
     main.add_command(command)
 
 
+def _exam_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of exams, for the completion in shells."""
+    from medctx_eval.exams.registry import EXAMS
+
+    return [name for name in EXAMS if name.startswith(incomplete)]
+
+
 def _quoted(text: str) -> str:
     """A text as a YAML scalar that stays a string."""
     return "'" + text.replace("'", "''") + "'"
@@ -105,6 +120,7 @@ def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None)
     "--exam",
     "exam_names",
     multiple=True,
+    shell_complete=_exam_names,
     help="An exam by name (medctx-eval exams list), or a file of your own; may be repeated.",
 )
 @click.option(
@@ -338,6 +354,9 @@ def verify(source: str, out: Path | None) -> CommandResult:
     if (folder / EXAM_FILE).is_file():
         return _verify_run(folder)
     raise MedctxError(f"{source} is neither a run folder nor a report; give one, or models:/NAME@ALIAS.")
+
+
+finish_program(main, "medctx-eval")
 
 
 if __name__ == "__main__":
