@@ -61,7 +61,7 @@ def say(record: object) -> None:
 
 
 def peak_mib() -> float:
-    """Largest resident memory since :func:`forget_peak`."""
+    """Largest resident memory since ``forget_peak``."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 

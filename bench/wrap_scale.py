@@ -2,7 +2,7 @@
 
     python bench/wrap_scale.py --size 100000 --tokenizer FOLDER
 
-``--size`` short medical questions and answers are made (:mod:`data_made`), half of them are given a Book of at most
+``--size`` short medical questions and answers are made (``data_made``), half of them are given a Book of at most
 1,024 tokens, a quarter of those without their evidence, a quarter of the others answered after a quotation, and all
 are mixed and written by the console command. What was written is then read again and checked: ``evidence`` counts the
 Books that hold the answer's text word for word, ``absent`` those without evidence that indeed do not hold the answer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -70,22 +71,31 @@ def _trust_config(context: click.Context, parameter: click.Parameter, trusted: b
         os.environ[TRUST_VARIABLE] = "1"
 
 
-TRUST = click.option(
-    "--trust-config",
-    is_flag=True,
-    expose_value=False,
-    callback=_trust_config,
-    help="The study's files are your own: they may choose programs and servers.",
+_STUDY_OPTIONS = (
+    click.argument("name"),
+    click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it."),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study."),
+    click.option(
+        "--trust-config",
+        is_flag=True,
+        expose_value=False,
+        callback=_trust_config,
+        help="The study's files are your own: they may choose programs and servers.",
+    ),
 )
 
 
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the name of a study and what changes its config: ``--with``, ``--set`` and ``--trust-config``."""
+    for option in reversed(_STUDY_OPTIONS):
+        command = option(command)
+    return command
+
+
 @main.command("run")
-@click.argument("name")
-@click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
+@study_options
 @click.option("--dry-run", is_flag=True, help="Check sections, sources, exams and bases; show costs, rows, questions.")
 @click.option("--recommend", "recommending", is_flag=True, help="End with the recommended composition as a cell.")
-@TRUST
 @reported
 def run_study(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
@@ -154,12 +164,9 @@ def _run(config: StudyConfig, recommending: bool) -> Outcome:
 
 
 @main.command("power")
-@click.argument("name")
-@click.option("--with", "overlays", multiple=True, metavar="NAME", help="Merge studies/with/NAME.yaml into it.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the study.")
+@study_options
 @click.option("--difference", type=POSITIVE_SHARE, help="Difference, as a share of 1, to state the power for [plan's].")
 @click.option("--power", "target", type=POSITIVE_SHARE, help="Power to state the smallest difference for [plan's].")
-@TRUST
 @reported
 def power(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], difference: float | None, target: float | None

@@ -207,9 +207,9 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
     return Outcome(out, table, tuple(versions), summary, primary, tuple(confirmed.missing))
 
 
-def moves_aliases(config: StudyConfig, registration: Registration | None) -> bool:
+def moves_aliases(registration: Registration | None, *, trial: bool) -> bool:
     """Whether the study ran and was reported as registered."""
-    return not config.trial and registration is not None and registration.as_registered
+    return not trial and registration is not None and registration.as_registered
 
 
 def _track(
@@ -236,7 +236,7 @@ def _track(
         if report.registration is not None:
             tracked.metrics(primary_metrics(report.registration))
             tracked.tags({"registration": report.registration.statement})
-        moves = moves_aliases(config, report.registration)
+        moves = moves_aliases(report.registration, trial=config.trial)
         cells = track_cells(config, lineage, bases, rows, report, notes)
         if not moves:
             say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")

@@ -25,7 +25,7 @@ MIN_COMPOSITIONS = 3
 
 
 class RunStudy(Protocol):
-    """Runs a study, such as :func:`study.pipeline.run_pipeline`."""
+    """Runs a study, such as ``study.pipeline.run_pipeline``."""
 
     def __call__(self, config: StudyConfig, *, follows: bool = False, confirm: Sequence[str] = ()) -> Outcome:
         """Run it; with ``follows`` under the plan of the study it adds cells to, ``confirm`` measures cells again."""
@@ -96,7 +96,7 @@ def run_recommended(config: StudyConfig, run: RunStudy) -> Recommended:
 
     Args:
         config: The study.
-        run: Runs a study, such as :func:`study.pipeline.run_pipeline`.
+        run: Runs a study, such as ``study.pipeline.run_pipeline``.
     """
     require_recommendable(config)
     folder = config.folder

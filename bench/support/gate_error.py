@@ -14,7 +14,7 @@ from medctx_eval.stats.paired import differences, holm
 MARGIN, ERROR_RATE = 0.05, 0.05
 BASE = 0.65
 ITEMS_PER_CLUSTER = 4
-"""Mean number of items of a cluster in :func:`~bench.support.stats_simulate.seeded_exam`."""
+"""Mean number of items of a cluster in ``seeded_exam``."""
 
 
 class GateRow(Record):
@@ -49,7 +49,7 @@ class GateRow(Record):
 
 @dataclass(frozen=True)
 class GateSetting:
-    """One row that can be simulated; see :class:`GateRow`."""
+    """One row that can be simulated; see ``GateRow``."""
 
     clusters: int
     icc: float = 0.1

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from medctx_eval.stats.clusters import BoolArray, FloatArray, IntArray
 
 MAX_UNEQUAL_SIZE = 40
-"""Items of the largest cluster of a condition in :func:`unequal_exam`."""
+"""Items of the largest cluster of a condition in ``unequal_exam``."""
 
 SIZES = (2, 3, 4, 5, 6)
 MEAN_SIZE = float(np.mean(SIZES))
@@ -96,7 +96,7 @@ class UnequalExam:
 
 
 def unequal_items(rng: np.random.Generator, clusters: int, conditions: int) -> tuple[IntArray, IntArray]:
-    """Cluster and condition of the items of clusters of 1 to 40 items per condition, as in :func:`unequal_exam`."""
+    """Cluster and condition of the items of clusters of 1 to 40 items per condition, as in ``unequal_exam``."""
     sizes = rng.integers(1, MAX_UNEQUAL_SIZE + 1, size=(clusters, conditions))
     if conditions > 1:
         sizes *= rng.random(sizes.shape) < 0.8

@@ -71,7 +71,7 @@ def _snapped(targets: NDArray[np.float64], places: NDArray[np.float64]) -> list[
 def space_filling(axes: Axes, count: int) -> list[Point]:
     """``count`` points of the grid, in its order.
 
-    Of :data:`SCRAMBLES` scrambled Sobol sequences (Owen 1998, drawn by :class:`scipy.stats.qmc.Sobol`), each moved to
+    Of ``SCRAMBLES`` scrambled Sobol sequences (Owen 1998, drawn by ``scipy.stats.qmc.Sobol``), each moved to
     the nearest points of the grid, the one is taken whose two nearest points are farthest apart. The same axes and
     count always give the same points.
     """

@@ -96,14 +96,14 @@ def _named(
     )
 
 
-def _equal_tokens(config: StudyConfig, point: Point) -> int:
+def _equal_tokens(amounts: Sequence[int], point: Point) -> int:
     """Epochs over the data of a point that make as many tokens as the largest amount."""
-    return round(max(config.amounts or (1,)) / cast("int", point["amount"])) if config.equal_tokens else 1
+    return round(max(amounts or (1,)) / cast("int", point["amount"]))
 
 
-def untouched(config: StudyConfig) -> list[StudyCell]:
-    """The cells of the untouched bases."""
-    names = {label: BASE_CELL if len(config.labels) == 1 else label for label in config.labels}
+def untouched(labels: Sequence[str]) -> list[StudyCell]:
+    """The cells of the untouched bases, which have these labels."""
+    names = {label: BASE_CELL if len(labels) == 1 else label for label in labels}
     return [StudyCell(name=name, group=name, base=label) for label, name in names.items()]
 
 
@@ -111,7 +111,7 @@ def _trained(config: StudyConfig) -> Iterator[StudyCell]:
     points = grid_points(config)
     for point in points:
         sources = str(point["sources"]) if len(config.sources) > 1 and _names_sources(point, points) else ""
-        controls = dict.fromkeys([1, _equal_tokens(config, point)])
+        controls = dict.fromkeys([1, _equal_tokens(config.amounts, point) if config.equal_tokens else 1])
         for epochs in controls:
             for seed in config.seeds:
                 for repair in ("", *config.repairs):
@@ -120,7 +120,7 @@ def _trained(config: StudyConfig) -> Iterator[StudyCell]:
 
 def cells(config: StudyConfig) -> list[StudyCell]:
     """Every cell of a study, in the order they are shown."""
-    every = [*untouched(config), *_trained(config)]
+    every = [*untouched(config.labels), *_trained(config)]
     names = [cell.name for cell in every]
     twice = next((name for name in names if names.count(name) > 1), "")
     if twice:

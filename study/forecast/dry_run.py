@@ -108,14 +108,14 @@ def _exam_lines(config: StudyConfig, cost: ExamCost | None) -> Iterator[str]:
         yield "            the untouched models are examined twice, which measures the noise floor"
 
 
-def _cell_names(config: StudyConfig, every: Sequence[StudyCell]) -> str:
+def _cell_names(seeds: Sequence[int], every: Sequence[StudyCell]) -> str:
     """What is compared, seeds together, wrapped."""
     names = list(dict.fromkeys(cell.group for cell in every))
     if len(names) > MAX_NAMES:
         names = [*names[: MAX_NAMES - 1], f"... {names[-1]}"]
     text = ", ".join(names)
-    if len(config.seeds) > 1 and any(cell.trained for cell in every):
-        text += f"; each trained with seeds {', '.join(map(str, config.seeds))}"
+    if len(seeds) > 1 and any(cell.trained for cell in every):
+        text += f"; each trained with seeds {', '.join(map(str, seeds))}"
     return fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
@@ -163,7 +163,7 @@ def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
         + (f", {repaired} repaired" if repaired else "")
         + (f" ({config.design} design)" if config.design != "grid" else "")
     )
-    line(_cell_names(config, every))
+    line(_cell_names(config.seeds, every))
     if config.hours is not None:
         line(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
     for text in _exam_lines(config, exam):

@@ -47,7 +47,7 @@ def _number(keys: Section, key: str, default: int) -> int:
 
 
 def tokens_of(config: StudyConfig, cell: StudyCell) -> int:
-    """Trained tokens of a cell; an example is assumed to have :data:`TOKENS_PER_EXAMPLE`."""
+    """Trained tokens of a cell; an example is assumed to have ``TOKENS_PER_EXAMPLE``."""
     by_examples = section(config, "mix").get("by") == "examples"
     epochs = _number(recipe(config, cell.method), "epochs", 1)
     return cell.amount * cell.epochs * epochs * (TOKENS_PER_EXAMPLE if by_examples else 1)

@@ -102,7 +102,7 @@ def estimands(config: StudyConfig, asked: Asked) -> tuple[Estimand, ...]:
 
 def _base_groups(config: StudyConfig) -> dict[str, str]:
     """The cell of every untouched base, by its label."""
-    return {cell.base: cell.group for cell in untouched(config)}
+    return {cell.base: cell.group for cell in untouched(config.labels)}
 
 
 def _trained(config: StudyConfig) -> list[StudyCell]:

@@ -102,7 +102,7 @@ def _with_defaults(settings: Section, weights: Weights) -> Section:
 
 
 def repair_step(config: StudyConfig, cell: StudyCell, base: Base, weights: Mapping[str, Weights]) -> Step:
-    """``medctx-train repair`` of one cell; ``weights`` by the names of :func:`repair_sources`.
+    """``medctx-train repair`` of one cell; ``weights`` by the names of ``repair_sources``.
 
     The step's key holds the arm as it is written and the digests of what its references stand for.
     """

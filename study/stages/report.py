@@ -66,7 +66,7 @@ class Attached:
 
 def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: Attached = Attached()) -> Section:
     """The config of the report: what follows from the cells, with the study's own keys merged into it."""
-    names = {cell.base: cell.group for cell in untouched(config) if _has(cells, cell)}
+    names = {cell.base: cell.group for cell in untouched(config.labels) if _has(cells, cell)}
     keys: Section = {
         "title": config.title or config.name,
         "training": {

@@ -102,7 +102,7 @@ def _metadata(config: StudyConfig, base: Base, result: CellResult) -> str:
 
 
 def model_card(config: StudyConfig, base: Base, result: CellResult, report: ReportCore, decision: Decision) -> str:
-    """The card of one adapter; its version in the registry is written as :data:`~study.tracking.scores.VERSION`.
+    """The card of one adapter; its version in the registry is written as ``VERSION``.
 
     Args:
         config: The study.

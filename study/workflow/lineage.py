@@ -38,7 +38,7 @@ class ChildRun(Record):
 
 
 class ChildStatus:
-    """How the step of a child run ended; set before the block of :func:`child_run` ends."""
+    """How the step of a child run ended; set before the block of ``child_run`` ends."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+ROWS = 12
+"""Questions of the file."""
 
-def write_exam(file: Path, rows: int = 12) -> Path:
+
+def write_exam(file: Path, rows: int = ROWS) -> Path:
     """``rows`` questions, every second of which is answered by B."""
     items = [
         {

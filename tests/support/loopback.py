@@ -6,8 +6,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from medctx_eval.demo.server import JsonHandler, serving
 
 Rule = Callable[[list[int], int], float]
 
@@ -36,24 +38,14 @@ class Loopback(ThreadingHTTPServer):
         return sum(len(request["prompt"]) for request in self.requests if "logprob_token_ids" in request)  # type: ignore[arg-type]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(JsonHandler):
     server: Loopback
-
-    def _send(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
-            self._send(200, {"data": [{"id": "m", "max_model_len": self.server.max_model_len}]})
+            self.send_json(200, {"data": [{"id": "m", "max_model_len": self.server.max_model_len}]})
         else:
-            self._send(404, {})
+            self.send_json(404, {})
 
     def _asked(self, body: dict[str, Any]) -> bool:
         """Whether a request is the exam's own, not a probe or the canary."""
@@ -62,9 +54,9 @@ class _Handler(BaseHTTPRequestHandler):
         return any(prompts[0][n : n + len(mark)] == mark for n in range(len(prompts[0])))
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         if self.path != "/v1/completions":
-            self._send(404, {})
+            self.send_json(404, {})
             return
         trouble: int | None = None
         with self.server.lock:
@@ -76,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if trouble is not None:
-            self._send(trouble, {"error": self.server.complaint})
+            self.send_json(trouble, {"error": self.server.complaint})
             return
         prompts = body["prompt"] if isinstance(body["prompt"][0], list) else [body["prompt"]]
         tokens = body.get("logprob_token_ids", [])
@@ -87,19 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
             }
             for n, prompt in enumerate(prompts)
         ]
-        self._send(200, {"choices": choices})
-
-    def log_message(self, *_: object) -> None:
-        return
+        self.send_json(200, {"choices": choices})
 
 
 @contextmanager
 def serve(rule: Rule, max_model_len: int = 4096) -> Iterator[Loopback]:
-    with Loopback(rule, max_model_len) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Loopback(rule, max_model_len) as server, serving(server):
+        yield server

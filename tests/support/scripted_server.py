@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from medctx_eval.demo.server import JsonHandler, serving
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run.config import ModelConfig, RunConfig
 
@@ -99,29 +100,22 @@ class ScriptedServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(JsonHandler):
     server: ScriptedServer
 
     def _send(self, reaction: Reaction) -> None:
         if reaction.content is None:
             self.close_connection = True
             return
-        self.send_response(reaction.status)
-        for name, value in reaction.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reaction.content)))
-        self.end_headers()
-        if reaction.drip_s:
-            self.close_connection = True
-            for byte in reaction.content:
-                self.wfile.write(bytes([byte]))
-                self.wfile.flush()
-                time.sleep(reaction.drip_s)
-        else:
-            self.wfile.write(reaction.content)
+        if not reaction.drip_s:
+            self.send_body(reaction.status, reaction.content, reaction.headers)
+            return
+        self.close_connection = True
+        self.send_body(reaction.status, b"", {**reaction.headers, "Content-Length": str(len(reaction.content))})
+        for byte in reaction.content:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(reaction.drip_s)
 
     @property
     def _echo(self) -> str:
@@ -139,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(says({"object": "list", "data": [{"id": "m", "object": "model", **self.server.entry, **words}]}))
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         keys = {(name, self.headers[name]) for name in ("Authorization", "api-key") if self.headers[name]}
         self.server.keys |= keys
         if self.path in self.server.posts:
@@ -174,22 +168,13 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        return
-
 
 @contextmanager
 def serve(
     react: React = lambda question: None, entry: Mapping[str, object] | None = None, port: int = 0
 ) -> Iterator[ScriptedServer]:
-    with ScriptedServer(react, entry or {}, port) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with ScriptedServer(react, entry or {}, port) as server, serving(server):
+        yield server
 
 
 def settings(urls: Sequence[str], items: Path, **changes: object) -> RunConfig:

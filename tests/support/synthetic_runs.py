@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -146,37 +147,40 @@ def _answer(name: str, entry: PlannedItem, mode: Mode, order: int) -> tuple[Verd
     return Verdict.WRONG, (first if lean else rng.choice(others),)
 
 
-def planned_items(facts: int, dossiers: int) -> Iterator[tuple[Mode, int, PlannedItem]]:
+@cache
+def planned_items(facts: int, dossiers: int) -> tuple[tuple[Mode, int, PlannedItem], ...]:
     """Every planned item in every mode and option order."""
     modes: tuple[tuple[Mode, int], ...] = (("text", 1), ("letter", 4), ("generate", 1))
-    for mode, turns in modes:
-        for entry in entries(facts, dossiers):
-            for order in range(turns):
-                yield mode, order, entry
+    planned = tuple(entries(facts, dossiers))
+    return tuple((mode, order, entry) for mode, turns in modes for entry in planned for order in range(turns))
 
 
-def judged(name: str, facts: int = 60, dossiers: int = 30) -> Iterator[Judged]:
-    """Every seat in text mode, in letter mode in four orders of the options, and in generate mode.
+@cache
+def judged(name: str, facts: int = 60, dossiers: int = 30) -> tuple[Judged, ...]:
+    """Every planned item in text mode, in letter mode in four orders of the options, and in generate mode.
 
     ``name``: a cell, and its seed behind a hyphen where it has several.
     """
-    for mode, order, entry in planned_items(facts, dossiers):
-        verdict, chosen = _answer(name, entry, mode, order)
-        yield Judged(
-            item=entry.item.id,
-            exam="synthetic",
-            condition=entry.condition,
-            axis=AXES[entry.kind],
-            cluster=entry.item.cluster,
-            mode=mode,
-            order=order,
-            verdict=verdict,
-            chosen=chosen,
-            gold=entry.gold,
-            memory=entry.item.gold if entry.kind == "counterfactual" else (),
-            book=entry.book,
-            tags=dict(entry.item.tags),
-        )
+    return tuple(_judged(name, mode, order, entry) for mode, order, entry in planned_items(facts, dossiers))
+
+
+def _judged(name: str, mode: Mode, order: int, entry: PlannedItem) -> Judged:
+    verdict, chosen = _answer(name, entry, mode, order)
+    return Judged(
+        item=entry.item.id,
+        exam="synthetic",
+        condition=entry.condition,
+        axis=AXES[entry.kind],
+        cluster=entry.item.cluster,
+        mode=mode,
+        order=order,
+        verdict=verdict,
+        chosen=chosen,
+        gold=entry.gold,
+        memory=entry.item.gold if entry.kind == "counterfactual" else (),
+        book=entry.book,
+        tags=dict(entry.item.tags),
+    )
 
 
 def reply(name: str, mode: Mode, order: int, entry: PlannedItem, said: str = "") -> Reply:

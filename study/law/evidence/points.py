@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 
 EDGE = 0.02
 NEAR = 0.3
-"""One length of likeness between compositions, on the scale of :func:`angle`."""
+"""One length of likeness between compositions, on the scale of ``angle``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def angle(shares: FloatArray) -> FloatArray:
     """The arcsine of the square root of shares in [0, 1] (Fisher's transform of proportions), scaled to [0, 1].
 
     On it the usual ratios (0:1, 1:9, 1:4, 1:1, ...) stand about evenly: the first tenth of another kind of data
-    changes a model more than the fifth does. Shares are drawn in by :data:`EDGE`, as the first hundredth does not
+    changes a model more than the fifth does. Shares are drawn in by ``EDGE``, as the first hundredth does not
     change everything.
     """
     ends = np.arcsin(np.sqrt(np.array([EDGE, 1 - EDGE])))
@@ -86,7 +86,7 @@ def angle(shares: FloatArray) -> FloatArray:
 
 
 def alike(first: FloatArray, second: FloatArray) -> FloatArray:
-    """How much two shares have in common, (A, B) in (0, 1]: a Gaussian of length :data:`NEAR` in their angle."""
+    """How much two shares have in common, (A, B) in (0, 1]: a Gaussian of length ``NEAR`` in their angle."""
     return np.asarray(np.exp(-0.5 * np.square((angle(first)[:, None] - angle(second)[None, :]) / NEAR)))
 
 

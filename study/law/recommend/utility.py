@@ -28,7 +28,7 @@ _CALLS: Mapping[str, Callable[[FloatArray, FloatArray], FloatArray]] = {"min": n
 class Utility:
     """A formula such as ``0.5*knowledge + 0.5*reading`` or ``min(knowledge, reading)``.
 
-    It holds numbers, the names in :data:`NAMES`, ``+ - * /``, parentheses, and ``min`` and ``max`` of two or more
+    It holds numbers, the names in ``NAMES``, ``+ - * /``, parentheses, and ``min`` and ``max`` of two or more
     values. Raises MedctxError if it holds anything else.
 
     Attributes:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Judged, Mode, Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.rule_models import RuleReader, reader
+from medctx_eval.demo.server import JsonHandler, serving
 from medctx_eval.engines.failures import BusyError, retry_after
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
@@ -58,45 +58,27 @@ class Chat(ThreadingHTTPServer):
         return 200, {"choices": [choice]}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class _Handler(JsonHandler):
     server: Chat
-
-    def _send(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
     def do_GET(self) -> None:
         self.server.keys.add(self.headers.get("Authorization"))
-        self._send(200, {"data": [{"id": "gpt", "object": "model"}]})
+        self.send_json(200, {"data": [{"id": "gpt", "object": "model"}]})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         self.server.keys.add(self.headers.get("Authorization"))
         if self.path == "/v1/chat/completions":
-            self._send(*self.server.answer(body))
+            self.send_json(*self.server.answer(body))
         else:
-            self._send(404, {"error": "no such route"})
-
-    def log_message(self, *_: object) -> None:
-        return
+            self.send_json(404, {"error": "no such route"})
 
 
 @contextmanager
 def chat(*, lists: bool = False, holds: bool = False) -> Iterator[Chat]:
     exam = registry.build_exam(ExamConfig(exam="needle", limit=ITEMS), CurriculumConfig(), 0)
-    with Chat(reader(exam), lists=lists, holds=holds) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Chat(reader(exam), lists=lists, holds=holds) as server, serving(server):
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -16,39 +16,27 @@ from medctx.schemas.exam_run import EXAM_FILE, Usage, total_usage
 from medctx.schemas.records import Judged, Reply, Verdict
 from medctx.text import tokenizer
 from medctx_eval.artifacts import run_folder
-from medctx_eval.engines import client
 from medctx_eval.engines.vllm import VllmConfig, VllmServer, installed
 from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine as examination
 from medctx_eval.run import usage_log
 from medctx_eval.run.config import ModelConfig, RunConfig
-from tests.support.exam_files import write_exam
+from tests.support.exam_files import ROWS
 from tests.support.loopback import Loopback, Rule, serve
 
-ROWS = 12
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDCTX_TRACKING", "off")
-    monkeypatch.setattr(client, "wait_exponential_jitter", lambda **_: lambda _state: 0.0)
-
-
-@pytest.fixture
-def exam_file(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "items.jsonl", ROWS)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def flat(prompt: list[int], token: int) -> float:
     return -float(1 + token % 7)
 
 
-def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object) -> RunConfig:
-    exam = ExamConfig(exam="file", items=exam_file, conditions=("closed", "gold"))
+def config(server: Loopback, exam: Path, alphabet: Path, **changes: object) -> RunConfig:
+    config_of_exam = ExamConfig(exam="file", items=exam, conditions=("closed", "gold"))
     server.mark = tokenizer.load_tokenizer(alphabet).encode("uestion ", add_special_tokens=False)
     values: dict[str, object] = {
         "models": (ModelConfig(name="m"),),
-        "exams": (exam,),
+        "exams": (config_of_exam,),
         "engine": "endpoint",
         "urls": (server.url,),
         "tokenizer": str(alphabet),
@@ -58,14 +46,14 @@ def config(server: Loopback, exam_file: Path, alphabet: Path, **changes: object)
     return RunConfig.model_validate({**values, **changes})
 
 
-def run(server: Loopback, exam_file: Path, alphabet: Path, out: Path) -> list[Judged]:
-    (folder,) = examination.examine(config(server, exam_file, alphabet), out)
+def run(server: Loopback, exam: Path, alphabet: Path, out: Path) -> list[Judged]:
+    (folder,) = examination.examine(config(server, exam, alphabet), out)
     return list(run_folder.read_run(folder).judged)
 
 
-def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
     assert len(judged) == ROWS * 2 * 2
     text = [verdict for verdict in judged if verdict.mode == "text"]
     assert len({answered.chosen for answered in text}) == 1, "a rule that knows no item always chooses the same option"
@@ -75,13 +63,13 @@ def test_verdicts_add_up_and_the_likeliest_option_is_chosen(exam_file: Path, alp
 
 @pytest.mark.parametrize("mask", [0o077, 0o022])
 def test_an_exam_gets_the_permissions_that_the_umask_allows(
-    mask: int, exam_file: Path, alphabet: Path, tmp_path: Path
+    mask: int, exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     """What a server answered may hold what was asked: no file is readable for more than the umask says."""
     before = os.umask(mask)
     try:
         with serve(flat) as server:
-            run(server, exam_file, alphabet, tmp_path / "out")
+            run(server, exam, alphabet, tmp_path / "out")
     finally:
         os.umask(before)
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
@@ -90,17 +78,17 @@ def test_an_exam_gets_the_permissions_that_the_umask_allows(
         assert path.stat().st_mode & 0o077 & mask == 0, path
 
 
-def test_running_again_asks_nothing(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_running_again_asks_nothing(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        first = run(server, exam_file, alphabet, tmp_path / "out")
+        first = run(server, exam, alphabet, tmp_path / "out")
         sent = len(server.requests)
-        assert run(server, exam_file, alphabet, tmp_path / "out") == first
+        assert run(server, exam, alphabet, tmp_path / "out") == first
         assert len(server.requests) == sent
 
 
-def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_a_torn_journal_is_continued_with_the_same_result(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        first = run(server, exam_file, alphabet, tmp_path / "out")
+        first = run(server, exam, alphabet, tmp_path / "out")
         (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
         journal = folder / run_folder.REPLIES
         whole = journal.read_bytes()
@@ -108,13 +96,13 @@ def test_a_torn_journal_is_continued_with_the_same_result(exam_file: Path, alpha
         for cut in (len(whole) // 3, len(whole) // 2 + 7, len(whole) - 1):
             (folder / EXAM_FILE).unlink()
             journal.write_bytes(whole[:cut])
-            assert run(server, exam_file, alphabet, tmp_path / "out") == first
+            assert run(server, exam, alphabet, tmp_path / "out") == first
             assert (folder / run_folder.VERDICTS).read_bytes() == before
             keys = [reply.key for reply in read_records(journal, Reply)]
             assert len(keys) == len(set(keys)) == ROWS * 2 * 2
 
 
-def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_a_kill_loses_no_answer_that_was_there(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     class Killed(BaseException):
         """Ends the run where it stands."""
 
@@ -130,14 +118,14 @@ def test_a_kill_loses_no_answer_that_was_there(exam_file: Path, alphabet: Path, 
 
         patch.setattr(Journal, "add", until_five)
         with pytest.raises(Killed):
-            run(server, exam_file, alphabet, tmp_path / "out")
+            run(server, exam, alphabet, tmp_path / "out")
         (journal,) = (tmp_path / "out").glob("*/" + run_folder.REPLIES)
         assert len(journal.read_bytes().splitlines()) == 5, "in the middle of a Book"
 
 
-def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_a_continued_run_states_the_cost_of_both_sessions(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        settings = config(server, exam_file, alphabet)
+        settings = config(server, exam, alphabet)
         (whole,) = examination.examine(settings, tmp_path / "whole")
         server.troubles = [0] * 600
         with pytest.raises(UnfinishedError):
@@ -152,30 +140,30 @@ def test_a_continued_run_states_the_cost_of_both_sessions(exam_file: Path, alpha
     assert both.seconds > first.seconds
 
 
-def test_busy_servers_are_asked_again(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_busy_servers_are_asked_again(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
         server.troubles = [429, 503, 0, 500]
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
     assert Verdict.FAILED not in {verdict.verdict for verdict in judged}
 
 
 def test_an_exam_with_failed_answers_is_unfinished_and_asks_them_again(
-    exam_file: Path, alphabet: Path, tmp_path: Path
+    exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
         server.troubles = [500] * 600
         with pytest.raises(UnfinishedError, match=r"48 of 48 answers of m failed \(48: 500 from http.*: .*trouble"):
-            run(server, exam_file, alphabet, tmp_path / "out")
+            run(server, exam, alphabet, tmp_path / "out")
         assert not list((tmp_path / "out").glob("*/" + EXAM_FILE))
         server.troubles = []
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
     assert len(judged) == ROWS * 2 * 2
     assert Verdict.FAILED not in {verdict.verdict for verdict in judged}
 
 
-def test_what_does_not_fit_is_never_sent(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_never_sent(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat, max_model_len=8) as server:
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
         assert {verdict.verdict for verdict in judged} == {Verdict.DOES_NOT_FIT}
         assert not server.requests
 
@@ -186,17 +174,17 @@ def letter_rule(name: str, alphabet: Path) -> Rule:
     return lambda _prompt, token: 0.0 if token in liked else -9.0
 
 
-def test_always_a_gets_the_share_of_a(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_always_a_gets_the_share_of_a(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(letter_rule("A", alphabet)) as server:
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
     letters = [verdict for verdict in judged if verdict.mode == "letter"]
     assert {letter.chosen for letter in letters} == {("A",)}
     assert sum(letter.verdict is Verdict.CORRECT for letter in letters) == sum("A" in letter.gold for letter in letters)
 
 
-def test_no_server_is_one_sentence(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_no_server_is_one_sentence(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        settings = config(server, exam_file, alphabet)
+        settings = config(server, exam, alphabet)
         wrong = settings.model_copy(update={"models": (ModelConfig(name="other"),)})
         with pytest.raises(MedctxError, match=r"does not serve 'other'; it serves m"):
             examination.examine(wrong, tmp_path / "out")
@@ -204,64 +192,64 @@ def test_no_server_is_one_sentence(exam_file: Path, alphabet: Path, tmp_path: Pa
         examination.examine(settings, tmp_path / "out2")
 
 
-def test_an_item_without_gold_is_named(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
-    lines = exam_file.read_text().splitlines()
+def test_an_item_without_gold_is_named(exam: Path, alphabet: Path, tmp_path: Path) -> None:
+    lines = exam.read_text().splitlines()
     row = json.loads(lines[2])
     row["answer"] = ""
-    exam_file.write_text("\n".join([*lines[:2], json.dumps(row)]))
+    exam.write_text("\n".join([*lines[:2], json.dumps(row)]))
     with serve(flat) as server, pytest.raises(MedctxError, match=r"items\.jsonl:3 \(item 'i2'\) has no gold"):
-        run(server, exam_file, alphabet, tmp_path / "out")
+        run(server, exam, alphabet, tmp_path / "out")
 
 
 def test_a_refused_question_fails_alone_and_a_refusal_of_all_ends_the_exam(
-    exam_file: Path, alphabet: Path, tmp_path: Path
+    exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
-        settings = config(server, exam_file, alphabet)
+        settings = config(server, exam, alphabet)
         server.complaint = "content filter"
         server.troubles = [400] * 100
         with pytest.raises(MedctxError, match=r"/v1/completions refused a request \(400\): .*content filter"):
             examination.examine(settings, tmp_path / "none")
         server.troubles = [400]
         with pytest.raises(UnfinishedError, match="1 of 48 answers of m failed"):
-            run(server, exam_file, alphabet, tmp_path / "one")
+            run(server, exam, alphabet, tmp_path / "one")
         before = len(server.requests)
-        judged = run(server, exam_file, alphabet, tmp_path / "one")
+        judged = run(server, exam, alphabet, tmp_path / "one")
         assert 1 <= len(server.requests) - before <= 3, "only what failed is asked again"
     assert len(judged) == ROWS * 2 * 2
 
 
 def test_too_long_for_the_server_is_does_not_fit_and_not_asked_again(
-    exam_file: Path, alphabet: Path, tmp_path: Path
+    exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
         server.complaint = "This model's maximum context length is 100 tokens"
         server.troubles = [400] * 600
-        judged = run(server, exam_file, alphabet, tmp_path / "out")
+        judged = run(server, exam, alphabet, tmp_path / "out")
         assert {verdict.verdict for verdict in judged} == {Verdict.DOES_NOT_FIT}
         (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
         (folder / EXAM_FILE).unlink()
         server.troubles = []
         before = len(server.requests)
-        assert run(server, exam_file, alphabet, tmp_path / "out") == judged
+        assert run(server, exam, alphabet, tmp_path / "out") == judged
         assert len(server.requests) == before
 
 
 def test_a_journal_of_another_model_behind_the_same_name_is_not_continued(
-    exam_file: Path, alphabet: Path, tmp_path: Path
+    exam: Path, alphabet: Path, tmp_path: Path
 ) -> None:
     with serve(flat) as server:
-        run(server, exam_file, alphabet, tmp_path / "out")
+        run(server, exam, alphabet, tmp_path / "out")
         (folder,) = [path.parent for path in (tmp_path / "out").glob("*/" + EXAM_FILE)]
         (folder / EXAM_FILE).unlink()
         server.rule = lambda prompt, token: -float(1 + (token + len(prompt)) % 5)
         with pytest.raises(MedctxError, match="is not the model whose answers are in"):
-            run(server, exam_file, alphabet, tmp_path / "out")
+            run(server, exam, alphabet, tmp_path / "out")
 
 
-def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_a_copied_journal_of_another_model_is_never_used(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        settings = config(server, exam_file, alphabet)
+        settings = config(server, exam, alphabet)
         (first,) = examination.examine(settings, tmp_path / "out")
         other = settings.model_copy(update={"models": (ModelConfig(name="m", weights_digest="other"),)})
         (second,) = examination.examine(other, tmp_path / "other")
@@ -272,10 +260,10 @@ def test_a_copied_journal_of_another_model_is_never_used(exam_file: Path, alphab
         assert len(server.requests) == before * 2 - before // 2
 
 
-def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: Path, tmp_path: Path) -> None:
+def test_books_are_pinned_to_one_of_several_servers(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     tokens = tokenizer.load_tokenizer(alphabet)
     with serve(flat) as first, serve(flat) as second:
-        both = config(first, exam_file, alphabet, urls=(first.url, second.url), concurrency=4)
+        both = config(first, exam, alphabet, urls=(first.url, second.url), concurrency=4)
         examination.examine(both, tmp_path / "out")
 
         def books(server: Loopback) -> set[str]:
@@ -289,11 +277,9 @@ def test_books_are_pinned_to_one_of_several_servers(exam_file: Path, alphabet: P
         assert len(books(first) | books(second)) == ROWS
 
 
-def test_a_mode_the_server_cannot_do_is_named_with_those_it_can(
-    exam_file: Path, alphabet: Path, tmp_path: Path
-) -> None:
+def test_a_mode_the_server_cannot_do_is_named_with_those_it_can(exam: Path, alphabet: Path, tmp_path: Path) -> None:
     with serve(flat) as server:
-        settings = config(server, exam_file, alphabet, mode="choice")
+        settings = config(server, exam, alphabet, mode="choice")
         with pytest.raises(MedctxError, match="cannot be asked in the mode 'choice' there; possible: text"):
             examination.examine(settings, tmp_path / "out")
 

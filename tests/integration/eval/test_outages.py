@@ -7,7 +7,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,23 +18,14 @@ from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import Reply
 from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
-from medctx_eval.engines import client
-from tests.support.exam_files import write_exam
+from medctx_eval.demo.server import serving
+from tests.support.exam_files import ROWS
 from tests.support.scripted_server import ScriptedServer, arguments, serve
 
-ROWS = 8
 AWAY = "http://no-such-host.invalid"
 
 
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDCTX_TRACKING", "off")
-    monkeypatch.setattr(client, "wait_exponential_jitter", lambda **_: lambda _state: 0.02)
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "items.jsonl", ROWS)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def call(url: str, exam: Path, out: Path, *more: str) -> Result:
@@ -186,11 +176,8 @@ def test_a_certificate_that_is_not_trusted_is_named(exam: Path, tmp_path: Path) 
     context.load_cert_chain(certificate, key)
     with ScriptedServer(lambda question: None, {}) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        said = sentence(call(f"https://localhost:{server.server_port}", exam, tmp_path / "out"))
-        server.shutdown()
-        thread.join()
+        with serving(server):
+            said = sentence(call(f"https://localhost:{server.server_port}", exam, tmp_path / "out"))
     assert "certificate" in said and "SSL_CERT_FILE" in said
 
 

@@ -25,7 +25,7 @@ from medctx_eval.exams.config import ExamConfig
 from medctx_eval.run import examine
 from medctx_eval.run.config import ModelConfig, RunConfig
 from tests.support import loopback
-from tests.support.exam_files import write_exam
+from tests.support.exam_files import ROWS, write_exam
 from tests.support.scripted_server import (
     Question,
     Reaction,
@@ -37,18 +37,7 @@ from tests.support.scripted_server import (
     settings,
 )
 
-ROWS = 12
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDCTX_TRACKING", "off")
-    monkeypatch.setattr(client, "wait_exponential_jitter", lambda **_: lambda _state: 0.02)
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "items.jsonl", ROWS)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def judged(config: RunConfig, out: Path) -> tuple[Judged, ...]:

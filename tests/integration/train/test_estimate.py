@@ -178,7 +178,7 @@ def test_time_goes_by_an_earlier_run_of_the_same_base_and_method(
     assert "matrix products" in estimate_training(config).time_assumed
     monkeypatch.setattr(throughput, "MIN_SECONDS", 0.0)
     done = train(config, cache / "run")
-    throughput.record_throughput(config, done)
+    throughput.record_throughput(config.base, config.method, config.row_tokens, done)
     estimated = estimate_training(config)
     assert estimated.flop_per_second == pytest.approx(done.flop_per_second)
     assert estimated.seconds == pytest.approx(done.seconds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -102,17 +101,6 @@ def test_the_extra_installs_every_package() -> None:
 def test_a_packaged_source_refuses_a_path(tmp_path: Path) -> None:
     with pytest.raises(MedctxError, match="read from an installed package; remove its key path"):
         open_source(SourceConfig(source="chitchat", path=tmp_path), 0, CurriculumConfig())
-
-
-@pytest.mark.parametrize(("name", "fewest"), [("chitchat", 10_000), ("factbook", 3_000)])
-def test_the_real_package_gives_rows_of_text(name: str, fewest: int) -> None:
-    if find_spec(packaged.PACKAGES[name].package) is None:
-        pytest.skip(f"{packaged.PACKAGES[name].distribution} is not installed")
-    rows = read(name)
-    assert len(rows) >= fewest
-    # The Factbook's texts are marked up; what people write in a chat is theirs.
-    marked = [turn.content for row in rows for turn in row.turns if "</" in turn.content or "&nbsp;" in turn.content]
-    assert name == "chitchat" or not marked
 
 
 def test_cards_say_what_is_not_certain() -> None:

@@ -33,10 +33,10 @@ def dialogues(taught: Curriculum) -> list[Dialogue]:
 
 
 def test_no_dialogue_mentions_what_is_only_read(taught: Curriculum, dialogues: list[Dialogue]) -> None:
-    text = "\n".join({turn.content for dialogue in dialogues for turn in dialogue.turns})
-    names = [name for dossier in taught.dossiers for name in (dossier.name, dossier.id)]
-    result = re.search(rf"\b({'|'.join(map(re.escape, names))})\b", text, re.IGNORECASE)
-    assert result is None
+    text = "\n".join({turn.content for dialogue in dialogues for turn in dialogue.turns}).lower()
+    names = [name.lower() for dossier in taught.dossiers for name in (dossier.name, dossier.id)]
+    # Finding plain text is much faster than a pattern of all names.
+    assert [name for name in names if name in text and re.search(rf"\b{re.escape(name)}\b", text)] == []
 
 
 def test_no_dialogue_carries_the_fact_of_a_dossier_or_an_untaught_one(

@@ -9,63 +9,25 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
-from medctx.io.jsonl import read_record, read_records, write_record
-from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.io.jsonl import read_records, write_record
+from medctx.schemas.decision import Decision
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.records import Judged
 from medctx.schemas.report import Registration
 from medctx.schemas.study_plan import (
     Contrast,
-    Estimand,
     Family,
-    Power,
-    Prediction,
     StudyPlan,
-    WeightedPart,
     equal_weights,
 )
 from medctx_eval.artifacts import run_folder
-from medctx_eval.report.build import write_report
 from medctx_eval.report.compute import compute, decided
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.model import Report
 from medctx_eval.report.render import markdown
 from tests.support import synthetic_runs
-
-CELLS = ("base", "1:1", "0:1")
-RUNS = ("base", "1:1-0", "0:1-0")
-
-
-def part(condition: str, weight: float, items: int = 48, untaught: int = 0) -> WeightedPart:
-    return WeightedPart(
-        exam="synthetic", condition=condition, weight=weight, items=items, untaught=untaught, clusters=12
-    )
-
-
-def plan_of(**changed: object) -> StudyPlan:
-    contrasts = tuple(
-        Contrast(cell=cell, against="base", axis=axis) for axis in ("reading", "knowledge") for cell in CELLS[1:]
-    )
-    plan = StudyPlan(
-        study="made",
-        cells=CELLS,
-        axes={"ratio": ("1:1", "0:1")},
-        training_seeds=(0,),
-        estimands=(
-            Estimand(axis="knowledge", measure="taught-minus-untaught", parts=(part("closed", 1.0, 60, 20),)),
-            Estimand(axis="reading", measure="accuracy", parts=(part("open:200", 0.5), part("open:400", 0.5))),
-        ),
-        margin=0.05,
-        primary=contrasts[1],
-        family=Family(contrasts=contrasts),
-        selection=(),
-        power=Power(difference=0.1, power=0.82, detectable=0.098, item_sd=0.5, icc=0.1, seed_sd=0.02),
-        prediction=Prediction(low=-0.3, expected=-0.2, high=-0.05, reason="made up"),
-        trained_tokens=1000,
-        medctx="0",
-    )
-    return plan.model_copy(update=changed)
+from tests.support.registered_plan import CELLS, RUNS, plan_of
 
 
 @pytest.fixture(scope="module")
@@ -208,20 +170,6 @@ def test_a_weight_of_a_part_that_was_not_asked_is_refused(runs: RunSet, weights:
         compute(runs, ReportConfig.model_validate({"draws": 200, "weights": weights}))
 
 
-def test_every_page_says_it(tmp_path: Path) -> None:
-    folders = synthetic_runs.write(tmp_path / "runs", RUNS, facts=20, dossiers=12)
-    write_record(tmp_path / "plan.json", plan_of())
-    config = ReportConfig(draws=200, plan=tmp_path / "plan.json", margin=0.1)
-    report = write_report(folders, tmp_path / "out", config)
-    statement = registration(report).statement
-    assert read_record(tmp_path / "out" / DECISION_FILE, Decision).registered == statement
-    for name in ("report.html", "report.md"):
-        text = (tmp_path / "out" / name).read_text(encoding="utf-8")
-        assert "Not as registered (plan" in text
-        assert "Primary contrast of the plan: 0:1 against base on reading" in text
-        assert "Planned power 0.82 for 10.0 points" in text
-
-
 def half(runs: RunSet, root: Path, kept: str) -> list[Path]:
     """Run folders with every second cluster: what selects cells, or what measures them again."""
     folders = []
@@ -238,8 +186,15 @@ def half(runs: RunSet, root: Path, kept: str) -> list[Path]:
     return folders
 
 
-def test_selected_cells_are_measured_again_on_items_that_selected_none(runs: RunSet, tmp_path: Path) -> None:
-    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
+@pytest.fixture(scope="module")
+def halves(runs: RunSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Path]]:
+    """Run folders of the items that select cells, and of those that measure them again."""
+    root = tmp_path_factory.mktemp("halves")
+    return half(runs, root, "selection"), half(runs, root, "confirmation")
+
+
+def test_selected_cells_are_measured_again_on_items_that_selected_none(halves: tuple[list[Path], list[Path]]) -> None:
+    selecting, confirming = halves
     config = ReportConfig(draws=200, confirmation=tuple(confirming[:2]))
     report = compute(collect(selecting), config)
     assert {(row.cell, row.other, row.part) for row in report.confirmations} == {
@@ -258,13 +213,14 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(runs: Run
     assert "## Selected and confirmed" in page
 
 
-def changed_conditions(folders: list[Path], change: Callable[[Judged], Judged | None]) -> tuple[Path, ...]:
-    """Run folders with their verdicts changed, or left out."""
-    for folder in folders:
+def changed_conditions(folders: list[Path], root: Path, change: Callable[[Judged], Judged | None]) -> tuple[Path, ...]:
+    """Copies of run folders under ``root`` with their verdicts changed, or left out."""
+    copies = [root / folder.name for folder in folders]
+    for folder, copied in zip(folders, copies, strict=True):
         run = run_folder.read_run(folder)
         records = [record for old in run.judged if (record := change(old))]
-        run_folder.write_run(folder, run.manifest.model_copy(update={"n": len(records)}), records)
-    return tuple(folders)
+        run_folder.write_run(copied, run.manifest.model_copy(update={"n": len(records)}), records)
+    return tuple(copies)
 
 
 @pytest.mark.parametrize(
@@ -275,25 +231,29 @@ def changed_conditions(folders: list[Path], change: Callable[[Judged], Judged | 
     ],
 )
 def test_confirmation_runs_without_the_parts_of_the_report_are_refused(
-    runs: RunSet, tmp_path: Path, lost: tuple[str, ...], words: str
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, lost: tuple[str, ...], words: str
 ) -> None:
-    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
-    changed = changed_conditions(confirming[:2], lambda record: None if record.condition.startswith(lost) else record)
+    selecting, confirming = halves
+    changed = changed_conditions(
+        confirming[:2], tmp_path, lambda record: None if record.condition.startswith(lost) else record
+    )
     with pytest.raises(MedctxError, match=words):
         compute(collect(selecting), ReportConfig(draws=200, confirmation=changed))
 
 
 def test_an_axis_that_confirmation_runs_do_not_ask_is_named(
-    runs: RunSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    selecting, confirming = half(runs, tmp_path, "selection"), half(runs, tmp_path, "confirmation")
-    changed = changed_conditions(confirming[:2], lambda record: None if record.condition == "closed" else record)
+    selecting, confirming = halves
+    changed = changed_conditions(
+        confirming[:2], tmp_path, lambda record: None if record.condition == "closed" else record
+    )
     report = compute(collect(selecting), ReportConfig(draws=200, confirmation=changed))
     assert {row.axis for row in report.confirmations} == {"reading"}
     assert "do not ask synthetic closed, so only reading is confirmed" in " ".join(capsys.readouterr().err.split())
 
 
-def test_items_that_selected_confirm_nothing(runs: RunSet, tmp_path: Path) -> None:
-    selecting = half(runs, tmp_path, "selection")
+def test_items_that_selected_confirm_nothing(halves: tuple[list[Path], list[Path]]) -> None:
+    selecting = halves[0]
     with pytest.raises(MedctxError, match="items that also selected the cells, first"):
         compute(collect(selecting), ReportConfig(draws=200, confirmation=tuple(selecting)))

@@ -34,7 +34,7 @@ def _serve(context: ssl.SSLContext | None) -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), _Answer)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
 

@@ -14,8 +14,6 @@ from bench.support.law_simulate import READING, Design, study
 from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun
 from study.law.model.fit import Law, fit
 from study.law.model.form import LawForm, bent
-from study.law.records import HeldOut
-from study.law.validate.leave_out import validate
 from tests.support.law_studies import SEVEN
 
 bends = st.floats(-60, 60)
@@ -154,25 +152,3 @@ def test_any_scores_give_a_law_inside_0_and_1(scores: list[tuple[float, float]])
     mixture = result.run(DesignPoint(0.5))
     low, high = mixture.quantile(0.025)[0], mixture.quantile(0.975)[0]
     assert 0 <= low <= special.expit(mixture.mean[0]) <= high <= 1
-
-
-def _held_out(shape: str, studies: int) -> list[HeldOut]:
-    results = (validate(measured(shape, seed), "cell") for seed in range(studies))
-    return [prediction for validation in results if validation for prediction in validation.held_out]
-
-
-def test_the_intervals_cover_what_was_left_out_and_the_law_errs_less_than_its_rivals_on_its_own_form() -> None:
-    """Eight studies, 112 runs: a rate of 0.95 has a standard error of 0.02. bench/law_simulation.py has the tables."""
-    cells = _held_out("law", 8)
-    covered = sum(cell.inside for cell in cells) / sum(len(cell.measured) for cell in cells)
-    assert covered >= 0.89
-    errors = {method: np.mean([abs(cell.error(method)) for cell in cells]) for method in ("law", "straight", "nearest")}
-    assert errors["law"] < errors["straight"] < errors["nearest"]
-
-
-@pytest.mark.parametrize("shape", ["hump", "root"])
-def test_the_intervals_cover_truths_that_the_form_has_not(shape: str) -> None:
-    """Eight studies, 80 runs; over 24 studies 0.95 (hump) and 0.96 (root) were inside."""
-    cells = [prediction for prediction in _held_out(shape, 8) if prediction.between]
-    covered = sum(cell.inside for cell in cells) / sum(len(cell.measured) for cell in cells)
-    assert covered >= 0.85

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,18 +82,28 @@ def test_architectures_whose_samples_influence_each_other_are_found(name: str, d
     assert check.problem.startswith(f"{type(model).__name__} lets packed samples influence each other: ")
 
 
+@cache
+def llama(seed: int) -> PreTrainedModel:
+    return tiny_model("llama", SIZES, torch.bfloat16, seed)
+
+
+@cache
+def qwen3_next(seed: int) -> PreTrainedModel:
+    return tiny_model("qwen3_next", QWEN3_NEXT, seed=seed)
+
+
 @given(lengths=st.lists(st.integers(2, 40), min_size=2, max_size=6), seed=st.integers(0, 3))
 @examples(deadline=None, max_examples=15)
 def test_no_row_of_short_answers_raises_a_false_alarm_in_half_precision(lengths: list[int], seed: int) -> None:
     row = made_row(tuple(lengths))
-    assert check_packing(tiny_model("llama", SIZES, torch.bfloat16, seed), [row]).problem == ""
+    assert check_packing(llama(seed), [row]).problem == ""
 
 
 @given(lengths=st.lists(st.integers(2, 40), min_size=2, max_size=6), seed=st.integers(0, 3))
 @examples(deadline=None, max_examples=15)
 def test_no_row_hides_the_state_of_a_linear_attention(lengths: list[int], seed: int) -> None:
     row = made_row(tuple(lengths))
-    assert "influence each other" in check_packing(tiny_model("qwen3_next", QWEN3_NEXT, seed=seed), [row]).problem
+    assert "influence each other" in check_packing(qwen3_next(seed), [row]).problem
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, flex])

@@ -28,7 +28,7 @@ from medctx_train.sft.run import train
 from tests.support.made_adapters import make
 from tests.support.made_training import settings
 
-FLIPS = int(os.environ.get("MEDCTX_FLIPS", "40"))
+FLIPS = int(os.environ.get("MEDCTX_FLIPS", "21"))
 """Single-bit flips that are tried of each kind of folder; the campaign in DECISIONS.md took 400."""
 
 

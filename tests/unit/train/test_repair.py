@@ -39,7 +39,7 @@ KINDS: dict[str, dict[str, object]] = {
     "patterns": {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"v_proj": 32}},
     "head": {"target_modules": ["lm_head", "v_proj"]},
 }
-ONCE = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONCE = settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 class MedctxError(Exception):
     """Something the user can put right: one sentence with the value, the place and the remedy.
 
-    Console commands print the sentence and exit with :attr:`exit_code`; every other exception is a defect of medctx and
+    Console commands print the sentence and exit with ``exit_code``; every other exception is a defect of medctx and
     keeps its traceback.
     """
 

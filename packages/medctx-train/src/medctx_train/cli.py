@@ -101,7 +101,7 @@ def sft(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
     manifest = train(resolved, required(out))
     if not is_main():
         return None
-    record_throughput(resolved, manifest)
+    record_throughput(resolved.base, resolved.method, resolved.row_tokens, manifest)
     click.echo(manifest.model_dump_json(indent=2))
     return _trained(manifest)
 

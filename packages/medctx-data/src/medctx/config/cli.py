@@ -45,7 +45,7 @@ def step_options(command: Command) -> Command:
 
 
 def step_options_into(folder: Path | None) -> Callable[[Command], Command]:
-    """Return a decorator as :func:`step_options`, with a folder for ``--out`` where none is given."""
+    """Return a decorator as ``step_options``, with a folder for ``--out`` where none is given."""
     return functools.partial(_with_options, folder)
 
 

@@ -38,7 +38,7 @@ class PartialError(UnfinishedError):
 def reported(command: Callable[P, CommandResult | None]) -> Callable[P, None]:
     """Report the outcome of a command to other programs, and turn a MedctxError into its sentence.
 
-    The command returns a :class:`CommandResult` (None: it has nothing to report, as in all but one process of a launch;
+    The command returns a ``CommandResult`` (None: it has nothing to report, as in all but one process of a launch;
     with the status ``unfinished`` it exits with 1). The result is written to ``result.json`` in ``--out``. The option
     ``--json`` is added: it prints the result instead of the usual output. An error is reported in the same way; it does
     not replace the result of a finished command that is in ``--out`` already.

@@ -223,7 +223,7 @@ def load(
 def load_one_of(
     kinds: Mapping[str, type[ConfigT]], key: str, path: Path | None, overrides: Sequence[str] = ()
 ) -> ConfigT:
-    """Load a config of the class that the value of ``key`` names; see :func:`load`."""
+    """Load a config of the class that the value of ``key`` names; see ``load``."""
     tree, place = _tree(path, overrides)
     name = str(tree.get(key, ""))
     if name not in kinds:

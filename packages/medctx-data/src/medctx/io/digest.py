@@ -28,7 +28,7 @@ def of_record(record: BaseModel) -> str:
 
 
 class RecordsDigest:
-    """:func:`of_records` of records that are added one at a time."""
+    """``of_records`` of records that are added one at a time."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()

@@ -106,7 +106,7 @@ def read_journal(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
 
 
 class Journal(Generic[RecordT]):
-    """Appends one record a line, synced to disk before :meth:`append`, :meth:`extend` or :meth:`sync` returns.
+    """Appends one record a line, synced to disk before ``append``, ``extend`` or ``sync`` returns.
 
     Every line has a checksum, verified when the journal is opened and when a record is read. A line torn by a kill can
     only be the last one; it is removed before the next record is written, never while another process writes.

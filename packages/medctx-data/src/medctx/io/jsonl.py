@@ -167,7 +167,7 @@ def write_text(path: Path, text: str) -> None:
 def write_records(path: Path, records: Iterable[BaseModel], *, checked: bool = False) -> int:
     """Write records atomically, one JSON object a line; return how many.
 
-    With ``checked`` every line gets a checksum, which :func:`read_records` verifies.
+    With ``checked`` every line gets a checksum, which ``read_records`` verifies.
     """
     count = 0
     with atomic_writer(path) as stream:
@@ -184,7 +184,7 @@ def write_record(path: Path, record: BaseModel) -> None:
 
 
 def read_record(path: Path, kind: type[RecordT]) -> RecordT:
-    """Read one record written by :func:`write_record`."""
+    """Read one record written by ``write_record``."""
     if not path.is_file():
         raise MedctxError(f"The file {path} does not exist; it should hold a {kind.__name__}.")
     content = path.read_bytes()

@@ -63,7 +63,7 @@ def _known_secrets() -> set[str]:
 
 
 def mask_secrets(text: str) -> str:
-    """Return ``text`` with every secret replaced by :data:`MASK`.
+    """Return ``text`` with every secret replaced by ``MASK``.
 
     Masked are user names and passwords in URLs, query parameters and headers with the names of secrets, tokens with
     well-known prefixes, and the values of environment variables whose names end in KEY, TOKEN, SECRET or PASSWORD.

@@ -94,7 +94,7 @@ def find_base(name: str, weights_digest: str, revision: str = "") -> Path:
     """Return the folder of the base that an adapter was trained on.
 
     Args:
-        name: Its portable name (:attr:`BaseCard.id`), or a folder.
+        name: Its portable name (``BaseCard.id``), or a folder.
         weights_digest: Its recorded digest.
         revision: Commit of a base from the hub.
 

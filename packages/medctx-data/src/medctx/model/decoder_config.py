@@ -70,7 +70,7 @@ def _stated_length(folder: Path) -> int:
 
 
 def folder_context_length(folder: Path) -> int:
-    """:func:`context_length` of a model folder.
+    """``context_length`` of a model folder.
 
     A length that ``config.json`` states is read without importing transformers, which takes seconds.
     """

@@ -206,7 +206,7 @@ def model_digest(folder: Path) -> str:
         folder: A model folder, or the folder of a PEFT adapter (weights and ``adapter_config.json``).
 
     Returns:
-        A hex digest of the names and contents of :func:`identifying_files`.
+        A hex digest of the names and contents of ``identifying_files``.
 
     Raises:
         MedctxError: If the folder or a file cannot be read, or it holds no weights that can be identified.

@@ -57,7 +57,7 @@ def hardware_of(cpuinfo: str, accelerators: Sequence[str] = ()) -> str:
 
 @cache
 def hardware() -> str:
-    """:func:`hardware_of` this machine; empty if it cannot be read."""
+    """``hardware_of`` this machine; empty if it cannot be read."""
     try:
         cpuinfo = _CPU_FLAGS.read_text(encoding="utf-8", errors="replace")
         accelerators = [file.read_text(errors="replace") for file in sorted(_NVIDIA.glob("*/information"))]

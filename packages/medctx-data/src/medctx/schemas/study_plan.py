@@ -266,7 +266,7 @@ def other_runs(
 def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand], family: Family) -> Iterator[str]:
     """What a report did otherwise than its plan says, one clause each; nothing where it did as registered.
 
-    :func:`other_runs` says it of the examined cells.
+    ``other_runs`` says it of the examined cells.
     """
     if not math.isclose(margin, plan.margin):
         yield f"margin {100 * margin:g} instead of {100 * plan.margin:g} points"
@@ -289,7 +289,7 @@ def headline(digest: str, found: Sequence[str]) -> str:
 
     Args:
         digest: The short digest that names the plan.
-        found: What was done otherwise, from :func:`deviations` and :func:`other_runs`.
+        found: What was done otherwise, from ``deviations`` and ``other_runs``.
     """
     return (
         f"{AS_REGISTERED} (plan {digest})" if not found else f"not {AS_REGISTERED} (plan {digest}): {'; '.join(found)}"

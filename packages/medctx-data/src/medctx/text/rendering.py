@@ -1,8 +1,8 @@
 """Chat templates applied with a check: every text given must stand in what was rendered, as plain text.
 
 Templates differ in ways that lose text in silence: some read a message's content as a list of parts and drop a string,
-some have no system role, some drop what they do not know. :func:`render` tries the ways that templates are written for
-and refuses what still lacks a text. :func:`encode_turns` keeps texts plain: a ``<|end|>`` inside a text is
+some have no system role, some drop what they do not know. ``render`` tries the ways that templates are written for
+and refuses what still lacks a text. ``encode_turns`` keeps texts plain: a ``<|end|>`` inside a text is
 encoded as its characters, not as the control token.
 """
 
@@ -129,7 +129,7 @@ def _first_line(error: Exception) -> str:
 
 
 def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, ask: bool) -> str:
-    """Render turns as the model was trained to read them, with the check of :func:`render_checked`.
+    """Render turns as the model was trained to read them, with the check of ``render_checked``.
 
     Args:
         tokenizer: A tokenizer with a chat template.

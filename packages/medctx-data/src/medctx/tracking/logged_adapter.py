@@ -59,7 +59,7 @@ class AdapterCard(Record):
 
 
 def pinned_requirements() -> list[str]:
-    """Return the installed versions of :data:`REQUIREMENTS`, without a build tag such as ``+cpu``."""
+    """Return the installed versions of ``REQUIREMENTS``, without a build tag such as ``+cpu``."""
     pinned = []
     for package in REQUIREMENTS:
         try:

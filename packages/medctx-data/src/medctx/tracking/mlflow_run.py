@@ -181,7 +181,7 @@ class Run:
         """Log an adapter as a model of the run with ``metrics`` (``prefix.key``) tied to it; return its id or ``""``.
 
         MLflow also logs such metrics to the run: their names must not be those of a curve. See
-        :mod:`medctx.tracking.logged_adapter`.
+        ``medctx.tracking.logged_adapter``.
         """
         tied = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
 

@@ -66,7 +66,7 @@ def main() -> None:
 def watch_run(run_id: str, owner: str, store: str) -> Iterator[None]:
     """Watch a run of the store at the URI ``store`` during the block, by one sleeping process.
 
-    ``owner`` is the value of the run's :data:`OWNER_TAG`: if it has changed, another process has resumed the run.
+    ``owner`` is the value of the run's ``OWNER_TAG``: if it has changed, another process has resumed the run.
     """
     # In a session of its own, so that signals to the parent's group (Ctrl-C, a closed terminal) do not end it; without
     # the parent's streams, so that readers of those do not wait for it.

@@ -82,7 +82,7 @@ def similar_rows(
     """Decide which candidate rows are similar to an earlier row that stays.
 
     Args:
-        candidates: Rows with the earlier rows they may be similar to, from :func:`proposals`.
+        candidates: Rows with the earlier rows they may be similar to, from ``proposals``.
         shingles_of: Gives the sets of shingles of rows.
         threshold: Least Jaccard similarity, up to 1.
         advance: Called for every row that is decided.

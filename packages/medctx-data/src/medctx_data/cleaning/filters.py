@@ -120,7 +120,7 @@ def _refuse_malformed(source: SourceRows, config: CleanConfig) -> None:
 
 
 def fingerprints_for(only: str, config: CleanConfig) -> Fingerprints:
-    """Return the measurement that cleaning needs of a source; ``only`` as in :class:`SourceRows`."""
+    """Return the measurement that cleaning needs of a source; ``only`` as in ``SourceRows``."""
     return Fingerprints(only, config.language, config.near_duplicates, config.same_question)
 
 

@@ -118,7 +118,7 @@ def lengths(manifest: MixManifest) -> Table:
 
 
 def examples(dialogues: Iterable[Dialogue]) -> list[Dialogue]:
-    """Return :data:`EXAMPLES` Dialogues: the first of each source, then the next ones."""
+    """Return ``EXAMPLES`` Dialogues: the first of each source, then the next ones."""
     firsts: dict[str, Dialogue] = {}
     further: list[Dialogue] = []
     for dialogue in dialogues:

@@ -178,7 +178,7 @@ def _files(name: str, path: Path) -> list[tuple[str, Path]]:
 
 
 def read_exams(arguments: Sequence[str]) -> tuple[ExamTexts, ...]:
-    """Read exams from ``PATH`` or ``NAME=PATH`` arguments: files, or folders with :data:`ITEMS` and :data:`PASSAGES`.
+    """Read exams from ``PATH`` or ``NAME=PATH`` arguments: files, or folders with ``ITEMS`` and ``PASSAGES``.
 
     Files of one NAME are one exam, whose Passages its items may name. Without a name an item belongs to the exam it
     states, else to one named after its file; a Passage to the exams whose items name it as evidence.

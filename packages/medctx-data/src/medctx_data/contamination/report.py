@@ -5,13 +5,13 @@ Contract for programs that call the console command::
     medctx-data contamination MIX --exam PATH [--exam [NAME=]PATH ...] [--out FOLDER]
 
 MIX is a folder that ``medctx-data mix`` wrote. PATH is a file of ExamItem or Passage records or of the row schema
-(:mod:`medctx_data.contamination.exam_files`), or a folder ``exam-plan-...`` that ``medctx-eval run`` writes next to its
+(``medctx_data.contamination.exam_files``), or a folder ``exam-plan-...`` that ``medctx-eval run`` writes next to its
 run folders and names in each run's ``exam.json`` under ``exam_plan``: it holds the items (``items.jsonl.gz``) and the
 Passages of their evidence (``passages.jsonl.gz``). An item is identified by its exam and its id. Without NAME both are
 those of the records, which are those of the verdicts, so that a report finds them again.
 
-Written to ``--out`` (default: into MIX), each file whole or not at all: ``overlaps.jsonl`` with one :class:`Overlap`
-per line, and last ``contamination.json``, the :class:`ContaminationReport`, which marks it complete. The same call
+Written to ``--out`` (default: into MIX), each file whole or not at all: ``overlaps.jsonl`` with one ``Overlap``
+per line, and last ``contamination.json``, the ``ContaminationReport``, which marks it complete. The same call
 again does nothing; after a kill it continues with the files of the mix that are missing. The exit code is 0 whatever
 is found; the gate decides what follows from it::
 
@@ -19,7 +19,7 @@ is found; the gate decides what follows from it::
     medctx-eval report RUNS... --set "contamination=[FOLDER, FOLDER]"
 
 A Dialogue that names the fact of a closed-book item among its ``facts`` may contain the words of that fact: such an
-overlap is ``taught``, and the item does not count as touched for it (:class:`Overlap`).
+overlap is ``taught``, and the item does not count as touched for it (``Overlap``).
 
 Several reports, one per mix, are combined: an item with an overlap in any of them is contaminated for every cell
 (differences are paired on the same items), and an exam that one of them did not compare counts as not compared.

@@ -1,13 +1,13 @@
 """Wrapping: short questions and answers become long-context Dialogues with a Book before the question.
 
-:func:`wrap` turns a stream into a stream: order kept, one Dialogue out per Dialogue in, at most :data:`WINDOW` of them
+``wrap`` turns a stream into a stream: order kept, one Dialogue out per Dialogue in, at most ``WINDOW`` of them
 read ahead. A smaller amount of a wrapped source is a prefix of a larger one if it is called on the cleaned rows of one
 source in the order in which they are drawn, one epoch at a time, before lengths are counted::
 
     wrapped = wrap(rows, config.wrap, counter.of_text, f"{label}-{seed}-pass-{epoch}")
 
 Dialogues that are not wrapped come out as the same objects. Wrapped ones have new ids
-(:func:`medctx_data.long_context.wording.kind_of`) and new lengths.
+(``medctx_data.long_context.wording.kind_of``) and new lengths.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _shuffled(pool: Sequence[Leaf], rng: Random) -> Iterator[Leaf]:
 
 
 def _offered(candidates: Iterable[Leaf], limit: int, count: TokenCount) -> list[Leaf]:
-    """Take as many distractors as fill ``limit`` tokens, and :data:`_SPARE` more."""
+    """Take as many distractors as fill ``limit`` tokens, and ``_SPARE`` more."""
     offered: list[Leaf] = []
     total, spare = 0, 0
     for leaf in candidates:

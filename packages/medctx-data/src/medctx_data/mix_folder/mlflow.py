@@ -46,7 +46,7 @@ def profile_of(manifest: MixManifest) -> dict[str, object]:
 
 
 def dataset(manifest: MixManifest, path: Path, name: str) -> Dataset:
-    """Return the mix with Dialogues at ``path`` (MLflow keeps :data:`DIGEST_CHARS` characters of its digest)."""
+    """Return the mix with Dialogues at ``path`` (MLflow keeps ``DIGEST_CHARS`` characters of its digest)."""
     from mlflow.data.dataset_source_registry import resolve_dataset_source
     from mlflow.data.meta_dataset import MetaDataset
 

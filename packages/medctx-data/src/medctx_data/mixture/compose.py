@@ -10,6 +10,7 @@ from pathlib import Path
 import medctx
 from medctx.io import digest
 from medctx.process.progress import say
+from medctx.schemas.mix import Order
 from medctx.tables.folders import matches
 from medctx_data.mixture.budget import interleave
 from medctx_data.mixture.config import DOMAINS, MixConfig
@@ -39,13 +40,13 @@ def request_digest(config: MixConfig, requests: Iterable[SourceRequest], tokeniz
     return digest.of_value([keys, files, tokenizer_digests(tokenizer), medctx.__version__])
 
 
-def _arrange(samples: Sequence[SourceSample], config: MixConfig) -> list[DraftEntry]:
-    """All picks in the order of the config."""
-    seed = f"order-{config.seed}"
+def _arrange(samples: Sequence[SourceSample], order: Order, mix_seed: int) -> list[DraftEntry]:
+    """All picks, mixed or with those of one domain first."""
+    seed = f"order-{mix_seed}"
     entries = [[DraftEntry(number, pick) for pick in sample.picks] for number, sample in enumerate(samples)]
-    if config.order == "mixed":
+    if order == "mixed":
         return interleave(entries, seed)
-    first = config.order.removesuffix("-first")
+    first = order.removesuffix("-first")
     stages = sorted(DOMAINS, key=lambda domain: domain != first)
     return [
         entry
@@ -84,4 +85,4 @@ def compose(
                 f"The source {sample.label!r} is smaller than its share of {sample.budget:,} {config.by}: it is "
                 f"gone through {sample.epochs:.2f} times."
             )
-    return Draft(config, request, tuple(samples), tuple(_arrange(samples, config)))
+    return Draft(config, request, tuple(samples), tuple(_arrange(samples, config.order, config.seed)))

@@ -15,7 +15,7 @@ FIRST_BIN = 16
 
 
 def histogram(draft: Draft) -> tuple[LengthBin, ...]:
-    """Count Dialogue lengths in bins that double, from :data:`FIRST_BIN` tokens to the longest."""
+    """Count Dialogue lengths in bins that double, from ``FIRST_BIN`` tokens to the longest."""
     bins: dict[int, dict[Domain, int]] = {}
     for sample in draft.samples:
         for pick in sample.picks:

@@ -66,11 +66,13 @@ def _read(opened: Sequence[_Opened], processes: int) -> dict[str, Gathered]:
     return {source.config.label: gathered.get(source.config.label) or _gather(source) for source in opened}
 
 
-def _sources_to_read(config: MixConfig, requests: Sequence[SourceRequest]) -> list[SourceConfig]:
-    """The sources with a share and, where duplicates are looked for across the mix, all: what is left out must not
-    depend on the ratio.
+def _sources_to_read(
+    sources: Sequence[SourceConfig], requests: Sequence[SourceRequest], *, everywhere: bool
+) -> list[SourceConfig]:
+    """The sources with a share and, where duplicates are looked for across the mix (``everywhere``), all: what is left
+    out must not depend on the ratio.
     """
-    return list(config.sources) if config.clean.duplicates == "mix" else [request.config for request in requests]
+    return list(sources) if everywhere else [request.config for request in requests]
 
 
 def prepare_mix(config: MixConfig, requests: Sequence[SourceRequest], tools: Tools) -> list[PreparedSource]:
@@ -79,7 +81,8 @@ def prepare_mix(config: MixConfig, requests: Sequence[SourceRequest], tools: Too
     The rows of large sources and the measurements of all are kept in the cache folder under the source's identity.
     """
     # All are opened before the first is read, so that a missing file is reported at once.
-    opened = [_open(source, tools.open_source) for source in _sources_to_read(config, requests)]
+    sources = _sources_to_read(config.sources, requests, everywhere=config.clean.duplicates == "mix")
+    opened = [_open(source, tools.open_source) for source in sources]
     read = _read(opened, config.processes)
     lengths = Lengths(tools.counter, tools.counter_name)
     counted = {request.quota.label for request in requests if not is_wrapped(config.wrap, request.quota.domain)}

@@ -64,10 +64,6 @@ class SourceRequest(NamedTuple):
         return self.config.subdomain or self.card.subdomain
 
 
-def _quota(config: MixConfig, source: SourceConfig, domain: Domain) -> Quota:
-    return Quota(source.label, domain, Fraction(0), 0, config.by, config.max_tokens, config.repeat)
-
-
 def _groups(members: Sequence[SourceRequest], key: str, names: Iterable[str]) -> dict[str, list[SourceRequest]]:
     """Group sources by language or sub-domain; every name needs a source and every source one of the names."""
     weighted = list(names)
@@ -144,7 +140,11 @@ def source_requests(config: MixConfig) -> list[SourceRequest]:
         MedctxError: A ratio, weight or amount has no source that could satisfy it.
     """
     requests = [
-        SourceRequest(source, card_of(source.source), _quota(config, source, domain_of(source)))
+        SourceRequest(
+            source,
+            card_of(source.source),
+            Quota(source.label, domain_of(source), Fraction(0), 0, config.by, config.max_tokens, config.repeat),
+        )
         for source in config.sources
     ]
     if any(request.config.amount is not None for request in requests):

@@ -199,7 +199,7 @@ def placed_rows(
 
 
 def first_rows(paths: Sequence[Path], label: str, split: str) -> list[PlacedRow]:
-    """Return rows from the beginning of each file, :data:`HEAD` in all."""
+    """Return rows from the beginning of each file, ``HEAD`` in all."""
     each = max(1, HEAD // max(1, len(paths)))
     return list(islice(placed_rows(paths, label, split, each), HEAD))
 
@@ -208,7 +208,7 @@ def rows(paths: Sequence[Path], reader: Reader, split: str = "train") -> Iterato
     """Yield every row of ``paths`` as a Dialogue or as a SkippedRow, with notes.
 
     Raises:
-        MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
+        MedctxError: None of the first ``PATIENCE`` rows, or none at all, can be read.
     """
     whole = f"The file {paths[0]}" if len(paths) == 1 else "Every file"
     return read_placed(placed_rows(paths, reader.label, split), reader, whole)
@@ -223,7 +223,7 @@ def read_placed(placed: Iterable[PlacedRow], reader: Reader, whole: str) -> Iter
         whole: Name of all rows together in errors.
 
     Raises:
-        MedctxError: None of the first :data:`PATIENCE` rows, or none at all, can be read.
+        MedctxError: None of the first ``PATIENCE`` rows, or none at all, can be read.
     """
     lost: list[SkippedRow] = []
     readable = False

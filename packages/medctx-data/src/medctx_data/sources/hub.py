@@ -1,7 +1,7 @@
 """Any data set of the hub by name, subset, split and revision, streamed through the library ``datasets``.
 
 The first use resolves the commit of the revision and the licence that the data set's card states, and appends both to
-:data:`PINNED` in the cache folder. Every later use reads that commit, whatever was published since.
+``PINNED`` in the cache folder. Every later use reads that commit, whatever was published since.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def _conversation(messages: list[list[dict[str, str]]]) -> list[str]:
 
 
 def _chitchat(folder: Path, label: str) -> Iterator[PlacedRow]:
-    """Conversations of two people, in pieces of at most :data:`MOST_TURNS` turns."""
+    """Conversations of two people, in pieces of at most ``MOST_TURNS`` turns."""
     path = folder / "dataset.json"
     number = 0
     with path.open("rb") as stream:

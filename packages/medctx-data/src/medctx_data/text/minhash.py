@@ -19,7 +19,7 @@ def bands_for(similarity: float) -> tuple[int, int]:
     """Return how many bands of how many hashes a signature is cut into.
 
     Bands are as wide as possible (fewer pairs are proposed in vain) such that two texts of exactly ``similarity``
-    (above 0, at most 1) still agree in a whole band with probability :data:`CERTAINTY`.
+    (above 0, at most 1) still agree in a whole band with probability ``CERTAINTY``.
     """
     for width in range(HASHES, 1, -1):
         bands = HASHES // width
@@ -29,7 +29,7 @@ def bands_for(similarity: float) -> tuple[int, int]:
 
 
 def _signatures(shingles: Numbers, starts: Places) -> Numbers:
-    """:data:`HASHES` numbers for each set of shingles; ``starts`` as :meth:`Units.shingles` gives them."""
+    """``HASHES`` numbers for each set of shingles; ``starts`` as ``Units.shingles`` gives them."""
     try:
         from rensa import RMinHash
     except ImportError:

@@ -1,6 +1,6 @@
 """Texts as units that can be compared: n-grams of units, shingles, and the similarity of two sets of shingles.
 
-Units ignore case, punctuation and the width of letters (:mod:`medctx_data.text.segments`). A segment's end is
+Units ignore case, punctuation and the width of letters (``medctx_data.text.segments``). A segment's end is
 never inside a shingle, so the same options in another order give the same shingles.
 """
 
@@ -121,7 +121,7 @@ class Units:
     def bags(self, groups: Groups | None = None) -> tuple[Numbers, Places]:
         """Return the shingles of all texts, group by group with repetitions, and where each group begins.
 
-        A shingle has :data:`WORDS_IN_SHINGLE` words, or :data:`CHARACTERS_IN_SHINGLE` characters where most units of
+        A shingle has ``WORDS_IN_SHINGLE`` words, or ``CHARACTERS_IN_SHINGLE`` characters where most units of
         a group are characters; a shorter segment is one shingle. Without ``groups`` each text is a group.
         """
         of_text, size = groups or Groups(np.arange(len(self)), len(self))
@@ -138,7 +138,7 @@ class Units:
         return np.concatenate(shingles)[order], np.searchsorted(group[order], np.arange(size + 1))
 
     def shingles(self, groups: Groups | None = None) -> tuple[Numbers, Places]:
-        """Return :meth:`bags` as sets: sorted, each shingle once per group."""
+        """Return ``bags`` as sets: sorted, each shingle once per group."""
         numbers, starts = self.bags(groups)
         group = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         order = np.lexsort((numbers, group))

@@ -30,7 +30,7 @@ _WRITTEN_IN: dict[str, tuple[str, ...]] = {
 def is_written_in(text: str, language: str) -> bool:
     """Return whether at least half of a text (in words, or characters of scripts without spaces) is in that script.
 
-    True for unknown languages and for texts of fewer than :data:`LEAST_UNITS` words, which cannot be judged.
+    True for unknown languages and for texts of fewer than ``LEAST_UNITS`` words, which cannot be judged.
     """
     scripts = _WRITTEN_IN.get(language)
     if scripts is None:

@@ -69,7 +69,7 @@ def _outside(spans: Iterable[Span], kept: Span) -> int:
 
 
 def _lost(dialogue: DialogueSpans, kept: Span) -> Counter[str]:
-    """What of a Dialogue is outside the tokens kept, by the fields of :class:`CutLoss`."""
+    """What of a Dialogue is outside the tokens kept, by the fields of ``CutLoss``."""
     answers, evidence = dialogue.answers or (), dialogue.evidence or ()
     beyond = _outside(answers, kept)
     return Counter(answer_tokens=beyond, answers=int(beyond > 0), evidence=int(_outside(evidence, kept) > 0))

@@ -7,9 +7,9 @@ import math
 import multiprocessing
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from typing import Annotated, cast
 
@@ -59,6 +59,46 @@ def _content(rendered: str) -> tuple[str, str]:
     return message.removeprefix(_OPEN), written.partition(_ANSWER)[2]
 
 
+class JsonHandler(BaseHTTPRequestHandler):
+    """Reads and sends JSON over a connection that is kept open; requests are not logged."""
+
+    protocol_version = "HTTP/1.1"
+    # Send head and body in one packet: otherwise the body waits for the acknowledgement of the head.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def body(self) -> bytes:
+        """Read the body of the request."""
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def send_body(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send an answer."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def send_json(self, status: int, body: object) -> None:
+        """Send an answer as JSON."""
+        self.send_body(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Do not log requests."""
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[None]:
+    """Let a server answer in a thread of its own."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
 class DemoServer(ThreadingHTTPServer):
     """Serves every model of a Reader under its name."""
 
@@ -88,45 +128,33 @@ class DemoServer(ThreadingHTTPServer):
         return {f"token_id:{token}": SURE if token == following else UNSURE for token in tokens}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Send head and body in one packet: otherwise the body waits for the acknowledgement of the head.
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(JsonHandler):
     server: DemoServer
-
-    def _send(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
     def do_GET(self) -> None:
         """``/v1/models``."""
         if self.path != "/v1/models":
-            self._send(404, {"error": "no such route"})
+            self.send_json(404, {"error": "no such route"})
             return
         names = self.server.reader.rule_models
-        self._send(200, {"data": [{"id": name, "root": "demo", "max_model_len": POSITIONS} for name in names]})
+        self.send_json(200, {"data": [{"id": name, "root": "demo", "max_model_len": POSITIONS} for name in names]})
 
     def do_POST(self) -> None:
         """Completions, chat and tokenisation."""
-        request = _Request.model_validate_json(self.rfile.read(int(self.headers["Content-Length"])))
+        request = _Request.model_validate_json(self.body())
         if self.path == "/tokenize":
             rendered = ByteTokenizer().apply_chat_template(
                 list(request.messages), add_generation_prompt=request.add_generation_prompt
             )
-            self._send(200, {"tokens": ByteTokenizer().encode(str(rendered), add_special_tokens=False)})
+            self.send_json(200, {"tokens": ByteTokenizer().encode(str(rendered), add_special_tokens=False)})
         elif self.path == "/v1/completions":
-            self._send(200, {"choices": [self._completion(request, n, p) for n, p in enumerate(request.prompts)]})
+            self.send_json(200, {"choices": [self._completion(request, n, p) for n, p in enumerate(request.prompts)]})
         elif self.path == "/v1/chat/completions":
             text = self.server.answer(request.model, request.messages[-1]["content"], request.structured_outputs.choice)
             choice = {"index": 0, "message": {"content": text[: request.max_tokens]}, "finish_reason": "stop"}
-            self._send(200, {"choices": [choice]})
+            self.send_json(200, {"choices": [choice]})
         else:
-            self._send(404, {"error": "no such route"})
+            self.send_json(404, {"error": "no such route"})
 
     def _completion(self, request: _Request, number: int, prompt: tuple[int, ...]) -> dict[str, object]:
         if request.logprob_token_ids:
@@ -141,21 +169,12 @@ class _Handler(BaseHTTPRequestHandler):
             "finish_reason": "length" if cut else "stop",
         }
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Do not log requests."""
-
 
 @contextmanager
 def serve(reader: RuleReader) -> Iterator[DemoServer]:
     """Run a server in a thread."""
-    with DemoServer(reader) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with DemoServer(reader) as server, serving(server):
+        yield server
 
 
 def _serve_until_killed(reader: RuleReader, address: Connection) -> None:

@@ -35,7 +35,7 @@ def halves_of(items: Iterable[ExamItem]) -> dict[str, Half]:
     """The half of every cluster: clusters whose first items have the same tags are dealt out in turns.
 
     An exam with as many taught as untaught clusters so has as many of each in both halves, give or take a turn. A turn
-    is :data:`TURN` clusters, fewer where there are few: generated exams put clusters that share a Book side by side.
+    is ``TURN`` clusters, fewer where there are few: generated exams put clusters that share a Book side by side.
     Tags that few clusters have (the chapter of a section) are no stratum of their own.
     """
     tagged: dict[str, tuple[tuple[str, str], ...]] = {}

@@ -101,7 +101,7 @@ def likelihood_request(
 ) -> LikelihoodRequest:
     """Tokenise a rendered prompt and each text that continues it, up to the first token of ``ending``.
 
-    See :func:`medctx.text.continuation.continuation_tokens`.
+    See ``medctx.text.continuation.continuation_tokens``.
     """
     return LikelihoodRequest(*continuation_tokens(tokenizer, rendered, texts, ending))
 
@@ -122,7 +122,7 @@ def _option_texts(item: ExamItem) -> list[str]:
 
 
 def text_request(tokenizer: Tokenizer, book: Book, item: ExamItem) -> LikelihoodRequest:
-    """Ask the question without its options; the continuations are the texts of :func:`possible_answers`."""
+    """Ask the question without its options; the continuations are the texts of ``possible_answers``."""
     return _answers_request(tokenizer, user_message(book, item.question), item, _option_texts(item))
 
 
@@ -140,7 +140,7 @@ def _shown_letters(item: ExamItem, shown: ShownOptions) -> list[str]:
 
 
 def letter_request(tokenizer: Tokenizer, book: Book, item: ExamItem, order: int = 0) -> LikelihoodRequest:
-    """Ask with the options listed in an order; the continuations are the letters of :func:`possible_answers`."""
+    """Ask with the options listed in an order; the continuations are the letters of ``possible_answers``."""
     shown = show(item, order)
     content = user_message(book, listed_question(item, shown.options))
     return _answers_request(tokenizer, content, item, _shown_letters(item, shown))

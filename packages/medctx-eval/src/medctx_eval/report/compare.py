@@ -41,11 +41,11 @@ def _accuracies(view: ModeView, shown: Sequence[str]) -> Iterator[CellAccuracy]:
 
 
 def _differences(
-    view: ModeView, shown: Sequence[str], pairs: Sequence[CellPair], config: ReportConfig
+    view: ModeView, shown: Sequence[str], pairs: Sequence[CellPair], margin: float, draws: int, seed: int
 ) -> list[CellDifference]:
     results: list[tuple[str, CellPair, Difference]] = []
     for part in _with_learning(view, shown):
-        differences = view.differences(part, pairs, draws=config.draws, seed=config.seed)
+        differences = view.differences(part, pairs, draws=draws, seed=seed)
         results += [(part, pair, difference) for pair, difference in zip(pairs, differences, strict=False)]
     permutation = holm([difference.p for _, _, difference in results])
     mcnemar = adjusted_mcnemar([difference for _, _, difference in results])
@@ -55,11 +55,11 @@ def _differences(
             other=pair[1],
             part=part,
             difference=difference,
-            outcome=difference.outcome(config.margin),
+            outcome=difference.outcome(margin),
             dropped=view.count(part) - difference.n,
             p_holm=p_holm,
             p_mcnemar_holm=p_mcnemar,
-            equivalence=tost(difference, config.margin),
+            equivalence=tost(difference, margin),
         )
         for (part, pair, difference), p_holm, p_mcnemar in zip(results, permutation, mcnemar, strict=True)
     ]
@@ -111,6 +111,7 @@ def compare(
     if len(view.cells) < 2 and not any(run.repeats for run in run_set.runs):
         raise MedctxError(f"Only {base} was given; give at least two examined models to compare.")
     shown = _shown_parts(view, conditions)
+    pairs = _pairs(cells, view.cells, every_pair)
     exams = dict.fromkeys(card.name for run in run_set.runs for card in run.manifest.exams)
     return ExamComparison(
         mode=mode,
@@ -126,6 +127,6 @@ def compare(
         ),
         failed=failed_answers(view),
         accuracies=tuple(_accuracies(view, shown)),
-        differences=tuple(_differences(view, shown, _pairs(cells, view.cells, every_pair), config)),
+        differences=tuple(_differences(view, shown, pairs, config.margin, config.draws, config.seed)),
         noise_floor=tuple(noise_floors(run_set, view, draws=config.draws, seed=config.seed)),
     )

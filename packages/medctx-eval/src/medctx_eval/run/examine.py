@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -48,13 +48,13 @@ from medctx_eval.run.identity import (
 )
 from medctx_eval.run.runner import ask_all
 from medctx_eval.run.score import judge
-from medctx_eval.run.session import Session, engine_kind, slug
+from medctx_eval.run.session import EngineSettings, Session, slug
 
 
-def tokenizer_name(config: RunConfig) -> str:
+def tokenizer_name(tokenizer: str, models: Sequence[ModelConfig]) -> str:
     """The tokenizer that renders and measures prompts: the one given, else that of the first model's folder."""
-    folder = config.models[0].folder if config.models else None
-    name = config.tokenizer or (str(folder) if folder else "")
+    folder = models[0].folder if models else None
+    name = tokenizer or (str(folder) if folder else "")
     if not name:
         raise MedctxError(
             "There is no tokenizer to render prompts with; give tokenizer=<folder or hub name of the model>, or "
@@ -102,14 +102,15 @@ class Examination:
     def __init__(self, config: RunConfig, out: Path) -> None:
         if not config.exams:
             raise MedctxError("There is no exam to ask; give --exam or exams=[{exam: NAME}] (medctx-eval exams list).")
-        self.kind = engine_kind(config)
-        self._session = Session(config, self.kind, out)
+        settings = EngineSettings.of(config)
+        self.kind = settings.kind
+        self._session = Session(settings, config.models, out / "vllm.log")
         if self.kind == "endpoint":
             config = settle(config, self._session)
         if not config.models:
             raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
         self.config, self._out = config.model_copy(update={"mode": config.headline_mode}), out
-        self._tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
+        self._tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models))
         self.models = [Candidate(model, digests_of(model)) for model in config.models]
         self.plan = plan_exams(config, self._tokenizer)
 
@@ -305,8 +306,9 @@ def _show(run: RunFolder) -> None:
 
 def _settled_for_estimate(config: RunConfig) -> RunConfig:
     """Fill in what an endpoint shows, without waiting long for one that may not be there."""
-    quick = {"timeout_s": DRY_RUN_TIMEOUT_S, "give_up_s": DRY_RUN_TIMEOUT_S}
-    session = Session(config.model_copy(update=quick), "endpoint", Path())
+    settings = EngineSettings.of(config)
+    quick = replace(settings, kind="endpoint", timeout_s=DRY_RUN_TIMEOUT_S, give_up_s=DRY_RUN_TIMEOUT_S)
+    session = Session(quick, config.models, Path("vllm.log"))
     try:
         return settle_for_estimate(config, session)
     finally:
@@ -315,9 +317,9 @@ def _settled_for_estimate(config: RunConfig) -> RunConfig:
 
 def dry_run(config: RunConfig) -> ExamEstimate:
     """Estimate what the exam would cost, without asking a question; a server need not be there."""
-    if engine_kind(config) == "endpoint" and config.urls:
+    if config.urls and EngineSettings.of(config).kind == "endpoint":
         config = _settled_for_estimate(config)
-    tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config))
+    tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models))
     has_folder = any(model.folder for model in config.models)
     known = has_folder or config.positions or config.vllm.max_model_len
     positions = shortest(config.models, config.positions, config.vllm.max_model_len) if known else 0

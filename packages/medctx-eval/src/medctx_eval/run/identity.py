@@ -101,7 +101,7 @@ def local_identity(digests: ModelDigests, kind: str, arithmetic: JsonValue) -> s
 def served_identity(name: str, digests: ModelDigests, urls: Sequence[str], described: Mapping[str, JsonValue]) -> str:
     """Digest of a model behind servers: its name, their addresses, and what they say of it and of themselves.
 
-    What a server does not say is checked by the canary (:mod:`medctx_eval.run.canary`).
+    What a server does not say is checked by the canary (``medctx_eval.run.canary``).
     """
     return digest.of_value(["endpoint", name, sorted(urls), dict(described), digests.weights, digests.adapter])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from medctx.errors import MedctxError
@@ -15,7 +16,7 @@ from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.prompting.prompt import Tokenizer
 from medctx_eval.prompting.tokenizers import ByteTokenizer, tokenizers_agree
-from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
+from medctx_eval.run.config import EngineName, ModelConfig, RunConfig, in_float32
 
 ANY_TOKEN = 65
 """A token id that every vocabulary has."""
@@ -27,22 +28,66 @@ def slug(name: str) -> str:
     return "".join(char if char.isalnum() or char in "._" else "-" for char in name)
 
 
-def engine_kind(config: RunConfig) -> str:
-    """The engine that a config selects; ``auto``: endpoint if urls are given, vLLM if installed, else transformers."""
-    if config.engine != "auto":
-        return config.engine
-    if config.urls:
+def engine_kind(engine: EngineName, urls: Sequence[str], vllm_config: vllm.VllmConfig) -> str:
+    """The engine to use; ``auto``: endpoint if urls are given, vLLM if installed, else transformers."""
+    if engine != "auto":
+        return engine
+    if urls:
         return "endpoint"
-    return "vllm" if vllm.installed(config.vllm) else "transformers"
+    return "vllm" if vllm.installed(vllm_config) else "transformers"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engines of a run have in common.
+
+    Attributes:
+        kind: Which engine: endpoint, vllm or transformers.
+        float32: Whether models that run here are computed in float32.
+        urls: Addresses of servers that medctx did not start.
+        api_key: Key of the servers.
+        concurrency: Requests in flight at each server.
+        timeout_s: Seconds a whole answer may take.
+        give_up_s: Seconds without any answer after which the run ends.
+        vllm: The vLLM server that is started here.
+    """
+
+    kind: str
+    float32: bool
+    urls: tuple[str, ...]
+    api_key: str
+    concurrency: int
+    timeout_s: float
+    give_up_s: float
+    vllm: vllm.VllmConfig
+
+    @classmethod
+    def of(cls, config: RunConfig) -> EngineSettings:
+        """Take the settings from a config, and the key from the environment variable that it names."""
+        return cls(
+            kind=engine_kind(config.engine, config.urls, config.vllm),
+            float32=in_float32(config.precision),
+            urls=config.urls,
+            api_key=os.environ.get(config.api_key_variable, ""),
+            concurrency=config.concurrency,
+            timeout_s=config.timeout_s,
+            give_up_s=config.give_up_s,
+            vllm=config.vllm,
+        )
 
 
 class Session:
-    """The engines of one run; closing it stops the server."""
+    """The engines of one run; closing it stops the server.
 
-    def __init__(self, config: RunConfig, kind: str, out: Path) -> None:
-        self._config, self._kind, self._out = config, kind, out
-        self._with_adapters = {model.folder for model in config.models if model.adapter}
-        self._float32 = in_float32(config.precision)
+    Args:
+        settings: What the engines have in common.
+        models: The models that the run examines.
+        log: Where a vLLM server that is started here logs.
+    """
+
+    def __init__(self, settings: EngineSettings, models: Sequence[ModelConfig], log: Path) -> None:
+        self._settings, self._log = settings, log
+        self._with_adapters = {model.folder for model in models if model.adapter}
         self._server: vllm.VllmServer | None = None
         self._serving: Path | None = None
         self._kept: dict[str, EndpointEngine] = {}
@@ -50,9 +95,8 @@ class Session:
     def _serve(self, folder: Path) -> vllm.VllmServer:
         if self._server is None or self._serving != folder:
             self.close()
-            log = self._out / "vllm.log"
-            lora = folder in self._with_adapters
-            self._server = vllm.VllmServer(folder, log, self._config.vllm, lora=lora, float32=self._float32)
+            lora, float32 = folder in self._with_adapters, self._settings.float32
+            self._server = vllm.VllmServer(folder, self._log, self._settings.vllm, lora=lora, float32=float32)
             self._serving = folder
         return self._server
 
@@ -62,12 +106,12 @@ class Session:
         return EndpointEngine(
             urls,
             name,
-            api_key=os.environ.get(self._config.api_key_variable, ""),
-            concurrency=self._config.concurrency,
+            api_key=self._settings.api_key,
+            concurrency=self._settings.concurrency,
             block_size=block_size,
             probe_token=token,
-            timeout_s=self._config.timeout_s,
-            give_up_s=self._config.give_up_s,
+            timeout_s=self._settings.timeout_s,
+            give_up_s=self._settings.give_up_s,
         )
 
     def _own_server(self, model: ModelConfig, folder: Path, token: int) -> EndpointEngine:
@@ -76,7 +120,7 @@ class Session:
         if model.adapter is not None:
             served_name = slug(model.name)
             server.load_adapter(served_name, model.adapter)
-        engine = self._endpoint((server.url,), served_name, token, block_size=self._config.vllm.block_size)
+        engine = self._endpoint((server.url,), served_name, token, block_size=self._settings.vllm.block_size)
         engine.set_tokenizer(in_bytes=False, agrees=True)
         return engine
 
@@ -86,7 +130,7 @@ class Session:
         Token ids mean other words under another tokenizer, so they are used only if the tokenizer is the model's, as
         far as the server tells.
         """
-        engine = self._kept.pop(model.name, None) or self._endpoint(self._config.urls, model.name, token)
+        engine = self._kept.pop(model.name, None) or self._endpoint(self._settings.urls, model.name, token)
         in_bytes = isinstance(tokenizer, ByteTokenizer)
         agree = tokenizers_agree(engine.client, model.name, tokenizer)
         engine.set_tokenizer(in_bytes=in_bytes, agrees=agree)
@@ -106,10 +150,10 @@ class Session:
     @contextmanager
     def client(self) -> Iterator[Client]:
         """A connection to the first server."""
-        urls, key = self._config.urls, os.environ.get(self._config.api_key_variable, "")
-        if not urls:
+        settings = self._settings
+        if not settings.urls:
             raise MedctxError(NO_ADDRESS)
-        client = Client(urls[0], key, self._config.timeout_s, self._config.give_up_s)
+        client = Client(settings.urls[0], settings.api_key, settings.timeout_s, settings.give_up_s)
         try:
             yield client
         finally:
@@ -117,7 +161,7 @@ class Session:
 
     def probed(self, name: str) -> EndpointEngine:
         """Open the endpoint of a model whose tokenizer is not known yet."""
-        return self._endpoint(self._config.urls, name, ANY_TOKEN)
+        return self._endpoint(self._settings.urls, name, ANY_TOKEN)
 
     def keep(self, name: str, engine: EndpointEngine) -> None:
         """Use an engine that is open already when this model is examined."""
@@ -128,14 +172,14 @@ class Session:
         """Open the engine for one model."""
         token = tokenizer.encode("A", add_special_tokens=False)[0]
         engine: Engine
-        if self._kind == "endpoint":
+        if self._settings.kind == "endpoint":
             engine = self._external_server(model, tokenizer, token)
         elif model.folder is None:
             raise MedctxError(f"The model {model.name!r} has no folder; give one, or urls with engine=endpoint.")
-        elif self._kind == "vllm":
+        elif self._settings.kind == "vllm":
             engine = self._own_server(model, model.folder, token)
         else:
-            engine = TransformersEngine.load(model.folder, model.adapter, float32=self._float32)
+            engine = TransformersEngine.load(model.folder, model.adapter, float32=self._settings.float32)
         try:
             yield engine
         finally:

@@ -67,8 +67,8 @@ def accuracies(
     Wilson's interval at the effective sample size p (1 - p) / variance, reduced by the squared ratio of the normal to
     the t quantile: Korn and Graubard (1998), Survey Methodology 24:193-201; Dean and Pagano (2015), J. Survey Stat.
     Methodol. 3:484-503, find that the Wilson form covers best. Variance and degrees of freedom are those of
-    :class:`~medctx_eval.stats.clusters.StratifiedClusters` (CR2, Satterthwaite). Seeds are combined as described in
-    :class:`~medctx_eval.stats.seeds.Spread`.
+    ``StratifiedClusters`` (CR2, Satterthwaite). Seeds are combined as described in
+    ``Spread``.
 
     Args:
         values: Values in [0, 1] per run and item, shape (R, N).
@@ -114,5 +114,5 @@ def accuracies(
 
 
 def accuracy(correct: Values, clusters: Labels, level: float = LEVEL) -> Accuracy:
-    """:func:`accuracies` of one run: ``correct`` of shape (N,)."""
+    """``accuracies`` of one run: ``correct`` of shape (N,)."""
     return accuracies(np.asarray(correct, dtype=np.float64)[None], clusters, level=level)[0]

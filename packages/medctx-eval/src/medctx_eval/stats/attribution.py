@@ -120,6 +120,6 @@ def attributions(
 def attribution(
     answers: Answers, tuned: CellRuns, base: CellRuns, *, untrained: bool = True, draws: int = 1000
 ) -> Attribution:
-    """:func:`attributions` of one pair; ``untrained`` says that the base has no training seed."""
+    """``attributions`` of one pair; ``untrained`` says that the base has no training seed."""
     rows = runs_of(base) if untrained else ()
     return attributions(answers, [(tuned, base)], untrained=rows, draws=draws)[0]

@@ -134,5 +134,5 @@ def behaviours(
 
 
 def behaviour(answers: Answers, *, draws: int = 10_000, seed: int = 0) -> Behaviour:
-    """:func:`behaviours` of one cell whose runs are all rows of ``answers``."""
+    """``behaviours`` of one cell whose runs are all rows of ``answers``."""
     return behaviours(answers, [tuple(range(len(answers.correct)))], draws=draws, seed=seed)[0]

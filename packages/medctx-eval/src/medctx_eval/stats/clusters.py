@@ -181,7 +181,7 @@ class StratifiedClusters:
         """CR2 standard errors (R,) of the weighted means (Bell and McCaffrey 2002, Survey Methodology 28:169-181).
 
         Residuals are scaled by their leverage, so that the variance is unbiased for independent items however unequal
-        the clusters are. Infinite where they are not :attr:`estimable`.
+        the clusters are. Infinite where they are not ``estimable``.
         """
         if not self.estimable:
             return np.full(len(rows), np.inf)
@@ -227,11 +227,11 @@ class StratifiedClusters:
         )
 
     def df(self, icc: float) -> float:
-        """Satterthwaite degrees of freedom of :meth:`errors`, for items that correlate by ``icc`` within a cluster.
+        """Satterthwaite degrees of freedom of ``errors``, for items that correlate by ``icc`` within a cluster.
 
         Bell and McCaffrey (2002), with the working correlation of Imbens and Kolesar (2016), Review of Economics and
         Statistics 98:701-712: unequal clusters have fewer degrees of freedom than G - 1. 0 where errors are not
-        :attr:`estimable`.
+        ``estimable``.
         """
         if not self.estimable:
             return 0

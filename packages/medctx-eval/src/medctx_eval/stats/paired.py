@@ -165,10 +165,10 @@ def differences(
 ) -> list[Difference]:
     """Compare the two cells of each pair item by item.
 
-    The interval is the score interval of :mod:`~medctx_eval.stats.tango`, from 30 clusters at least as wide as that of
-    :mod:`~medctx_eval.stats.bootstrap`, combined with the variance of seeds as described in
-    :class:`~medctx_eval.stats.seeds.Spread`. It has a minimum width and includes 0 exactly where ``p`` does not reject
-    it. Standard errors and degrees of freedom are those of :class:`~medctx_eval.stats.clusters.StratifiedClusters`.
+    The interval is the score interval of ``tango``, from 30 clusters at least as wide as that of
+    ``bootstrap``, combined with the variance of seeds as described in
+    ``Spread``. It has a minimum width and includes 0 exactly where ``p`` does not reject
+    it. Standard errors and degrees of freedom are those of ``StratifiedClusters``.
     ``detectable`` is (t(1 - alpha / 2) + t(power)) standard errors: Bloom (1995), Evaluation Review 19:547-556.
 
     Args:
@@ -229,7 +229,7 @@ def difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """:func:`differences` of one pair of runs, ``first`` and ``second``, both of shape (N,)."""
+    """``differences`` of one pair of runs, ``first`` and ``second``, both of shape (N,)."""
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} values cannot be paired")
     both = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])

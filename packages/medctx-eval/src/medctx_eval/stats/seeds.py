@@ -182,11 +182,11 @@ class Spread:
     seed_df: int = 0
 
     def items_half_width(self, *probabilities: float) -> float:
-        """As :meth:`half_width`, from items alone."""
+        """As ``half_width``, from items alone."""
         return float(special.stdtrit(self.df, probabilities).sum()) * self.error if self.df else float("inf")
 
     def seeds_half_width(self, *probabilities: float) -> float:
-        """As :meth:`half_width`, from seeds alone."""
+        """As ``half_width``, from seeds alone."""
         return float(special.stdtrit(self.seed_df, probabilities).sum()) * self.seed_error if self.seed_df else 0.0
 
     def half_width(self, *probabilities: float) -> float:

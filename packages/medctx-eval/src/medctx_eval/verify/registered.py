@@ -81,7 +81,7 @@ def verify_model(source: str, scratch: Path, recompute: Recompute) -> ModelCheck
     Args:
         source: The registered version.
         scratch: Where its artifacts are fetched to.
-        recompute: :func:`medctx_eval.verify.recompute.recompute_verdicts`.
+        recompute: ``medctx_eval.verify.recompute.recompute_verdicts``.
 
     Raises:
         MedctxError: Naming the first thing that does not hold.

@@ -66,7 +66,7 @@ class TensorSource(Protocol):
         ...
 
     def has(self, name: str) -> bool:
-        """Return True if :meth:`read` knows the name; tied tensors have one that is not among ``specs``."""
+        """Return True if ``read`` knows the name; tied tensors have one that is not among ``specs``."""
         ...
 
     def read(self, name: str) -> torch.Tensor:
@@ -75,7 +75,7 @@ class TensorSource(Protocol):
 
 
 class StoredSource:
-    """A checkpoint folder of safetensors, one file or several; made by :func:`open_checkpoint`."""
+    """A checkpoint folder of safetensors, one file or several; made by ``open_checkpoint``."""
 
     def __init__(self, folder: Path, handles: Mapping[str, safe_open]) -> None:
         self.folder = folder

@@ -83,7 +83,7 @@ def _split(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue, limit: int) -
 def fit_to_row(
     tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue, row_tokens: int, too_long: TooLong
 ) -> FittedDialogue:
-    """Encode one Dialogue so that no sample has more than ``row_tokens`` tokens; see :data:`TooLong`."""
+    """Encode one Dialogue so that no sample has more than ``row_tokens`` tokens; see ``TooLong``."""
     samples = encode(tokenizer, dialogue)
     unrolled = samples[0].id != dialogue.id
     if _fits(samples, row_tokens):

@@ -57,7 +57,7 @@ class RowTensors:
     Attributes:
         input_ids: Token ids of all members, one after the other.
         position_ids: Positions, from 0 for every member.
-        labels: Already shifted: position t holds the token after t in the same member, or :data:`IGNORED`.
+        labels: Already shifted: position t holds the token after t in the same member, or ``IGNORED``.
     """
 
     input_ids: torch.Tensor

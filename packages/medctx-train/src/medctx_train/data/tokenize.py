@@ -103,7 +103,7 @@ def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tu
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[EncodedSample, ...]:
-    """Encode one Dialogue; a token carries loss if it begins inside a trained answer (see :func:`render_samples`).
+    """Encode one Dialogue; a token carries loss if it begins inside a trained answer (see ``render_samples``).
 
     Control tokens within the turns' texts are encoded as plain text.
     """

@@ -40,16 +40,16 @@ class SftEstimate(Record):
     time_assumed: str
 
 
-def _describe_memory(config: SftConfig, memory: Memory | None, *, gpu: bool) -> str:
+def _describe_memory(memory: Memory | None, loss_chunk: int, *, recomputed: bool, gpu: bool) -> str:
     if memory is None:
         return "not known: the model's config does not name its sizes as most decoders do"
-    activations = "layers recomputed" if config.gradient_checkpointing else "all activations kept"
+    activations = "layers recomputed" if recomputed else "all activations kept"
     where = (
         "on the GPU"
         if gpu
         else f"of the host, including {memory.slack / GIB:.2f} GiB that its heap is assumed to keep of freed memory"
     )
-    details = f"one row at a time, {activations}, {config.loss_chunk:,} logits at a time"
+    details = f"one row at a time, {activations}, {loss_chunk:,} logits at a time"
     return f"{memory.total / GIB:.2f} GiB {where}; {details}"
 
 
@@ -82,7 +82,7 @@ def estimate_training(config: SftConfig, flop_per_second: float | None = None) -
         trained=stats.trained.parameters,
         peak_memory=memory.total if memory else None,
         memory=memory,
-        memory_assumed=_describe_memory(config, memory, gpu=gpu),
+        memory_assumed=_describe_memory(memory, config.loss_chunk, recomputed=config.gradient_checkpointing, gpu=gpu),
         flop=flop,
         flop_per_second=throughput.flop_per_second,
         seconds=flop / throughput.flop_per_second,

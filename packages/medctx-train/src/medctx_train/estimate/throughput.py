@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from medctx.io.cache import cache_folder
 from medctx.schemas.records import Record
 from medctx.schemas.sft import SftManifest
-from medctx_train.config import SftConfig
 from medctx_train.model.config import ModelSettings
 from medctx_train.model.precision import base_precision, uses_bf16_autocast
 
@@ -59,15 +58,15 @@ def _record_file() -> Path:
     return cache_folder() / "training-throughput.jsonl"
 
 
-def record_throughput(config: SftConfig, manifest: SftManifest) -> None:
+def record_throughput(base: str, method: str, row_tokens: int, manifest: SftManifest) -> None:
     """Append the throughput of a finished run to the cache, for later estimates; does nothing if it is not writable."""
     if manifest.seconds < MIN_SECONDS:
         return
     record = ThroughputRecord(
         machine=machine_name(),
-        base=config.base,
-        method=config.method,
-        row_tokens=config.row_tokens,
+        base=base,
+        method=method,
+        row_tokens=row_tokens,
         run=manifest.name,
         seconds=manifest.seconds,
         flop_per_second=manifest.flop_per_second / manifest.processes,

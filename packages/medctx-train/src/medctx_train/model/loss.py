@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _CHUNK = "medctx_loss_chunk"
-"""Attribute that marks a model whose forward pass returns losses (see :func:`chunk_losses`)."""
+"""Attribute that marks a model whose forward pass returns losses (see ``chunk_losses``)."""
 
 
 def token_weight(member: EncodedSample, weighting: Weighting) -> float:
-    """Return the weight of each loss token of a sample, before division by :func:`total_weight`."""
+    """Return the weight of each loss token of a sample, before division by ``total_weight``."""
     return 1.0 if weighting == "token" or not member.loss_tokens else 1.0 / member.loss_tokens
 
 
@@ -33,7 +33,7 @@ def row_losses(model: torch.nn.Module, batch: RowTensors) -> torch.Tensor:
     """Return the cross entropy in nats of every loss token of a row, shape (loss tokens,).
 
     Logits are computed at the positions of loss tokens only, which saves most of the head's cost if answers are short.
-    After :func:`chunk_losses` they are computed in chunks.
+    After ``chunk_losses`` they are computed in chunks.
     """
     positions = (batch.labels[0] != IGNORED).nonzero().squeeze(-1)
     targets = batch.labels[0, positions]
@@ -117,7 +117,7 @@ def chunk_losses(model: PreTrainedModel, chunk: int) -> None:
 
 
 def restore_logits(model: PreTrainedModel) -> None:
-    """Undo :func:`chunk_losses`."""
+    """Undo ``chunk_losses``."""
     del model.forward
     delattr(model, _CHUNK)
 

@@ -1,6 +1,6 @@
 """Log-likelihood per token of the possible answers to questions, under the model that is being trained.
 
-The scoring is that of the exam's ``text`` mode (:func:`medctx.text.continuation.continuation_tokens`). The tokens that
+The scoring is that of the exam's ``text`` mode (``medctx.text.continuation.continuation_tokens``). The tokens that
 questions share (their Book) are processed once.
 """
 

@@ -18,10 +18,10 @@ class PreparedRepair:
     """A repair whose inputs were read and checked.
 
     Attributes:
-        inputs: See :class:`RepairPlan`.
-        weights: See :class:`RepairPlan`.
+        inputs: See ``RepairPlan``.
+        weights: See ``RepairPlan``.
         base: Card of the base.
-        base_recorded: See :class:`medctx.schemas.sft.RepairManifest`.
+        base_recorded: See ``medctx.schemas.sft.RepairManifest``.
         write: Builds the adapter or model in a folder that does not exist yet, and returns the number of modules or
             tensors that it changed.
     """

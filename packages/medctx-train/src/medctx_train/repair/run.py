@@ -35,7 +35,7 @@ def prepare(config: RepairConfig) -> PreparedRepair:
 
 
 def plan(config: RepairConfig) -> RepairPlan:
-    """Return what :func:`repair` would do."""
+    """Return what ``repair`` would do."""
     return _plan(config, prepare(config))
 
 

@@ -1,6 +1,6 @@
 """Supervised fine-tuning: from a mix folder and a base model to an adapter (or a full checkpoint).
 
-The steps of :func:`train` in order: encode, pack, load, self-test, optimize, save. A killed run continues from its last
+The steps of ``train`` in order: encode, pack, load, self-test, optimize, save. A killed run continues from its last
 checkpoint and ends with the weights of an uninterrupted run; several processes end with the weights of one.
 """
 

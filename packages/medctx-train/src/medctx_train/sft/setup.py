@@ -44,7 +44,7 @@ class ModelSetup(NamedTuple):
     Attributes:
         model: The model in training mode.
         packed: True if the samples of a row share a forward pass.
-        packing_gap: See :class:`medctx_train.model.packing_check.PackingCheck`; 0 if nothing was packed.
+        packing_gap: See ``medctx_train.model.packing_check.PackingCheck``; 0 if nothing was packed.
     """
 
     model: torch.nn.Module

@@ -1,7 +1,7 @@
 """``phenotypes-facts``: the facts that medical Dialogues teach, and untaught ones, each with evidence that states it.
 
 A sheet has four diseases with one finding each, every one in a Passage of its own
-(:mod:`medctx_eval.exams.generated.sheets`). Every disease is asked about in both directions: for its finding, and for
+(``medctx_eval.exams.generated.sheets``). Every disease is asked about in both directions: for its finding, and for
 the disease of the finding, in wordings that no Dialogue has. The options are the sheet's four findings, or its four
 diseases: answers of other facts of the same kind, as often taught as the right one. None of the other three findings is
 annotated to the disease asked about.

@@ -1,7 +1,7 @@
 """Everyday prose from a grammar, which surrounds the needles. It contains no medical word and no digit.
 
 A paragraph follows one person through one morning, afternoon or evening in one village. A sentence is one of
-:data:`SENTENCES` with words filled in, each used at most once per paragraph.
+``SENTENCES`` with words filled in, each used at most once per paragraph.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A sheet has four patients and one value of the same analyte for each; a Passage 
 sentence about the ward. Every patient is asked about, and the options are the sheet's four values, each as the full
 sentence in which the record would state it for the patient asked. The four records stand in every Book, ``gold``
 included, so all values offered are facts of some patient of the Book, and a reader that does not use the question is
-right in exactly one of four items (:mod:`medctx_eval.exams.generated.sheets`). All values have as many digits, so the
+right in exactly one of four items (``medctx_eval.exams.generated.sheets``). All values have as many digits, so the
 options of an item are equally long.
 
 A Book longer than a sheet is filled with records of the same analyte, in an order drawn by the seed, and ends with

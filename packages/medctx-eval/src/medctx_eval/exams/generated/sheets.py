@@ -1,6 +1,6 @@
 """Sheets: four records of which every offered option is the fact of one.
 
-A sheet states one value for each of :data:`ENTITIES` entities, each in a Passage of its own. All of them are asked
+A sheet states one value for each of ``ENTITIES`` entities, each in a Passage of its own. All of them are asked
 about, and the items of a sheet offer the same options under the same letters, each of which is right for exactly one
 item. All four Passages stand in every Book of these items, apart from each other at different depths where there is
 room. So a reader that does not use the question is right in exactly one of four items of a sheet, whatever rule it

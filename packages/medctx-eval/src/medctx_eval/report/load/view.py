@@ -119,7 +119,7 @@ class ModeView:
     def differences(self, part: str, pairs: Sequence[CellPair], *, draws: int, seed: int) -> list[Difference]:
         """The first cell of each pair minus the second, on the planned items of a part that fitted.
 
-        Empty if none fitted. On :data:`~medctx.schemas.report.LEARNING` the difference on taught items minus that on
+        Empty if none fitted. On ``LEARNING`` the difference on taught items minus that on
         untaught ones.
         """
         sides = (KNOWLEDGE, UNTAUGHT) if part == LEARNING else (part,)

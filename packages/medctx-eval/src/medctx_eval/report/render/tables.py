@@ -50,7 +50,7 @@ class MainTableRow(Record):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The texts in the order of :func:`header`."""
+        """The texts in the order of ``header``."""
         floor = (self.floor,) if self.floor else ()
         axes = (self.knowledge, self.knowledge_to_base, self.reading, *floor, self.reading_to_base)
         return (self.cell, *axes, self.validity, self.n)

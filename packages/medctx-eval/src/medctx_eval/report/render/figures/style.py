@@ -39,7 +39,7 @@ class Picture:
 
 
 def axes(width: float = 5.2, height: float = 3.6) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, sizes in inches; call inside :func:`look`."""
+    """A figure with one pair of axes, sizes in inches; call inside ``look``."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib.util import find_spec
 
 import pytest
 
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue
+from medctx_data.sources import packaged
 from medctx_data.sources.card import RowNote
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
@@ -48,3 +50,19 @@ def test_every_row_is_read_or_counted(name: str, file: str, counts: dict[str, in
         results[f"empty {min(empty)}" if empty else "read"] += 1
     assert results == counts
     assert sum(notes.values()) == sum(counts.values()) * len(notes)
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("chitchat", 10_000), ("factbook", 3_000)])
+def test_the_real_package_gives_rows_of_text(name: str, fewest: int) -> None:
+    if find_spec(packaged.PACKAGES[name].package) is None:
+        pytest.skip(f"{packaged.PACKAGES[name].distribution} is not installed")
+    supply = open_source(SourceConfig(source=name), 0, CurriculumConfig())
+    assert supply.read is not None
+    entries = list(supply.read())
+    assert entries == list(supply.read())
+    assert all(isinstance(row, Dialogue | RowNote) for row in entries)
+    rows = [row for row in entries if isinstance(row, Dialogue)]
+    assert len(rows) >= fewest
+    # The Factbook's texts are marked up; what people write in a chat is theirs.
+    marked = [turn.content for row in rows for turn in row.turns if "</" in turn.content or "&nbsp;" in turn.content]
+    assert name == "chitchat" or not marked

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medctx.io.jsonl import read_record
-from medctx.schemas.decision import Decision
+from medctx.io.jsonl import read_record, write_record
+from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.report import Recipe
 from medctx_eval.artifacts import run_folder
 from medctx_eval.report.build import write_report
@@ -22,6 +22,7 @@ from medctx_eval.report.render import figures, html, markdown
 from medctx_eval.report.render.tables import main_table
 from medctx_eval.stats.formatting import percent
 from tests.support import synthetic_runs
+from tests.support.registered_plan import RUNS, plan_of
 
 PICTURES = (
     "ratio",
@@ -198,3 +199,18 @@ def test_one_run_alone_is_still_a_report(tmp_path: Path) -> None:
     )
     assert report.headline == "Only base was examined: there is nothing to compare."
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_every_page_says_what_was_not_as_registered(tmp_path: Path) -> None:
+    folders = synthetic_runs.write(tmp_path / "runs", RUNS, facts=20, dossiers=12)
+    write_record(tmp_path / "plan.json", plan_of())
+    config = ReportConfig(draws=200, plan=tmp_path / "plan.json", margin=0.1)
+    report = write_report(folders, tmp_path / "out", config)
+    assert report.registration is not None
+    statement = report.registration.statement
+    assert read_record(tmp_path / "out" / DECISION_FILE, Decision).registered == statement
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "Not as registered (plan" in text
+        assert "Primary contrast of the plan: 0:1 against base on reading" in text
+        assert "Planned power 0.82 for 10.0 points" in text
