@@ -14,11 +14,12 @@ from typing import Any
 
 from medctx_eval.demo.server import JsonHandler, serving
 from medctx_eval.exams.config import ExamConfig
+from medctx_eval.run import chat_canary
 from medctx_eval.run.config import ModelConfig, RunConfig
 
 Json = dict[str, Any]
-PROBES = frozenset({"Hello", "What is two and two?"})
-"""Messages of the probe and of the ping: everything else is a question of an exam."""
+PROBES = frozenset({"Hello", "What is two and two?", *chat_canary.MESSAGES})
+"""Messages of the probe, the ping and the canary: everything else is a question of an exam."""
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ def test_a_chat_server_is_examined_in_every_mode_it_can_do(mode: Mode, tmp_path:
     assert result == {
         "letter": "letters among the 2 likeliest",
         "choice": "json_schema",
+        "generate": "greedy",
         "logits": "unknown",
         "prompt": "messages",
         "temperature": "0",

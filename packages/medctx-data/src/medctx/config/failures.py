@@ -55,7 +55,8 @@ def explain_failure(error: BaseException) -> MedctxError | None:
     place = " and ".join(name.decode(errors="replace") if isinstance(name, bytes) else name for name in names)
     number = _cause(error)
     if number in _SENTENCES:
-        return MedctxError(_SENTENCES[number].format(place=place or "The output"))
+        sentence = _SENTENCES[number].format(place=place or "the output")
+        return MedctxError(sentence if place else sentence[0].upper() + sentence[1:])
     where = f" at {place}" if place else ""
     return MedctxError(
         f"The system reports an error{where} ({error.strerror or error or type(error).__name__}); try again."

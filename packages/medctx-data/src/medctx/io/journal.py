@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, Generic, Self, overload
 
 from medctx.errors import MedctxError
+from medctx.io.atomic import naming
 from medctx.io.checked_lines import ChecksumError, seal, unseal
 from medctx.io.jsonl import RecordT, parse_record
 
@@ -172,7 +173,7 @@ class Journal(Generic[RecordT]):
     def add(self, record: RecordT) -> None:
         """Hand one record to the operating system: a kill of this process does not lose it, a power cut may."""
         line = seal(record.model_dump_json().encode()) + b"\n"
-        with self._locked():
+        with naming(self.path), self._locked():
             begin = self._mend_end()
             written = self._stream.write(line)
             while written < len(line):
@@ -181,7 +182,8 @@ class Journal(Generic[RecordT]):
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
-        os.fsync(self._stream.fileno())
+        with naming(self.path):
+            os.fsync(self._stream.fileno())
 
     def rewind(self, count: int) -> None:
         """Keep the first ``count`` records and drop the rest, on disk too."""

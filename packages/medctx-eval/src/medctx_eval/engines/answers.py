@@ -110,6 +110,12 @@ class Choice(_Answer):
         listed = self.logprobs.content[0].top_logprobs if self.logprobs.content else ()
         return {entry.token: entry.logprob for entry in listed}
 
+    @property
+    def listed_tokens(self) -> int:
+        """How many first tokens are listed; two of them may be spelled alike."""
+        listed = self.logprobs.content if self.logprobs is not None else None
+        return len(listed[0].top_logprobs) if listed else len(self.first_tokens)
+
 
 class Answer(_Answer):
     """The answer of a completions or chat route."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import JsonValue
 
@@ -124,6 +125,21 @@ class EndpointEngine:
     def client(self) -> Client:
         """The connection to the first server."""
         return self._servers[0].client
+
+    def one_by_one(self) -> tuple[Self, ...]:
+        """For each server an engine that asks it alone."""
+        engines = []
+        for server in self._servers:
+            engine = copy(self)
+            engine._servers, engine._pinned = [server], {}
+            engines.append(engine)
+        return tuple(engines)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether written answers are the likeliest: the server takes a temperature of 0, or one near it."""
+        dialect = self.abilities.dialect
+        return self.abilities.tokens or (dialect is not None and dialect.temperature is not None)
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ class _Tests:
         for top in (TOP, 5):
             body = {**dialect.body(self._model, "Hello", 1), "logprobs": True, "top_logprobs": top}
             try:
-                return len(self.client.complete(CHAT, body).choices[0].first_tokens)
+                return self.client.complete(CHAT, body).choices[0].listed_tokens
             except (RefusedError, TooLongError) as error:
                 self.refused["letter"] = str(error)
         return 0

@@ -10,14 +10,12 @@ from pathlib import Path
 from statistics import mean
 
 from medctx.errors import MedctxError
-from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
 from medctx.text.book import EMPTY
 from medctx_eval.engines.protocol import Engine, LikelihoodRequest, RequestFailure
 from medctx_eval.engines.transformers import TransformersEngine
 from medctx_eval.prompting.prompt import Tokenizer, likelihood_request, render_prompt
 
-FILE = "canary.json"
 _PROMPTS = (
     ("What is a typical finding in anaemia?", ("Pallor and fatigue.", "A rash on both hands.", "I do not know.")),
     ("Which colour has the sky on a clear day?", ("Blue.", "It depends on the weather.", "Green.")),
@@ -79,27 +77,6 @@ def ask_canary(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
             raise MedctxError(f"The canary could not be asked ({result.detail}); try again when the server answers.")
         logprobs += [token for continuation in result for token in continuation]
     return CanaryReading(logprobs=tuple(logprobs), float32_logits=engine.float32_logits)
-
-
-def require_same_model(engine: Engine, tokenizer: Tokenizer, folder: Path, name: str) -> None:
-    """Compare a served model with the canary in its run folder; the first time, write it there."""
-    file = folder / FILE
-    now = ask_canary(engine, tokenizer)
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_record(file, now)
-        return
-    before = read_record(file, CanaryReading)
-    if len(before.logprobs) != len(now.logprobs) or before.distance(now) > SAME:
-        raise MedctxError(
-            f"The server's {name!r} is not the model whose answers are in {folder}: it scores the canary differently; "
-            "give another --out, or move that folder away."
-        )
-    if before.float32_logits != now.float32_logits:
-        raise MedctxError(
-            f"The server computes the logits of {name!r} in another precision than for the answers in {folder}; "
-            "give another --out, or move that folder away."
-        )
 
 
 def check_adapter(

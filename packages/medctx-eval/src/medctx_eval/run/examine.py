@@ -34,7 +34,7 @@ from medctx_eval.planning.plan import ExamPlan
 from medctx_eval.planning.requests import RequestBuilder
 from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
-from medctx_eval.run import canary, modes
+from medctx_eval.run import canary, modes, same_model
 from medctx_eval.run.config import ModelConfig, RunConfig, in_float32
 from medctx_eval.run.endpoint_settings import DRY_RUN_TIMEOUT_S, say_length, settle, settle_for_estimate
 from medctx_eval.run.estimate import ExamEstimate, estimate_exam
@@ -184,8 +184,9 @@ class Examination:
 
     def _require_same_model(self, engine: Engine, folder: Path, model: ModelConfig) -> None:
         """Refuse another model under the address and name of the one whose answers are in the folder."""
-        if self.kind == "endpoint" and "text" in engine.forms:
-            canary.require_same_model(engine, self._tokenizer, folder, model.name)
+        if self.kind == "endpoint" and isinstance(engine, EndpointEngine):
+            means = modes.means_of(self._config.all_modes, engine)
+            same_model.require_same_model(engine, self._tokenizer, folder, model.name, means)
 
     def _examine(self, candidate: Candidate, engine: Engine, name: str, folder: Path, key: str) -> None:
         config, model = self.config, candidate.config

@@ -56,11 +56,19 @@ _LOGITS = {True: "float32", False: "half precision", None: "unknown"}
 
 def means(engine: Engine) -> dict[str, str]:
     """How each form is scored or constrained, and the precision of the logits, in words."""
-    letters, choice = "every letter's token", "constrained token by token"
+    letters, choice, written = "every letter's token", "constrained token by token", "greedy"
     more: Mapping[str, str] = {}
     if isinstance(engine, EndpointEngine):
         abilities = engine.abilities
         letters = letters if abilities.tokens else f"letters among the {abilities.top_logprobs} likeliest"
         choice = abilities.choice_by or "not possible"
         more = engine.means()
-    return {"letter": letters, "choice": choice, "logits": _LOGITS[engine.float32_logits], **more}
+        written = "greedy" if engine.greedy else "sampled by the server"
+    return {"letter": letters, "choice": choice, "generate": written, "logits": _LOGITS[engine.float32_logits], **more}
+
+
+def means_of(asked: Iterable[Mode], engine: Engine) -> dict[str, str]:
+    """The means of the modes asked, and how prompts are sent: what must not change within a run."""
+    known = means(engine)
+    keys = dict.fromkeys(["prompt", *(mode.partition("-")[0] for mode in asked)])
+    return {key: known[key] for key in keys if key in known}
