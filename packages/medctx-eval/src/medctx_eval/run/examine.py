@@ -185,7 +185,7 @@ class Examination:
     def _require_same_model(self, engine: Engine, folder: Path, model: ModelConfig) -> None:
         """Refuse another model under the address and name of the one whose answers are in the folder."""
         if self.kind == "endpoint" and isinstance(engine, EndpointEngine):
-            means = modes.means_of(self._config.all_modes, engine)
+            means = modes.means_of(self.config.all_modes, engine)
             same_model.require_same_model(engine, self._tokenizer, folder, model.name, means)
 
     def _examine(self, candidate: Candidate, engine: Engine, name: str, folder: Path, key: str) -> None:
