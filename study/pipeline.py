@@ -11,7 +11,7 @@ from pathlib import Path
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.io.jsonl import read_record, write_record, write_text
+from medctx.io.jsonl import read_record, write_record
 from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.decision import DECISION_FILE, Decision
@@ -35,16 +35,17 @@ from study.stages.records import SUMMARY_FILE, CellResult, Outcome, Registered, 
 from study.stages.report import Attached, write_study_report
 from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
-from study.tracking.cell_runs import track_cells
-from study.tracking.model_card import model_card
+from study.tracking.cell_runs import NOTE_TAG, track_cells
+from study.tracking.model_card import description_of, model_card, study_card, write_card
 from study.tracking.registry import StudyTracking, adapters, register_adapters
-from study.tracking.scores import description_of, study_metrics
+from study.tracking.scores import study_metrics
 from study.workflow.executors.local import LocalExecutor
 from study.workflow.executors.ray import RayExecutor
 from study.workflow.graph import Results, Setting, run_tasks
 from study.workflow.job import Executor
 from study.workflow.lineage import Lineage
 
+FIGURES = "figures"
 SECTIONS = {
     "mix", "train", "exam", "report", "confirmation", "plan", "curriculum", "models", "recipes", "arms", "executor",
     "source_sets", "points",
@@ -212,6 +213,15 @@ def moves_aliases(registration: Registration | None, *, trial: bool) -> bool:
     return not trial and registration is not None and registration.as_registered
 
 
+def _log_report(tracked: mlflow_run.Run, out: Path) -> None:
+    """Attach the report. Hidden files and other folders hold the IDs of runs, for the next start of the study."""
+    for path in sorted(out.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            tracked.artifact(path, "report")
+        elif path.name == FIGURES:
+            tracked.artifact(path, f"report/{FIGURES}")
+
+
 def _track(
     config: StudyConfig,
     tracked: mlflow_run.Run,
@@ -224,11 +234,11 @@ def _track(
     out = config.folder
     report, decision = read_record(out / REPORT_FILE, ReportCore), read_record(out / DECISION_FILE, Decision)
     cards = {
-        result.cell.name: model_card(config, bases[result.cell.base], result, report, decision)
+        result.cell.name: model_card(config, bases[result.cell.base], result, report, decision, registered=lineage.on)
         for result in adapters(rows)
     }
     for result in adapters(rows):
-        write_text(Path(str(result.weights)) / "README.md", cards[result.cell.name])
+        write_card(Path(str(result.weights)), cards[result.cell.name], result.mix)
     if not lineage.on:
         return []
     try:
@@ -240,13 +250,16 @@ def _track(
         cells = track_cells(config, lineage, bases, rows, report, notes)
         if not moves:
             say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")
-        tracking = StudyTracking(decision, bases, exams, cells, cards, moves_aliases=moves)
+        tracking = StudyTracking(report, decision, bases, exams, cells, cards, moves_aliases=moves)
         registered = register_adapters(config, lineage, rows, tracking)
         lineage.write_study(
             study_metrics(report, rows, decision.champion),
-            {"champion": decision.champion, "mlflow.note.content": f"{config.title}\n\n{decision.reason}"},
+            {
+                "champion": decision.champion,
+                NOTE_TAG: description_of(study_card(config, rows, report, decision)),
+            },
         )
-        tracked.artifact(out, "report")
+        _log_report(tracked, out)
     except mlflow_run.store_errors() as error:
         say(f"Not all was logged, the MLflow store failed ({str(error).splitlines()[0]}); the same command logs it.")
         return []

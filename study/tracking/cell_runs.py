@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.report import ReportCore
 from medctx.tracking import logged_adapter, mlflow_run
-from medctx.tracking.cell_metrics import DIGEST_CHARS, cell_metrics
+from medctx.tracking.cell_metrics import DIGEST_CHARS, cell_metrics, exam_digest
 from medctx.tracking.logged_adapter import AdapterCard
 from study.config.study import StudyConfig
 from study.stages.bases import Base
@@ -48,6 +48,18 @@ def _log_exam(client: Any, run_id: str, manifest: ExamManifest) -> None:
                 [InputTag("mlflow.data.context", "exam")],
             )
             for exam in manifest.exams
+        ]
+        + [
+            # All exams together, as they were asked: the data set of the metrics.
+            DatasetInput(
+                Dataset(
+                    name=manifest.exam_plan or "exam",
+                    digest=exam_digest(manifest),
+                    source_type="local",
+                    source=json.dumps({"uri": ", ".join(exam.name for exam in manifest.exams)}),
+                ),
+                [InputTag("mlflow.data.context", "exam")],
+            )
         ],
     )
 
@@ -93,6 +105,17 @@ def _model(mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result
     digest = result.weights_digest or base.weights_digest or base.id
     name = f"{'model' if result.cell.trained else 'base'}-{file_name(result.cell.name)}"
     return _plain_model(mlflow.MlflowClient(), lineage, run_id, name, result, digest)
+
+
+def _log_changed(
+    client: Any, run_id: str, metrics: Mapping[str, float], model_id: str, exam: ExamManifest | None = None
+) -> None:
+    """Log the metrics whose values the run does not have yet, tied to its model and to the exam that measured them."""
+    logged = client.get_run(run_id).data.metrics
+    measured_on = {"dataset_name": exam.exam_plan or "exam", "dataset_digest": exam_digest(exam)} if exam else {}
+    for key, value in metrics.items():
+        if logged.get(key) != value:
+            client.log_metric(run_id, key, value, model_id=model_id or None, **measured_on)
 
 
 def track_cells(
@@ -141,20 +164,9 @@ def track_cells(
         )
         if result.cell.name in notes:
             client.set_tag(run_id, NOTE_TAG, notes[result.cell.name])
-        metrics = training_metrics(result) | (
-            cell_metrics(report, result.cell.group, result.cell.name) if result.exam else {}
-        )
-        logged = client.get_run(run_id).data.metrics
-        for key, value in metrics.items():
-            if logged.get(key) != value:
-                client.log_metric(
-                    run_id,
-                    key,
-                    value,
-                    model_id=model_id or None,
-                    dataset_name=manifest.exam_plan if manifest else None,
-                    dataset_digest=manifest.key[:DIGEST_CHARS] if manifest else None,
-                )
+        _log_changed(client, run_id, training_metrics(result), model_id)
+        if manifest is not None:
+            _log_changed(client, run_id, cell_metrics(report, result.cell.group, result.cell.name), model_id, manifest)
         client.set_terminated(run_id, "FINISHED")
         tracked[result.cell.name] = TrackedCell(run_id, model_id)
     return tracked

@@ -1,107 +1,71 @@
-"""One card per adapter in Markdown: README of its folder, description of its version and model, note of its run.
-
-Its head is the metadata block of a Hugging Face model card.
-"""
+"""The cards of a study in Markdown: one per adapter, and one of all its cells for the registered model and the run."""
 
 from __future__ import annotations
 
-import yaml
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import copyfile
 
-from medctx.io.jsonl import read_record
+from medctx.io.jsonl import read_record, write_text
 from medctx.schemas.decision import Decision
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.report import ReportCore
-from medctx.schemas.sft import SFT_FILE, SftManifest
-from medctx.tracking.cell_metrics import AXES, score_lines
+from medctx.schemas.sft import SFT_FILE, BaseCard, SftManifest
+from medctx.tracking.adapter_card import (
+    DISCLAIMER,
+    INTENDED,
+    LIMITS,
+    CardEvaluation,
+    CardOrigin,
+    adapter_card,
+)
+from medctx.tracking.cell_metrics import AXES
+from medctx.tracking.evaluation import difference_text, evaluation_lines, gate_of, percent
+from medctx.tracking.logged_adapter import FIGURE, README
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult
-from study.tracking.scores import VERSION, exam_manifest, gate_of
+from study.tracking.scores import VERSION, exam_manifest
 
-DISCLAIMER = (
-    "A research artefact for comparing mixtures of training data. It is not a medical device and gives no medical "
-    "advice; its answers are often wrong. Do not use it for decisions about people."
-)
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
+MAX_DESCRIPTION_CHARS = 4_900
+"""MLflow stores at most 5,000 characters of a description."""
+REST = "The rest of this card is README.md in the adapter's folder."
+SHARE_CHARS = 10
 
 
-def _mix_lines(result: CellResult) -> list[str]:
-    if result.mix is None or not (result.mix / MIX_FILE).is_file():
-        return ["No training data of its own."]
-    mix = read_record(result.mix / MIX_FILE, MixManifest)
-    lines = [
-        f"{mix.tokens:,} tokens in {mix.dialogues:,} Dialogues, general : medical {mix.ratio} by {mix.by} "
-        f"({_percent(mix.general_share)} % general tokens), digest `{mix.digest[:12]}`.",
-        "",
-        "| source | domain | tokens | Dialogues | licence |",
-        "|---|---|---:|---:|---|",
-    ]
-    lines += [
-        f"| {source.label} | {source.domain} | {source.tokens:,} | {source.dialogues:,} | {source.licence} |"
-        for source in mix.sources
-    ]
-    return lines
+def _mix(result: CellResult) -> MixManifest | None:
+    file = result.mix / MIX_FILE if result.mix else None
+    return read_record(file, MixManifest) if file is not None and file.is_file() else None
 
 
-def _training_lines(result: CellResult) -> list[str]:
-    file = result.trained / SFT_FILE if result.trained else None
-    if file is None or not file.is_file():
-        return [f"Made by the arm `{result.cell.repair}` of `medctx-train repair`."] if result.cell.repair else []
-    sft = read_record(file, SftManifest)
-    return [
-        f"{sft.method}, seed {sft.seed}: {sft.steps} steps over {sft.tokens:,} tokens ({sft.loss_tokens:,} with loss); "
-        f"loss {sft.first_loss:.3f} in the first step, {sft.last_loss:.3f} in the last.",
-        "Made with " + ", ".join(f"{name} {version}" for name, version in sft.versions.items()) + ".",
-    ]
-
-
-def _evidence_line(report: ReportCore, group: str) -> str:
-    score = next((report.score(group, axis) for axis in AXES if report.score(group, axis)), None)
-    if score is None:
-        return ""
-    seeds = score.accuracy.seeds
-    pooled = "pooled over them" if seeds > 1 else "the interval does not contain the variance between trainings"
-    return (
-        f"Mode `{report.mode}`; {seeds} training seed{'s' if seeds > 1 else ''} ({pooled}); items in "
-        f"{score.accuracy.clusters} clusters" + (", few" if score.accuracy.few_clusters else "") + "."
+def _origin(config: StudyConfig, base: Base, result: CellResult) -> CardOrigin:
+    trained = result.trained / SFT_FILE if result.trained else None
+    return CardOrigin(
+        title=f"{result.cell.name} ({config.name})",
+        base=BaseCard(
+            name=base.id,
+            source=base.id,
+            licence=base.licence,
+            weights_digest=base.weights_digest,
+            id=base.portable_name,
+            revision=base.revision,
+        ),
+        mix=_mix(result),
+        sft=read_record(trained, SftManifest) if trained is not None and trained.is_file() else None,
+        repair=result.cell.repair,
+        tags=(f"study-{config.name}",),
     )
 
 
-def base_command(base: str) -> str:
-    """How a shell names the base: a hub ID as it is, an embedded model by the command that prepares it."""
-    return base if "/" in base else f"$(medctx-train base {base})"
-
-
-def _use_lines(config: StudyConfig, base: Base, result: CellResult) -> list[str]:
-    model = f"models:/{config.registry_name}/{VERSION}" if config.registry_name else ""
-    name = "".join(char if char.isalnum() else "-" for char in result.cell.name)
-    lines = ["```python", "import mlflow", f'model = mlflow.pyfunc.load_model("{model}")', "```", ""] if model else []
-    lines += [
-        "```bash",
-        f'vllm serve "{base_command(base.id)}" --enable-lora --lora-modules {name}=ADAPTER_FOLDER',
-    ]
-    if model:
-        lines.append(f"medctx-eval compare {model} ...  # compare its answers with those of other models")
-    return [*lines, "```"]
-
-
-def _metadata(config: StudyConfig, base: Base, result: CellResult) -> str:
-    metadata: dict[str, object] = {
-        "library_name": "peft",
-        "pipeline_tag": "text-generation",
-        "tags": ["medctx", "lora", "medical", f"study-{config.name}"],
-        "license": "other",
-        "license_name": "see-base-and-data",
-    }
-    if base.id.count("/") == 1 and not base.id.startswith("."):
-        metadata["base_model"] = base.id
-    return yaml.safe_dump(metadata, sort_keys=False)
-
-
-def model_card(config: StudyConfig, base: Base, result: CellResult, report: ReportCore, decision: Decision) -> str:
+def model_card(
+    config: StudyConfig,
+    base: Base,
+    result: CellResult,
+    report: ReportCore,
+    decision: Decision,
+    *,
+    registered: bool = True,
+) -> str:
     """The card of one adapter; its version in the registry is written as ``VERSION``.
 
     Args:
@@ -110,45 +74,105 @@ def model_card(config: StudyConfig, base: Base, result: CellResult, report: Repo
         result: What was made of the cell.
         report: The study's report.
         decision: What the gate decided.
+        registered: Whether it will have a version in the registry.
     """
+    group, manifest = result.cell.group, exam_manifest(result, report)
+    scores = {axis: report.score(group, axis) for axis in AXES}
+    evaluation = CardEvaluation(
+        lines=evaluation_lines(report, decision, group, result.cell.name),
+        results={axis: score.accuracy.value for axis, score in scores.items() if score is not None},
+        exams=tuple(exam.name for exam in manifest.exams) if manifest else (),
+        model=f"models:/{config.registry_name}/{VERSION}" if registered and config.registry_name else "",
+        figure=result.mix is not None and (result.mix / FIGURE).is_file(),
+    )
+    return adapter_card(_origin(config, base, result), evaluation)
+
+
+def write_card(folder: Path, card: str, mix: Path | None) -> None:
+    """Write the card into the adapter's folder, with the figure of its training data where there is one."""
+    write_text(folder / README, card)
+    if mix is not None and (mix / FIGURE).is_file():
+        copyfile(mix / FIGURE, folder / FIGURE)
+
+
+def description_of(card: str) -> str:
+    """The card as MLflow shows it: without metadata, heading and picture, whole sections only where it is too long."""
+    body = card.split("---\n", 2)[-1].lstrip()
+    lines = [line for line in body.split("\n") if not line.startswith(("# ", "!["))]
+    text = "\n".join(lines).strip() + "\n"
+    while len(text) > MAX_DESCRIPTION_CHARS and "\n## " in text:
+        text = text[: text.rindex("\n## ")].removesuffix(REST).rstrip() + f"\n\n{REST}"
+    return text if len(text) <= MAX_DESCRIPTION_CHARS else text[:MAX_DESCRIPTION_CHARS].rsplit("\n", 1)[0] + "\n"
+
+
+def _share(general_share: float | None) -> str:
+    if general_share is None:
+        return ""
+    filled = round(SHARE_CHARS * general_share)
+    return f"`{'█' * filled}{'░' * (SHARE_CHARS - filled)}` {percent(general_share)}"
+
+
+def _cell_row(report: ReportCore, decision: Decision, result: CellResult, version: str) -> str:
     group = result.cell.group
-    position = next((position for position in decision.pareto if position.cell == group), None)
-    manifest = exam_manifest(result, report)
-    exams = manifest.exams if manifest else ()
+    standing = next((position.standing for position in decision.pareto if position.cell == group), "")
+    axes = []
+    for axis in AXES:
+        score, gain = report.score(group, axis), report.axis_gain(group, axis)
+        difference = f", {difference_text(gain)} {gain.outcome}" if gain else ""
+        axes.append(f"{percent(score.accuracy.value)}{difference}" if score else "")
+    gate = gate_of(decision, group) if result.cell.trained else "base"
+    cells = (version, result.cell.name, _share(result.general_share), *axes, gate, standing)
+    return f"| {' | '.join(cells)} |"
+
+
+def study_card(
+    config: StudyConfig,
+    cells: Sequence[CellResult],
+    report: ReportCore,
+    decision: Decision,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """The card of all cells: description of the registered model, and note of the study's run.
+
+    Args:
+        config: The study.
+        cells: Its cells.
+        report: Its report.
+        decision: What the gate decided.
+        versions: Version in the registry by the name of the cell.
+    """
+    known, name = versions or {}, config.registry_name
+    trial = " A trial: keys of the study were overridden." if config.trial else ""
+    registered = (
+        f" {report.registration.statement[0].upper()}{report.registration.statement[1:]}."
+        if (report.registration is not None)
+        else ""
+    )
+    shown = [result for result in cells if result.exam is not None]
+    rows = [_cell_row(report, decision, result, known.get(result.cell.name, "")) for result in shown]
     lines = [
-        "---",
-        _metadata(config, base, result).rstrip(),
-        "---",
-        f"# {result.cell.name} ({config.name})",
+        f"{config.title or config.name}",
         "",
-        f"A LoRA adapter on `{base.id}`, without the weights of the base (digest `{base.weights_digest[:12]}`): one "
-        f"cell of a study of how general and medical training data change what a model knows and how well it reads.",
+        f"{decision.reason}{registered}{trial}",
         "",
-        "## Training data",
+        "| version | cell | general data % | knowledge %, to base | reading %, to base | gate | Pareto front |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
         "",
-        *_mix_lines(result),
-        "",
-        "## Training",
-        "",
-        *_training_lines(result),
-        "",
-        "## Evaluation",
-        "",
-        *score_lines(report, group),
-        "",
-        _evidence_line(report, group),
-        f"Gate: {gate_of(decision, group)}. {decision.reason}",
-        *([f"Pareto front of knowledge and reading: {position.standing}."] if position else []),
-        "",
-        *(f"- Exam {exam.name}: {exam.items:,} items, {exam.licence}, digest `{exam.digest[:12]}`" for exam in exams),
-        "",
-        "## Use",
-        "",
-        *_use_lines(config, base, result),
-        "",
-        "## Licence and limits",
-        "",
-        f"Base: {base.licence or 'see its model card'}. Training data: see the table above. {DISCLAIMER}",
+        "Differences in accuracy points with 95 % intervals; seeds of a cell are pooled. A knowledge difference is "
+        "that of taught minus untaught facts where the exam has both. Aliases are moved by the gate of the report, "
+        "never by a trial.",
         "",
     ]
+    if known:
+        model = f"models:/{name}/{next(iter(known.values()))}"
+        lines += [
+            "```bash",
+            f"medctx-eval serve {model}  # vLLM behind an OpenAI-compatible URL",
+            f"medctx-eval compare {' '.join(f'models:/{name}/{version}' for version in list(known.values())[:2])}",
+            f"medctx-eval verify {model}  # recompute what its card states",
+            "```",
+            "",
+        ]
+    lines += [DISCLAIMER, "", f"{INTENDED.replace('above', 'of this study')} {LIMITS}", ""]
     return "\n".join(lines)

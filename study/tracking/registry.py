@@ -5,23 +5,25 @@ A version holds the adapter and the digest of its base, never the base's weights
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medctx.io import digest
-from medctx.io.jsonl import write_text
 from medctx.process.progress import say
 from medctx.schemas.decision import Decision
+from medctx.schemas.report import Registration, ReportCore
 from medctx.tracking import mlflow_run as tracking
-from medctx.tracking.cell_metrics import DESCRIPTION_TAG
-from medctx.tracking.logged_adapter import DIGEST_TAG
+from medctx.tracking.cell_metrics import CARD_TAG, DECISION_TAG, DESCRIPTION_TAG
+from medctx.tracking.evaluation import gate_of
+from medctx.tracking.logged_adapter import DIGEST_TAG, log_card
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
 from study.stages.records import CellResult, Registered
-from study.tracking.scores import VERSION, TrackedCell, description_of, gate_of
+from study.tracking.cell_runs import NOTE_TAG
+from study.tracking.model_card import description_of, study_card, write_card
+from study.tracking.scores import VERSION, TrackedCell
 from study.workflow.lineage import Lineage
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 EXAM_RUN_TAG, EXAM_FOLDER_TAG = "medctx.exam_run", "medctx.exam_folder"
 ALIASES = ("champion", "best-knowledge", "best-reading", "balanced")
-MAX_TAG_CHARS = 4_900
-"""MLflow stores at most 5,000 characters of a version's tag."""
 
 
 def _known(client: MlflowClient, name: str) -> dict[str, str]:
@@ -39,29 +39,14 @@ def _known(client: MlflowClient, name: str) -> dict[str, str]:
     return {version.tags[DIGEST_TAG]: str(version.version) for version in versions if DIGEST_TAG in version.tags}
 
 
-def decision_of(decision: Decision, cell: str) -> str:
-    """The decision as JSON for the tag of a version, with the Pareto position of its own cell alone.
-
-    Where it is longer than a tag may be, the reason is shortened, so that it stays JSON.
-    """
-    content = decision.model_dump(mode="json", exclude={"cards", "pareto", "notes"})
-    position = next((position for position in decision.pareto if position.cell == cell), None)
-    content["position"] = position.model_dump(mode="json") if position else None
-    text = json.dumps(content)
-    # Escapes count: the reason is halved until all fits.
-    while len(text) > MAX_TAG_CHARS and content["reason"]:
-        content["reason"] = content["reason"][: len(content["reason"]) // 2]
-        text = json.dumps(content)
-    return text if len(text) <= MAX_TAG_CHARS else json.dumps({"champion": decision.champion})
-
-
 @dataclass(frozen=True)
 class StudyTracking:
-    """What the registry needs of a finished study: its decision, its cards, and where its parts were logged.
+    """What the registry needs of a finished study: its report and decision, its cards, and where its parts were logged.
 
     ``moves_aliases``: it ran as registered; a trial, and a study that was reported otherwise, move no alias.
     """
 
+    report: ReportCore
     decision: Decision
     bases: Mapping[str, Base]
     exams: Mapping[str, ExamRun]
@@ -75,7 +60,9 @@ def adapters(results: Sequence[CellResult]) -> list[CellResult]:
     return [result for result in results if result.status == "done" and result.weights_kind == "adapter"]
 
 
-def _tags(config: StudyConfig, base: Base, result: CellResult, decision: Decision) -> dict[str, str]:
+def _tags(
+    config: StudyConfig, base: Base, result: CellResult, decision: Decision, registration: Registration | None
+) -> dict[str, str]:
     """Short tags to search versions by."""
     return {
         "study": config.name,
@@ -85,6 +72,7 @@ def _tags(config: StudyConfig, base: Base, result: CellResult, decision: Decisio
         "base": base.id,
         "licence": base.licence,
         "gate": gate_of(decision, result.cell.group),
+        "registered_plan": registration.digest if registration else "",
     }
 
 
@@ -114,13 +102,16 @@ def register_adapters(
         base, exam = study.bases[result.cell.base], study.exams[result.cell.name]
         card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")
         assert result.weights is not None
-        write_text(result.weights / "README.md", card)
+        write_card(result.weights, card, result.mix)
+        log_card(client, study.cells[result.cell.name].model_id, result.weights)
         description = description_of(card)
         client.update_model_version(name, version, description=description)
+        client.set_tag(study.cells[result.cell.name].run_id, NOTE_TAG, description)
         # The exam's tags let `medctx-eval compare models:/...` find what the version answered.
-        tags = _tags(config, base, result, decision) | {
-            "medctx.decision": decision_of(decision, result.cell.group),
+        tags = _tags(config, base, result, decision, study.report.registration) | {
+            DECISION_TAG: digest.of_record(decision),
             DESCRIPTION_TAG: digest.of_text(description),
+            CARD_TAG: digest.of_text(card),
             EXAM_RUN_TAG: lineage.run_of(exam.step),
             EXAM_FOLDER_TAG: exam.run.name,
         }
@@ -131,20 +122,14 @@ def register_adapters(
         made.append((result.cell.name, result.cell.group, version))
     if not made:
         return []
-    client.update_registered_model(name, description=_model_description(config, decision))
+    whole = description_of(study_card(config, results, study.report, decision, {cell: key for cell, _, key in made}))
+    client.update_registered_model(name, description=whole)
+    client.set_registered_model_tag(name, DESCRIPTION_TAG, digest.of_text(whole))
     aliases = _move_aliases(client, name, decision, versions) if study.moves_aliases else {}
     return [
         Registered(cell, name, version, tuple(alias for alias, target in aliases.items() if target == version))
         for cell, _, version in made
     ]
-
-
-def _model_description(config: StudyConfig, decision: Decision) -> str:
-    trial = " (trials: keys of the study were overridden)" if config.trial else ""
-    return (
-        f"Adapters of the study {config.name}{trial}: {config.title}\n\n{decision.reason}\n\n"
-        "Every version has a card of its own; aliases are moved by the gate of the report.\n"
-    )
 
 
 def _move_aliases(client: MlflowClient, name: str, decision: Decision, versions: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medctx.schemas.decision import Decision
 from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.report import Cell, ReportCore
 from medctx.tracking.cell_metrics import POOLED, cell_metrics
@@ -13,8 +12,6 @@ from study.stages.records import CellResult
 
 VERSION = "VERSION"
 """Stands for the number of a registered version until it is known."""
-MAX_DESCRIPTION_CHARS = 4_900
-"""MLflow stores at most 5,000 characters of a description or tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +56,3 @@ def study_metrics(report: ReportCore, cells: Sequence[CellResult], champion: str
             pooled = {key.removeprefix(POOLED): value for key, value in values.items() if key.startswith(POOLED)}
             metrics |= {f"{whose}.{key}": value for key, value in (pooled or values).items()}
     return metrics
-
-
-def gate_of(decision: Decision, group: str) -> str:
-    """``champion``, ``passed`` or ``stopped``."""
-    return "champion" if group == decision.champion else "passed" if group in decision.passed else "stopped"
-
-
-def description_of(card: str) -> str:
-    """The card as MLflow shows it: without the metadata block, and not longer than a description may be."""
-    body = card.split("---\n", 2)[-1].lstrip()
-    return body if len(body) <= MAX_DESCRIPTION_CHARS else body[: MAX_DESCRIPTION_CHARS - 2].rsplit("\n", 1)[0] + "\n"

@@ -27,9 +27,8 @@ from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
 from study.stages.records import CellResult
 from study.tracking.cell_runs import track_cells
-from study.tracking.model_card import model_card
+from study.tracking.model_card import description_of, model_card
 from study.tracking.registry import StudyTracking, register_adapters
-from study.tracking.scores import description_of
 from study.workflow.lineage import Lineage
 from tests.support import journalled_runs
 
@@ -91,7 +90,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         notes = {name: description_of(card) for name, card in cards.items()}
         cells = track_cells(config, lineage, {"base": BASE}, results, core, notes)
         exams = {name: ExamRun(run=runs[name], step=root / "runs") for name in NAMES}
-        study = StudyTracking(decision, {"base": BASE}, exams, cells, cards, moves_aliases=True)
+        study = StudyTracking(core, decision, {"base": BASE}, exams, cells, cards, moves_aliases=True)
         registered = register_adapters(config, lineage, results, study)
         assert [entry.version for entry in registered] == ["1", "2"]
         for version in ("1", "2"):
@@ -121,9 +120,11 @@ SQL = {
     "where metric_name like '%knowledge%'",
     "description": "update model_versions set description = replace(description, 'Evaluation', 'evaluation')",
     "score": "update model_versions set description = replace(description, '| knowledge |', '| knowledge  |')",
-    "decision": "update model_version_tags set value = replace(value, 'champion', 'champian') "
-    "where key = 'medctx.decision'",
-    "no decision": "update model_version_tags set value = '{' where key = 'medctx.decision'",
+    "decision": "update model_version_tags set value = upper(value) where key = 'medctx.decision_digest'",
+    "no decision": "delete from model_version_tags where key = 'medctx.decision_digest'",
+    "gate": "update model_version_tags set value = 'champion' where key = 'gate'",
+    "card": "update model_version_tags set value = upper(value) where key = 'medctx.card_digest'",
+    "whole model": "update registered_models set description = replace(description, 'gate', 'gates')",
     "cell": "update model_version_tags set value = 'other' where key = 'cell'",
 }
 
@@ -137,7 +138,8 @@ def test_a_change_in_the_store_is_named(change: str, registered: Path, call: Cal
         try:
             result = call("models:/ward@take-1")
             assert result.exit_code == 2, result.output
-            assert isinstance(result.exception, SystemExit) and "models:/ward@take-1" in result.stderr
+            named = "the model ward" if change == "whole model" else "models:/ward@take-1"
+            assert isinstance(result.exception, SystemExit) and named in result.stderr
         finally:
             whole.backup(store)
     assert call("models:/ward@take-1").exit_code == 0
@@ -155,6 +157,9 @@ def test_changed_bytes_of_the_logged_exam_and_report_are_noticed(
         if file.name in {REPORT_FILE, DECISION_FILE, run_folder.VERDICTS, run_folder.REPLIES, EXAM_FILE}
     ]
     assert len(files) == 5
+    uri = str(mlflow_run.client().MlflowClient().get_model_version_by_alias("ward", "take-1").source)
+    (readme,) = registered.glob(f"**/models/{uri.rpartition('/')[2]}/artifacts/artifacts/adapter/README.md")
+    files.append(readme)
     for file in files:
         whole = file.read_bytes()
         for _ in range(int(os.environ.get("MEDCTX_FLIPS", "3"))):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
 
 from medctx.tracking.logged_adapter import QUESTION, find_logged_adapter
 from medctx_train.repair.config import ScaleConfig
@@ -50,12 +51,16 @@ def test_a_run_ends_with_its_adapter_as_a_model(
     }
     last = {metric.key: metric.value for metric in model.metrics}
     assert last["train.last_loss"] == pytest.approx(manifest.last_loss)
+    assert manifest.last_loss != manifest.first_loss and last["train.loss"] == pytest.approx(manifest.last_loss)
     curve = mlflow.MlflowClient().get_metric_history(run_id, "train.loss")
     assert [point.step for point in curve] == list(range(manifest.steps)), "the model's metrics add no point to a curve"
     info = mlflow.models.get_model_info(model.model_uri)
     assert info.signature is not None
     assert info.signature.outputs is not None
     stored = Path(mlflow.artifacts.download_artifacts(model.model_uri, dst_path=str(store / "fetched")))
+    card = ModelCard.load(stored / "artifacts" / "adapter" / "README.md")
+    assert card.data.library_name == "peft" and "Not a medical device" in card.content
+    assert "[More Information Needed]" not in card.content and str(tiny.parent) not in card.content
     weights = {path.name for path in stored.rglob("*.safetensors")}
     assert weights == {"adapter_model.safetensors"}, "an adapter goes without its base's weights"
     assert find_logged_adapter(mlflow, run_id, manifest.weights_digest) == model.model_id

@@ -166,6 +166,8 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
     import mlflow
     from huggingface_hub import ModelCard
 
+    from study.tracking.model_card import REST
+
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
     data = json.loads((folder / "work/studies/smoke-trial/summary.json").read_text())
     versions = {
@@ -175,7 +177,18 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
         card = ModelCard.load(ROOT / cell["weights"] / "README.md")
         assert card.data.library_name == "peft" and "medical" in card.data.tags
         version = versions[cell["cell"]["name"]]
-        assert version.description.strip() in card.content
+        assert set(version.description.splitlines()) - {REST} <= set(card.content.splitlines())
+        logged = client.get_logged_model(version.source.removeprefix("models:/"))
+        kept = Path(logged.artifact_location) / "artifacts" / "adapter"
+        assert (kept / "README.md").read_text() == (ROOT / cell["weights"] / "README.md").read_text()
+        assert (kept / "composition.png").read_bytes() == (ROOT / cell["weights"] / "composition.png").read_bytes()
+        assert "![" in card.content and "![" not in version.description, "a page has no file beside the description"
+        assert {result.metric_name for result in card.data.eval_results} == {"knowledge", "reading"}
+        for text in ("general  ", "Contamination: ", "Blind: ", "Gate: ", "Pareto front", "Not a medical device"):
+            assert text in version.description
+        assert all(len(value) <= 100 for value in version.tags.values())
+        verified = called(folder, ["medctx-eval", "verify", f"models:/medctx-smoke-trial/{version.version}"])
+        assert verified.returncode == 0, verified.stderr
         assert f"models:/medctx-smoke-trial/{version.version}" in version.description
         assert "<" not in version.description, "a page would swallow it as HTML"
         assert {"study", "cell", "ratio", "seed", "base", "licence", "gate"} <= set(version.tags)

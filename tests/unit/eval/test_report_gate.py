@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from medctx.schemas.records import Verdict
-from medctx.schemas.report import Comparison, Score
+from medctx.schemas.report import Comparison, Contamination, Score
 from medctx_eval.artifacts.run_folder import RunFolder
 from medctx_eval.report.compute import compute
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.decision.gate import card, checks, decide
 from medctx_eval.report.load.collect import collect_in_memory
 from medctx_eval.report.model import Report
-from medctx_eval.report.sections import Contamination
 from tests.support import synthetic_runs
 
 Span = tuple[float, float, float]

@@ -190,6 +190,43 @@ class Registration(Record):
         return self.prediction.low <= self.difference.value <= self.prediction.high
 
 
+class PartFloor(Record):
+    """Expected accuracy of readers that leave something out, weighted as the cells' accuracies.
+
+    Attributes:
+        part: An axis or a condition.
+        question_blind: Guesses among the options that stand in the Book (among all where none does).
+        book_blind: Guesses among all options.
+    """
+
+    part: str
+    question_blind: float = Field(ge=0, le=1)
+    book_blind: float = Field(ge=0, le=1)
+
+
+class Contamination(Record):
+    """Items of both axes found in training data.
+
+    Attributes:
+        items: Number of items asked.
+        contaminated: How many of them were found.
+        taught: Further items that share only the words of their fact with a dialogue that teaches it on purpose.
+        by_kind: Items by the way they were found.
+        unchecked_exams: Exams that the contamination report does not cover.
+    """
+
+    items: int = Field(ge=1)
+    contaminated: int = Field(ge=0)
+    taught: int = Field(0, ge=0)
+    by_kind: dict[str, int] = Field(default_factory=dict)
+    unchecked_exams: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of contaminated items in [0, 1]."""
+        return self.contaminated / self.items
+
+
 class ReportCore(Record):
     """A comparison of cells on the same items; further keys of ``report.json`` are ignored.
 
@@ -204,6 +241,8 @@ class ReportCore(Record):
         cells: Each base before the cells made from it, and these from general to medical.
         scores: Every cell on every part of the exam in every mode.
         comparisons: Paired differences.
+        floors: What readers score that leave out question or Book, by part.
+        contamination: Items found in training data; None if that was not checked.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -218,6 +257,8 @@ class ReportCore(Record):
     cells: tuple[Cell, ...] = Field(min_length=1)
     scores: tuple[Score, ...]
     comparisons: tuple[Comparison, ...]
+    floors: tuple[PartFloor, ...] = ()
+    contamination: Contamination | None = None
 
     @property
     def tuned(self) -> tuple[Cell, ...]:
@@ -238,6 +279,10 @@ class ReportCore(Record):
         """One score, by default in the headline mode."""
         key = (cell, part, mode or self.mode)
         return next((score for score in self.scores if (score.cell, score.part, score.mode) == key), None)
+
+    def floor(self, part: str) -> PartFloor | None:
+        """What blind readers score on a part."""
+        return next((floor for floor in self.floors if floor.part == part), None)
 
     def measure(self, axis: PlanAxis) -> str:
         """The part whose differences are the headline of an axis: the axis, or taught items minus untaught ones."""

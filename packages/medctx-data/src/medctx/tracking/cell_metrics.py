@@ -1,16 +1,27 @@
-"""The numbers of a cell as metrics and as a table, which a registered version carries and ``verify`` checks."""
+"""The numbers of a cell as metrics, which its run and its registered version carry and ``verify`` checks."""
 
 from __future__ import annotations
 
+from medctx.schemas.exam_run import ExamManifest
 from medctx.schemas.report import ReportCore, Score
+from medctx.schemas.study_plan import PlanAxis
 
-AXES = ("knowledge", "reading")
+AXES: tuple[PlanAxis, ...] = ("knowledge", "reading")
 POOLED = "pooled_"
 """Prefix of numbers that are pooled over the training seeds of a cell."""
 DIGEST_CHARS = 36
-"""MLflow stores at most 36 characters of a data set's digest; the data set of a metric is its exam, by its key."""
+"""MLflow stores at most 36 characters of a data set's digest."""
 DESCRIPTION_TAG = "medctx.description_digest"
-"""Tag of a version with the digest of its description."""
+"""Tag of a version, or of a registered model, with the digest of its description."""
+CARD_TAG = "medctx.card_digest"
+"""Tag of a version with the digest of the README in its adapter's folder."""
+DECISION_TAG = "medctx.decision_digest"
+"""Tag of a version with the digest of the decision of its report."""
+
+
+def exam_digest(manifest: ExamManifest) -> str:
+    """The digest of the data set of an exam's metrics: that of the exam plan, the same for all models that it asked."""
+    return (manifest.exam_plan.rpartition("-")[2] or manifest.key)[:DIGEST_CHARS]
 
 
 def parts_of(report: ReportCore, group: str) -> list[Score]:
@@ -51,37 +62,18 @@ def cell_metrics(report: ReportCore, group: str, run: str) -> dict[str, float]:
             f"{prefix}{part}_high": accuracy.high,
             f"{prefix}{part}_n": float(score.n),
         }
-        gain = None if cell.base else report.gain(cell.name, score.part)
-        if gain is not None:
-            metrics |= {
-                f"{prefix}{part}_gain": gain.difference.value,
-                f"{prefix}{part}_gain_low": gain.difference.low,
-                f"{prefix}{part}_gain_high": gain.difference.high,
-            }
+        if not cell.base:
+            metrics |= _gain(report, cell.name, score.part, prefix)
+    for axis in AXES:
+        if not cell.base and report.measure(axis) != axis:
+            metrics |= _gain(report, cell.name, report.measure(axis), prefix)
     return metrics
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
-
-
-def score_lines(report: ReportCore, group: str) -> list[str]:
-    """The scores of a cell beside those of its base as the lines of a Markdown table, as a model card shows them."""
-    base = report.base_of(group)
-    lines = ["| part | items | accuracy % [95 %] | base % | difference [95 %], points |", "|---|---:|---|---:|---|"]
-    for score in parts_of(report, group):
-        accuracy, gain, of_base = score.accuracy, report.gain(group, score.part), report.score(base, score.part)
-        difference = gain.difference if gain else None
-        span = f"[{_percent(accuracy.low)}, {_percent(accuracy.high)}]"
-        shown = (
-            f"{_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}]" if difference else ""
-        )
-        lines.append(
-            f"| {score.part} | {accuracy.n} | {_percent(accuracy.value)} {span} | "
-            f"{_percent(of_base.accuracy.value) if of_base else ''} | {shown} |"
-        )
-    return lines
+def _gain(report: ReportCore, cell: str, part: str, prefix: str) -> dict[str, float]:
+    """The difference of a cell to its base on one part; empty if there is none."""
+    gain = report.gain(cell, part)
+    if gain is None:
+        return {}
+    name, difference = f"{prefix}{part.replace(':', '.')}_gain", gain.difference
+    return {name: difference.value, f"{name}_low": difference.low, f"{name}_high": difference.high}

@@ -18,12 +18,18 @@ from medctx.schemas.sft import BaseCard
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
 SERVED = Path(__file__).parent / "served_model.py"
 REQUIREMENTS = ("torch", "transformers", "peft", "gguf", "huggingface_hub", "pandas", "pydantic", "rich")
 """Packages that serving a logged adapter needs besides MLflow."""
 DIGEST_TAG = "medctx.adapter_digest"
+ADAPTER_ARTIFACTS = "artifacts/adapter"
+"""Where a logged model keeps the adapter's folder."""
+README = "README.md"
+FIGURE = "composition.png"
+"""The composition of the training data, beside the README."""
 QUESTION = "What is a typical finding in Marfan syndrome?"
 """Question of the input example."""
 _UNNAMED = re.compile(r"[^\w-]+")
@@ -95,8 +101,26 @@ class _UntriedPyfunc:
         pyfunc.save_model(**arguments)
 
 
-def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object]) -> str:
-    """Log the adapter in ``folder`` under the active run, unless the run has logged it before; return its model id."""
+def log_card(client: MlflowClient, model_id: str, folder: Path) -> None:
+    """Put the README and the figure of an adapter's folder into its logged model, in place of earlier ones."""
+    for name in (README, FIGURE):
+        if (folder / name).is_file():
+            client.log_model_artifact(model_id, str(folder / name), ADAPTER_ARTIFACTS)
+
+
+def log(
+    mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: Mapping[str, object], step: int = 0
+) -> str:
+    """Log the adapter in ``folder`` under the active run, unless the run has logged it before; return its model id.
+
+    Args:
+        mlflow: The module.
+        name: Name of the model.
+        folder: Folder of the adapter.
+        card: What it is.
+        params: Its parameters.
+        step: The run's metrics of this step become those of the model.
+    """
     known = find_logged_adapter(mlflow, mlflow.active_run().info.run_id, card.adapter_digest)
     if known:
         return known
@@ -119,6 +143,7 @@ def log(mlflow: ModuleType, name: str, folder: Path, card: AdapterCard, params: 
         validate_serving_input=False,
         params=dict(params),
         tags={f"medctx.{key}": value for key, value in card.model_dump().items()},
+        step=step,
     )
     return str(info.model_id)
 

@@ -177,8 +177,11 @@ class Run:
         card: AdapterCard,
         params: Mapping[str, object],
         metrics: Mapping[str, float] | None = None,
+        step: int = 0,
     ) -> str:
         """Log an adapter as a model of the run with ``metrics`` (``prefix.key``) tied to it; return its id or ``""``.
+
+        The model also gets the metrics that the run has at ``step``.
 
         MLflow also logs such metrics to the run: their names must not be those of a curve. See
         ``medctx.tracking.logged_adapter``.
@@ -186,7 +189,7 @@ class Run:
         tied = {f"{self._prefix}.{key}": value for key, value in (metrics or {}).items()}
 
         def log(mlflow: ModuleType) -> str:
-            model_id = logged_adapter.log(mlflow, name, folder, card, params)
+            model_id = logged_adapter.log(mlflow, name, folder, card, params, step)
             if tied:
                 mlflow.log_metrics(tied, model_id=model_id)
             return model_id

@@ -17,13 +17,11 @@ from medctx_eval.report.sections import (
     CellBehaviour,
     CleanScore,
     Confirmation,
-    Contamination,
     GateCheck,
     LetterBias,
     LongestOption,
     NoiseFloor,
     OptionOrderScore,
-    PartFloor,
     Published,
     TrainingCurve,
     WordChange,
@@ -48,14 +46,12 @@ class Report(ReportCore):
     seed: int
     option_orders: tuple[OptionOrderScore, ...] = ()
     letter_bias: tuple[LetterBias, ...] = ()
-    floors: tuple[PartFloor, ...] = ()
     above_floors: tuple[AboveFloor, ...] = ()
     longest_options: tuple[LongestOption, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
     behaviours: tuple[CellBehaviour, ...] = ()
     attributions: tuple[CellAttribution, ...] = ()
     noise_floor: tuple[NoiseFloor, ...] = ()
-    contamination: Contamination | None = None
     clean_scores: tuple[CleanScore, ...] = ()
     training_curves: tuple[TrainingCurve, ...] = ()
     gate_checks: tuple[GateCheck, ...] = ()
@@ -101,10 +97,6 @@ class Report(ReportCore):
             )
         sentences += self._cluster_warnings + self._floor_warnings + self._word_warnings
         return tuple(sentences)
-
-    def floor(self, part: str) -> PartFloor | None:
-        """What blind readers score on a part."""
-        return next((floor for floor in self.floors if floor.part == part), None)
 
     def above_floor(self, cell: str, part: str) -> AboveFloor | None:
         """A cell against the question-blind reader on a part."""

@@ -57,20 +57,6 @@ class LetterBias(Record):
     spread: float = Field(ge=0)
 
 
-class PartFloor(Record):
-    """Expected accuracy of readers that leave something out, weighted as the cells' accuracies.
-
-    Attributes:
-        part: An axis or a condition.
-        question_blind: Guesses among the options that stand in the Book (among all where none does).
-        book_blind: Guesses among all options.
-    """
-
-    part: str
-    question_blind: float = Field(ge=0, le=1)
-    book_blind: float = Field(ge=0, le=1)
-
-
 class AboveFloor(Record):
     """One cell on one part minus the question-blind reader, on the same items; ``outcome`` against 0."""
 
@@ -177,29 +163,6 @@ class CleanScore(Record):
     part: str
     all_items: Accuracy
     clean_items: Accuracy | None
-
-
-class Contamination(Record):
-    """Items of both axes found in training data.
-
-    Attributes:
-        items: Number of items asked.
-        contaminated: How many of them were found.
-        taught: Further items that share only the words of their fact with a dialogue that teaches it on purpose.
-        by_kind: Items by the way they were found.
-        unchecked_exams: Exams that the contamination report does not cover.
-    """
-
-    items: int = Field(ge=1)
-    contaminated: int = Field(ge=0)
-    taught: int = Field(0, ge=0)
-    by_kind: dict[str, int] = Field(default_factory=dict)
-    unchecked_exams: tuple[str, ...] = ()
-
-    @property
-    def share(self) -> float:
-        """Share of contaminated items in [0, 1]."""
-        return self.contaminated / self.items
 
 
 class TrainingCurve(Record):

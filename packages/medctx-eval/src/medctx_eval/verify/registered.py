@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,10 @@ from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.records import ExamItem, Judged
 from medctx.schemas.report import REPORT_FILE
 from medctx.tracking import mlflow_run as tracking
-from medctx.tracking.cell_metrics import DESCRIPTION_TAG, DIGEST_CHARS, cell_metrics, score_lines
+from medctx.tracking.adapter_card import EVALUATION
+from medctx.tracking.cell_metrics import CARD_TAG, DECISION_TAG, DESCRIPTION_TAG, cell_metrics, exam_digest
+from medctx.tracking.evaluation import evaluation_lines, gate_of
+from medctx.tracking.logged_adapter import ADAPTER_ARTIFACTS, README
 from medctx_eval.artifacts import run_folder, run_source
 from medctx_eval.artifacts.checksums import check_checksums
 from medctx_eval.artifacts.run_folder import RunFolder
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-DECISION_TAG, CELL_TAG, PARENT_TAG = "medctx.decision", "cell", "mlflow.parentRunId"
+CELL_TAG, GATE_TAG, PARENT_TAG = "cell", "gate", "mlflow.parentRunId"
 REPORT_ARTIFACTS = "report"
 Recompute = Callable[[Path, Iterable[Judged], Mapping[str, ExamItem]], int]
 """Recomputes the verdicts of a run folder; returns how many."""
@@ -43,16 +45,46 @@ class ModelCheck:
     verdicts: int
 
 
-def _require_description(report: Report, group: str, version: ModelVersion, source: str) -> None:
-    """Compare the description with its digest, and its table of scores with the report; its end may be cut off."""
+def _require_text(text: str, expected: str | None, what: str) -> None:
+    if digest.of_text(text) != expected:
+        raise MedctxError(f"{what} was changed after it was registered (its digest differs).")
+
+
+def _require_lines(text: str, lines: Iterable[str], what: str) -> None:
+    """Compare a card with what the report says."""
+    for line in lines:
+        if line not in text:
+            raise MedctxError(f"{what} lacks what its report says: {line}")
+
+
+def _require_description(lines: Iterable[str], version: ModelVersion, source: str) -> None:
     description = version.description or ""
-    if version.tags.get(DESCRIPTION_TAG) != digest.of_text(description):
-        raise MedctxError(f"The description of {source} was changed after it was registered (its digest differs).")
-    for line in score_lines(report, group):
-        if line not in description:
-            if description.rstrip().rpartition("\n")[2].startswith("|"):
-                return
-            raise MedctxError(f"The description of {source} lacks what its report says: {line}")
+    _require_text(description, version.tags.get(DESCRIPTION_TAG), f"The description of {source}")
+    if EVALUATION in description:  # a table too long for a description stands in the README alone
+        _require_lines(description, lines, f"The description of {source}")
+
+
+def _require_readme(lines: Iterable[str], version: ModelVersion, scratch: Path, source: str) -> None:
+    """Compare the README in the adapter's folder with its digest and the report."""
+    from mlflow.exceptions import MlflowException
+
+    scratch.mkdir(parents=True)
+    try:
+        mlflow = tracking.client()
+        model = mlflow.get_logged_model(str(version.source).removeprefix(run_source.MODELS))
+        uri = f"{model.artifact_location}/{ADAPTER_ARTIFACTS}/{README}"
+        text = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(scratch))).read_text(encoding="utf-8")
+    except (MlflowException, OSError, UnicodeDecodeError):
+        raise MedctxError(f"{source} has no readable {README} beside its adapter; register it again.") from None
+    _require_text(text, version.tags.get(CARD_TAG), f"The {README} of {source}")
+    _require_lines(text, lines, f"The {README} of {source}")
+
+
+def _require_model_description(client: MlflowClient, version: ModelVersion) -> None:
+    model = client.get_registered_model(version.name)
+    _require_text(
+        model.description or "", model.tags.get(DESCRIPTION_TAG), f"The description of the model {version.name}"
+    )
 
 
 def _require_metrics(expected: Mapping[str, float], version: ModelVersion, exam: ExamManifest, source: str) -> None:
@@ -67,7 +99,7 @@ def _require_metrics(expected: Mapping[str, float], version: ModelVersion, exam:
         ) from None
     measured: dict[str, tuple[int, float]] = {}
     for metric in model.metrics or ():
-        if metric.dataset_digest == exam.key[:DIGEST_CHARS]:
+        if metric.dataset_digest == exam_digest(exam):
             measured[metric.key] = max(measured.get(metric.key, (0, 0.0)), (metric.timestamp, metric.value))
     for name, value in expected.items():
         if name not in measured or not math.isclose(measured[name][1], value, abs_tol=1e-9):
@@ -109,11 +141,15 @@ def verify_model(source: str, scratch: Path, recompute: Recompute) -> ModelCheck
     )
     if place is None or place[0] != version.tags.get(CELL_TAG) or len(run.judged) != run.manifest.n:
         raise MedctxError(f"The exam of {source} is not that of its cell in its report.")
-    stored = _stored_decision(version, source)
-    if stored.get("champion") != decision.champion or not decision.reason.startswith(str(stored.get("reason", ""))):
-        raise MedctxError(f"The tag {DECISION_TAG} of {source} is not the decision of its report.")
+    if version.tags.get(DECISION_TAG) != digest.of_record(decision):
+        raise MedctxError(f"The tag {DECISION_TAG} of {source} is not that of the decision of its report.")
+    if version.tags.get(GATE_TAG) != gate_of(decision, place[0]):
+        raise MedctxError(f"The tag {GATE_TAG} of {source} is not what its report decided.")
     expected = cell_metrics(report, *place)
-    _require_description(report, place[0], version, source)
+    lines = evaluation_lines(report, decision, *place)
+    _require_description(lines, version, source)
+    _require_readme(lines, version, scratch / "card", source)
+    _require_model_description(client, version)
     _require_metrics(expected, version, run.manifest, source)
     return ModelCheck(str(version.version), place[0], len(expected), verdicts)
 
@@ -138,13 +174,3 @@ def _report(client: MlflowClient, parent: str, target: Path, source: str) -> Pat
         return Path(client.download_artifacts(parent, REPORT_ARTIFACTS, str(target)))
     except (MlflowException, OSError):
         raise MedctxError(f"The study of {source} has logged no report; run the study again.") from None
-
-
-def _stored_decision(version: ModelVersion, source: str) -> Mapping[str, object]:
-    try:
-        stored = json.loads(version.tags.get(DECISION_TAG, "{}"))
-    except ValueError:
-        stored = None
-    if not isinstance(stored, dict):
-        raise MedctxError(f"The tag {DECISION_TAG} of {source} is no decision; it was changed after it was written.")
-    return stored

@@ -21,7 +21,8 @@ from medctx.model.recorded import verified_digest
 from medctx.model.rope import RopeOverrides
 from medctx.model.tensor_file import save_tensors
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
-from medctx_train.checkpoints.export import name_base
+from medctx.tracking.adapter_card import CardOrigin
+from medctx_train.checkpoints.export import name_base, write_card
 from medctx_train.checkpoints.lora_math import LoraPair
 
 if TYPE_CHECKING:
@@ -277,6 +278,7 @@ def save_adapter(
     folder.mkdir(parents=True)
     settings.save_pretrained(str(folder))
     name_base(folder / CONFIG, base)
+    write_card(folder, CardOrigin(title="LoRA adapter", base=base))
     save_tensors(folder / WEIGHTS, tensors)
     write_record(folder / BASE_FILE, base)
     if like.positions:

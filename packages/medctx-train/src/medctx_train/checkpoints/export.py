@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from medctx.io.atomic import follow_umask
+from medctx.io.jsonl import write_text
 from medctx.model.identity import ADAPTER_CONFIG
 from medctx.model.tensor_file import system_errors
 from medctx.schemas.sft import BaseCard
 from medctx.text import tokenizer
+from medctx.tracking.adapter_card import CardOrigin, adapter_card
+from medctx.tracking.logged_adapter import README
 from medctx_train.model.config import Method
 
 if TYPE_CHECKING:
@@ -68,6 +71,11 @@ def _removed_after_errors(folder: Path) -> Iterator[None]:
         raise
 
 
+def write_card(folder: Path, origin: CardOrigin) -> None:
+    """Write the README of an adapter, in place of PEFT's template, which names folders of this machine."""
+    write_text(folder / README, adapter_card(origin))
+
+
 def save_weights(
     folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path, card: BaseCard
 ) -> None:
@@ -92,6 +100,7 @@ def save_weights(
             unwrapped.save_pretrained(scratch, state_dict=state)
             if method != "full":
                 name_base(scratch / ADAPTER_CONFIG, card)
+                write_card(scratch, CardOrigin(title="LoRA adapter", base=card))
             else:
                 unwrapped.config.dtype = dtype
                 unwrapped.config.save_pretrained(scratch)

@@ -15,8 +15,9 @@ from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
 from medctx.schemas.sft import REPAIR_FILE, RepairManifest
 from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.adapter_card import CardOrigin
 from medctx.tracking.logged_adapter import AdapterCard
-from medctx_train.checkpoints.export import package_versions
+from medctx_train.checkpoints.export import package_versions, write_card
 from medctx_train.checkpoints.merge import build_folder
 from medctx_train.repair import combine, interpolate, restore, scale
 from medctx_train.repair.config import CombineConfig, InterpolateConfig, RepairConfig, ScaleConfig
@@ -83,6 +84,8 @@ def repair(config: RepairConfig, out: Path) -> RepairManifest:
         configs.save(config, out / "config.yaml")
         # A folder without a manifest is unfinished: what a killed repair left there is replaced.
         shutil.rmtree(out / manifest.weights, ignore_errors=True)
+        if manifest.weights == "adapter":
+            write_card(whole, CardOrigin(title=out.name, base=planned.base, repair=config.arm))
         os.replace(whole, out / manifest.weights)
         write_record(out / REPAIR_FILE, manifest)
         run.params({"weights_digest": manifest.weights_digest, "base_digest": manifest.base.weights_digest})

@@ -104,7 +104,9 @@ class RunLog:
             "loss_tokens": float(manifest.loss_tokens),
             "seconds": manifest.seconds,
         }
-        self._run.adapter(f"adapter-{manifest.name}", out / manifest.weights, card, parameters, metrics)
+        self._run.adapter(
+            f"adapter-{manifest.name}", out / manifest.weights, card, parameters, metrics, step=manifest.steps - 1
+        )
 
 
 def _parameters(config: SftConfig) -> dict[str, object]:

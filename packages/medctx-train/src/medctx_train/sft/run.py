@@ -14,9 +14,11 @@ from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.model.base import prepare_base
 from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
+from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.sft import SFT_FILE, SftManifest
 from medctx.text import tokenizer
 from medctx.tracking import mlflow_run as tracking
+from medctx.tracking.adapter_card import CardOrigin
 from medctx_train.checkpoints import export, training_state
 from medctx_train.config import SftConfig
 from medctx_train.data.batches import step_batches
@@ -136,6 +138,10 @@ def train(config: SftConfig, out: Path) -> SftManifest:
                 processes=accelerator.num_processes,
                 weights=weights,
             )
+            if config.method != "full":
+                mix = config.mix / MIX_FILE
+                made_of = read_record(mix, MixManifest) if mix.is_file() else None
+                export.write_card(weights, CardOrigin(title=name, base=base, mix=made_of, sft=manifest))
             write_record(out / SFT_FILE, manifest)
             training_state.remove(out)
             log.finish(out, manifest)

@@ -10,10 +10,10 @@ import numpy as np
 
 from medctx.io.jsonl import read_record, read_records
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, ContaminationReport, Overlap
-from medctx.schemas.report import KNOWLEDGE, READING
+from medctx.schemas.report import KNOWLEDGE, READING, Contamination
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
-from medctx_eval.report.sections import CleanScore, Contamination
+from medctx_eval.report.sections import CleanScore
 
 ItemKey = tuple[str, str]
 """Exam and item."""

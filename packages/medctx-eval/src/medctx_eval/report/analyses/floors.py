@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from medctx.schemas.report import KNOWLEDGE, READING
+from medctx.schemas.report import KNOWLEDGE, READING, PartFloor
 from medctx_eval.report.load import parts
 from medctx_eval.report.load.exam_contents import ExamContents, offered
 from medctx_eval.report.load.verdict_matrix import MaskArray
 from medctx_eval.report.load.view import FloatArray, ModeView
-from medctx_eval.report.sections import AboveFloor, LongestOption, PartFloor
+from medctx_eval.report.sections import AboveFloor, LongestOption
 
 
 def _planned_keys(view: ModeView) -> list[tuple[str, str]]:

@@ -1,0 +1,80 @@
+"""The cards of adapters and studies: valid for the hub, whole sections in a description, figures of characters."""
+
+from __future__ import annotations
+
+import pytest
+from huggingface_hub import ModelCard
+
+from medctx.schemas.mix import DomainShare, MixManifest, SourceShare
+from medctx.schemas.sft import BaseCard
+from medctx.tracking.adapter_card import CardEvaluation, CardOrigin, adapter_card, composition_lines
+from study.tracking.model_card import MAX_DESCRIPTION_CHARS, REST, description_of
+
+EMBEDDED = BaseCard(name="smollm2-135m-instruct", source="package", licence="Apache-2.0", weights_digest="b" * 64)
+SECTIONS = ["Evaluation", "Training data", "Use", "Intended use and limits", "Licences", "Training"]
+
+
+def source(label: str, domain: str, share: float) -> SourceShare:
+    return SourceShare.model_validate(
+        {"label": label, "source": label, "domain": domain, "budget": 100, "epochs": None, "asked": share}
+        | {"tokens": round(1000 * share), "dialogues": 1, "token_share": share, "dialogue_share": share}
+        | {"licence": "CC-BY-4.0", "restriction": "", "citation": ""}
+    )
+
+
+def mix(general: float) -> MixManifest:
+    shares = {"general": general, "medical": 1 - general}
+    return MixManifest(
+        medctx="0", digest="d" * 64, request="", seed=0, ratio="1:1", by="tokens", order="mixed", budget=1000,
+        tokens=1000, dialogues=2, lengths=(),
+        domains=tuple(
+            DomainShare.model_validate(
+                {"domain": domain, "asked": share, "tokens": 1, "dialogues": 1, "token_share": share}
+                | {"dialogue_share": share}
+            )
+            for domain, share in shares.items()
+        ),
+        sources=(source("talk", "general", general), source("wards", "medical", 1 - general)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("general", "bars"), [(0.0, (0, 20)), (0.25, (5, 15)), (0.5, (10, 10)), (1.0, (20, 0))])
+def test_the_figure_of_characters_has_the_shares_of_the_mix(general: float, bars: tuple[int, int]) -> None:
+    lines = composition_lines(mix(general))
+    names = ["general", "  talk", "medical", "  wards"]
+    assert [line.split("  █")[0].split("  ░")[0].rstrip() for line in lines[1:-1]] == names
+    assert [line.count("█") for line in lines[1:-1]] == [bars[0], bars[0], bars[1], bars[1]]
+    assert lines[1].endswith(f"{100 * general:.1f} %")
+
+
+@pytest.mark.parametrize("model", ["", "models:/ward/3"])
+def test_the_hub_reads_the_metadata_of_a_card(model: str) -> None:
+    evaluation = CardEvaluation(
+        lines=["| part |"], results={"knowledge": 0.256}, exams=("facts",), model=model, figure=True
+    )
+    card = ModelCard(adapter_card(CardOrigin("1:1 (s)", EMBEDDED, mix(0.5), tags=("study-s",)), evaluation))
+    assert card.data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert card.data.library_name == "peft" and card.data.pipeline_tag == "text-generation"
+    (result,) = card.data.eval_results
+    assert (result.metric_name, result.metric_value, result.dataset_name) == ("knowledge", 25.6, "facts")
+    assert [line.removeprefix("## ") for line in card.text.splitlines() if line.startswith("## ")] == SECTIONS
+    assert ("medctx-eval verify models:/ward/3" in card.text) == bool(model)
+    assert "vllm serve" in card.text or "medctx-eval serve" in card.text
+
+
+def test_a_card_before_the_exam_says_so_and_names_no_figure() -> None:
+    card = adapter_card(CardOrigin("LoRA adapter", EMBEDDED))
+    assert "Not examined yet" in card and "![" not in card and "model-index" not in card
+
+
+@pytest.mark.parametrize("rows", [1, 40, 400])
+def test_a_description_is_short_enough_and_ends_with_a_whole_section(rows: int) -> None:
+    lines = [f"| open:{row} | {'x' * 20} |" for row in range(rows)]
+    card = adapter_card(CardOrigin("1:1 (s)", EMBEDDED, mix(0.5)), CardEvaluation(lines=lines, figure=True))
+    description = description_of(card)
+    assert len(description) <= MAX_DESCRIPTION_CHARS
+    assert not description.startswith(("---", "#")) and "![" not in description
+    kept = [line.removeprefix("## ") for line in description.splitlines() if line.startswith("## ")]
+    assert kept == SECTIONS[: len(kept)]
+    assert (REST in description) == (len(kept) < len(SECTIONS))
+    assert set(description.splitlines()) - {REST} <= set(card.splitlines())
