@@ -157,6 +157,33 @@ def test_mlflow_run_id_says_which_run_is_joined(store: str, tmp_path: Path, monk
     assert (tmp_path / "run").read_text().strip() == other_run
 
 
+@pytest.mark.parametrize(
+    ("given", "tags", "shown"),
+    [
+        ("skillful-calf-382", {"mlflow.project.entryPoint": "main"}, "quick"),
+        ("mine", {"mlflow.project.entryPoint": "main"}, "mine"),
+        ("skillful-calf-382", {}, "skillful-calf-382"),
+    ],
+    ids=["made up by mlflow run", "given by the user", "of another program"],
+)
+def test_a_run_of_mlflow_run_is_named_and_its_experiment_is_one_of_training(
+    given: str, tags: dict[str, str], shown: str, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = client().create_run("0", run_name=given, tags=tags).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", started)
+    with tracking.run("study", "quick") as run:
+        assert run.id == started
+    assert client().get_run(started).info.run_name == shown
+    assert client().get_experiment("0").tags[tracking.KIND_TAG] == tracking.KIND
+
+
+def test_the_kind_that_an_experiment_was_given_stays(store: str) -> None:
+    client().set_experiment_tag(client().create_experiment("medctx"), tracking.KIND_TAG, "finetuning")
+    with tracking.run("step", "one"):
+        pass
+    assert client().get_experiment_by_name("medctx").tags[tracking.KIND_TAG] == "finetuning"
+
+
 def test_a_run_that_the_store_no_longer_has_is_started_again(store: str, tmp_path: Path) -> None:
     with tracking.run("step", "one", run_file=tmp_path / "run") as run:
         first = run.id

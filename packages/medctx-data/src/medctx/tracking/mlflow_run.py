@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 import uuid
 import warnings
@@ -40,6 +41,11 @@ PAUSE_S = 60.0
 """After an error of the store nothing is sent to it for so long: each attempt would wait for its timeouts."""
 CONTINUED_TAG = "medctx.continued_in"
 """Tag on a run that was superseded by resuming an earlier one. Value: the resumed run's ID."""
+KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
+"""Tag of an experiment by which MLflow's pages are those of model training; its value."""
+ENTRY_POINT_TAG = "mlflow.project.entryPoint"
+_MADE_UP = re.compile(r"[a-z]+-[a-z]+-\d+")
+"""A name that MLflow gave a run, such as skillful-calf-382."""
 
 
 def available() -> bool:
@@ -252,6 +258,20 @@ def _start(mlflow: ModuleType, name: str, experiment: str, inherited: str, kept:
     return str(started.info.run_id)
 
 
+def _label(mlflow: ModuleType, run_id: str, name: str) -> None:
+    """Name the run where MLflow made its name up, and say what kind of experiment it belongs to.
+
+    Of an experiment without a kind MLflow's pages guess one, and then call its runs evaluations.
+    """
+    client = mlflow.MlflowClient()
+    started = client.get_run(run_id)
+    kind = client.get_experiment(started.info.experiment_id).tags.get(KIND_TAG, "")
+    if not kind or kind.endswith("_inferred"):
+        client.set_experiment_tag(started.info.experiment_id, KIND_TAG, KIND)
+    if ENTRY_POINT_TAG in started.data.tags and _MADE_UP.fullmatch(started.info.run_name or ""):
+        client.set_tag(run_id, "mlflow.runName", name)
+
+
 @contextmanager
 def run(
     prefix: str,
@@ -301,6 +321,8 @@ def run(
             inherited = ""
         run_id = _start(mlflow, name, experiment, inherited, kept, measured=_measured(requested=system_metrics))
         mlflow.set_tag(OWNER_TAG, owner)
+        if before is None:
+            _label(mlflow, run_id, name)
     except store_errors() as error:
         if mlflow.active_run() not in (None, before):
             with suppress(*store_errors()):
