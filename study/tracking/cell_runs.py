@@ -110,11 +110,16 @@ def _model(mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result
 def _log_changed(
     client: Any, run_id: str, metrics: Mapping[str, float], model_id: str, exam: ExamManifest | None = None
 ) -> None:
-    """Log the metrics whose values the run does not have yet, tied to its model and to the exam that measured them."""
+    """Log the metrics whose values run and model do not have yet, tied to the model and to the exam that measured them.
+
+    The same value of another exam is logged again: the model would state it of the exam before.
+    """
     logged = client.get_run(run_id).data.metrics
     measured_on = {"dataset_name": exam.exam_plan or "exam", "dataset_digest": exam_digest(exam)} if exam else {}
+    stated = client.get_logged_model(model_id).metrics or () if model_id else ()
+    measured = {metric.key for metric in stated if metric.dataset_digest == measured_on.get("dataset_digest")}
     for key, value in metrics.items():
-        if logged.get(key) != value:
+        if logged.get(key) != value or (model_id and key not in measured):
             client.log_metric(run_id, key, value, model_id=model_id or None, **measured_on)
 
 
