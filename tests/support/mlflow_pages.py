@@ -99,7 +99,7 @@ def visits(client: MlflowClient, study: Run, model: str, versions: Sequence[str]
     runs_path = f"/#/experiments/{experiment}"
     return [
         Visit("experiments", "/#/experiments", [name]),
-        Visit("runs", f"{runs_path}/runs", [study.info.run_name, f"cell {cell}"]),
+        Visit("runs", f"{runs_path}/runs", [study.info.run_name]),
         Visit("study", f"{runs_path}/runs/{run}", [study.info.run_name, "general data %", "not told apart"]),
         Visit("report", f"{runs_path}/runs/{run}/artifacts/report/report.html", ["Conclusion"], frame=True),
         Visit("registered-model", f"/#/models/{model}", [model, "general data %", "Not a medical device"]),
