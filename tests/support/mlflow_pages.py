@@ -93,26 +93,24 @@ def visits(client: MlflowClient, study: Run, model: str, versions: Sequence[str]
     """The pages that a visitor of a study opens, and what must stand there."""
     run, experiment = study.info.run_id, study.info.experiment_id
     name = client.get_experiment(experiment).name
-    version = client.get_model_version(model, versions[0])
-    cell, seed = version.tags["cell"], version.tags["seed"]
     models = client.search_logged_models([experiment])
     runs_path = f"/#/experiments/{experiment}"
     return [
         Visit("experiments", "/#/experiments", [name]),
         Visit("runs", f"{runs_path}/runs", [study.info.run_name]),
         Visit("study", f"{runs_path}/runs/{run}", [study.info.run_name, "general data %", "not told apart"]),
-        Visit("report", f"{runs_path}/runs/{run}/artifacts/report/report.html", ["Conclusion"], frame=True),
+        Visit("report", f"{runs_path}/runs/{run}/artifacts/report/report.html", ["By condition"], frame=True),
         Visit("registered-model", f"/#/models/{model}", [model, "general data %", "Not a medical device"]),
         Visit(
             "version",
             f"/#/models/{model}/versions/{versions[0]}",
-            ["accuracy % [95 %]", "blind %", f"models:/{model}/{versions[0]}", "Contamination", f"seed: {seed}"],
+            ["accuracy % [95 %]", "blind %", f"models:/{model}/{versions[0]}", "Contamination"],
         ),
         Visit("models", f"{runs_path}/models", [model_.name for model_ in models[:2]]),
         Visit(
             "comparison",
             f"/#/compare-model-versions?name=%22{model}%22&runs={{%22"
-            + "%22,%22".join(f"{client.get_model_version(model, key).run_id}%22:%22{key}" for key in versions[:2])
+            + "%22,%22".join(f"{key}%22:%22{client.get_model_version(model, key).run_id}" for key in versions[:2])
             + "%22}",
             ["Comparing 2 Versions", "knowledge"],
         ),
