@@ -19,7 +19,23 @@ from medctx_eval.exams.config import OWN, ExamConfig
 from medctx_eval.exams.exam import Exam, seal_exam
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
 from medctx_eval.exams.paragraphs import narrow_evidence
-from medctx_eval.exams.published import cmb_open, cmexam, longhealth, medmcqa, medqa, mirage, mmlu, openstax, pubmedqa
+from medctx_eval.exams.published import (
+    cmb_open,
+    cmexam,
+    frenchmedmcqa,
+    headqa,
+    igakuqa,
+    longhealth,
+    medmcqa,
+    medodyssey,
+    medqa,
+    medxpertqa,
+    mirage,
+    mlcr,
+    mmlu,
+    openstax,
+    pubmedqa,
+)
 from medctx_eval.exams.published.openstax_book import BOOKS
 from medctx_eval.exams.readers import column_map, own
 from medctx_eval.exams.readers.entries import CONTEXT
@@ -97,7 +113,8 @@ def _generated_card(name: str, contents: str) -> ExamCard:
 
 def _from_columns(source: column_map.ColumnMap, *, has_evidence: bool) -> RegisteredExam:
     def build_exam(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
-        return column_map.build(source, config.path or config.items, config.revision)
+        passages = own.read_passages(config.passages) if config.passages else ()
+        return column_map.build(source, config.path or config.items, config.revision, passages)
 
     return RegisteredExam(source.card, has_evidence, source.about, build_exam)
 
@@ -154,6 +171,12 @@ _EXAMS = (
     _from_columns(mmlu.SOURCE, has_evidence=False),
     _from_columns(cmexam.SOURCE, has_evidence=False),
     _from_columns(mirage.SOURCE, has_evidence=False),
+    _from_columns(medxpertqa.SOURCE, has_evidence=False),
+    *(_from_columns(source, has_evidence=False) for source in headqa.SOURCES),
+    _from_columns(frenchmedmcqa.SOURCE, has_evidence=False),
+    _from_columns(igakuqa.SOURCE, has_evidence=False),
+    *(_from_columns(source, has_evidence=True) for source in medodyssey.SOURCES),
+    _from_columns(mlcr.SOURCE, has_evidence=True),
     RegisteredExam(own.CARDS["file"], True, schema.__doc__ or "", lambda config, split, seed: _file(config)),
 )
 EXAMS: dict[str, RegisteredExam] = {registered.card.name: registered for registered in _EXAMS}

@@ -10,6 +10,7 @@ from pathlib import Path
 from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote, fetch
 from medctx.schemas.exam_run import ExamCard
+from medctx.schemas.records import Passage
 from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import EntryReader, ExamEntry, assemble, without_repeats
@@ -87,11 +88,11 @@ def _rows(source: ColumnMap, path: Path | None, revision: str) -> tuple[Iterator
     return _schema_rows(path) or source.rows([path]), ""
 
 
-def build(source: ColumnMap, path: Path | None = None, revision: str = "") -> Exam:
+def build(source: ColumnMap, path: Path | None = None, revision: str = "", passages: Sequence[Passage] = ()) -> Exam:
     """Build an exam from its publisher's files, or from ``path``.
 
     ``path`` is a file or folder as published, or a file in the row schema. Questions that cannot be asked are left out
-    and counted on the card.
+    and counted on the card. ``passages`` stand beside its evidence, as distractors.
     """
     rows, resolved = _rows(source, path, revision)
     reader, dropped, entries = EntryReader(source.card.name, source.card), Counter[str](), list[ExamEntry]()
@@ -109,4 +110,4 @@ def build(source: ColumnMap, path: Path | None = None, revision: str = "") -> Ex
             f"{path or source.remotes[0].place} holds no usable question of {source.card.name} ({counts}); give its "
             "file as published or one in the row schema (medctx-eval exams schema)."
         )
-    return assemble(source.card.model_copy(update={"revision": resolved}), kept, dropped=dropped)
+    return assemble(source.card.model_copy(update={"revision": resolved}), kept, passages, dropped)
