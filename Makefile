@@ -33,9 +33,9 @@ else
   define CHOOSE_TORCH
 	links="$${PIP_FIND_LINKS:-$$(python -m pip config get global.find-links 2>/dev/null || true)}"
 	torch=(--overrides requirements/overrides.txt --torch-backend=cpu)
-	for one in $$links; do
-	  if compgen -G "$${one#file://}/torch-*cpu*.whl" >/dev/null; then
-	    torch=(--overrides requirements/overrides.txt --find-links "$$one")
+	for link in $$links; do
+	  if compgen -G "$${link#file://}/torch-*cpu*.whl" >/dev/null; then
+	    torch=(--overrides requirements/overrides.txt --find-links "$$link")
 	  fi
 	done
   endef
@@ -110,7 +110,7 @@ format: install ## Put the code into the one format and mend what ruff can mend
 
 wheels: $(VENV)/bin/uv ## dist/: the three wheels, installable on a machine without this checkout
 	rm -rf dist
-	for one in $(PACKAGES); do MEDCTX_RELEASE=1 uv build --quiet --wheel --out-dir dist packages/medctx-$$one; done
+	for package in $(PACKAGES); do MEDCTX_RELEASE=1 uv build --quiet --wheel --out-dir dist packages/medctx-$$package; done
 	ls -l dist/*.whl
 
 BENCH ?= structure stats_coverage stats_speed report_speed data_scale

@@ -54,11 +54,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--books", type=int, default=20)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         config = RunConfig(
-            models=(ModelConfig(name="base", folder=given.model),),
-            exams=(ExamConfig(exam="file", items=exam_file(Path(scratch), given.books), conditions=("gold",)),),
+            models=(ModelConfig(name="base", folder=args.model),),
+            exams=(ExamConfig(exam="file", items=exam_file(Path(scratch), args.books), conditions=("gold",)),),
             engine="vllm",
             vllm=VllmConfig(max_model_len=8192),
         )

@@ -125,11 +125,11 @@ def main() -> int:
     parser.add_argument("--head", choices=["float32", "model"], default="float32")
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--exact", action="store_true")
-    given = parser.parse_args()
-    plan, float32 = exam_plan(given.model, given.items), in_float32(given.precision)
-    reference = letters(TransformersEngine.load(given.model, float32=float32), plan)
-    exact = letters(TransformersEngine.load(given.model, float32=True), plan) if given.exact else None
-    result = served(given.model, plan, VllmConfig(max_model_len=2048, head=given.head), float32=float32)
+    args = parser.parse_args()
+    plan, float32 = exam_plan(args.model, args.items), in_float32(args.precision)
+    reference = letters(TransformersEngine.load(args.model, float32=float32), plan)
+    exact = letters(TransformersEngine.load(args.model, float32=True), plan) if args.exact else None
+    result = served(args.model, plan, VllmConfig(max_model_len=2048, head=args.head), float32=float32)
     between = agreement(result, reference)
     computed = "in float32" if float32 else "as stored"
     print(f"{len(plan.asks)} items, computed {computed}; wanted: {MOST_NATS} nats, {LEAST_AGREEMENT:.0%} the same")

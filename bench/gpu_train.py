@@ -91,7 +91,7 @@ def settle() -> float:
     return time.perf_counter()
 
 
-def train_medctx(given: argparse.Namespace) -> dict[str, object]:
+def train_medctx(args: argparse.Namespace) -> dict[str, object]:
     """Seconds of each step, put together as ``medctx-train sft`` does."""
     import torch
 
@@ -107,13 +107,13 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     from medctx_train.sft.loop import optimize
     from medctx_train.sft.setup import add_trained_weights, trainable_parameters
 
-    config = SftConfig(row_tokens=given.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
+    config = SftConfig(row_tokens=args.tokens, rows_per_step=1, learning_rate=2e-5, gradient_checkpointing=True)
     accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
-    model = build(given.toy)
+    model = build(args.toy)
     apply_liger(model, config.liger)
     chunk_losses(model, config.loss_chunk)
     student = add_trained_weights(config, model, config.seed)
-    ids = sequences(given.steps, given.tokens, model.config.vocab_size)
+    ids = sequences(args.steps, args.tokens, model.config.vocab_size)
     rows = [
         PackedRow((EncodedSample(str(n), "random", tuple(identifier), (True,) * len(identifier)),))
         for n, identifier in enumerate(ids)
@@ -124,7 +124,7 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     student, optimizer = accelerator.prepare(student, optimizer)
     seconds, loss, begun = [], 0.0, settle()
     steps = optimize(
-        config, accelerator, student, optimizer, plan, done=0, row_tokens=given.tokens, seed=config.seed, meter=meter
+        config, accelerator, student, optimizer, plan, done=0, row_tokens=args.tokens, seed=config.seed, meter=meter
     )
     for entry in steps:
         now = settle()
@@ -141,7 +141,7 @@ def train_medctx(given: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def train_trl(given: argparse.Namespace) -> dict[str, object]:
+def train_trl(args: argparse.Namespace) -> dict[str, object]:
     """The same sequences through SFTTrainer."""
     import torch
     from datasets import Dataset
@@ -163,8 +163,8 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
             self.seconds.append(now - self.begun)
             self.begun = now
 
-    model = build(given.toy)
-    ids = sequences(given.steps, given.tokens, model.config.vocab_size)
+    model = build(args.toy)
+    ids = sequences(args.steps, args.tokens, model.config.vocab_size)
     like = LoraSettings()
     clock = Clock()
     with tempfile.TemporaryDirectory() as scratch:
@@ -178,7 +178,7 @@ def train_trl(given: argparse.Namespace) -> dict[str, object]:
             ),
             args=SFTConfig(
                 output_dir=scratch,
-                max_length=given.tokens,
+                max_length=args.tokens,
                 per_device_train_batch_size=1,
                 num_train_epochs=1,
                 bf16=True,
@@ -209,23 +209,23 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    given.tokens = given.tokens or (256 if given.toy else 8192)
-    if given.arm:
-        result = train_medctx(given) if given.arm == "medctx" else train_trl(given)
+    args = parser.parse_args()
+    args.tokens = args.tokens or (256 if args.toy else 8192)
+    if args.arm:
+        result = train_medctx(args) if args.arm == "medctx" else train_trl(args)
         print("RESULT " + json.dumps(result), flush=True)
         return 0
     import torch
 
-    if not given.toy and not torch.cuda.is_available():
+    if not args.toy and not torch.cuda.is_available():
         print("not run: there is no GPU here (--toy runs the same path at toy size)")
         return 0
-    arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
-    if "trl" in given.arms and "trl" not in arms:
+    arms = [arm for arm in args.arms if arm == "medctx" or find_spec("trl")]
+    if "trl" in args.arms and "trl" not in arms:
         print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
     measured: dict[str, list[dict[str, object]]] = {arm: [] for arm in arms}
-    passed_on = ["--tokens", str(given.tokens), "--steps", str(given.steps), *(["--toy"] if given.toy else [])]
-    for turn in range(given.turns):
+    passed_on = ["--tokens", str(args.tokens), "--steps", str(args.steps), *(["--toy"] if args.toy else [])]
+    for turn in range(args.turns):
         for arm in arms if turn % 2 == 0 else reversed(arms):
             done = subprocess.run(
                 [sys.executable, __file__, "--arm", arm, *passed_on],
@@ -240,7 +240,7 @@ def main() -> int:
                 print(f"{arm} failed in turn {turn + 1}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
                 continue
             measured[arm].append(json.loads(line.removeprefix("RESULT ")))
-    return show(measured, given.tokens)
+    return show(measured, args.tokens)
 
 
 def show(runs_of_arm: dict[str, list[dict[str, object]]], tokens: int) -> int:

@@ -145,7 +145,7 @@ def calibrate(model: Path, items: int, work: Path, command: str) -> Calibration:
         texts = {item.book: books[item.book] for item in several if item.book in books}
         floor = floors.floor(
             [
-                floors.as_asked(
+                floors.under_condition(
                     verdict, judged[verdict.item], texts[verdict.book].text if verdict.book in texts else ""
                 )
                 for verdict in several
@@ -241,13 +241,13 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=144, help="items at each length")
     parser.add_argument("--out", type=Path, default=Path("docs/calibration"), help="folder of the two files written")
     parser.add_argument("--work", type=Path, help="folder of the exam's run, to continue an interrupted one")
-    given = parser.parse_args()
-    command = f"python bench/reading_calibration.py --model {given.model.name} --items {given.items}"
+    args = parser.parse_args()
+    command = f"python bench/reading_calibration.py --model {args.model.name} --items {args.items}"
     with tempfile.TemporaryDirectory() as scratch:
-        result = calibrate(given.model, given.items, given.work or Path(scratch), command)
-    given.out.mkdir(parents=True, exist_ok=True)
-    write_record(given.out / "reading.json", result)
-    write_text(given.out / "reading.md", page(result))
+        result = calibrate(args.model, args.items, args.work or Path(scratch), command)
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_record(args.out / "reading.json", result)
+    write_text(args.out / "reading.md", page(result))
     print(page(result))
     sys.exit(0 if result.inside else 1)
 

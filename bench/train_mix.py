@@ -30,30 +30,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows-per-step", type=int, default=2)
 
 
-def missing(given: argparse.Namespace) -> str:
+def missing(args: argparse.Namespace) -> str:
     """Why a measurement cannot be run, "" where it can."""
-    result = next((folder for folder in (given.data, given.model) if not folder.is_dir()), None)
+    result = next((folder for folder in (args.data, args.model) if not folder.is_dir()), None)
     return f"not run: {result} is not there (give --data and --model)" if result else ""
 
 
-def prepare(given: argparse.Namespace, work: Path) -> tuple[Path, Path]:
+def prepare(args: argparse.Namespace, work: Path) -> tuple[Path, Path]:
     """The config of ``medctx-train sft`` and the Dialogues it trains on, in one file and a shuffled order.
 
     Dialogues are drawn from the files at random, of whichever source has fewer tokens so far; longer ones than a row
     are passed over.
     """
-    tokens = tokenizer.load_tokenizer(given.model)
+    tokens = tokenizer.load_tokenizer(args.model)
     random = Random(0)
-    files = {(name, domain): list(read_rows(given.data / f"{file}.jsonl.gz")) for name, domain, file in SOURCES}
+    files = {(name, domain): list(read_rows(args.data / f"{file}.jsonl.gz")) for name, domain, file in SOURCES}
     counts = dict.fromkeys(files, 0)
     chosen: list[Dialogue] = []
-    while len(chosen) < given.dialogues:
+    while len(chosen) < args.dialogues:
         source = min(counts, key=lambda label: counts[label])
         number, row = random.choice(files[source])
         question = f"{row['instruction']}\n\n{row['input']}".strip()
         turns = (Turn(role="user", content=question), Turn(role="assistant", content=str(row["output"])))
         size = len(tokens.encode(render(tokens, turns, ask=False)))
-        if row["output"] and size <= given.row_tokens:
+        if row["output"] and size <= args.row_tokens:
             name, domain = source
             chosen.append(Dialogue(id=f"{name}-{number}", domain=domain, source=name, turns=turns))
             counts[source] += size
@@ -61,10 +61,10 @@ def prepare(given: argparse.Namespace, work: Path) -> tuple[Path, Path]:
     mix = work / "mix"
     write_records(mix / "dialogues.jsonl", chosen)
     config = {
-        "base": str(given.model),
+        "base": str(args.model),
         "mix": str(mix),
-        "row_tokens": given.row_tokens,
-        "rows_per_step": given.rows_per_step,
+        "row_tokens": args.row_tokens,
+        "rows_per_step": args.rows_per_step,
         "learning_rate": 2e-4,
     }
     (work / "sft.yaml").write_text(yaml.safe_dump(config))

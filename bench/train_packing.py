@@ -86,21 +86,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     train_mix.add_options(parser)
     parser.add_argument("--rows", type=int, default=8)
-    given = parser.parse_args()
-    if train_mix.missing(given):
-        print(train_mix.missing(given))
+    args = parser.parse_args()
+    if train_mix.missing(args):
+        print(train_mix.missing(args))
         return 0
     import torch
     from transformers import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as scratch:
-        config, _ = train_mix.prepare(given, Path(scratch))
+        config, _ = train_mix.prepare(args, Path(scratch))
         settings = configs.load(SftConfig, config)
         folder, _ = prepare_base(settings.base)
         every = load_data(settings, folder, settings.seed).rows
     filled = fill_rate(every, settings.row_tokens)
     print(f"fill of {len(every)} rows of {settings.row_tokens}: {filled:.4f} (at least {LEAST_FILL})")
-    rows = [row for row in every if len(row.members) > 1][: given.rows]
+    rows = [row for row in every if len(row.members) > 1][: args.rows]
     failed = filled < LEAST_FILL
     print(f"{'rows of':>8} {'precision':>9} {'Dialogues':>9} {'packed':>8} {'alone':>8} {'mean gap':>9} {'largest':>9}")
     precisions = [("float32", torch.float32), ("bfloat16", torch.bfloat16)][: 1 if processor.bfloat16_is_slow() else 2]

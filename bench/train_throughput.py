@@ -260,16 +260,16 @@ def answer(process: subprocess.Popen[str], log: Path) -> dict[str, float]:
     raise SystemExit(f"an arm ended early:\n{log.read_text()[-2000:]}")
 
 
-def run(given: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float]]]:
+def run(args: argparse.Namespace, work: Path) -> dict[str, list[dict[str, float]]]:
     """All arms, slice by slice in turns."""
-    config, dialogues = train_mix.prepare(given, work)
-    arms = [arm for arm in given.arms if arm == "medctx" or find_spec("trl")]
-    arguments = ["--slices", str(given.slices), "--config", str(config), "--dialogues-file", str(dialogues)]
-    processes = dict(workers(arms, arguments, work, {"OMP_NUM_THREADS": str(given.threads)} if given.threads else {}))
+    config, dialogues = train_mix.prepare(args, work)
+    arms = [arm for arm in args.arms if arm == "medctx" or find_spec("trl")]
+    arguments = ["--slices", str(args.slices), "--config", str(config), "--dialogues-file", str(dialogues)]
+    processes = dict(workers(arms, arguments, work, {"OMP_NUM_THREADS": str(args.threads)} if args.threads else {}))
     slices: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
     begun = time.monotonic()
-    for number in range(given.slices):
-        if time.monotonic() - begun > 60 * given.minutes:
+    for number in range(args.slices):
+        if time.monotonic() - begun > 60 * args.minutes:
             break
         turn = number % len(arms)
         for arm in arms[turn:] + arms[:turn]:
@@ -323,14 +323,14 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     for hidden in ("--arm", "--config", "--dialogues-file"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.arm == "medctx":
-        train_medctx(Path(given.config), given.slices)
-    elif given.arm:
-        train_trl(given.arm, Path(given.config), Path(given.dialogues_file), given.slices)
+    args = parser.parse_args()
+    if args.arm == "medctx":
+        train_medctx(Path(args.config), args.slices)
+    elif args.arm:
+        train_trl(args.arm, Path(args.config), Path(args.dialogues_file), args.slices)
     else:
-        if train_mix.missing(given):
-            print(train_mix.missing(given))
+        if train_mix.missing(args):
+            print(train_mix.missing(args))
             return
         if not find_spec("trl"):
             print("TRL is not installed (pip install --group bench): medctx alone, against nothing")
@@ -342,11 +342,11 @@ def main() -> None:
                 continue
         begun = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as scratch:
-            slices = run(given, Path(scratch))
+            slices = run(args, Path(scratch))
         show(slices)
         print(
-            f"n = {len(next(iter(slices.values())))} slices of {given.dialogues / given.slices:.0f} Dialogues, "
-            f"rows of {given.row_tokens}, {given.threads or os.cpu_count()} threads, load {begun:.1f} at the start and "
+            f"n = {len(next(iter(slices.values())))} slices of {args.dialogues / args.slices:.0f} Dialogues, "
+            f"rows of {args.row_tokens}, {args.threads or os.cpu_count()} threads, load {begun:.1f} at the start and "
             f"{os.getloadavg()[0]:.1f} at the end; {', '.join(results)}"
         )
 

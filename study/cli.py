@@ -28,7 +28,7 @@ from study.forecast.dry_run import plan_text
 from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
 from study.pipeline import run_pipeline
-from study.registration.asked import planned
+from study.registration.exam_size import planned
 from study.registration.outcome import primary_sentence
 from study.registration.power import plan_sentence
 from study.stages.records import Outcome

@@ -24,7 +24,7 @@ from study.config.sections import section
 from study.config.study import ExecutorConfig, StudyConfig
 from study.forecast.budget import budget_of, keep_budget, with_budget
 from study.forecast.exam_cost import exam_dry_run
-from study.registration.asked import planned
+from study.registration.exam_size import planned
 from study.registration.outcome import primary_metrics
 from study.registration.power import plan_sentence
 from study.registration.register import read_plan, register, short_digest, trained_before, was_used

@@ -25,15 +25,15 @@ def axes_of(config: StudyConfig) -> Axes:
     }
 
 
-def _point(key: str, given: Mapping[str, Value], axes: Axes) -> Point:
-    """The point that ``given`` names, with the first value of every axis it leaves out.
+def _point(key: str, named: Mapping[str, Value], axes: Axes) -> Point:
+    """The point that ``named`` names, with the first value of every axis it leaves out.
 
     ``key``: its key in the config.
     """
-    unknown = [axis for axis in given if axis not in axes]
+    unknown = [axis for axis in named if axis not in axes]
     if unknown:
         raise MedctxError(f"The key {key}.{unknown[0]} is no axis; the axes are: {', '.join(axes)}.")
-    point: Point = {axis: given.get(axis, values[0]) for axis, values in axes.items()}
+    point: Point = {axis: named.get(axis, values[0]) for axis, values in axes.items()}
     for axis, value in point.items():
         if value not in axes[axis]:
             raise MedctxError(f"The key {key}.{axis} is {value!r}, which is none of {list(axes[axis])}; give one.")
@@ -57,8 +57,8 @@ def grid_points(config: StudyConfig) -> list[Point]:
 def _names_sources(point: Point, points: Sequence[Point]) -> bool:
     """Whether the source set is part of a cell's name: one purely medical point needs none to be told from others."""
     ratio = str(point["ratio"])
-    alike = {other["sources"] for other in points if other["ratio"] == ratio}
-    return bool(general_share(ratio)) or len(alike) > 1
+    sets = {other["sources"] for other in points if other["ratio"] == ratio}
+    return bool(general_share(ratio)) or len(sets) > 1
 
 
 def _named(

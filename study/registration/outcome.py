@@ -11,7 +11,7 @@ def _points(share: float) -> str:
 
 def primary_sentence(registration: Registration) -> str:
     """Prediction and result of the primary contrast."""
-    expected, found = registration.prediction, registration.difference
+    expected, difference = registration.prediction, registration.difference
     predicted = (
         "nothing was predicted"
         if expected is None
@@ -19,8 +19,8 @@ def primary_sentence(registration: Registration) -> str:
     )
     measured = (
         "not measured"
-        if found is None
-        else f"measured {_points(found.value)} [{_points(found.low)}, {_points(found.high)}] points"
+        if difference is None
+        else f"measured {_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}] points"
     )
     place = {True: ", inside the predicted range", False: ", outside the predicted range", None: ""}
     return f"{registration.primary.name}: {predicted}, {measured}{place[registration.as_predicted]}"
@@ -29,7 +29,7 @@ def primary_sentence(registration: Registration) -> str:
 def primary_metrics(registration: Registration) -> dict[str, float]:
     """The same as metrics, as shares of 1."""
     metrics = {} if registration.prediction is None else {"primary_predicted": registration.prediction.expected}
-    found = registration.difference
-    if found is None:
+    difference = registration.difference
+    if difference is None:
         return metrics
-    return metrics | {"primary": found.value, "primary_low": found.low, "primary_high": found.high}
+    return metrics | {"primary": difference.value, "primary_low": difference.low, "primary_high": difference.high}

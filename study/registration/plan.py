@@ -32,7 +32,7 @@ DEFAULT_MARGIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExamSize:
     """What an exam asks: the size of every Condition, and the exams."""
 
     parts: tuple[PlannedPart, ...] = ()
@@ -65,9 +65,9 @@ def _size(part: PlannedPart, axis: PlanAxis, *, difference: bool) -> int:
     return part.items - part.untaught if axis == "knowledge" and not difference else part.items
 
 
-def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | None:
+def _estimand(config: StudyConfig, axis: PlanAxis, exam: ExamSize) -> Estimand | None:
     """What one number of an axis is. Knowledge is taught less untaught where every part has items of both kinds."""
-    of_axis = [part for part in asked.parts if part.axis == axis]
+    of_axis = [part for part in exam.parts if part.axis == axis]
     # Untaught facts are read like taught ones; as knowledge they are what nobody was taught.
     parts = [part for part in of_axis if part.untaught < part.items] if axis == "knowledge" else of_axis
     weights = _weights(config, axis, parts)
@@ -94,9 +94,9 @@ def _estimand(config: StudyConfig, axis: PlanAxis, asked: Asked) -> Estimand | N
     )
 
 
-def estimands(config: StudyConfig, asked: Asked) -> tuple[Estimand, ...]:
+def estimands(config: StudyConfig, exam: ExamSize) -> tuple[Estimand, ...]:
     """One estimand for every axis that is asked about."""
-    every = (_estimand(config, axis, asked) for axis in AXES)
+    every = (_estimand(config, axis, exam) for axis in AXES)
     return tuple(estimand for estimand in every if estimand is not None)
 
 
@@ -169,7 +169,7 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
     return {name: digest.of_value(value)[: digest.SHORT] for name, value in {**contents, **whole}.items()}
 
 
-def plan_of(config: StudyConfig, selection: Asked, confirmation: Asked = Asked()) -> StudyPlan | None:
+def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = ExamSize()) -> StudyPlan | None:
     """The plan of a study; None where nothing is trained, or no axis is asked about.
 
     Args:
@@ -223,10 +223,10 @@ def plan_of(config: StudyConfig, selection: Asked, confirmation: Asked = Asked()
         raise MedctxError(f"The plan of the study {config.name} does not fit together: {describe(error)}.") from None
 
 
-def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], asked: Asked) -> Estimand | None:
+def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], exam: ExamSize) -> Estimand | None:
     """The estimand of an axis on confirmation items, with the weights of the same parts; None where one is missing."""
     of_axis = next((estimand for estimand in measured if estimand.axis == axis), None)
-    sizes = {f"{part.exam} {part.condition}": part for part in asked.parts if part.axis == axis}
+    sizes = {f"{part.exam} {part.condition}": part for part in exam.parts if part.axis == axis}
     if of_axis is None or any(part.name not in sizes for part in of_axis.parts):
         return None
     parts = []

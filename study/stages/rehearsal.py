@@ -23,8 +23,8 @@ from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
 from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
-from study.registration.asked import asked
-from study.registration.plan import Asked, plan_of
+from study.registration.exam_size import exam_size
+from study.registration.plan import ExamSize, plan_of
 from study.stages.bases import Base
 from study.stages.cell_steps import mix_step, train_step
 from study.workflow.commands import call
@@ -94,24 +94,23 @@ def _training_rows(mix: Path, base: Base) -> Iterator[str]:
         yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
 
 
-def _train(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, found: Rehearsal) -> None:
+def _train(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal) -> None:
     """Mix a sample, and estimate the training of it."""
     mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
-    found.examples += _training_rows(mix.folder, base)
+    rehearsal.examples += _training_rows(mix.folder, base)
     step = train_step(config, cell, base, mix)
     _called(step, scratch / "train", "--dry-run")
 
 
-def _exam(config: StudyConfig, base: Base | None, scratch: Path, found: Rehearsal) -> None:
+def _exam(config: StudyConfig, base: Base | None, scratch: Path, rehearsal: Rehearsal) -> None:
     model: Section = {"name": base.label, "folder": str(base.folder)} if base else {"name": "model"}
     result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
-    found.exam = exam_cost(result)
+    rehearsal.exam = exam_cost(result)
     confirming = confirmation_exam(config)
-    found.plan = plan_of(
-        config, Asked(result.exam_parts, result.exam_cards), Asked() if confirming is None else asked(confirming)
-    )
+    confirmed = ExamSize() if confirming is None else exam_size(confirming)
+    rehearsal.plan = plan_of(config, ExamSize(result.exam_parts, result.exam_cards), confirmed)
     shown = [text for label, text in result.labels.items() if label.startswith("example ")]
-    found.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
+    rehearsal.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
 
 
 def _report(config: StudyConfig, scratch: Path) -> None:
@@ -122,7 +121,7 @@ def _report(config: StudyConfig, scratch: Path) -> None:
 
 def rehearse(config: StudyConfig) -> Rehearsal:
     """Pass every section through its command, open every source and exam, check the bases, render examples."""
-    found = Rehearsal()
+    rehearsal = Rehearsal()
     bases: dict[str, Base] = {}
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         for label in config.labels:
@@ -132,10 +131,12 @@ def rehearse(config: StudyConfig) -> Rehearsal:
             try:
                 base = _checked_base(label, model.id)
             except MedctxError as error:
-                found.problems.append(f"base {label}: {error}")
+                rehearsal.problems.append(f"base {label}: {error}")
                 continue
             if base is None:
-                found.notes.append(f"{label} is prepared by the study's first run; its mixes are not rehearsed before.")
+                rehearsal.notes.append(
+                    f"{label} is prepared by the study's first run; its mixes are not rehearsed before."
+                )
             else:
                 bases[label] = base
         try:
@@ -144,15 +145,15 @@ def rehearse(config: StudyConfig) -> Rehearsal:
             cell = next(trained, None)
             if cell is not None:
                 say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
-                _train(small, cell, bases[cell.base], Path(scratch), found)
+                _train(small, cell, bases[cell.base], Path(scratch), rehearsal)
         except MedctxError as error:
-            found.problems.append(f"training data: {error}")
+            rehearsal.problems.append(f"training data: {error}")
         try:
-            _exam(config, next(iter(bases.values()), None), Path(scratch), found)
+            _exam(config, next(iter(bases.values()), None), Path(scratch), rehearsal)
         except MedctxError as error:
-            found.problems.append(f"exam: {error}")
+            rehearsal.problems.append(f"exam: {error}")
         try:
             _report(config, Path(scratch))
         except MedctxError as error:
-            found.problems.append(f"report: {error}")
-    return found
+            rehearsal.problems.append(f"report: {error}")
+    return rehearsal

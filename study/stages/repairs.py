@@ -60,8 +60,8 @@ def _texts(value: JsonValue) -> Iterator[str]:
 
 def repair_sources(config: StudyConfig, cell: StudyCell, cells: Sequence[StudyCell]) -> dict[str, StudyCell]:
     """The trained cells an arm names, by their reference in the arm; its own trained cell always."""
-    own = source_of(cell, cells)
-    named = {"cell": own}
+    source = source_of(cell, cells)
+    named = {"cell": source}
     for text in _texts(dict(arm(config, cell))):
         for name in _REFERENCE.findall(text):
             if name in {"cell", "base"} or name in named:
@@ -69,20 +69,20 @@ def repair_sources(config: StudyConfig, cell: StudyCell, cells: Sequence[StudyCe
             twins = [
                 other
                 for other in cells
-                if other.trained and other.ratio == name and _differs_in_ratio_alone(other, own)
+                if other.trained and other.ratio == name and _differs_in_ratio_alone(other, source)
             ]
             if not twins:
                 raise MedctxError(
-                    f"The arm {cell.repair} names ${{{name}}}, and there is no cell of that ratio beside {own.name}; "
-                    "name ratios of this study, cell or base."
+                    f"The arm {cell.repair} names ${{{name}}}, and there is no cell of that ratio beside "
+                    f"{source.name}; name ratios of this study, cell or base."
                 )
             named[name] = twins[0]
     return named
 
 
-def _differs_in_ratio_alone(other: StudyCell, own: StudyCell) -> bool:
+def _differs_in_ratio_alone(other: StudyCell, source: StudyCell) -> bool:
     same = ("base", "amount", "epochs", "seed", "method", "sources", "wrap", "repair")
-    return all(getattr(other, axis) == getattr(own, axis) for axis in same)
+    return all(getattr(other, axis) == getattr(source, axis) for axis in same)
 
 
 def _filled(value: JsonValue, places: Mapping[str, str]) -> JsonValue:

@@ -68,15 +68,15 @@ class _TaskBuilder:
         yield Task(weights_task(cell), repair, tuple(map(weights_task, named.values())))
 
     def _retuned(self, cell: StudyCell, base: Base) -> Iterator[Task]:
-        own = repairs.repair_sources(self._config, cell, self._cells)["cell"]
-        merge = f"merge {own.name} for {cell.repair}"
+        source = repairs.repair_sources(self._config, cell, self._cells)["cell"]
+        merge = f"merge {source.name} for {cell.repair}"
         further = repairs.retuning(self._config, cell)
 
         def train(done: DoneTasks) -> Step:
             merged = base.model_copy(
                 update={
                     "id": str(steps.weights_of(done[merge]).folder.resolve()),
-                    "weights_digest": f"{base.weights_digest}+{steps.weights_of(done[weights_task(own)]).digest}",
+                    "weights_digest": f"{base.weights_digest}+{steps.weights_of(done[weights_task(source)]).digest}",
                 }
             )
             step = steps.train_step(self._config, further, merged, done[mix_task(cell)])
@@ -84,8 +84,8 @@ class _TaskBuilder:
             return replace(step, memory=training_memory_of(self._config, cell))
 
         yield Task(mix_task(cell), lambda done: steps.mix_step(self._config, further, base))
-        yield self._merge(merge, own, base)
-        yield Task(weights_task(cell), train, (mix_task(cell), merge, weights_task(own)))
+        yield self._merge(merge, source, base)
+        yield Task(weights_task(cell), train, (mix_task(cell), merge, weights_task(source)))
 
     def _merge(self, name: str, cell: StudyCell, base: Base) -> Task:
         def merge(done: DoneTasks) -> Step | Done:
@@ -123,8 +123,11 @@ class _TaskBuilder:
             models = [
                 entry
                 for cell in exam.cells
-                if (own := model(cell, done)) is not None
-                for entry in ([own, steps.repeated(own)] if self._repeated(cell, by_label[cell.base]) else [own])
+                if (examined := model(cell, done)) is not None
+                for entry in (
+                    examined,
+                    *([steps.repeated(examined)] if self._repeated(cell, by_label[cell.base]) else []),
+                )
             ]
             step = steps.exam_step(self._config, exam.bases, models)
             return replace(step, memory=exam_memory(self._config, exam.bases[0].label))

@@ -61,9 +61,9 @@ def _rows(path: Path) -> list[_Row]:
         raise MedctxError(f"The table {path} cannot be read ({error}); give a .csv file.") from None
     rows = []
     for number, line in enumerate(lines, start=2):
-        given: Mapping[str, str] = {str(key).strip(): str(value).strip() for key, value in line.items() if value}
+        cells: Mapping[str, str] = {str(key).strip(): str(value).strip() for key, value in line.items() if value}
         try:
-            rows.append(_Row.model_validate(given))
+            rows.append(_Row.model_validate(cells))
         except ValidationError as error:
             raise MedctxError(
                 f"{path}:{number} is no cell ({describe(error)}); columns are ratio, amount, size, seed, items, "

@@ -264,8 +264,8 @@ class Law:
         chosen = np.searchsorted(np.cumsum(self.weights), (rng.permutation(count) + rng.random(count)) / count)
         chosen = chosen.clip(max=len(self.weights) - 1)
         smooth, size = (
-            rng.standard_normal((count, len(every))) @ _root(alike(every, every)).T
-            for alike in (form.alike, form.same_size)
+            rng.standard_normal((count, len(every))) @ _root(kernel(every, every)).T
+            for kernel in (form.alike, form.same_size)
         )
         linear = rng.standard_normal((count, len(form.terms))) * [deviation for _, deviation in form.terms]
         columns = np.broadcast_to(

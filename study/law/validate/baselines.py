@@ -33,12 +33,12 @@ def _cells(measured: Measured) -> tuple[FloatArray, FloatArray]:
 
 class AxisLine(NamedTuple):
     """Cells on one axis through a place, on which nothing else differs: ``at`` (L,) in ascending order with their
-    accuracies, and the place's ``own`` coordinate.
+    accuracies, and the place's ``coordinate``.
     """
 
     at: FloatArray
     accuracies: FloatArray
-    own: float
+    coordinate: float
 
 
 def _line(measured: Measured, place: DesignPoint) -> AxisLine | None:
@@ -61,7 +61,7 @@ def nearest(measured: Measured, place: DesignPoint) -> float:
     """
     line = _line(measured, place)
     if line is not None:
-        apart = np.abs(line.at - line.own)
+        apart = np.abs(line.at - line.coordinate)
         return float(line.accuracies[np.isclose(apart, apart.min())].mean())
     cells, scores = _cells(measured)
     apart = np.linalg.norm(cells - _coordinates([place]), axis=1)
@@ -75,9 +75,9 @@ def straight(measured: Measured, place: DesignPoint) -> float:
     line = _line(measured, place)
     if line is None:
         return nearest(measured, place)
-    left = int(np.clip(np.searchsorted(line.at, line.own) - 1, 0, len(line.at) - 2))
+    left = int(np.clip(np.searchsorted(line.at, line.coordinate) - 1, 0, len(line.at) - 2))
     slope = (line.accuracies[left + 1] - line.accuracies[left]) / (line.at[left + 1] - line.at[left])
-    return float(np.clip(line.accuracies[left] + slope * (line.own - line.at[left]), 0, 1))
+    return float(np.clip(line.accuracies[left] + slope * (line.coordinate - line.at[left]), 0, 1))
 
 
 @dataclass(frozen=True)

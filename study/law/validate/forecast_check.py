@@ -17,14 +17,14 @@ def _cell(report: ReportCore, recommendation: Recommendation, path: Path) -> Cel
     """The trained cell of the recommended composition."""
     share = general_share(recommendation.ratio)
     trained = [cell for cell in report.cells if not cell.base and cell.recipe.general_share is not None]
-    alike = [cell for cell in trained if abs(share_of(cell) - share) < 1e-6]
-    if not alike:
+    matching = [cell for cell in trained if abs(share_of(cell) - share) < 1e-6]
+    if not matching:
         raise MedctxError(
             f"{path} has no cell {recommendation.ratio}; run it as a cell of the study first (its YAML is beside "
             "the recommendation), then check."
         )
     # A composition that was trained on several amounts was recommended at one of them.
-    return min(alike, key=lambda cell: abs((cell.recipe.amount or 0) - (recommendation.amount or 0)))
+    return min(matching, key=lambda cell: abs((cell.recipe.amount or 0) - (recommendation.amount or 0)))
 
 
 def _part(report: ReportCore, cell: Cell, forecast: Forecast) -> CheckedPart | None:

@@ -186,6 +186,6 @@ def test_the_python_of_own_data_runs_as_printed(there: dict[str, str], capsys: p
     (code,) = blocks("docs/how-to/own-data.md", "python")
     assert 'mix(MixConfig(tokenizer="models/base"' in code
     sources = yaml.safe_load(Path("mix.yaml").read_text(encoding="utf-8"))["sources"]
-    given = f"MixConfig(sources={sources!r}, tokenizer="
-    run_python(code.replace("MixConfig(tokenizer=", given).replace("mixes/one", "mixes/python"), "own-data.md")
+    replacement = f"MixConfig(sources={sources!r}, tokenizer="
+    run_python(code.replace("MixConfig(tokenizer=", replacement).replace("mixes/one", "mixes/python"), "own-data.md")
     assert "What shows in patient" in capsys.readouterr().out

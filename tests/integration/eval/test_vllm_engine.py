@@ -118,9 +118,9 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
         result, freely = list(engine.generate(held, book)), list(engine.generate(free, book))
     finally:
         engine.close()
-    for draft, given in zip(held, result, strict=True):
-        assert isinstance(given, Generated)
-        assert given.text in draft.choices
+    for draft, answer in zip(held, result, strict=True):
+        assert isinstance(answer, Generated)
+        assert answer.text in draft.choices
     reference = list(TransformersEngine.load(strong).generate(free, book))
     same = [free_text == other for free_text, other in zip(freely, reference, strict=True)]
     assert sum(same) >= 2, (freely, reference)

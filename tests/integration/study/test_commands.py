@@ -88,18 +88,18 @@ def test_every_shipped_study_passes_its_dry_run(name: str, tmp_path: Path) -> No
     pytest.importorskip("medctx_train")
     made_real.write(tmp_path)
     overrides = ["--set", f"work={tmp_path / 'work'}", "--set", f"data={tmp_path}"]
-    found = study("run", name, "--dry-run", *overrides, folder=tmp_path)
-    assert found.returncode == 0, found.stderr[-2000:]
-    assert "points are seen with power" in found.stdout, "the plan that would be registered"
+    result = study("run", name, "--dry-run", *overrides, folder=tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "points are seen with power" in result.stdout, "the plan that would be registered"
     assert not (tmp_path / "work").exists()
 
 
 def test_power_is_answered_before_anything_is_trained(tmp_path: Path) -> None:
     arguments = ("--set", f"work={tmp_path / 'work'}", "--difference", "0.05", "--power", "0.9")
-    found = study("power", "smoke", *arguments, folder=tmp_path)
-    assert found.returncode == 0, found.stderr
-    assert "power for 5 points" in found.stdout
-    assert "points seen with power 0.9" in found.stdout
+    result = study("power", "smoke", *arguments, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "power for 5 points" in result.stdout
+    assert "points seen with power 0.9" in result.stdout
     assert not (tmp_path / "work").exists()
     nothing = study("power", "smoke", "--set", "ratios=[]", folder=tmp_path)
     assert nothing.returncode == 2

@@ -85,8 +85,8 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
     """Also where the cell stands at an amount that the recommendation is not for, and so repeats none."""
     real = recommended.publish.publish_recommendation
 
-    def recommend(*given: Any, **options: Any) -> Recommendation:
-        return real(*given, **options).model_copy(update={"ratio": "2:8", "repeats": ""})
+    def recommend(*args: Any, **options: Any) -> Recommendation:
+        return real(*args, **options).model_copy(update={"ratio": "2:8", "repeats": ""})
 
     monkeypatch.setattr(recommended.publish, "publish_recommendation", recommend)
     runs = Runs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medctx.config import loading as configs
 from study.config.study import STUDIES, StudyConfig
-from study.registration.asked import planned
+from study.registration.exam_size import planned
 from study.registration.table import power_text
 
 

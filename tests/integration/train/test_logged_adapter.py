@@ -65,8 +65,8 @@ def test_a_run_ends_with_its_adapter_as_a_model(
     assert weights == {"adapter_model.safetensors"}, "an adapter goes without its base's weights"
     assert find_logged_adapter(mlflow, run_id, manifest.weights_digest) == model.model_id
     monkeypatch.setenv("MEDCTX_BASE", str(tiny))
-    asked = {"messages": [{"role": "user", "content": QUESTION}]}
-    (answer,) = mlflow.pyfunc.load_model(model.model_uri).predict(asked, params={"max_new_tokens": 8})
+    messages = {"messages": [{"role": "user", "content": QUESTION}]}
+    (answer,) = mlflow.pyfunc.load_model(model.model_uri).predict(messages, params={"max_new_tokens": 8})
     assert isinstance(answer, str)
 
 

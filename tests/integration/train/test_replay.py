@@ -30,10 +30,10 @@ def test_replay_keeps_its_share_at_every_point(main: list[int], replayed: list[i
     first = [sample(f"m{number}", size) for number, size in enumerate(main)]
     # Long enough never to run out.
     others = [sample(f"r{number}", size) for number, size in enumerate(replayed * 300)]
-    mixed, given = interleave_replay(first, [[sample] for sample in others], share)
+    mixed, count = interleave_replay(first, [[sample] for sample in others], share)
     assert [sample for sample in mixed if sample.id[0] == "m"] == first
     taken = [sample for sample in mixed if sample.id[0] == "r"]
-    assert taken == others[:given]
+    assert taken == others[:count]
     due = sum(main) * share / (1 - share)
     assert abs(sum(len(sample.ids) for sample in taken) - due) <= max(replayed) / 2
 

@@ -215,19 +215,19 @@ def load(model: Path, environment: dict[str, str]) -> tuple[int, str]:
 def test_a_missing_or_changed_base_is_said_when_the_model_is_loaded(
     tiny: Path, mix: Path, elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
-    own = tmp_path / "own-model"
-    shutil.copytree(tiny, own)
-    model = trained(str(own), mix, tmp_path / "machine")
-    away = own.rename(tmp_path / "away")
+    folder = tmp_path / "own-model"
+    shutil.copytree(tiny, folder)
+    model = trained(str(folder), mix, tmp_path / "machine")
+    away = folder.rename(tmp_path / "away")
     code, sentence = load(model, elsewhere)
     assert code != 0
     assert "own-model" in sentence
     assert "MEDCTX_BASE" in sentence
-    given = {**elsewhere, "MEDCTX_BASE": str(away)}
-    assert load(model, given)[0] == 0
+    environment = {**elsewhere, "MEDCTX_BASE": str(away)}
+    assert load(model, environment)[0] == 0
     config = json.loads((away / "config.json").read_bytes()) | {"rms_norm_eps": 0.5}
     (away / "config.json").write_text(json.dumps(config))
-    code, sentence = load(model, given)
+    code, sentence = load(model, environment)
     assert code != 0
     assert "digest" in sentence
 

@@ -136,8 +136,8 @@ def test_a_generator_has_no_all() -> None:
     mix_config = MixConfig.model_validate({"sources": sources})
 
     def open_one(source: SourceConfig) -> Supply:
-        given = supplied(source, [qa_dialogue("a", "what", "this")])
-        return given if source.source == "jsonl" else Supply(given.card, "", "", generator=iter(()))
+        supply = supplied(source, [qa_dialogue("a", "what", "this")])
+        return supply if source.source == "jsonl" else Supply(supply.card, "", "", generator=iter(()))
 
     with pytest.raises(MedctxError, match="'everyday' is generated without an end"):
         made_of(mix_config, open_one)

@@ -26,12 +26,12 @@ def some(size: int) -> list[Dialogue]:
     return [dialogue(f"row-{number}\u2028line", "medical", 3 + number % 7) for number in range(size)]
 
 
-def reading(given: list[Row], stop: int | None = None) -> tuple[Callable[[], Iterator[Row]], list[int]]:
+def reading(dialogues: list[Row], stop: int | None = None) -> tuple[Callable[[], Iterator[Row]], list[int]]:
     """A source that counts how many rows were read of it, and may break off."""
     seen: list[int] = []
 
     def read() -> Iterator[Row]:
-        for number, row in enumerate(given):
+        for number, row in enumerate(dialogues):
             if number == stop:
                 raise KeyboardInterrupt
             seen.append(number)
@@ -50,29 +50,29 @@ def test_a_small_source_stays_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_large_source_gives_the_same_rows_from_disk(tmp_path: Path) -> None:
-    given = some(37)
-    read, seen = reading([*given[:20], BROKEN, *given[20:]])
+    dialogues = some(37)
+    read, seen = reading([*dialogues[:20], BROKEN, *dialogues[20:]])
     gathered = gather(read, "ward", tmp_path)
     assert isinstance(gathered.rows, ShardedRows)
     assert len(gathered.rows) == 37
     assert gathered.rows.shards == 4
-    assert [dialogue for number in range(4) for dialogue in gathered.rows.shard(number)] == given
+    assert [dialogue for number in range(4) for dialogue in gathered.rows.shard(number)] == dialogues
     numbers = [36, 0, 10, 9, 9, 35]
-    assert gathered.rows.take(numbers) == [given[number] for number in numbers]
+    assert gathered.rows.take(numbers) == [dialogues[number] for number in numbers]
     assert gather(read, "ward", tmp_path).skipped == (BROKEN,)
     assert len(seen) == 38
 
 
 def test_after_a_kill_shards_that_are_whole_are_kept(tmp_path: Path) -> None:
-    given = some(37)
-    broken_off, _ = reading(list(given), stop=25)
+    dialogues = some(37)
+    broken_off, _ = reading(list(dialogues), stop=25)
     with pytest.raises(KeyboardInterrupt):
         gather(broken_off, "ward", tmp_path)
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("rows-*")}
     assert len(written) == 2
-    read, _ = reading(list(given))
+    read, _ = reading(list(dialogues))
     gathered = gather(read, "ward", tmp_path)
-    assert gathered.rows.take(range(37)) == given
+    assert gathered.rows.take(range(37)) == dialogues
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in written} == written
     assert not list(tmp_path.glob(".*"))
 

@@ -67,9 +67,9 @@ def test_paragraphs_have_their_headings_and_no_short_ones_remain() -> None:
     assert paragraphs_of(" \n") == []
 
 
-@pytest.mark.parametrize(("asked", "place"), [(MURMUR, 1), (RHYTHM, 2)], ids=["valves", "nodes"])
-def test_an_item_is_asked_about_the_paragraph_that_states_its_answer(asked: ExamItem, place: int) -> None:
-    exam = narrowed(asked)
+@pytest.mark.parametrize(("question", "place"), [(MURMUR, 1), (RHYTHM, 2)], ids=["valves", "nodes"])
+def test_an_item_is_asked_about_the_paragraph_that_states_its_answer(question: ExamItem, place: int) -> None:
+    exam = narrowed(question)
     (narrow,) = exam.items
     assert narrow.evidence == (f"heart#{place}",)
     assert narrow.rivals == tuple(f"heart#{other}" for other in range(3) if other != place)
@@ -84,14 +84,14 @@ def test_an_item_without_a_supporting_paragraph_is_asked_closed_only_and_counted
 
 
 def test_words_of_the_question_alone_do_not_support_an_option() -> None:
-    asked = item("wrong", "Which valve separates the left atrium from the left ventricle?", "Eustachian", "mitral")
-    assert narrowed(asked).items[0].evidence == ()
+    question = item("wrong", "Which valve separates the left atrium from the left ventricle?", "Eustachian", "mitral")
+    assert narrowed(question).items[0].evidence == ()
 
 
 def test_a_lone_digit_supports_nothing() -> None:
     text = SECTION.text.replace("four chambers", "4 chambers")
-    asked = item("count", "How many chambers has the heart?", "4", "3")
-    assert narrowed(asked, passages=(SECTION.model_copy(update={"text": text}),)).items[0].evidence == ()
+    question = item("count", "How many chambers has the heart?", "4", "3")
+    assert narrowed(question, passages=(SECTION.model_copy(update={"text": text}),)).items[0].evidence == ()
 
 
 def test_altered_evidence_stays_whole() -> None:

@@ -13,7 +13,7 @@ from medctx.facts.curriculum import Curriculum, CurriculumConfig
 from medctx_eval.exams import floors
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.floors import Asked
+from medctx_eval.exams.floors import ConditionedItem
 from medctx_eval.exams.generated import phenotype_facts
 from medctx_eval.exams.generated.phenotype_facts import FactsConfig
 from medctx_eval.planning.batches import batches
@@ -40,9 +40,11 @@ def planned(exam: Exam) -> list[BookBatch]:
     return batches(exam, conditions, lambda text: len(text.split()), depths=(0.1, 0.5, 0.9), limits={}, seed=0)
 
 
-def asked_of(exam: Exam) -> list[Asked]:
+def asked_of(exam: Exam) -> list[ConditionedItem]:
     return [
-        Asked(exam.card.name, item.condition.kind, item.item.options, item.item.gold, batch.book.text, item.item.cannot)
+        ConditionedItem(
+            exam.card.name, item.condition.kind, item.item.options, item.item.gold, batch.book.text, item.item.cannot
+        )
         for batch in planned(exam)
         for item in batch.items
         if batch.book is not None

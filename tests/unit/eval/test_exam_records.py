@@ -18,7 +18,7 @@ from medctx.schemas.records import ExamItem
 from medctx_eval.exams import floors
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.exam import Exam
-from medctx_eval.exams.floors import Asked
+from medctx_eval.exams.floors import ConditionedItem
 from medctx_eval.exams.generated import laboratory, records
 from medctx_eval.exams.generated.records import RecordsConfig
 from medctx_eval.planning.batches import BookBatch, PlannedItem, batches
@@ -109,7 +109,7 @@ def test_a_reader_without_the_book_is_at_chance(seed: int) -> None:
 def test_the_floors_are_a_quarter_in_every_condition(seed: int) -> None:
     exam = built(seed % 7)
     requests = [
-        Asked(exam.card.name, p.condition.kind, p.item.options, p.item.gold, book, p.item.cannot)
+        ConditionedItem(exam.card.name, p.condition.kind, p.item.options, p.item.gold, book, p.item.cannot)
         for batch in planned(exam, *CONDITIONS, seed=seed)
         for p, book in rows(batch)
     ]
@@ -121,7 +121,7 @@ def test_all_options_stand_in_the_silent_book_and_none_is_right() -> None:
     for batch in planned(built(), "distractor", "distractor:300"):
         for entry, book in rows(batch):
             item = entry.item
-            question = Asked("records", "distractor", item.options, item.gold, book, item.cannot)
+            question = ConditionedItem("records", "distractor", item.options, item.gold, book, item.cannot)
             assert floors.stated(question) == tuple("ABCD")
             assert item.gold == (item.cannot,) == ("E",)
             assert not any(text in book for text in item.options.values())

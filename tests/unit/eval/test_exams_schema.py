@@ -185,8 +185,8 @@ def test_documents_come_in_a_fixed_shuffled_order(tmp_path: Path) -> None:
     rows = [{**GOOD, "id": f"q{n:03}", "question": f"{n}?", "book_id": f"b{n // 2:03}"} for n in range(60)]
     passages = written(tmp_path, [{"book_id": f"b{n:03}", "text": "x"} for n in range(30)], "books.jsonl")
     orders = [
-        [item.id for item in built(written(tmp_path, given), passages, ("gold",)).items]
-        for given in (rows, list(reversed(rows)))
+        [item.id for item in built(written(tmp_path, ordered), passages, ("gold",)).items]
+        for ordered in (rows, list(reversed(rows)))
     ]
     assert [name for name in orders[0] if name < "q030"] != sorted(name for name in orders[0] if name < "q030")
     clusters = [int(name[1:]) // 2 for name in orders[0]]

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx_eval.exams import floors
-from medctx_eval.exams.floors import Asked
+from medctx_eval.exams.floors import ConditionedItem
 
 OPTIONS = {"A": "iron deficiency", "B": "gout", "C": "measles", "D": "mumps"}
 
 
-def made_question(book: str, gold: str = "A", options: dict[str, str] = OPTIONS, cannot: str = "") -> Asked:
-    return Asked("exam", "gold", options, (gold,), book, cannot)
+def made_question(book: str, gold: str = "A", options: dict[str, str] = OPTIONS, cannot: str = "") -> ConditionedItem:
+    return ConditionedItem("exam", "gold", options, (gold,), book, cannot)
 
 
 @pytest.mark.parametrize(

@@ -194,10 +194,10 @@ def run(*words: object) -> Result:
 @pytest.mark.parametrize("layout", NAMES)
 def test_every_layout_is_read_in_every_format(layout: str, name: str, tmp_path: Path) -> None:
     exam = build(str(written(tmp_path, layout, name)))
-    found = {item.question: (item.options, item.gold) for item in exam.items}
-    assert len(found) == NUMBER == exam.card.items
+    questions = {item.question: (item.options, item.gold) for item in exam.items}
+    assert len(questions) == NUMBER == exam.card.items
     for number in range(NUMBER):
-        options, gold = found[f"Which remedy has case {number}?"]
+        options, gold = questions[f"Which remedy has case {number}?"]
         assert list(options.values())[:4] == TEXTS
         assert gold == ("ABCD"[number % 4],)
 
@@ -347,9 +347,9 @@ def test_two_own_exams_are_two_exams_of_one_run(tmp_path: Path) -> None:
         (tmp_path / f"{place}.jsonl").write_bytes(FORMATS["own.jsonl"]([row]))  # type: ignore[list-item]
     config = RunConfig.model_validate({"exams": [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), "needle"]})
     first, second, _ = registry.build_all(config.exams, config.curriculum, 0)
-    (one,), (other,) = first.items, second.items
-    assert (one.id, other.id) == ("a/q1", "b/q1") and one.cluster != other.cluster
-    assert one.evidence[0] in first.by_id
+    (first_item,), (second_item,) = first.items, second.items
+    assert (first_item.id, second_item.id) == ("a/q1", "b/q1") and first_item.cluster != second_item.cluster
+    assert first_item.evidence[0] in first.by_id
 
 
 def test_evidence_is_a_context_or_a_passage_of_the_file_that_wrap_reads(tmp_path: Path) -> None:
@@ -366,9 +366,10 @@ def test_evidence_is_a_context_or_a_passage_of_the_file_that_wrap_reads(tmp_path
 
 
 def test_limit_and_condition_apply_to_the_exams_of_a_config(tmp_path: Path) -> None:
-    own = written(tmp_path, "MMLU")
+    exam_file = written(tmp_path, "MMLU")
     (tmp_path / "x.yaml").write_text(
-        f"models: [{{name: m}}]\nurls: ['http://localhost:1']\ntokenizer: bytes\nexams: [{own}]\n", encoding="utf-8"
+        f"models: [{{name: m}}]\nurls: ['http://localhost:1']\ntokenizer: bytes\nexams: [{exam_file}]\n",
+        encoding="utf-8",
     )
     done = run("run", "--config", tmp_path / "x.yaml", "--limit", 2, "--dry-run")
     assert done.exit_code == 0, done.output

@@ -43,8 +43,8 @@ def test_parts_are_sizes_by_exam_condition_and_axis() -> None:
     ]
     exam = seal_exam(exam.card, items, exam.passages)
     requests = [parse(text) for text in ("closed", "gold")]
-    asked = batches(exam, requests, words, depths=DEPTHS, limits={}, seed=0)
-    plan = ExamPlan(exams=(exam,), batches=tuple(asked), conditions=("closed", "gold"))
+    planned = batches(exam, requests, words, depths=DEPTHS, limits={}, seed=0)
+    plan = ExamPlan(exams=(exam,), batches=tuple(planned), conditions=("closed", "gold"))
     sizes = {(part.condition, part.axis): part.items for part in parts_of(plan)}
     assert sizes == {("closed", "knowledge"): 24, ("gold", "reading"): 18, ("gold", "abstention"): 6}
 

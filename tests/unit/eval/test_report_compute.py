@@ -465,11 +465,11 @@ def test_a_ratio_is_labelled_as_its_name_says_or_by_its_share() -> None:
 
 
 def test_models_computed_on_different_hardware_are_named_in_front() -> None:
-    one, other = {"hardware": "processor A"}, {"hardware": "processor B"}
-    runs = [run("base", **one), run("1:1", **one)]
+    first, second = {"hardware": "processor A"}, {"hardware": "processor B"}
+    runs = [run("base", **first), run("1:1", **first)]
     report = compute(collect_in_memory(("base", "1:1"), runs[:2]), CONFIG)
     assert not any("different ways" in warning for warning in report.warnings)
-    runs[1] = run("1:1", **other)
+    runs[1] = run("1:1", **second)
     report = compute(collect_in_memory(("base", "1:1"), runs[:2]), CONFIG)
     (warning,) = [warning for warning in report.warnings if "different ways" in warning]
     assert "base by transformers, processor A; 1:1 by transformers, processor B" in warning

@@ -22,13 +22,13 @@ from study.config.study import StudyConfig
 from study.forecast import budget
 from study.forecast.budget import Budget
 from study.pipeline import only_one, run_pipeline
-from study.registration.plan import Asked, plan_of
+from study.registration.plan import ExamSize, plan_of
 from study.registration.register import register, trained_before
 from study.stages import rehearsal
 from study.stages.report import Attached, report_config
 from study.workflow.lineage import Lineage
 
-ASKED = Asked((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
+ASKED = ExamSize((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
 
 
 def made(**keys: object) -> StudyConfig:
@@ -102,14 +102,14 @@ def test_an_outage_of_the_store_at_the_end_costs_the_log_alone(
     pytest.importorskip("mlflow")
     plan = plan_of(made(), ASKED)
     assert plan is not None
-    found = Registration(
+    registration = Registration(
         study="made", digest="p", statement="as registered", deviations=(), primary=plan.primary, prediction=None,
         power=plan.power,
     )  # fmt: skip
 
     def read(path: Path, kind: type[Record]) -> Record:
         if kind is ReportCore:
-            return ReportCore.model_construct(registration=found, cells=(), comparisons=(), scores=())
+            return ReportCore.model_construct(registration=registration, cells=(), comparisons=(), scores=())
         return Decision.model_construct(champion="")
 
     class Dead(mlflow_run.Run):

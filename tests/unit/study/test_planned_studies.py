@@ -18,7 +18,7 @@ from medctx.schemas.study_plan import Prediction, StudyPlan
 from study.config.study import StudyConfig, load_study
 from study.pipeline import moves_aliases
 from study.registration.outcome import primary_metrics, primary_sentence
-from study.registration.plan import Asked, plan_of
+from study.registration.plan import ExamSize, plan_of
 from study.registration.register import read_plan, register, short_digest, was_used
 
 
@@ -28,7 +28,7 @@ def part(condition: str, axis: str, items: int, untaught: int = 0, clusters: int
     )
 
 
-ASKED = Asked(
+EXAM = ExamSize(
     (
         part("closed", "knowledge", 40, untaught=20),
         part("gold", "reading", 40),
@@ -44,7 +44,7 @@ def study(**changes: object) -> StudyConfig:
 
 
 def plan(**changes: object) -> StudyPlan:
-    made = plan_of(study(**changes), ASKED)
+    made = plan_of(study(**changes), EXAM)
     assert made is not None
     return made
 
@@ -82,8 +82,8 @@ def test_a_plan_about_what_the_study_has_not_is_one_sentence(changes: dict[str, 
 
 
 def test_nothing_is_registered_where_nothing_is_trained_or_nothing_compared() -> None:
-    assert plan_of(study(ratios=()), ASKED) is None
-    assert plan_of(study(), Asked((part("counterfactual", "faithfulness", 40),))) is None
+    assert plan_of(study(ratios=()), EXAM) is None
+    assert plan_of(study(), ExamSize((part("counterfactual", "faithfulness", 40),))) is None
 
 
 CHANGES: dict[str, dict[str, object]] = {
@@ -156,7 +156,7 @@ def test_the_text_of_the_data_folder_elsewhere_in_a_section_is_part_of_the_plan(
 
 
 def test_more_items_are_another_plan_with_more_power() -> None:
-    more = plan_of(study(), Asked((*ASKED.parts[:2], part("open:256", "reading", 160, clusters=8))))
+    more = plan_of(study(), ExamSize((*EXAM.parts[:2], part("open:256", "reading", 160, clusters=8))))
     assert more is not None
     assert short_digest(more) != short_digest(plan())
     assert more.power.power > plan().power.power
@@ -167,7 +167,7 @@ def test_more_items_are_another_plan_with_more_power() -> None:
 def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: int, difference: float) -> None:
     def power(count: int, points: float) -> float:
         made = plan_of(
-            study(plan={"difference": points, "icc": 0}), Asked((part("gold", "reading", count, clusters=count),))
+            study(plan={"difference": points, "icc": 0}), ExamSize((part("gold", "reading", count, clusters=count),))
         )
         assert made is not None
         return made.power.power
@@ -179,7 +179,7 @@ def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: 
 def test_taught_less_untaught_needs_more_items_than_an_accuracy() -> None:
     both = plan(plan={"primary": {"cell": "0:1", "axis": "knowledge"}})
     taught = plan_of(
-        study(plan={"primary": {"cell": "0:1", "axis": "knowledge"}}), Asked((part("closed", "knowledge", 40),))
+        study(plan={"primary": {"cell": "0:1", "axis": "knowledge"}}), ExamSize((part("closed", "knowledge", 40),))
     )
     assert taught is not None
     assert taught.power.power > both.power.power
@@ -223,16 +223,21 @@ def registration(value: float | None, *, deviations: tuple[str, ...] = (), predi
     """What a report says of a plan, as far as the study reads it."""
     made = plan()
     expected = Prediction(low=-0.1, expected=-0.05, high=0, reason="a look") if predicted else None
-    found = None
+    measured = None
     if value is not None:
-        found = Difference.model_construct(value=value, low=value - 0.05, high=value + 0.05)
+        measured = Difference.model_construct(value=value, low=value - 0.05, high=value + 0.05)
     return Registration.model_construct(
-        study="made", digest="p", deviations=deviations, primary=made.primary, prediction=expected, difference=found
+        study="made",
+        digest="p",
+        deviations=deviations,
+        primary=made.primary,
+        prediction=expected,
+        difference=measured,
     )
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("registered", "words"),
     [
         (registration(-0.07), "predicted -5.0 [-10.0, +0.0], measured -7.0 [-12.0, -2.0] points, inside the predicted"),
         (registration(-0.2), "points, outside the predicted range"),
@@ -240,13 +245,13 @@ def registration(value: float | None, *, deviations: tuple[str, ...] = (), predi
         (registration(None), "not measured"),
     ],
 )
-def test_the_prediction_stands_beside_the_result(found: Registration, words: str) -> None:
-    assert primary_sentence(found).startswith("0:1 against base on reading: ")
-    assert words in primary_sentence(found)
-    metrics = primary_metrics(found)
+def test_the_prediction_stands_beside_the_result(registered: Registration, words: str) -> None:
+    assert primary_sentence(registered).startswith("0:1 against base on reading: ")
+    assert words in primary_sentence(registered)
+    metrics = primary_metrics(registered)
     assert ("primary" in metrics, "primary_predicted" in metrics) == (
-        found.difference is not None,
-        found.prediction is not None,
+        registered.difference is not None,
+        registered.prediction is not None,
     )
 
 

@@ -284,13 +284,15 @@ def deviations(plan: StudyPlan, *, margin: float, estimands: Sequence[Estimand],
         )
 
 
-def headline(digest: str, found: Sequence[str]) -> str:
+def headline(digest: str, clauses: Sequence[str]) -> str:
     """What the headline of a report says about its plan.
 
     Args:
         digest: The short digest that names the plan.
-        found: What was done otherwise, from ``deviations`` and ``other_runs``.
+        clauses: What was done otherwise, from ``deviations`` and ``other_runs``.
     """
     return (
-        f"{AS_REGISTERED} (plan {digest})" if not found else f"not {AS_REGISTERED} (plan {digest}): {'; '.join(found)}"
+        f"{AS_REGISTERED} (plan {digest})"
+        if not clauses
+        else f"not {AS_REGISTERED} (plan {digest}): {'; '.join(clauses)}"
     )

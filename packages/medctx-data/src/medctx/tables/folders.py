@@ -72,10 +72,10 @@ def _choose(folder: Path, files: Sequence[Path], split: str) -> Located:
     """The files of a split among ``files``; files without one in their name count as train."""
     if split == ALL:
         return Located(tuple(files))
-    wanted = _canonical(split)
-    chosen = [path for path in files if (_split_within(path, folder) or "train") == wanted]
-    if not chosen and wanted not in _SPLITS:
-        chosen = [path for path in files if wanted in re.split(r"[^\w]+", str(path.relative_to(folder)).lower())]
+    name_of_split = _canonical(split)
+    chosen = [path for path in files if (_split_within(path, folder) or "train") == name_of_split]
+    if not chosen and name_of_split not in _SPLITS:
+        chosen = [path for path in files if name_of_split in re.split(r"[^\w]+", str(path.relative_to(folder)).lower())]
     if not chosen:
         names = ", ".join(sorted({_split_within(path, folder) or "train" for path in files}))
         raise MedctxError(f"The folder {folder} holds no split {split!r} but {names}; name one with the key split.")

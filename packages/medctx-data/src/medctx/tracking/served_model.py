@@ -48,8 +48,8 @@ class ChatAdapter(PythonModel):
                 ``book`` (a text that is put before the last user message).
             params: ``max_new_tokens`` and ``temperature``; 0 takes the most likely token.
         """
-        given = params or {}
-        most, temperature = int(given.get("max_new_tokens", MAX_NEW_TOKENS)), float(given.get("temperature", 0.0))
+        settings = params or {}
+        most, temperature = int(settings.get("max_new_tokens", MAX_NEW_TOKENS)), float(settings.get("temperature", 0.0))
         books = model_input["book"] if "book" in model_input else [None] * len(model_input)
         return [
             self._answer(_with_book(list(messages), book), most, temperature)

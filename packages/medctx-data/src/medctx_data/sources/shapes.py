@@ -71,8 +71,8 @@ def _alpaca(row: SourceRow, names: Names, settings: Settings) -> RowTurns:
     """Instruction and input as the question. Without an instruction nothing says what to do with the input."""
     instruction = row.text(names.get("instruction", "instruction"))
     input_name = names.get("input", "input")
-    given = row.text(input_name) if input_name in row else ""
-    question = "\n\n".join(part for part in (instruction, given) if part) if instruction else ""
+    input_text = row.text(input_name) if input_name in row else ""
+    question = "\n\n".join(part for part in (instruction, input_text) if part) if instruction else ""
     last = exchange(question, row.text(names.get("output", "output"))).turns
     return RowTurns([*_history(row, names.get("history", "history")), *last])
 
@@ -257,8 +257,8 @@ def turns_of(columns: Columns, form: Form, names: Names, settings: Settings, als
     """
     chosen = form_of(columns, form, names)
     if chosen is None:
-        wanted = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
-        raise UnfitError(f"has not the columns {', '.join(wanted)} (it has {', '.join(map(str, columns)) or 'none'})")
+        missing = sorted(needed(form, names)) if form in SHAPES else ["turns", "or those of another form"]
+        raise UnfitError(f"has not the columns {', '.join(missing)} (it has {', '.join(map(str, columns)) or 'none'})")
     row = SourceRow(columns)
     read = _with_system(row, chosen[1], SHAPES[chosen[0]](row, chosen[1], settings))
     return read._replace(unread=tuple(name for name in row.unread() if name not in also_read))

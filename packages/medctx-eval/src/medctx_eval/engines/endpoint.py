@@ -113,8 +113,8 @@ class EndpointEngine:
     def _require_same(self, first: Client, other: Client) -> None:
         """Refuse a server that says other things of the model than the first one does."""
         entry = served_as(other, self._model)
-        fields, own = (entry.lasting_fields if entry else {}), self.abilities.fields
-        different = sorted(key for key in fields.keys() | own.keys() if fields.get(key) != own.get(key))
+        fields, known = (entry.lasting_fields if entry else {}), self.abilities.fields
+        different = sorted(key for key in fields.keys() | known.keys() if fields.get(key) != known.get(key))
         if set(different) - _MACHINE_KEYS:
             raise MedctxError(
                 f"{first.url} and {other.url} do not serve the same {self._model!r} ({', '.join(different)} differ); "

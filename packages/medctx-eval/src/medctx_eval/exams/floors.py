@@ -26,7 +26,7 @@ SHARED_WORDS = 3
 """Options that share fewer words than this are compared whole: "type 1" and "type 2" diabetes are two diseases."""
 
 
-class Asked(NamedTuple):
+class ConditionedItem(NamedTuple):
     """An item as it is asked under a Condition.
 
     ``options`` by letter, as offered; ``gold`` and ``cannot`` (the option that says the question cannot be answered,
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     cannot: str = ""
 
 
-def as_asked(judged: Judged, item: ExamItem, book: str) -> Asked:
+def under_condition(judged: Judged, item: ExamItem, book: str) -> ConditionedItem:
     """An item of an exam as it was asked and judged under a Condition, with ``book`` before it.
 
     Args:
@@ -50,7 +50,7 @@ def as_asked(judged: Judged, item: ExamItem, book: str) -> Asked:
         book: The text of its Book, "" without one.
     """
     offered = offer_cannot(item) if parse(judged.condition).kind == "distractor" else item
-    return Asked(judged.exam, judged.condition, offered.options, judged.gold, book, offered.cannot)
+    return ConditionedItem(judged.exam, judged.condition, offered.options, judged.gold, book, offered.cannot)
 
 
 class Floor(Record):
@@ -79,18 +79,18 @@ class Floor(Record):
 
 def _shared(sequences: Sequence[Sequence[str]]) -> int:
     """How many words all sequences begin with."""
-    alike = takewhile(lambda words: len(set(words)) == 1, zip(*sequences, strict=False))
-    return sum(1 for _ in alike)
+    shared = takewhile(lambda words: len(set(words)) == 1, zip(*sequences, strict=False))
+    return sum(1 for _ in shared)
 
 
 def own_parts(options: Mapping[str, str]) -> dict[str, str]:
     """Each option without the words that all of them begin and end with, if these are many enough to be a sentence."""
     words = {letter: text.rstrip(".。 ").split() for letter, text in options.items()}
     before = _shared(list(words.values()))
-    after = _shared([own[before:][::-1] for own in words.values()])
+    after = _shared([texts[before:][::-1] for texts in words.values()])
     if before + after < SHARED_WORDS or len(options) < 2:
         return dict(options)
-    parts = {letter: " ".join(own[before : len(own) - after]) for letter, own in words.items()}
+    parts = {letter: " ".join(texts[before : len(texts) - after]) for letter, texts in words.items()}
     return parts if all(parts.values()) else dict(options)
 
 
@@ -105,58 +105,58 @@ def _standing(part: str) -> re.Pattern[str]:
     return re.compile(before + re.escape(bare) + after, re.IGNORECASE)
 
 
-def stated(asked: Asked) -> tuple[str, ...]:
+def stated(item: ConditionedItem) -> tuple[str, ...]:
     """The letters whose options stand in the Book."""
-    offered = {letter: text for letter, text in asked.options.items() if letter != asked.cannot}
+    offered = {letter: text for letter, text in item.options.items() if letter != item.cannot}
     parts = own_parts(offered)
-    return tuple(letter for letter, part in parts.items() if _standing(part).search(asked.book))
+    return tuple(letter for letter, part in parts.items() if _standing(part).search(item.book))
 
 
-def question_blind(asked: Asked) -> float:
+def question_blind(item: ConditionedItem) -> float:
     """The chance that a guess among the options that stand in the Book is right."""
-    among = stated(asked) or tuple(asked.options)
-    return (asked.gold[0] in among) / len(among) if len(asked.gold) == 1 else 0.0
+    among = stated(item) or tuple(item.options)
+    return (item.gold[0] in among) / len(among) if len(item.gold) == 1 else 0.0
 
 
-def book_blind(asked: Asked) -> float:
+def book_blind(item: ConditionedItem) -> float:
     """The chance that a guess among all options is right."""
-    return 1 / len(asked.options) if len(asked.gold) == 1 else 0.0
+    return 1 / len(item.options) if len(item.gold) == 1 else 0.0
 
 
-def _longest(asked: Asked) -> float:
-    most = max(map(len, asked.options.values()))
-    among = [letter for letter, text in asked.options.items() if len(text) == most]
-    return (asked.gold[0] in among) / len(among) if len(asked.gold) == 1 else 0.0
+def _longest(item: ConditionedItem) -> float:
+    most = max(map(len, item.options.values()))
+    among = [letter for letter, text in item.options.items() if len(text) == most]
+    return (item.gold[0] in among) / len(among) if len(item.gold) == 1 else 0.0
 
 
-def _commonest_letter(several: Sequence[Asked]) -> float:
-    letters = sorted({letter for asked in several for letter in asked.options})
-    return max(sum(asked.gold == (letter,) for asked in several) for letter in letters) / len(several)
+def _commonest_letter(several: Sequence[ConditionedItem]) -> float:
+    letters = sorted({letter for item in several for letter in item.options})
+    return max(sum(item.gold == (letter,) for item in several) for letter in letters) / len(several)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def floor(several: Sequence[Asked]) -> Floor:
+def floor(several: Sequence[ConditionedItem]) -> Floor:
     """The floors of items asked under one Condition of one exam."""
     first = several[0]
-    offered = [len(asked.options) - bool(asked.cannot) for asked in several]
+    offered = [len(item.options) - bool(item.cannot) for item in several]
     return Floor(
         exam=first.exam,
         condition=first.condition,
         items=len(several),
-        question_blind=_mean([question_blind(asked) for asked in several]),
-        book_blind=_mean([book_blind(asked) for asked in several]),
+        question_blind=_mean([question_blind(item) for item in several]),
+        book_blind=_mean([book_blind(item) for item in several]),
         commonest_letter=_commonest_letter(several),
-        longest=_mean([_longest(asked) for asked in several]),
-        stated=_mean([len(stated(asked)) / count for asked, count in zip(several, offered, strict=True)]),
+        longest=_mean([_longest(item) for item in several]),
+        stated=_mean([len(stated(item)) / count for item, count in zip(several, offered, strict=True)]),
     )
 
 
-def floors(asked: Iterable[Asked]) -> list[Floor]:
+def floors(items: Iterable[ConditionedItem]) -> list[Floor]:
     """The floors of every exam and Condition, in order of first appearance."""
-    parts: dict[tuple[str, str], list[Asked]] = defaultdict(list)
-    for item in asked:
+    parts: dict[tuple[str, str], list[ConditionedItem]] = defaultdict(list)
+    for item in items:
         parts[item.exam, item.condition].append(item)
     return [floor(several) for several in parts.values()]

@@ -39,9 +39,9 @@ _COMMON = frozenset(
 
 def _words(text: str) -> list[str]:
     """Words without common ones, cut to their first letters so that forms of a word are alike."""
-    found = (word for word in _WORD.findall(text.lower()) if word not in _COMMON)
+    words = (word for word in _WORD.findall(text.lower()) if word not in _COMMON)
     # A lone digit or letter says nothing about a paragraph: "3" stands in "3-D" and in "step 3".
-    return [word[:_STEM_LENGTH] for word in found if len(word) > 1 or not word.isascii()]
+    return [word[:_STEM_LENGTH] for word in words if len(word) > 1 or not word.isascii()]
 
 
 def _length(lines: Sequence[str]) -> int:

@@ -139,9 +139,9 @@ class ItemIndex:
 
 def _translation(answer: ForeignAnswer, item: JoinedItem) -> dict[str, str]:
     """The letters of an answer as letters of the item, through the option texts where both are known."""
-    own = {normalised(text): letter for letter, text in item.options.items()}
-    if len(own) == len(answer.options) and own.keys() == set(map(normalised, answer.options)):
-        return {LETTERS[place]: own[normalised(text)] for place, text in enumerate(answer.options)}
+    letters = {normalised(text): letter for letter, text in item.options.items()}
+    if len(letters) == len(answer.options) and letters.keys() == set(map(normalised, answer.options)):
+        return {LETTERS[place]: letters[normalised(text)] for place, text in enumerate(answer.options)}
     return {letter: letter for letter in LETTERS}
 
 
@@ -186,5 +186,5 @@ def join_run(run: ForeignRun, indexes: Mapping[Mode, ItemIndex]) -> Joined:
             detail=answer.detail,
         )
         judged.setdefault((item.id, answer.mode, answer.order), record)
-    lost, found = Counter(how.values()), Counter(ways.values())
-    return Joined(tuple(judged.values()), found["id"], found["text"], lost["none"], lost["gold"])
+    lost, joined_by = Counter(how.values()), Counter(ways.values())
+    return Joined(tuple(judged.values()), joined_by["id"], joined_by["text"], lost["none"], lost["gold"])

@@ -82,10 +82,10 @@ def _answer(task: str, row: Mapping[str, object], place: str) -> Iterator[Foreig
     continuations = [request["arg_1"] for request in requests if isinstance(request.get("arg_1"), str)]
     document = mapping(row.get("doc"))
     prompt = str(requests[0].get("arg_0", "")) if requests else ""
-    asked, listed = split_prompt(prompt)
+    question, listed = split_prompt(prompt)
     options = option_texts(document) or listed
     item = id_of(document) or str(row.get("doc_hash") or row.get("doc_id"))
-    base = (task, item, question_of(document) or asked)
+    base = (task, item, question_of(document) or question)
     passage = passage_of(document)
     if len(continuations) < 2:
         yield _written(base, row, options, passage, place)

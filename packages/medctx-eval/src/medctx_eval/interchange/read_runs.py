@@ -54,10 +54,12 @@ def resolve_runs(sources: Sequence[str], scratch: Path) -> list[Path]:
         MedctxError: If a source is none of these, or the runs share no items.
     """
     others = [Path(source) for source in sources if is_foreign(Path(source))]
-    own = [folder for source in sources if Path(source) not in others for folder in run_source.resolve(source, scratch)]
+    folders = [
+        folder for source in sources if Path(source) not in others for folder in run_source.resolve(source, scratch)
+    ]
     if not others:
-        return own
-    return convert([run for path in others for run in read_foreign(path)], own, scratch / "joined")
+        return folders
+    return convert([run for path in others for run in read_foreign(path)], folders, scratch / "joined")
 
 
 def is_foreign(path: Path) -> bool:
@@ -81,12 +83,12 @@ def _own_items(folder: Path) -> tuple[ExamManifest, list[ExamItem], tuple[Judged
     return run.manifest, list(run_folder.read_items(folder, run.manifest).values()), run.judged
 
 
-def convert(foreign: Sequence[ForeignRun], own: Sequence[Path], scratch: Path) -> list[Path]:
+def convert(foreign: Sequence[ForeignRun], folders: Sequence[Path], scratch: Path) -> list[Path]:
     """Write run folders that share their items, and say how many were joined.
 
     Args:
         foreign: Runs of other harnesses.
-        own: Our run folders, compared with them.
+        folders: Our run folders, compared with them.
         scratch: Where the folders are written.
 
     Returns:
@@ -95,7 +97,7 @@ def convert(foreign: Sequence[ForeignRun], own: Sequence[Path], scratch: Path) -
     Raises:
         MedctxError: If the runs share no items or no mode.
     """
-    ours = [_own_items(folder) for folder in own]
+    ours = [_own_items(folder) for folder in folders]
     by_mode = dict.fromkeys(_MODES, items_of_exam(ours[0][1])) if ours else items_of_run(foreign[0])
     items = list({item.id: item for of_mode in by_mode.values() for item in of_mode}.values())
     indexes = {mode: ItemIndex(of_mode) for mode, of_mode in by_mode.items()}
@@ -104,9 +106,9 @@ def convert(foreign: Sequence[ForeignRun], own: Sequence[Path], scratch: Path) -
         _say_joined(run, result, len(items))
     records = [_comparable(judged) for _, _, judged in ours] + [result.judged for result in joined]
     names = [manifest.model for manifest, _, _ in ours] + [run.model for run in foreign]
-    asked = [{record.mode for record in _comparable(judged)} for _, _, judged in ours]
-    asked += [{answer.mode for answer in run.answers} for run in foreign]
-    modes = _shared_modes(records, asked, names)
+    by_run = [{record.mode for record in _comparable(judged)} for _, _, judged in ours]
+    by_run += [{answer.mode for answer in run.answers} for run in foreign]
+    modes = _shared_modes(records, by_run, names)
     kept = _shared_questions(records, modes)
     manifests = [manifest for manifest, _, _ in ours] + [_manifest(run) for run in foreign]
     return _write(manifests, kept, items, scratch)
@@ -128,8 +130,8 @@ def _comparable(judged: Iterable[Judged]) -> tuple[Judged, ...]:
 def _shared_modes(records: Sequence[Sequence[Judged]], by_run: Sequence[set[Mode]], names: Sequence[str]) -> list[Mode]:
     shared = [mode for mode in _MODES if all(mode in modes for modes in by_run)]
     if not shared:
-        told = "; ".join(f"{name}: {', '.join(sorted(modes))}" for name, modes in zip(names, by_run, strict=True))
-        raise MedctxError(f"The runs were scored in no common mode ({told}), so their results are not compared.")
+        listed = "; ".join(f"{name}: {', '.join(sorted(modes))}" for name, modes in zip(names, by_run, strict=True))
+        raise MedctxError(f"The runs were scored in no common mode ({listed}), so their results are not compared.")
     if empty := [name for name, run in zip(names, records, strict=True) if not run]:
         raise MedctxError(
             f"No item of {empty[0]} is an item of {names[0]}, by id or by text; compare runs of the same questions."
@@ -172,9 +174,9 @@ def _write(
     manifests: Sequence[ExamManifest], records: Sequence[Sequence[Judged]], items: Sequence[JoinedItem], scratch: Path
 ) -> list[Path]:
     used = {record.item for record in records[0]}
-    asked = [item for item in items if item.id in used]
-    write_records(scratch / _PLAN / run_folder.ITEMS, [item for joined in asked if (item := _exam_item(joined))])
-    cards = _cards(asked)
+    used_items = [item for item in items if item.id in used]
+    write_records(scratch / _PLAN / run_folder.ITEMS, [item for joined in used_items if (item := _exam_item(joined))])
+    cards = _cards(used_items)
     modes = [mode for mode in _MODES if any(record.mode == mode for record in records[0])]
     conditions = tuple(dict.fromkeys(record.condition for record in records[0]))
     folders = []

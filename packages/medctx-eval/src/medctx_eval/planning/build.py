@@ -53,12 +53,12 @@ def build_plan(configs: Sequence[ExamConfig], exams: Sequence[Exam], tokenizer: 
     planned: list[BookBatch] = []
     names: dict[str, None] = {}
     unalterable: dict[str, int] = {}
-    asked = []
+    asked_exams = []
     for config, exam in zip(configs, exams, strict=True):
-        asked.append(_with_cannot(exam) if config.offer_cannot else exam)
+        asked_exams.append(_with_cannot(exam) if config.offer_cannot else exam)
         conditions = [parse(text) for text in config.conditions]
-        planned += batches(asked[-1], conditions, count, depths=config.depths, limits=config.limits, seed=seed)
+        planned += batches(asked_exams[-1], conditions, count, depths=config.depths, limits=config.limits, seed=seed)
         names |= dict.fromkeys(config.conditions)
         if any(condition.kind == "counterfactual" for condition in conditions):
             unalterable[exam.card.name] = count_unalterable(exam)
-    return ExamPlan(exams=tuple(asked), batches=tuple(planned), conditions=tuple(names), unalterable=unalterable)
+    return ExamPlan(exams=tuple(asked_exams), batches=tuple(planned), conditions=tuple(names), unalterable=unalterable)

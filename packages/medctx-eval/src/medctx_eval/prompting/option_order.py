@@ -37,7 +37,7 @@ class ShownOptions(Record):
 
     def to_shown(self, letters: tuple[str, ...]) -> tuple[str, ...]:
         """Translate the item's own letters into the shown ones, sorted."""
-        shown = {own: letter for letter, own in self.item_letters.items()}
+        shown = {item_letter: letter for letter, item_letter in self.item_letters.items()}
         return tuple(sorted(shown[letter] for letter in letters))
 
 
@@ -64,5 +64,5 @@ def show(item: ExamItem, order: int) -> ShownOptions:
     rotated = movable[order % len(movable) :] + movable[: order % len(movable)] if movable else []
     moved = dict(zip(movable, rotated, strict=True))
     item_letters = {letter: moved.get(letter, letter) for letter in item.options}
-    options = {letter: item.options[own] for letter, own in item_letters.items()}
+    options = {letter: item.options[item_letter] for letter, item_letter in item_letters.items()}
     return ShownOptions(options=options, item_letters=item_letters)

@@ -143,7 +143,7 @@ class _Opened:
 
     def abilities(self, first: EndpointEngine, *, in_bytes: bool) -> list[tuple[frozenset[Mode], bool]]:
         """For each model that can be reached: the modes it can be asked in, and whether it thinks."""
-        found = []
+        abilities = []
         for model in self._models:
             is_first = model is self._models[0]
             try:
@@ -154,10 +154,10 @@ class _Opened:
             if in_bytes and tokenizers_agree(engine.client, model.name, tokenizers.ByteTokenizer()) is not True:
                 engine.without_tokens()
                 possible = set(possible_modes(engine))
-            found.append((frozenset(possible), _thinks(engine)))
+            abilities.append((frozenset(possible), _thinks(engine)))
             if not is_first:
                 engine.close()
-        return found
+        return abilities
 
 
 def settle(config: RunConfig, session: Endpoints) -> RunConfig:

@@ -277,23 +277,23 @@ class _Exam:
             requests = waiting[begin : begin + PRIOR_BATCH_SIZE]
             yield _Job(len(requests), partial(self._ask_priors, requests))
 
-    def _reply(self, asked: _AskedItem, form: Form, order: int) -> Reply:
-        key = asked.keys.get((form, order))
+    def _reply(self, item: _AskedItem, form: Form, order: int) -> Reply:
+        key = item.keys.get((form, order))
         if key is not None:
             return self._replies.by_key[key]
-        reason = f"longer than {self._positions} tokens" if asked.book else "its evidence is longer than its condition"
-        return _too_long(asked.planned, form, order, asked.book, reason)
+        reason = f"longer than {self._positions} tokens" if item.book else "its evidence is longer than its condition"
+        return _too_long(item.planned, form, order, item.book, reason)
 
     def replied(self, mode: Mode, orders: int) -> Iterator[Replied]:
         """Every planned item under a mode, in every order it is judged in."""
         form = FORMS[mode][0]
-        for asked in self._asked:
-            planned = asked.planned
+        for item in self._asked:
+            planned = item.planned
             prior = None
             if "prior" in FORMS[mode]:
                 prior = self._replies.by_key[self._prior_keys[self._option_key(planned)]]
             for order in orders_of(planned, mode, orders):
-                yield Replied(planned, mode, order, self._reply(asked, form, order), prior)
+                yield Replied(planned, mode, order, self._reply(item, form, order), prior)
 
 
 def ask_all(

@@ -24,13 +24,13 @@ class PerItem:
         values: Mean of the item's values, shape (R, N).
         clusters: Cluster label of each item, shape (N,).
         first: Index at which each item was first asked, shape (N,).
-        asked: How often each item was asked, shape (N,).
+        counts: How often each item was asked, shape (N,).
     """
 
     values: FloatArray
     clusters: NDArray[np.generic]
     first: IntArray
-    asked: IntArray
+    counts: IntArray
 
 
 def per_item(values: Values, items: Labels, clusters: Labels) -> PerItem:
@@ -42,15 +42,15 @@ def per_item(values: Values, items: Labels, clusters: Labels) -> PerItem:
     """
     rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
     labels = np.asarray(clusters)
-    _, first, index, asked = np.unique(np.asarray(items), return_index=True, return_inverse=True, return_counts=True)
+    _, first, index, counts = np.unique(np.asarray(items), return_index=True, return_inverse=True, return_counts=True)
     if (labels != labels[first][index]).any():
         raise ValueError("an item lies in two clusters")
     sums = np.array([np.bincount(index, weights=row, minlength=len(first)) for row in rows])
     return PerItem(
-        values=sums / asked,
+        values=sums / counts,
         clusters=labels[first],
         first=first.astype(np.int64),
-        asked=asked.astype(np.int64),
+        counts=counts.astype(np.int64),
     )
 
 

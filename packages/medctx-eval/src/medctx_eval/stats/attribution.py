@@ -73,8 +73,8 @@ def attributions(
     Returns:
         One attribution per pair.
     """
-    asked = answers.under("gold", "open")
-    if not asked.any():
+    reading = answers.under("gold", "open")
+    if not reading.any():
         return [Attribution() for _ in pairs]
     coordinates = _coordinates(answers)
     opened = answers.under("open")
@@ -95,14 +95,14 @@ def attributions(
         ]
         return list(zip(*strata, strict=True))
 
-    counted = answers.distractors is not None and bool((answers.distractors[asked] != UNKNOWN).all())
+    counted = answers.distractors is not None and bool((answers.distractors[reading] != UNKNOWN).all())
     nothing: list[tuple[Stratum, ...]] = [() for _ in pairs]
     tables = (
-        split(asked, 0),
+        split(reading, 0),
         split(opened, 1),
-        split(asked, 2) if counted else nothing,
+        split(reading, 2) if counted else nothing,
         split(opened, 0, 1),
-        split(asked, 0, 1, 2) if counted else nothing,
+        split(reading, 0, 1, 2) if counted else nothing,
     )
     return [
         Attribution(

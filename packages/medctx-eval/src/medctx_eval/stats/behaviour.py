@@ -56,8 +56,8 @@ def _gains(
         both = np.intersect1d(cell.items[closed], cell.items[opened[names[0]]])
         sides = []
         for mask in (closed, *(opened[name] for name in names)):
-            asked = mask & np.isin(cell.items, both)
-            sides.append(per_item(cell.correct[:, asked].mean(axis=0), cell.items[asked], cell.clusters[asked]))
+            shared = mask & np.isin(cell.items, both)
+            sides.append(per_item(cell.correct[:, shared].mean(axis=0), cell.items[shared], cell.clusters[shared]))
         values = np.concatenate([side.values for side in sides])
         pairs = [(row, 0) for row in range(1, len(sides))]
         gains |= dict(zip(names, differences(values, sides[0].clusters, pairs, draws=draws, seed=seed), strict=True))

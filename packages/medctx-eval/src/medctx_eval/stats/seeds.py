@@ -89,10 +89,10 @@ class SeedVariances:
         If variances differ it has the degrees of freedom of the cell's own variance, and a cell of one run takes the
         largest variance of the others.
         """
-        own = self.by_cell.get(runs_of(cell))
+        variance = self.by_cell.get(runs_of(cell))
         if not self.differ:
-            return SeedVariance(max(self.pooled.value, own.value if own else 0.0), self.pooled.df)
-        used = own or max(self.by_cell.values(), key=lambda variance: variance.value)
+            return SeedVariance(max(self.pooled.value, variance.value if variance else 0.0), self.pooled.df)
+        used = variance or max(self.by_cell.values(), key=lambda other: other.value)
         return SeedVariance(max(self.pooled.value, used.value), used.df)
 
 

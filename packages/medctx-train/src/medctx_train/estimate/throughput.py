@@ -113,7 +113,7 @@ def product_flops(inputs: int, outputs: int, *, half: bool) -> float:
 
 
 def expected_throughput(
-    settings: ModelSettings, row_tokens: int, widths: tuple[int, int], given: float | None
+    settings: ModelSettings, row_tokens: int, widths: tuple[int, int], stated: float | None
 ) -> ExpectedThroughput:
     """Return the throughput a run is expected to reach.
 
@@ -121,10 +121,10 @@ def expected_throughput(
         settings: The model section of the config.
         row_tokens: Length of a row.
         widths: Hidden and intermediate size of the model.
-        given: FLOP/s from the user; None to use an earlier run, or a measurement of matrix products.
+        stated: FLOP/s from the user; None to use an earlier run, or a measurement of matrix products.
     """
-    if given is not None:
-        return ExpectedThroughput(flop_per_second=given, assumed="as given")
+    if stated is not None:
+        return ExpectedThroughput(flop_per_second=stated, assumed="as given")
     earlier = last_record(settings.base, settings.method, row_tokens)
     if earlier is not None:
         assumed = (

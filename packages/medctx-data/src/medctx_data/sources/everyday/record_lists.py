@@ -27,10 +27,10 @@ def _purchases(rng: Random, size: int) -> Scene:
         bought = rng.sample(GOODS, rng.randint(3, 6))
         line = rng.choice(("Customer {p}. Purchases: {g}.", "{p} bought: {g}.", "Receipt for {p}: {g}."))
         records.append(line.format(p=person, g=", ".join(bought)))
-        asked = rng.choice(
+        question = rng.choice(
             ("Which article did {p} buy?", "What is on the list of {p}?", "Name one thing that {p} purchased.")
         )
-        questions.append((asked.format(p=person), rng.choice(bought).capitalize()))
+        questions.append((question.format(p=person), rng.choice(bought).capitalize()))
     return records, questions
 
 
@@ -38,9 +38,9 @@ def _owners(rng: Random, size: int) -> Scene:
     goods = rng.sample(GOODS, size * 3)
     records, questions = [], []
     for number, person in enumerate(people(rng, size)):
-        own = goods[number * 3 : number * 3 + 3]
-        records.append(f"Locker of {person}. Contents: {', '.join(own)}.")
-        questions.append((f"In whose locker is the {rng.choice(own)}?", person))
+        contents = goods[number * 3 : number * 3 + 3]
+        records.append(f"Locker of {person}. Contents: {', '.join(contents)}.")
+        questions.append((f"In whose locker is the {rng.choice(contents)}?", person))
     return records, questions
 
 

@@ -194,10 +194,10 @@ def _sorting(rng: Random) -> Scene:
 def _note(rng: Random) -> Scene:
     reader, writer = rng.sample(FIRST, 2)
     news = rng.choice(_NEWS)
-    asked = rng.choice(("Write a short note to {reader}: {news}.", "Let {reader} know in a note that {news}."))
+    request = rng.choice(("Write a short note to {reader}: {news}.", "Let {reader} know in a note that {news}."))
     note = f"Dear {reader}, I write to tell you that {news}. Best wishes, {writer}"
     return [
-        (f"{asked.format(reader=reader, news=news)} Sign it as {writer}.", note),
+        (f"{request.format(reader=reader, news=news)} Sign it as {writer}.", note),
         ("Make it shorter, please.", f"{reader}, {news}. {writer}"),
     ]
 
@@ -205,10 +205,10 @@ def _note(rng: Random) -> Scene:
 def _directions(rng: Random) -> Scene:
     task, steps = rng.choice(_TASKS)
     listed = steps.split("|")
-    asked = rng.choice(("How do I {task}?", "Explain how to {task}.", "What do I have to do to {task}?"))
+    request = rng.choice(("How do I {task}?", "Explain how to {task}.", "What do I have to do to {task}?"))
     person = rng.choice(FIRST)
     return [
-        (asked.format(task=task), " ".join(listed)),
+        (request.format(task=task), " ".join(listed)),
         (
             rng.choice(("What comes last?", f"{person} has done all but the last step. What is left?")),
             listed[-1],

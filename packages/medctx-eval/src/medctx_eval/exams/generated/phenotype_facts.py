@@ -217,11 +217,11 @@ def build(config: FactsConfig, curriculum: Curriculum, seed: int) -> Exam:
         for pair in zip(taught, untaught, strict=False)
         for sheet, tag in zip(pair, ("yes", "no"), strict=True)
     ]
-    asked = [(sheet, sheets.items(card, sheet, taught=tag)) for sheet, tag in turns]
+    items_of_sheets = [(sheet, sheets.items(card, sheet, taught=tag)) for sheet, tag in turns]
     return seal_exam(
         card,
-        [item for _, several in asked for item in several],
-        [record for sheet, _ in asked for record in sheets.records(sheet)],
-        [altered for sheet, several in asked for altered in sheets.alterations(sheet, several)],
-        [omitted for sheet, several in asked for omitted in sheets.omissions(sheet, several)],
+        [item for _, several in items_of_sheets for item in several],
+        [record for sheet, _ in items_of_sheets for record in sheets.records(sheet)],
+        [altered for sheet, several in items_of_sheets for altered in sheets.alterations(sheet, several)],
+        [omitted for sheet, several in items_of_sheets for omitted in sheets.omissions(sheet, several)],
     )

@@ -156,13 +156,13 @@ def generate(config: RecordsConfig, seed: int) -> Exam:
     by_analyte: dict[Phrasing, list[Sheet]] = defaultdict(list)
     for sheet in made:
         by_analyte[sheet.phrasing].append(sheet)
-    asked = {
+    items_of = {
         sheet.id: _with_rivals(sheet, sheets.items(card, sheet), by_analyte[sheet.phrasing], seed) for sheet in made
     }
     return seal_exam(
         card,
-        [item for sheet in made for item in asked[sheet.id]],
+        [item for sheet in made for item in items_of[sheet.id]],
         [*(record for sheet in made for record in sheets.records(sheet)), *_filler(config, words, seed)],
-        [altered for sheet in made for altered in sheets.alterations(sheet, asked[sheet.id])],
-        [omitted for sheet in made for omitted in sheets.omissions(sheet, asked[sheet.id])],
+        [altered for sheet in made for altered in sheets.alterations(sheet, items_of[sheet.id])],
+        [omitted for sheet in made for omitted in sheets.omissions(sheet, items_of[sheet.id])],
     )

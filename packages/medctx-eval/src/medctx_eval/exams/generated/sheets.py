@@ -144,15 +144,15 @@ def _altered_gold(sheet: Sheet, item: ExamItem) -> tuple[str, ...]:
     return (LETTERS[sheet.order.index(moved % ENTITIES)],)
 
 
-def alterations(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Alteration]:
+def alterations(sheet: Sheet, items: Sequence[ExamItem]) -> Iterator[Alteration]:
     """The altered version of the sheet for each of its items, the same Passages for all."""
     altered = altered_records(sheet)
-    for item in asked:
+    for item in items:
         yield Alteration(item=item.id, passages=altered, gold=_altered_gold(sheet, item))
 
 
-def omissions(sheet: Sheet, asked: Sequence[ExamItem]) -> Iterator[Omission]:
+def omissions(sheet: Sheet, items: Sequence[ExamItem]) -> Iterator[Omission]:
     """The silent version of the sheet for each of its items, the same Passages for a direction."""
-    silent = {kind: silent_records(sheet, kind) for kind in {item.tags["kind"] for item in asked}}
-    for item in asked:
+    silent = {kind: silent_records(sheet, kind) for kind in {item.tags["kind"] for item in items}}
+    for item in items:
         yield Omission(item=item.id, passages=silent[item.tags["kind"]])

@@ -71,7 +71,7 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
     except AnswerError as error:
         return f"{error}; write letters" if error.base_unknown else str(error)
     named = cells.at(row, layout.id) if layout.id else None
-    found: ExamRow = {
+    columns: ExamRow = {
         "id": str(number if named in (None, "") else named),
         "question": question.text,
         "options": question.options,
@@ -82,9 +82,9 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
         value = cells.at(row, place) if place else None
         text = "\n".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
         if text.strip():
-            found[part] = text
+            columns[part] = text
     passed_on = {name: _cell(name, value) for name, value in row.items() if name in _PASSED_ON - layout.used}
-    return {**{name: value for name, value in passed_on.items() if value is not None}, **found}
+    return {**{name: value for name, value in passed_on.items() if value is not None}, **columns}
 
 
 def _is_question(texts: Sequence[str]) -> bool:

@@ -72,11 +72,11 @@ def calibrations(run_set: RunSet, view: ModeView) -> Iterator[Calibration]:
         for part in (KNOWLEDGE, READING):
             if part not in view.masks:
                 continue
-            asked = np.flatnonzero(matrix.questions_of(view.masks[part])).tolist()
+            questions = np.flatnonzero(matrix.questions_of(view.masks[part])).tolist()
             pairs = [
                 (answer[0], answer[1] == matrix.answers[matrix.gold[question]])
                 for replies in likeliest
-                for question in asked
+                for question in questions
                 if (answer := replies.get(names[question])) is not None
             ]
             if not pairs:

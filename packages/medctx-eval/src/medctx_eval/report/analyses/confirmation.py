@@ -41,8 +41,8 @@ def _confirmed_axes(estimands: Sequence[Estimand], matrix: VerdictMatrix) -> lis
     strata = Strata(matrix, {})
     axes: list[PlanAxis] = []
     for estimand in estimands:
-        asked = strata.asked(estimand.axis)
-        missing = [part.name for part in estimand.parts if part.name not in asked]
+        measured = strata.asked(estimand.axis)
+        missing = [part.name for part in estimand.parts if part.name not in measured]
         if 0 < len(missing) < len(estimand.parts):
             raise MedctxError(
                 f"The confirmation runs lack {', '.join(missing)}, which {estimand.axis} weighs in the report; examine "

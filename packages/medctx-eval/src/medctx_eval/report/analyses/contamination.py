@@ -96,12 +96,12 @@ def _found(matrix: VerdictMatrix, overlaps: Overlaps) -> MaskArray:
 
 def clean_scores(view: ModeView, overlaps: Overlaps) -> Iterator[CleanScore]:
     """Every cell on both axes, on all items and on the clean ones."""
-    found = _found(view.matrix, overlaps)
+    overlapping = _found(view.matrix, overlaps)
     for part in (KNOWLEDGE, READING):
         if part not in view.masks:
             continue
         mask = view.masks[part]
-        kept = mask & ~found
+        kept = mask & ~overlapping
         values = view.matrix.values
         on_all, on_clean = view.shares(values, mask), view.shares(values, kept) if kept.any() else {}
         for cell in view.cells:

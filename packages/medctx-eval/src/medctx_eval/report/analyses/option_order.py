@@ -106,7 +106,7 @@ def letter_biases(view: ModeView, items: Mapping[str, ExamItem]) -> Iterator[Let
             total += np.bincount(shown[:, column], weights=weights[answers, column] * scale, minlength=count)
         return total
 
-    asked = by_letter(gold, np.ones(len(gold)))
+    occurs = by_letter(gold, np.ones(len(gold)))
     for cell in view.cells:
         rows = list(view.rows[cell])
         answers, correct = matrix.chosen[rows][:, kept], (matrix.verdicts[rows][:, kept] == CORRECT).astype(np.float64)
@@ -114,15 +114,15 @@ def letter_biases(view: ModeView, items: Mapping[str, ExamItem]) -> Iterator[Let
         right = sum((by_letter(gold, row) for row in correct), np.zeros(count))
         if not chosen.sum():
             continue
-        recall = [float(right[at] / asked[at] / len(rows)) if asked[at] else None for at in range(count)]
+        recall = [float(right[at] / occurs[at] / len(rows)) if occurs[at] else None for at in range(count)]
         # An option that another condition adds is never chosen or right here.
-        used = [at for at in range(count) if chosen[at] or asked[at]]
+        used = [at for at in range(count) if chosen[at] or occurs[at]]
         yield LetterBias(
             cell=cell,
             mode=view.mode,
             n=len(gold) * len(rows),
             chosen={letters[at]: float(chosen[at] / chosen.sum()) for at in used},
-            gold={letters[at]: float(asked[at] / asked.sum()) for at in used},
+            gold={letters[at]: float(occurs[at] / occurs.sum()) for at in used},
             recall={letter: value for letter, value in zip(letters, recall, strict=True) if value is not None},
             spread=float(np.std([value for value in recall if value is not None])),
         )

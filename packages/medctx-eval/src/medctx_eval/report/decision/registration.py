@@ -59,10 +59,10 @@ def registration(report: Report, plan: StudyPlan, stated: Sequence[str] = ()) ->
     contrasts = tuple(_contrasts(report, plan))
     if contrasts:
         family = plan.family.model_copy(update={"contrasts": contrasts, "error_rate": report.error_rate})
-        found = tuple(deviations(plan, margin=report.margin, estimands=report.estimands, family=family))
+        differences = tuple(deviations(plan, margin=report.margin, estimands=report.estimands, family=family))
     else:
-        found = ("none of the registered comparisons was made",)
-    differing = (*stated, *found, *_other_runs(report, plan))
+        differences = ("none of the registered comparisons was made",)
+    differing = (*stated, *differences, *_other_runs(report, plan))
     name = digest.of_record(plan)[: digest.SHORT]
     primary = _comparison(report, plan.primary)
     return Registration(

@@ -86,9 +86,9 @@ class Strata:
     def _untaught_codes(self) -> list[int]:
         """Strata whose untaught items stand beside knowledge: those of its own, else those without taught items."""
         taught = self._matrix.taught[self._matrix.starts]
-        own = self.codes_of_axis(KNOWLEDGE)
-        if (np.isin(self.codes, own) & ~taught).any():
-            return own
+        codes = self.codes_of_axis(KNOWLEDGE)
+        if (np.isin(self.codes, codes) & ~taught).any():
+            return codes
         return [code for code, axis in enumerate(self._strata[1]) if axis == KNOWLEDGE and not self._taught[code]]
 
     def codes_of_axis(self, axis: str) -> list[int]:
@@ -138,12 +138,12 @@ def check_weights(matrix: VerdictMatrix, configured: AxisWeights) -> None:
     """
     strata = Strata(matrix, {})
     for axis, weights in configured.items():
-        asked = strata.asked(axis)
-        unknown = next((name for name in weights if name not in asked), None)
+        parts = strata.asked(axis)
+        unknown = next((name for name in weights if name not in parts), None)
         if unknown is not None:
             raise MedctxError(
                 f"The key weights.{axis} names {unknown!r}, which was not asked on this axis; asked were: "
-                f"{', '.join(asked) or 'none'}."
+                f"{', '.join(parts) or 'none'}."
             )
 
 
@@ -183,10 +183,10 @@ def estimands_of(matrix: VerdictMatrix, weights: AxisWeights, plan: StudyPlan | 
         codes = strata.codes_of_axis(axis)
         if not codes:
             if weights.get(axis):
-                asked = ", ".join(strata.names)
+                parts = ", ".join(strata.names)
                 raise MedctxError(
                     f"None of the parts that {axis} weighs was asked ({', '.join(weights[axis])}); the exam asked "
-                    f"{asked}. Give the runs of the plan, or other weights."
+                    f"{parts}. Give the runs of the plan, or other weights."
                 )
             continue
         masks = [strata.codes == code for code in codes]

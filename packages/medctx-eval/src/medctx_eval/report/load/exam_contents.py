@@ -13,7 +13,7 @@ from medctx.schemas.records import Book, ExamItem
 from medctx_eval.artifacts import run_folder
 from medctx_eval.exams.condition import parse
 from medctx_eval.exams.counterfactual import offer_cannot
-from medctx_eval.exams.floors import Asked, book_blind, question_blind
+from medctx_eval.exams.floors import ConditionedItem, book_blind, question_blind
 from medctx_eval.report.load.collect import ExaminedRun, RunSet
 from medctx_eval.report.load.verdict_matrix import VerdictMatrix
 
@@ -96,8 +96,8 @@ def _questions_by_book(
 
 def _chances(item: ExamItem, condition: str, gold: tuple[str, ...], text: str) -> BlindChances:
     asked_item = offered(item, condition)
-    asked = Asked(item.exam, condition, asked_item.options, gold, text, asked_item.cannot)
-    return BlindChances(question_blind(asked), book_blind(asked))
+    conditioned = ConditionedItem(item.exam, condition, asked_item.options, gold, text, asked_item.cannot)
+    return BlindChances(question_blind(conditioned), book_blind(conditioned))
 
 
 def read_contents(run_set: RunSet) -> ExamContents:

@@ -125,8 +125,8 @@ def _version_sets(report: Report) -> list[tuple[list[str], dict[str, str]]]:
 
 
 def _axes(report: Report, mode: Mode) -> list[str]:
-    asked = {score.part for score in report.scores if score.mode == mode}
-    return [part for part in (KNOWLEDGE, READING) if part in asked]
+    examined = {score.part for score in report.scores if score.mode == mode}
+    return [part for part in (KNOWLEDGE, READING) if part in examined]
 
 
 def html_page(
@@ -149,7 +149,7 @@ def html_page(
             if picture.name == name or picture.name.startswith(f"{name}-")
         ]
 
-    asked = dict.fromkeys(score.part for score in report.scores if score.mode == report.mode)
+    examined = dict.fromkeys(score.part for score in report.scores if score.mode == report.mode)
     runs = [run for cell in report.cells for run in cell.runs]
     gained_on = dict.fromkeys(gain.condition for entry in report.behaviours for gain in entry.behaviour.gains)
     return (
@@ -172,7 +172,7 @@ def html_page(
             detectable=_detectable(report),
             axes=_axes(report, report.mode),
             mode_axes={mode: _axes(report, mode) for mode in report.modes},
-            all_parts=[part for part in parts.AXES if part in asked],
+            all_parts=[part for part in parts.AXES if part in examined],
             gained_on=list(gained_on),
             agreement=agreement(report.published) if report.published else None,
             untaught=UNTAUGHT,
@@ -181,7 +181,7 @@ def html_page(
             plan=primary_sentence(report.registration) if report.registration else "",
             min_clusters=MIN_CLUSTERS,
             few_clusters=FEW_CLUSTERS,
-            conditions=sorted((part for part in asked if parts.is_condition(part)), key=parts.sort_key),
+            conditions=sorted((part for part in examined if parts.is_condition(part)), key=parts.sort_key),
             letters=sorted({letter for bias in report.letter_bias for letter in (*bias.gold, *bias.chosen)}),
             depths=heat.grid_axes(report)[1],
             folded=heat.folded(report),

@@ -64,8 +64,8 @@ def _gate(report: Report) -> TableRows:
 
 
 def _conditions(report: Report, mode: Mode) -> TableRows:
-    asked = dict.fromkeys(score.part for score in report.scores if score.mode == mode)
-    shown = [part for part in sorted(asked, key=parts.sort_key) if parts.is_condition(part)]
+    examined = dict.fromkeys(score.part for score in report.scores if score.mode == mode)
+    shown = [part for part in sorted(examined, key=parts.sort_key) if parts.is_condition(part)]
     for part in shown:
         scores = [report.score(cell.name, part, mode) for cell in report.cells]
         count = next(f"{score.n:,}" for score in scores if score)
@@ -76,8 +76,8 @@ def _conditions(report: Report, mode: Mode) -> TableRows:
 
 def _above_floors(report: Report) -> TableRows:
     for part in dict.fromkeys(row.part for row in report.above_floors):
-        found = [report.above_floor(cell.name, part) for cell in report.cells]
-        yield [parts.title(part), *(_difference(row.difference) if row else "" for row in found)]
+        rows = [report.above_floor(cell.name, part) for cell in report.cells]
+        yield [parts.title(part), *(_difference(row.difference) if row else "" for row in rows)]
 
 
 def _word_changes(report: Report) -> TableRows:

@@ -66,7 +66,7 @@ def _letters(answer: tuple[str, ...]) -> str:
 
 
 def _planned_item(
-    view: ModeView, sources: _Sources, book_places: Mapping[str, int], found: Changes, place: int
+    view: ModeView, sources: _Sources, book_places: Mapping[str, int], changes: Changes, place: int
 ) -> JsonObject:
     """One item under one condition: answers as [letters, verdict] by cell, option orders and seeds side by side."""
     matrix = view.matrix
@@ -94,7 +94,7 @@ def _planned_item(
         "condition": int(matrix.condition[begin]),
         "gold": _letters(matrix.answers[matrix.gold[begin]]),
         "answers": answers,
-        "flags": found.flags[:, place].tolist(),
+        "flags": changes.flags[:, place].tolist(),
     }
     if matrix.memory[begin]:
         entry["memory"] = _letters(matrix.answers[matrix.memory[begin]])
@@ -110,7 +110,7 @@ def _item(
     view: ModeView,
     sources: _Sources,
     book_places: Mapping[str, int],
-    found: Changes,
+    changes: Changes,
     code: int,
     planned_items: list[int],
 ) -> JsonObject:
@@ -126,7 +126,8 @@ def _item(
         entry |= {"question": item.question, "options": list(item.options.items()), "gold": _letters(item.gold)}
         entry["tags"] = ", ".join(f"{key} {value}" for key, value in sorted(item.tags.items()))
     entry["asked"] = [
-        _planned_item(view, sources, book_places, found, place) for place in sorted(planned_items, key=condition_order)
+        _planned_item(view, sources, book_places, changes, place)
+        for place in sorted(planned_items, key=condition_order)
     ]
     return entry
 
@@ -140,7 +141,7 @@ def _safe_json(value: object) -> str:
 
 
 def _entries(
-    max_bytes: int, view: ModeView, sources: _Sources, found: Changes, selected: Sequence[int]
+    max_bytes: int, view: ModeView, sources: _Sources, changes: Changes, selected: Sequence[int]
 ) -> tuple[list[JsonObject], list[str]]:
     """Entries of the selected items as far as ``max_bytes`` allows, and the texts of their Books."""
     matrix = view.matrix
@@ -155,7 +156,7 @@ def _entries(
         names = dict.fromkeys(matrix.books[matrix.book[matrix.starts[place]]] for place in planned_items_of[code])
         fresh = [name for name in names if name in sources.books and name not in book_places]
         places = book_places | {name: len(book_places) + number for number, name in enumerate(fresh)}
-        entry = _item(view, sources, places, found, code, planned_items_of[code])
+        entry = _item(view, sources, places, changes, code, planned_items_of[code])
         size = len(_safe_json([entry, [sources.books[name] for name in fresh]]).encode())
         if size > max_bytes:
             continue
@@ -192,7 +193,7 @@ def contents(
         return None
     view = views[0]
     matrix = view.matrix
-    selected, found = select_items(views, bases, limit)
+    selected, changes = select_items(views, bases, limit)
     flip_view = view_with_orders(views)
     names = {matrix.items[code] for code in selected}
     runs = {row: run_set.runs[place] for place, row in matrix.rows.items()}
@@ -201,7 +202,7 @@ def contents(
         books=_books(matrix, runs[0], items, selected),
         replies={row: replies_of(run, view.mode, names) for row, run in runs.items()},
     )
-    entries, texts = _entries(max_bytes, view, sources, found, selected)
+    entries, texts = _entries(max_bytes, view, sources, changes, selected)
     document = {
         "cells": list(view.cells),
         "conditions": [[name, parts.title(name)] for name in matrix.conditions],

@@ -90,14 +90,14 @@ def changes(views: Sequence[ModeView], bases: Mapping[str, str]) -> Changes:
     return Changes(view.cells, np.array(flags, dtype=np.uint8), np.array(size))
 
 
-def _candidate_lists(view: ModeView, found: Changes, limit: int) -> Iterator[list[int]]:
+def _candidate_lists(view: ModeView, by_cell: Changes, limit: int) -> Iterator[list[int]]:
     """Item codes of every kind of change, cell and condition, at most ``limit`` each, largest changes first."""
     matrix = view.matrix
     items, conditions = matrix.item[matrix.starts], matrix.condition[matrix.starts]
     for flag in (LOST, GAINED, FLIPPED):
-        for row in range(len(found.cells)):
-            flagged = np.flatnonzero(found.flags[row] & flag)
-            ordered = flagged[np.argsort(-found.size[row][flagged], kind="stable")]
+        for row in range(len(by_cell.cells)):
+            flagged = np.flatnonzero(by_cell.flags[row] & flag)
+            ordered = flagged[np.argsort(-by_cell.size[row][flagged], kind="stable")]
             for condition in range(len(matrix.conditions)):
                 yield items[ordered[conditions[ordered] == condition][:limit]].tolist()
 
@@ -108,8 +108,8 @@ def select_items(views: Sequence[ModeView], bases: Mapping[str, str], limit: int
     One item in turn from every cell, kind of change and condition, largest changes first; then other items evenly
     spread, as far as there is room.
     """
-    view, found = views[0], changes(views, bases)
-    lists = [codes for codes in _candidate_lists(view, found, limit) if codes]
+    view, by_cell = views[0], changes(views, bases)
+    lists = [codes for codes in _candidate_lists(view, by_cell, limit) if codes]
     selected: dict[int, None] = {}
     for turn in range(max(map(len, lists), default=0)):
         for codes in lists:
@@ -120,4 +120,4 @@ def select_items(views: Sequence[ModeView], bases: Mapping[str, str], limit: int
     if room > 0 and rest:
         spread = np.linspace(0, len(rest) - 1, min(room, len(rest))).round().astype(int)
         selected |= dict.fromkeys(rest[place] for place in spread.tolist())
-    return list(selected), found
+    return list(selected), by_cell

@@ -73,10 +73,10 @@ def difference_figure(report: Report) -> Iterator[Picture]:
 
 def conditions(report: Report) -> Iterator[Picture]:
     """Accuracy of every cell under every condition, depths pooled."""
-    asked = dict.fromkeys(
+    examined = dict.fromkeys(
         score.part for score in report.scores if score.mode == report.mode and parts.is_condition(score.part)
     )
-    shown = sorted(asked, key=parts.sort_key)
+    shown = sorted(examined, key=parts.sort_key)
     if not shown:
         return
     count = len(report.cells)

@@ -1,4 +1,4 @@
-"""What a study's exams will ask, counted by a dry run of ``medctx-eval run``."""
+"""How much a study's exams ask, counted by a dry run of ``medctx-eval run``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from medctx.schemas.study_plan import StudyPlan
 from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
 from study.forecast.exam_cost import exam_dry_run
-from study.registration.plan import Asked, plan_of
+from study.registration.plan import ExamSize, plan_of
 
 TOKENIZER = "bytes"
 """Which items are asked does not depend on the tokenizer, and this one is always there."""
 
 
-def asked(exam: Section) -> Asked:
+def exam_size(exam: Section) -> ExamSize:
     """The parts and cards of an exam section."""
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         result = exam_dry_run(exam, [{"name": "model"}], TOKENIZER, Path(scratch))
-    return Asked(result.exam_parts, result.exam_cards)
+    return ExamSize(result.exam_parts, result.exam_cards)
 
 
 def planned(config: StudyConfig) -> StudyPlan | None:
     """The plan of a study; its exams are generated and counted, nothing is trained or asked."""
     confirming = confirmation_exam(config)
-    return plan_of(config, asked(section(config, "exam")), Asked() if confirming is None else asked(confirming))
+    confirmed = ExamSize() if confirming is None else exam_size(confirming)
+    return plan_of(config, exam_size(section(config, "exam")), confirmed)
