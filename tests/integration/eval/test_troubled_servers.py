@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -78,6 +79,18 @@ NO_ANSWERS: dict[str, Reaction] = {
     "a number instead of a text": says(completion() | {"choices": [{"index": 0, "message": {"content": 3}}]}),
     "the finish reason error": says(completion("", finish_reason="error")),
     "the finish reason abort": says(completion("The answ", finish_reason="abort")),
+    "nothing with status 204": Reaction(b"", 204),
+    "half a packed answer": Reaction(gzip.compress(WHOLE)[:-12], headers={"Content-Encoding": "gzip"}),
+    "an answer that is not packed as it says": Reaction(WHOLE, headers={"Content-Encoding": "gzip"}),
+    "lists without end": Reaction(b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "a stream of something else": Reaction(b'data: {"choices": ["B"]}\n\ndata: [DONE]\n\n'),
+    "an error beside an answer": says(completion("The answer is A.") | {"error": "overloaded"}),
+    "an error beside a text": says(completion("The answer is A.", error={"message": "lost the backend"})),
+    "the finish reason network_error": says(completion("The answer is A", finish_reason="network_error")),
+    "the finish reason insufficient_system_resource": says(
+        completion("The answer is A", finish_reason="insufficient_system_resource")
+    ),
+    "the finish reason Cancelled": says(completion("The answer is A", finish_reason="Cancelled")),
     "two choices": says({"choices": [{"index": n, "message": {"content": "The answer is A."}} for n in (0, 1)]}),
     "a choice of another prompt": says(completion("The answer is A.", index=1)),
     "another model": says(completion("The answer is A.", model="a-cheaper-one")),
@@ -167,6 +180,55 @@ def test_a_question_that_a_working_server_never_answers_fails_alone(exam: Path, 
 
     with serve(react) as server, pytest.raises(UnfinishedError, match=f"1 of {ROWS} answers"):
         judged(settings([server.url], exam, concurrency=1), tmp_path / "out")
+
+
+WRAPPED: dict[str, Reaction] = {
+    "a byte order mark": Reaction(b"\xef\xbb\xbf" + WHOLE),
+    "half a surrogate pair": Reaction(WHOLE.replace(b"The answer", b"\\ud835 The answer")),
+    "a broken byte": Reaction(WHOLE.replace(b"The answer", b"\xe2\x82 The answer")),
+    "a null character": says(completion("The answer is \0B.")),
+    "a stream of whole messages": Reaction(b"data: " + WHOLE + b"\n\ndata: [DONE]\n\n"),
+    "status 201": says(completion(), 201),
+    **{
+        f"a prompt of {count!r} tokens": says(completion() | {"usage": {"prompt_tokens": count}})
+        for count in (0, -5, 12.5, "12", "many", None)
+    },
+}
+
+
+@pytest.mark.parametrize("what", WRAPPED)
+def test_an_answer_is_read_whatever_is_around_it(what: str, exam: Path, tmp_path: Path) -> None:
+    with serve(lambda question: WRAPPED[what]) as server:
+        records = judged(settings([server.url], exam), tmp_path / "out")
+        assert len(server.questions) == ROWS
+    assert {record.chosen for record in records} == {("B",)}
+
+
+@pytest.mark.parametrize(
+    "reason", ["length", "max_tokens", "MAX_TOKENS", "model_length", "content_filter", "SAFETY", "sensitive"]
+)
+def test_an_answer_that_a_limit_or_a_filter_ended_is_truncated(reason: str, exam: Path, tmp_path: Path) -> None:
+    """Whatever the server calls it; what was stated before the end counts."""
+
+    def react(question: Question) -> Reaction:
+        text = "The answer is B." if question.number % 2 else "Let us go through the options. Option A"
+        return says(completion(text, finish_reason=reason))
+
+    with serve(react) as server:
+        records = judged(settings([server.url], exam), tmp_path / "out")
+    verdicts = [record.verdict for record in records]
+    assert verdicts.count(Verdict.TRUNCATED) == ROWS // 2 and Verdict.UNPARSABLE not in verdicts
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_named_and_not_followed(status: int, exam: Path, tmp_path: Path) -> None:
+    with serve() as elsewhere, serve() as server:
+        away = Reaction(b"", status, headers={"Location": f"{elsewhere.url}/v1/chat/completions?key=sk-planted-0193"})
+        server.react_to_probes = away
+        refused = call(server, exam, tmp_path / "out")
+        assert refused.exit_code == 2, refused.output
+        assert f"redirects to {elsewhere.url}" in refused.stderr and "sk-planted" not in refused.output
+        assert not elsewhere.questions and not server.questions
 
 
 # Impossible numbers ----------------------------------------------------------------------------------------------

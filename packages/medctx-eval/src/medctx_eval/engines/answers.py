@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
+from medctx.io.masking import mask_secrets
 from medctx.schemas.records import Record
 
 _TEXT_PARTS = frozenset({"text", "output_text"})
@@ -20,6 +21,23 @@ _CONTEXT_KEYS = (
 )
 _CHANGING_KEYS = frozenset({"created", "permission"})
 """Fields of a model's entry that some servers change with every request."""
+
+
+_FILTERED = ("content_filter", "safety", "recitation", "sensitive", "blocklist", "prohibited")
+_CUT = ("max_token", "max_output", "max_length", "model_length", "token_limit", "truncat", *_FILTERED)
+_FAILED = (
+    "error",
+    "abort",
+    "cancel",
+    "timeout",
+    "time_out",
+    "fail",
+    "interrupt",
+    "overload",
+    "insufficient",
+    "malformed",
+)
+"""Parts of finish reasons of vLLM, TGI, llama.cpp, OpenAI, Anthropic, Gemini, DeepSeek, Zhipu and gateways."""
 
 
 class _Answer(Record):
@@ -43,6 +61,16 @@ class ServerUsage(_Answer):
     completion_tokens: int | None = None
     prompt_tokens_details: _CachedTokens | None = None
     completion_tokens_details: _CompletionDetails | None = None
+
+    @field_validator("prompt_tokens", mode="before")
+    @classmethod
+    def _counted(cls, value: object) -> object:
+        """Servers that do not count say 0, or what is no number: no prompt has fewer tokens than one."""
+        try:
+            count = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return None
+        return int(count) if 1 <= count < float("inf") else None
 
 
 class _TopLogprob(_Answer):
@@ -94,6 +122,26 @@ class Choice(_Answer):
     message: _Message = _Message()
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
+    error: JsonValue = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the answer was ended by a limit or a filter and not by the model, in the words of many servers."""
+        reason = (self.finish_reason or "").lower()
+        return reason == "length" or any(word in reason for word in _CUT)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter ended the answer."""
+        return any(word in (self.finish_reason or "").lower() for word in _FILTERED)
+
+    @property
+    def failure(self) -> str:
+        """Why this is no answer of the model; "" if it is one."""
+        if self.error:
+            return f"the error {mask_secrets(str(self.error))[:200]!r}"
+        reason = (self.finish_reason or "").lower()
+        return f"the finish reason {self.finish_reason!r}" if any(word in reason for word in _FAILED) else ""
 
     @property
     def written(self) -> str:
@@ -123,13 +171,14 @@ class Answer(_Answer):
     choices: tuple[Choice, ...] = Field(min_length=1)
     usage: ServerUsage | None = None
     model: str | None = None
+    error: JsonValue = None
 
     @property
     def thinks(self) -> bool:
         """Whether the model thought before it answered, as far as the first completion shows."""
         choice, details = self.choices[0], self.usage.completion_tokens_details if self.usage else None
         counted = bool(details and details.reasoning_tokens)
-        cut_off = choice.finish_reason == "length" and not choice.written.strip()
+        cut_off = choice.is_cut and not choice.is_filtered and not choice.written.strip()
         return counted or cut_off or choice.message.has_thought
 
 
@@ -139,9 +188,22 @@ def read_answer(content: bytes) -> Answer:
     Raises:
         ValidationError: If it is no answer.
     """
+    content = content.removeprefix(b"\xef\xbb\xbf")
     if content.lstrip().startswith((b"data:", b"event:", b":")):
         content = json.dumps(_joined(content)).encode()
-    return Answer.model_validate_json(content)
+    try:
+        return Answer.model_validate_json(content)
+    except ValidationError:
+        return Answer.model_validate_json(_storable(content))
+
+
+def _storable(content: bytes) -> bytes:
+    """The same JSON with replaced halves of surrogate pairs and broken bytes, which models write and JSON may hold."""
+    try:
+        value = json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return content
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _joined(content: bytes) -> dict[str, object]:
@@ -160,10 +222,15 @@ def _joined(content: bytes) -> dict[str, object]:
         if not isinstance(event, dict) or "error" in event:
             return event if isinstance(event, dict) else {}
         whole |= {key: event[key] for key in ("model", "usage") if event.get(key)}
-        for choice in event.get("choices") or ():
-            number = choice.get("index", 0)
-            delta = choice.get("delta") or {}
-            texts[number] = texts.get(number, "") + str(delta.get("content") or choice.get("text") or "")
+        events = event.get("choices") or ()
+        for choice in events if isinstance(events, list) else ():
+            if not isinstance(choice, dict) or not isinstance(number := choice.get("index", 0), int):
+                return {}
+            try:
+                part = _Message.model_validate(choice.get("delta") or choice.get("message") or {}).text
+            except ValidationError:
+                return {}
+            texts[number] = texts.get(number, "") + (part or str(choice.get("text") or ""))
             reason = choice.get("finish_reason") or choices.get(number, {}).get("finish_reason")
             choices[number] = {"index": number, "message": {"content": texts[number]}, "finish_reason": reason}
     complete = all(choice["finish_reason"] for choice in choices.values())
@@ -216,5 +283,6 @@ def problem_of(answer: Answer, prompts: int, model: str = "") -> str:
         return f"{len(indices)} choices for {prompts} prompt{'s' if prompts > 1 else ''}"
     if indices != list(range(prompts)):
         return f"choices with the indices {indices}"
-    failed = [choice.finish_reason for choice in answer.choices if choice.finish_reason in {"error", "abort"}]
-    return f"the finish reason {failed[0]!r}" if failed else ""
+    if answer.error:
+        return f"the error {mask_secrets(str(answer.error))[:200]!r}"
+    return next((failure for choice in answer.choices if (failure := choice.failure)), "")

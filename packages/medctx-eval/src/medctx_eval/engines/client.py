@@ -44,6 +44,9 @@ _JSON = {"Content-Type": "application/json"}
 _ANY: TypeAdapter[object] = TypeAdapter(object)
 _VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
+_ANSWERED = range(200, 300)
+_REDIRECTED = range(300, 400)
+
 Body = dict[str, object]
 
 
@@ -231,9 +234,17 @@ class Client:
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__} from {self.url}") from error
         status = response.status_code
-        if status == 200:
+        if status in _ANSWERED:
             return answer
+        if status in _REDIRECTED:
+            raise RefusedError(self._redirected(response), status)
         raise self._refusal(status, answer, route, retry_after(response.headers))
+
+    def _redirected(self, response: httpx.Response) -> str:
+        place = mask_secrets(response.headers.get("Location", "another address"))
+        return (
+            f"{self.url} redirects to {place} ({response.status_code}), and the key is sent to no address but its own"
+        )
 
     def _refusal(
         self, status: int, content: bytes, route: str, wait_s: float = 0.0

@@ -326,9 +326,9 @@ class EndpointEngine:
             body = {**dialect.body(self._model, request.message, request.max_tokens), **constraint}
             answer = self._chat(server, body, request.message, sent)
         choice = answer.choices[0]
-        if choice.finish_reason == "content_filter" and not choice.written.strip():
+        if choice.is_filtered and not choice.written.strip():
             return RequestFailure("the server's content filter removed the answer", "unparsable")
-        return Generated(opening + choice.written, choice.finish_reason == "length")
+        return Generated(opening + choice.written, choice.is_cut)
 
     def generate(self, requests: Sequence[GenerationRequest], book: Book) -> Iterator[Generated | RequestFailure]:
         """Yield the greedy continuation of each prompt in order."""
