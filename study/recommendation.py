@@ -13,8 +13,9 @@ from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.process.progress import say
 from medctx.tracking import mlflow_run
+from study.config.cells import general_share
 from study.config.grid import cells
-from study.config.study import StudyConfig, general_share
+from study.config.study import StudyConfig
 from study.law.evidence.sources import read_evidence
 from study.law.output import publish
 from study.law.recommend.records import ForecastCheck, Options, Recommendation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -13,6 +12,7 @@ from medctx.config import loading as configs
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.study_plan import PlanAxis
+from study.config.cells import lowest_terms
 
 
 class ContrastConfig(Config):
@@ -82,33 +82,6 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 Design = Literal["grid", "one-at-a-time", "space-filling", "listed"]
 Section: TypeAlias = dict[str, JsonValue]
 """Keys that are handed to a console command, whose own config validates them."""
-
-
-def _parts(ratio: str) -> tuple[Fraction, Fraction]:
-    general, separator, medical = ratio.partition(":")
-    try:
-        parts = Fraction(general), Fraction(medical)
-    except (ValueError, ZeroDivisionError):
-        separator = ""
-        parts = Fraction(0), Fraction(0)
-    if not separator or min(parts) < 0:
-        raise ValueError(f"the ratio {ratio!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
-    if not sum(parts):
-        raise ValueError(f"the ratio {ratio!r} sums to nothing; at least one side must be above 0")
-    return parts
-
-
-def general_share(ratio: str) -> float:
-    """The general fraction of ``general:medical`` in [0, 1]. Raises ValueError for anything else."""
-    general, medical = _parts(ratio)
-    return float(general / (general + medical))
-
-
-def lowest_terms(ratio: str) -> str:
-    """``2:2`` as ``1:1``, ``0.5:1.5`` as ``1:3``: the same mixture has one name. Raises ValueError for no ratio."""
-    general, medical = _parts(ratio)
-    share = general / (general + medical)
-    return f"{share.numerator}:{share.denominator - share.numerator}"
 
 
 def _halves(exam: Section) -> dict[str, set[str]]:

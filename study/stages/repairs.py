@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
-from study.config.cells import StudyCell
+from study.config.cells import StudyCell, lowest_terms
 from study.config.grid import source_of
 from study.config.sections import file_digests
-from study.config.study import Section, StudyConfig, lowest_terms
+from study.config.study import Section, StudyConfig
 from study.stages.bases import Base
 from study.stages.cell_steps import Weights
 from study.workflow.steps import Step
