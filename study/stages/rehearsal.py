@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -94,10 +94,41 @@ def _training_rows(mix: Path, base: Base) -> Iterator[str]:
         yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
 
 
+def _opens(cell: StudyCell) -> frozenset[tuple[str, str]]:
+    """What a cell's training reads that others may not: sources of a domain, Books, settings of a method, a base."""
+    share = cell.general_share or 0.0
+    read = {
+        "general data": share > 0,
+        "medical data": share < 1,
+        "Books": bool(cell.wrap),
+    }
+    opened = {(what, cell.sources) for what, is_read in read.items() if is_read}
+    return frozenset({*opened, ("method", cell.method), ("base", cell.base)})
+
+
+def cells_to_rehearse(cells: Sequence[StudyCell]) -> list[StudyCell]:
+    """Choose few cells that together read every source, Book, method and base that any of them reads.
+
+    Args:
+        cells: The trained cells of a study.
+
+    Returns:
+        Some of them, each of which reads something that those before it do not.
+    """
+    left = frozenset[tuple[str, str]]().union(*map(_opens, cells))
+    chosen = []
+    while left:
+        cell = max(cells, key=lambda candidate: len(_opens(candidate) & left))
+        chosen.append(cell)
+        left -= _opens(cell)
+    return chosen
+
+
 def _train(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal) -> None:
     """Mix a sample, and estimate the training of it."""
     mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
-    rehearsal.examples += _training_rows(mix.folder, base)
+    if not rehearsal.examples:
+        rehearsal.examples += _training_rows(mix.folder, base)
     step = train_step(config, cell, base, mix)
     _called(step, scratch / "train", "--dry-run")
 
@@ -141,13 +172,15 @@ def rehearse(config: StudyConfig) -> Rehearsal:
                 bases[label] = base
         try:
             small = _sample(config)
-            trained = (cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair)
-            cell = next(trained, None)
-            if cell is not None:
+            trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]
+            for number, cell in enumerate(cells_to_rehearse(trained)):
                 say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
-                _train(small, cell, bases[cell.base], Path(scratch), rehearsal)
+                try:
+                    _train(small, cell, bases[cell.base], Path(scratch) / str(number), rehearsal)
+                except MedctxError as error:
+                    rehearsal.problems.append(f"training of {cell.name}: {error}")
         except MedctxError as error:
-            rehearsal.problems.append(f"training data: {error}")
+            rehearsal.problems.append(f"cells: {error}")
         try:
             _exam(config, next(iter(bases.values()), None), Path(scratch), rehearsal)
         except MedctxError as error:

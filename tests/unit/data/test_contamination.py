@@ -250,6 +250,35 @@ def test_exams_are_read_in_the_row_schema_and_as_records(tmp_path: Path) -> None
     assert known.questions[0].fact == "a-fact"
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_an_own_table_is_read_as_the_exam_reads_it(mark: str, tmp_path: Path) -> None:
+    table = [
+        ["Question", "A", "B", "Answer", "Context"],
+        ["Why?", "so", "because", "A", "It is so."],
+        ["Who?", "I", "you", "B", ""],
+    ]
+    path = tmp_path / ("ward.tsv" if mark == "\t" else "ward.csv")
+    path.write_text("".join(mark.join(line) + "\n" for line in table), encoding="utf-8")
+    (exam,) = read_exams([str(path)])
+    assert exam.exam == "ward"
+    assert [(question.item, question.question, question.options) for question in exam.questions] == [
+        ("2", "Why?", ("so", "because")),
+        ("3", "Who?", ("I", "you")),
+    ]
+    assert [(page.text, page.items) for page in exam.passages] == [("It is so.", ("2",))]
+
+
+def test_an_own_list_of_a_published_layout_has_its_own_ids(tmp_path: Path) -> None:
+    path = tmp_path / "arc.json"
+    choices = {"text": ["so", "because"], "label": ["A", "B"]}
+    path.write_text(
+        json.dumps([{"id": f"q{n}", "question": f"{n}?", "choices": choices, "answerKey": "A"} for n in range(3)])
+    )
+    (exam,) = read_exams([f"mine={path}"])
+    assert [question.item for question in exam.questions] == ["q0", "q1", "q2"]
+    assert {question.options for question in exam.questions} == {("so", "because")}
+
+
 def test_what_is_no_exam_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(MedctxError, match=r"bad\.jsonl:1 is neither an item"):
         read_exams([str(lines(tmp_path / "bad.jsonl", [{"id": "1"}]))])

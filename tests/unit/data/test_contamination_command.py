@@ -90,6 +90,20 @@ def test_without_a_name_an_exam_is_called_as_its_file(mixed: Path, exam: Path) -
     assert read_record(mixed / SUMMARY, ContaminationReport).exams[0].exam == "cough"
 
 
+def test_an_own_csv_exam_overlaps_as_its_rows_do(mixed: Path, tmp_path: Path) -> None:
+    lines = [
+        ["question", *OPTIONS, "answer"],
+        [STEM, *OPTIONS.values(), "A"],
+        ["What is asked here?", "this", "that", "", "A"],
+    ]
+    table = tmp_path / "ward.csv"
+    table.write_text("".join(",".join(f'"{cell}"' for cell in line) + "\n" for line in lines), encoding="utf-8")
+    result = call(mixed, "--exam", table, "--json")
+    assert result.exit_code == 0, result.output
+    numbers = json.loads(result.stdout)["numbers"]
+    assert (numbers["overlapping"], numbers["overlapping.ward"]) == (1, 1)
+
+
 def test_several_processes_find_the_same(mixed: Path, exam: Path, tmp_path: Path) -> None:
     manifest = folder.manifest_of(mixed)
     exams = read_exams([str(exam)])

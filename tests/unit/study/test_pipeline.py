@@ -17,6 +17,7 @@ from medctx.schemas.result import RESULT_FILE
 from medctx.schemas.study_plan import PLAN_FILE
 from medctx.tracking import mlflow_run
 from study import pipeline
+from study.config.cells import StudyCell
 from study.config.grid import cells
 from study.config.study import StudyConfig
 from study.forecast import budget
@@ -25,6 +26,7 @@ from study.pipeline import only_one, run_pipeline
 from study.registration.plan import ExamSize, plan_of
 from study.registration.register import register, trained_before
 from study.stages import rehearsal
+from study.stages.bases import Base
 from study.stages.report import Attached, report_config
 from study.workflow.lineage import Lineage
 
@@ -142,6 +144,38 @@ def test_a_rehearsal_has_one_small_amount(keys: dict[str, object], expected: int
     small = cells(rehearsal._sample(made(**keys)))
     assert len(small) == expected
     assert {cell.amount for cell in small if cell.trained} == {8_000}
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ({"ratios": ["1:0", "0:1"]}, {"1:0", "0:1"}),
+        ({"ratios": ["1:0", "1:1", "0:1"]}, {"1:1"}),
+        ({"ratios": ["1:1", "1:9"], "source_sets": {"a": {}, "b": {}}, "sources": ["a", "b"]}, {"1:1/a", "1:1/b"}),
+        ({"ratios": ["1:1"], "wraps": [0.0, 0.5]}, {"1:1/wrap50"}),
+        ({"ratios": ["0:1"], "bases": ["x", "y"], "methods": ["lora", "full"]}, {"x lora", "y full"}),
+    ],
+)
+def test_a_rehearsal_opens_all_that_any_cell_reads_with_few_cells(keys: dict[str, object], names: set[str]) -> None:
+    trained = [cell for cell in cells(rehearsal._sample(made(**keys))) if cell.trained]
+    chosen = rehearsal.cells_to_rehearse(trained)
+    opened = [rehearsal._opens(cell) for cell in chosen]
+    assert frozenset().union(*opened) == frozenset().union(*map(rehearsal._opens, trained))
+    assert len(chosen) == len(names) <= len(trained)
+
+
+def test_every_set_of_sources_is_opened_and_named_where_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(config: object, cell: StudyCell, *_: object) -> None:
+        if cell.sources == "b":
+            raise MedctxError("There is no file b.jsonl; correct the path.")
+
+    monkeypatch.setattr(rehearsal, "_checked_base", lambda label, name: Base(label=label, id=name))
+    monkeypatch.setattr(rehearsal, "_train", train)
+    for name in ("_exam", "_report"):
+        monkeypatch.setattr(rehearsal, name, lambda *_: None)
+    study = made(ratios=["1:1"], source_sets={"a": {}, "b": {}}, sources=["a", "b"])
+    (problem,) = rehearsal.rehearse(study).problems
+    assert problem.startswith("training of ") and "There is no file b.jsonl" in problem
 
 
 def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:

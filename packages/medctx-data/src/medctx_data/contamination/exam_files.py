@@ -1,12 +1,14 @@
 """The exam side of a contamination report: questions and Passages from files, as records or in the row schema.
 
 The row schema: ``id``, ``question``, ``options`` (letter -> text), and where there is one ``context`` (the evidence
-itself) or ``book_id``; Passages: ``book_id`` or ``id``, ``text``.
+itself) or ``book_id``; Passages: ``book_id`` or ``id``, ``text``. Files in other formats and layouts are read as
+``medctx-eval`` reads a user's own exam: columns are recognised, and a question without an id has the number of its
+line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,16 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_rows
 from medctx.schemas.contamination import ITEMS, PASSAGES
+from medctx.tables import files
+from medctx.tables.answers import AnswerError
+from medctx.tables.cells import at
+from medctx.tables.layouts import ChoiceLayout, detect_layout
+from medctx.tables.opening import stem_of
+from medctx.tables.options import options_in
+
+SPLIT = "test"
+"""The list that is read of a JSON file with several."""
+Row = dict[str, object]
 
 
 class ExamQuestion(NamedTuple):
@@ -64,6 +76,48 @@ def _texts(row: dict[str, object], key: str) -> tuple[str, ...]:
     return tuple(text for text in values if isinstance(text, str))
 
 
+def _numbered(path: Path) -> Iterator[tuple[int, Row]]:
+    """Rows of a file in any format, with their line numbers."""
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        yield from read_rows(path)
+        return
+    for row in files.rows(path, SPLIT):
+        if row.problem:
+            raise MedctxError(f"{path}:{row.number} {row.problem}; mend or remove that line.")
+        yield row.number, row.columns
+
+
+def _follows_schema(row: Row) -> bool:
+    """Whether a row is an item or a Passage as it is."""
+    has_id = bool(_text(row, "id", "book_id"))
+    is_item = bool(_text(row, "question")) and isinstance(row.get("options"), dict | list)
+    return has_id and (is_item or bool(_text(row, "text")))
+
+
+def _in_schema(number: int, row: Row, layout: ChoiceLayout, place: str) -> Row:
+    """A row of another layout in the row schema, as far as it is compared."""
+    named = at(row, layout.id) if layout.id else None
+    try:
+        options = options_in(row, layout.options).texts
+    except AnswerError as error:
+        raise MedctxError(f"{place} {error}; mend or remove that line.") from None
+    item: Row = {"id": str(number if named in (None, "") else named), "options": options}
+    for part in ("question", "context", "book_id"):
+        column = getattr(layout, part)
+        value = at(row, column) if column else None
+        item[part] = "\n".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return item
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Rows of a file in the row schema, with their line numbers."""
+    numbered = list(_numbered(path))
+    first = [row for _, row in numbered[:1]]
+    layout = None if not first or _follows_schema(first[0]) else detect_layout([row for _, row in numbered])
+    for number, row in numbered:
+        yield number, row if layout is None else _in_schema(number, row, layout, f"{path}:{number}")
+
+
 def _named(argument: str) -> tuple[str, Path]:
     """Split ``NAME=FILE``; the name of a file alone is ``""``."""
     name, separator, path = argument.partition("=")
@@ -85,7 +139,7 @@ def _question(exam: str, row: dict[str, object], place: str) -> tuple[ExamQuesti
 
 
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".jsonl")
+    return stem_of(path)
 
 
 def _by_exam(
@@ -126,7 +180,7 @@ class _Collected:
         exams: set[str] = set()
         waiting: list[ExamPassage] = []
         empty = True
-        for number, row in read_rows(path):
+        for number, row in _rows(path):
             empty = False
             place = f"{path}:{number}"
             exam = name or _text(row, "exam")
