@@ -12,8 +12,8 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record
 from medctx.process.progress import say
+from medctx.schemas.ratio import general_share
 from medctx.tracking import mlflow_run
-from study.config.cells import general_share
 from study.config.grid import cells
 from study.config.study import StudyConfig
 from study.law.evidence.sources import read_evidence

@@ -1,41 +1,13 @@
-"""The cells of a study: one trained or untrained model each, with its value on every axis; and ratios, one of these."""
+"""The cells of a study: one trained or untrained model each, with its value on every axis."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from pydantic import Field
 
+from medctx.schemas.ratio import general_share
 from medctx.schemas.records import Record
 
 BASE_CELL = "base"
-
-
-def _parts(ratio: str) -> tuple[Fraction, Fraction]:
-    general, separator, medical = ratio.partition(":")
-    try:
-        parts = Fraction(general), Fraction(medical)
-    except (ValueError, ZeroDivisionError):
-        separator = ""
-        parts = Fraction(0), Fraction(0)
-    if not separator or min(parts) < 0:
-        raise ValueError(f"the ratio {ratio!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
-    if not sum(parts):
-        raise ValueError(f"the ratio {ratio!r} sums to nothing; at least one side must be above 0")
-    return parts
-
-
-def general_share(ratio: str) -> float:
-    """The general fraction of ``general:medical`` in [0, 1]. Raises ValueError for anything else."""
-    general, medical = _parts(ratio)
-    return float(general / (general + medical))
-
-
-def lowest_terms(ratio: str) -> str:
-    """``2:2`` as ``1:1``, ``0.5:1.5`` as ``1:3``: the same mixture has one name. Raises ValueError for no ratio."""
-    general, medical = _parts(ratio)
-    share = general / (general + medical)
-    return f"{share.numerator}:{share.denominator - share.numerator}"
 
 
 class StudyCell(Record):

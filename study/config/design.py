@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
-from study.config.cells import general_share
+from medctx.schemas.ratio import general_share
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from medctx.errors import MedctxError
-from study.config.cells import BASE_CELL, StudyCell, general_share, short
+from medctx.schemas.ratio import general_share
+from study.config.cells import BASE_CELL, StudyCell, short
 from study.config.design import Axes, Point, Value, grid, one_at_a_time, space_filling
 from study.config.study import StudyConfig
 

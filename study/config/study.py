@@ -11,8 +11,8 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from medctx.config import loading as configs
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
+from medctx.schemas.ratio import lowest_terms
 from medctx.schemas.study_plan import PlanAxis
-from study.config.cells import lowest_terms
 
 
 class ContrastConfig(Config):

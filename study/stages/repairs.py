@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
-from study.config.cells import StudyCell, lowest_terms
+from medctx.schemas.ratio import lowest_terms
+from study.config.cells import StudyCell
 from study.config.grid import source_of
 from study.config.sections import file_digests
 from study.config.study import Section, StudyConfig

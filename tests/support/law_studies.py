@@ -12,7 +12,7 @@ from scipy import special
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.support.law_simulate import RATIOS, READING, Design, Exam, Shape, error_of, study, verdicts
-from study.config.cells import general_share
+from medctx.schemas.ratio import general_share
 from study.law.evidence.evidence import Evidence
 from study.law.evidence.points import DesignPoint, FloatArray, Measured, MeasuredRun
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import describe
-from study.config.cells import general_share
+from medctx.schemas.ratio import general_share
 from study.law.evidence.evidence import PARTS, Evidence
 from study.law.evidence.names import size_name
 from study.law.evidence.points import DesignPoint, ItemNoise, Measured, MeasuredRun

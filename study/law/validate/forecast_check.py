@@ -6,8 +6,8 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.schemas.ratio import general_share
 from medctx.schemas.report import Cell, ReportCore
-from study.config.cells import general_share
 from study.law.evidence import files
 from study.law.evidence.from_report import share_of
 from study.law.recommend.records import CheckedPart, Forecast, ForecastCheck, LawEstimate, Recommendation

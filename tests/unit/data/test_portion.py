@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medctx.schemas.mix import By
+from medctx.schemas.ratio import parse_ratio
 from medctx_data.mixture.budget import Filled, Sized, allocate, divide, fill_budget, interleave, shuffled_epochs
-from medctx_data.mixture.config import parse_ratio
 
 weights = st.lists(st.floats(0.01, 1000, allow_nan=False), min_size=1, max_size=6)
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)

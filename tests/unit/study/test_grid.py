@@ -8,7 +8,8 @@ from scipy.spatial.distance import pdist
 
 from medctx.config import loading as configs
 from medctx.errors import MedctxError
-from study.config.cells import general_share, lowest_terms, short
+from medctx.schemas.ratio import general_share, lowest_terms
+from study.config.cells import short
 from study.config.design import coordinates, grid, one_at_a_time, space_filling
 from study.config.grid import cells, source_of
 from study.config.study import STUDIES, StudyConfig

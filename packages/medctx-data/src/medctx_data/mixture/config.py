@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,26 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.mix import By, Fixed, Format, Order
+from medctx.schemas.ratio import parse_ratio
 from medctx.schemas.records import Domain
 from medctx_data.cleaning.config import CleanConfig
 from medctx_data.long_context.config import WrapConfig
 from medctx_data.sources.config import SourceConfig, with_labels
 
 DOMAINS: tuple[Domain, Domain] = ("general", "medical")
-
-
-_RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
-
-
-def parse_ratio(text: str) -> tuple[Fraction, Fraction]:
-    """Parse a ratio ``general:medical`` into two shares that sum to 1; raise ValueError for anything else."""
-    match = _RATIO.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"the ratio {text!r} is not general:medical; write for example 1:1, 9:1 or 0:1")
-    general, medical = Fraction(match[1]), Fraction(match[2])
-    if not general + medical:
-        raise ValueError(f"the ratio {text!r} sums to nothing; at least one side must be above 0")
-    return general / (general + medical), medical / (general + medical)
 
 
 Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]

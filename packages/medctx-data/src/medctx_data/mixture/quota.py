@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.schemas.mix import By
+from medctx.schemas.ratio import parse_ratio
 from medctx.schemas.records import Domain
 from medctx_data.mixture.budget import allocate, divide
-from medctx_data.mixture.config import DOMAINS, MixConfig, parse_ratio
+from medctx_data.mixture.config import DOMAINS, MixConfig
 from medctx_data.sources.card import SourceCard
 from medctx_data.sources.cards import card_of, domain_of
 from medctx_data.sources.config import SourceConfig
