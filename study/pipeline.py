@@ -255,7 +255,7 @@ def _track(
         lineage.write_study(
             study_metrics(report, rows, decision.champion),
             {
-                "champion": decision.champion,
+                "champion": decision.champion or "none",
                 NOTE_TAG: description_of(study_card(config, rows, report, decision)),
             },
         )

@@ -76,6 +76,14 @@ def _tags(
     }
 
 
+def _new_version(client: MlflowClient, name: str, cell: TrackedCell, weights_digest: str) -> str:
+    """Register the logged model of a cell under the cell's run: pages that compare versions show its numbers."""
+    if not client.search_registered_models(filter_string=f"name = '{name}'"):
+        client.create_registered_model(name)
+    source, tags = f"models:/{cell.model_id}", {DIGEST_TAG: weights_digest}
+    return str(client.create_model_version(name, source, cell.run_id, tags, model_id=cell.model_id).version)
+
+
 def register_adapters(
     config: StudyConfig, lineage: Lineage, results: Sequence[CellResult], study: StudyTracking
 ) -> list[Registered]:
@@ -88,16 +96,14 @@ def register_adapters(
     name, decision = config.registry_name, study.decision
     if not lineage.on or not name:
         return []
-    mlflow = tracking.client()
-    client = mlflow.MlflowClient()
+    client = tracking.client().MlflowClient()
     known = _known(client, name)
     versions: dict[str, str] = {}
     made: list[tuple[str, str, str]] = []
     for result in adapters(results):
         version = known.get(result.weights_digest)
         if version is None:
-            uri = f"models:/{study.cells[result.cell.name].model_id}"
-            version = str(mlflow.register_model(uri, name, tags={DIGEST_TAG: result.weights_digest}).version)
+            version = _new_version(client, name, study.cells[result.cell.name], result.weights_digest)
             known[result.weights_digest] = version
         base, exam = study.bases[result.cell.base], study.exams[result.cell.name]
         card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")

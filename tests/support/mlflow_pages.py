@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +63,8 @@ def server(store: str, artifacts: Path, log: Path, environment: dict[str, str] |
             time.sleep(0.5)
         yield url
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it did not start
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
@@ -97,7 +98,7 @@ def visits(client: MlflowClient, study: Run, model: str, versions: Sequence[str]
     runs_path = f"/#/experiments/{experiment}"
     return [
         Visit("experiments", "/#/experiments", [name]),
-        Visit("runs", f"{runs_path}/runs", [study.info.run_name]),
+        Visit("runs", f"{runs_path}/runs", [study.info.run_name, "matching runs"]),
         Visit("study", f"{runs_path}/runs/{run}", [study.info.run_name, "general data %", "not told apart"]),
         Visit("report", f"{runs_path}/runs/{run}/artifacts/report/report.html", ["By condition"], frame=True),
         Visit("registered-model", f"/#/models/{model}", [model, "general data %", "Not a medical device"]),
@@ -112,7 +113,7 @@ def visits(client: MlflowClient, study: Run, model: str, versions: Sequence[str]
             f"/#/compare-model-versions?name=%22{model}%22&runs={{%22"
             + "%22,%22".join(f"{key}%22:%22{client.get_model_version(model, key).run_id}" for key in versions[:2])
             + "%22}",
-            ["Comparing 2 Versions", "knowledge"],
+            ["Comparing 2 Versions", "pooled_reading_gain_low"],
         ),
     ]
 

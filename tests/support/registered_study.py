@@ -19,9 +19,10 @@ from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
 from study.stages.records import CellResult
-from study.tracking.cell_runs import track_cells
-from study.tracking.model_card import description_of, model_card
+from study.tracking.cell_runs import NOTE_TAG, track_cells
+from study.tracking.model_card import description_of, model_card, study_card
 from study.tracking.registry import StudyTracking, register_adapters
+from study.tracking.scores import study_metrics
 from study.workflow.lineage import Lineage
 from tests.support import journalled_runs
 
@@ -49,12 +50,19 @@ def _result(name: str, folder: Path, runs: dict[str, Path]) -> CellResult:
     )
 
 
-def register(root: Path) -> None:
-    """Write a store into a folder in which a study of one ratio and two seeds has registered its adapters."""
+def register(root: Path, store: str = "") -> str:
+    """Register the adapters of a study of one ratio and two seeds, in a store in the folder or at another address.
+
+    Returns:
+        The ID of the run of the study.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDCTX_TRACKING", "on")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/mlflow.db")
+        uri = store or f"sqlite:///{root}/mlflow.db"
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        mlflow_run.client().set_tracking_uri(uri)
         patch.delenv("MLFLOW_RUN_ID", raising=False)
+        root.mkdir(exist_ok=True)
         patch.chdir(root)
         report = journalled_runs.write_with_report(root, NAMES)
         runs = {name: root / "runs" / name for name in NAMES}
@@ -85,3 +93,8 @@ def register(root: Path) -> None:
         assert [entry.version for entry in registered] == ["1", "2"]
         for version in ("1", "2"):
             client.set_registered_model_alias("ward", f"take-{version}", version)
+        lineage.write_study(
+            study_metrics(core, results, decision.champion),
+            {NOTE_TAG: description_of(study_card(config, results, core, decision))},
+        )
+        return parent

@@ -42,6 +42,7 @@ NOT_RUN = {
     r"medctx-eval demo": "tests/integration/whole/test_notebook.py runs the same exam and report",
     r"medctx-eval compare .*models:/": "needs a registry; see tests/integration/whole/test_smoke_study.py",
     r"medctx-eval (run|serve) .*models:/": SERVED,
+    r"medctx-eval verify models:/": "needs a registry; tests/integration/study/test_verified_registration.py runs it",
     r"mlflow models (serve|predict) -m models:/": SERVED,
     r"medctx-eval export \S+ medqa-us": "needs published files; see tests/unit/eval/test_interchange.py",
     r"medctx-data contamination mixes/one --exam": "tests/unit/data/test_contamination_command.py runs it on a plan",
