@@ -49,9 +49,7 @@ def test_a_visitor_reads_what_the_page_is_for(
     page, url = tab
     mlflow_pages.open_visit(page, url, pages[name])
     text = page.inner_text("body")
-    assert "Evaluation" not in text.replace("\nEvaluation\n", "\n"), (
-        "runs are no evaluations; a card has the heading"
-    )
+    assert "Evaluation" not in text.replace("\nEvaluation\n", "\n"), "runs are no evaluations; a card has the heading"
     assert "An error occurred" not in text and "undefined" not in text and "[object" not in text
 
 
