@@ -84,7 +84,7 @@ def test_orders_of_options_are_one_item_with_a_mean() -> None:
     result = per_item(values, ["b", "b", "a", "a", "a", "c"], ["y", "y", "x", "x", "x", "y"])
     assert result.values.tolist() == [[pytest.approx(2 / 3), 0.5, 0.0]]
     assert result.clusters.tolist() == ["x", "y", "y"]
-    assert result.asked.tolist() == [3, 2, 1]
+    assert result.counts.tolist() == [3, 2, 1]
     score = accuracy(result.values[0], result.clusters)
     assert score.n == 3
     assert score.value == pytest.approx((2 / 3 + 1 / 2) / 3)
