@@ -194,7 +194,7 @@ class LawRecord(Record):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What it comes to."""
+        """The results in sentences."""
         return (
             *(validation.sentence for validation in self.validations),
             *(saturation.sentence for saturation in self.saturations),

@@ -50,7 +50,7 @@ def power_of(difference: float, error: float, level: float = LEVEL) -> float:
 
 
 def detectable(error: float, target: float, level: float = LEVEL) -> float:
-    """The difference that is told from 0 with probability ``target``; the wrong side's share is left out."""
+    """Return the smallest difference that is detected with probability ``target``, ignoring the wrong side."""
     normal = NormalDist()
     return error * (normal.inv_cdf(1 - level / 2) + normal.inv_cdf(target))
 

@@ -24,7 +24,7 @@ from study.workflow.commands import call
 
 
 def _by_group(cells: Sequence[CellResult]) -> dict[str, list[CellResult]]:
-    """Trained and examined cells, seeds together."""
+    """Group trained and examined cells that differ in the seed only."""
     groups: dict[str, list[CellResult]] = {}
     for result in cells:
         if result.cell.trained and result.exam is not None:

@@ -1,4 +1,4 @@
-"""Names of the tasks of a cell, by which others depend on them."""
+"""Names of the tasks of a cell, which other tasks list as dependencies."""
 
 from __future__ import annotations
 

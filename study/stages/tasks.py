@@ -138,7 +138,7 @@ class _TaskBuilder:
         return self._config.repeat_base_exam and not cell.trained and base.folder is not None
 
     def tasks(self) -> Iterator[Task]:
-        """In the order of the cells, each up to its exam; then the exams."""
+        """Yield the tasks that come before the exams, cell by cell, and then the exams."""
         for cell in self._made():
             base = self._bases.get(cell.base)
             if base is None or not cell.trained:

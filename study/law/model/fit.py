@@ -237,7 +237,7 @@ class Law:
         return Mixture(means, np.sqrt(np.maximum(left, 1e-10)), self.weights)
 
     def run(self, place: DesignPoint, seeds: int = 1) -> Mixture:
-        """What the mean of ``seeds`` new runs at one place would score on the same exam."""
+        """Predict the mean score of ``seeds`` new runs at one place on the same exam."""
         cross = self._cross([place], base=False)
         noise = self.measured.noise
         rough = special.expit(self.weights @ self._gain(cross)[0])

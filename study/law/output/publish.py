@@ -93,7 +93,7 @@ def fit_law(paths: Sequence[Path], margin: float | None = None) -> FittedLaw:
 
 
 def show_law(record: LawRecord) -> None:
-    """Tables, then what it comes to, on stdout."""
+    """Print the tables and then the results in sentences."""
     _print(list(tables.of_law(record)), [*record.sentences, *record.notes])
 
 
@@ -189,7 +189,7 @@ def check_recommendation(paths: Sequence[Path], out: Path) -> ForecastCheck:
 
 
 def show_check(checked: ForecastCheck) -> None:
-    """The table and the sentence, on stdout."""
+    """Print the table and the sentence."""
     _print([tables.of_check(checked)], [checked.sentence])
 
 

@@ -104,7 +104,7 @@ class Curves:
         return np.asarray(self.values["reading"] - self.values["base_reading"] > -self.margin)
 
     def at(self, share: float) -> int:
-        """The place of a share among the shares."""
+        """Return the index of a share."""
         return int(np.abs(self.shares - share).argmin())
 
 
@@ -202,7 +202,7 @@ def _forecast(laws: Laws, curves: Curves, part: str, share: float, options: Opti
 
 
 def choose_composition(curves: Curves, allowed: FloatArray, confidence: float) -> tuple[int, bool]:
-    """The place of the best composition among the ``allowed`` places, and whether it keeps reading with enough
+    """Return the index of the best ``allowed`` composition, and whether it keeps reading with enough
     confidence.
 
     Of those that do, the one of greatest expected utility; where there is none, the one most likely to keep reading.

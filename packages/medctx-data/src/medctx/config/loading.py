@@ -20,7 +20,7 @@ class _Yaml12(yaml.SafeLoader):
     """YAML with the scalars of version 1.2, in which 1:1 and "no" are text, and without repeated keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        """Refuse a key that stands twice in a mapping."""
+        """Refuse a key that occurs twice in a mapping."""
         keys: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):

@@ -53,7 +53,7 @@ def _is_section(kind: object) -> bool:
 
 
 def _bounds(metadata: Sequence[object]) -> str:
-    # Bounds within Annotated stand in a FieldInfo of their own.
+    # Bounds within Annotated are in a FieldInfo of their own.
     metadata = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
     bounds = [f"{sign}{getattr(item, name)}" for item in metadata for name, sign in _BOUNDS if hasattr(item, name)]
     return f" ({', '.join(bounds)})" if bounds else ""

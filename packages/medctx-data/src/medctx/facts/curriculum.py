@@ -60,7 +60,7 @@ class Dossier(Record):
 
 
 class Curriculum(Record):
-    """The split of the ontology by one seed. No disease, term or answer stands in two parts."""
+    """The split of the ontology by one seed. No disease, term or answer occurs in two parts."""
 
     version: str
     citation: str

@@ -96,7 +96,7 @@ class ExamItem(Record):
         options: Texts by letter.
         gold: Right letters, sorted; never an index and never a default.
         evidence: Ids of the Passages that hold the answer.
-        companions: Ids of Passages that stand in every Book beside the evidence, ``gold`` included: what else could be
+        companions: Ids of Passages that occur in every Book beside the evidence, ``gold`` included: what else could be
             taken for the answer.
         rivals: Ids of the Passages that come first among the distractors of its Books.
         cluster: Document or fact by which items are clustered in the statistics.

@@ -195,7 +195,7 @@ class PartFloor(Record):
 
     Attributes:
         part: An axis or a condition.
-        question_blind: Guesses among the options that stand in the Book (among all where none does).
+        question_blind: Guesses among the options that occur in the Book (among all where none does).
         book_blind: Guesses among all options.
     """
 

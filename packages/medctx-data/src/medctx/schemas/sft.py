@@ -40,7 +40,7 @@ class BaseCard(Record):
 
     @property
     def portable_name(self) -> str:
-        """``id``; of a card written without one, ``name``."""
+        """The ``id``, or the ``name`` if the card has no ID."""
         return self.id or self.name
 
 

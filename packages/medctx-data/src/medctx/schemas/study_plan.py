@@ -95,7 +95,7 @@ class Contrast(Record):
 
     @property
     def name(self) -> str:
-        """As it is written in a headline."""
+        """Name of the contrast as headlines show it."""
         return f"{self.cell} against {self.against} on {self.axis}"
 
 

@@ -121,7 +121,7 @@ def _card_configs(folder: Path) -> list[dict[str, object]]:
 
 
 def _patterns(config: dict[str, object], split: str) -> tuple[list[str], list[str], list[str]]:
-    """Patterns of a subset's files in a split, in the others, and the names of all its splits."""
+    """Return the file patterns of a subset's split, those of its other splits, and the names of all its splits."""
     stated = config.get("data_files")
     if isinstance(stated, dict) and "path" not in stated:
         stated = [{"split": name, "path": path} for name, path in stated.items()]

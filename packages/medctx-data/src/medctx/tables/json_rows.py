@@ -56,7 +56,7 @@ class _Object(dict[str, object]):
 
 
 def _repeated_key(value: object) -> str:
-    """A key that stands twice in an object or in one inside it, ``""`` where none does."""
+    """Return a key that occurs twice in an object or in a nested one, ``""`` if none does."""
     if isinstance(value, _Object):
         return value.repeated or next(filter(None, map(_repeated_key, value.values())), "")
     return next(filter(None, map(_repeated_key, value)), "") if isinstance(value, list) else ""

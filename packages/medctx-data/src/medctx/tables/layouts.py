@@ -1,4 +1,4 @@
-"""Columns of questions with options: well-known data sets by their columns, other tables by the names of theirs."""
+"""Detects which columns hold question, options and answer, in well-known data sets and in other tables."""
 
 from __future__ import annotations
 

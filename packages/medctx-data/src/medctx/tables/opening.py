@@ -1,4 +1,4 @@
-"""Opening a file of rows: its format by its suffix, its packing, its encoding, and what one of its rows is."""
+"""Opens files of rows: format by suffix, packing and encoding; and the record of one row."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FileRow(NamedTuple):
         number: Its line in the file, from 1; its number where the format has no lines.
         columns: Its columns, empty where they could not be read.
         problem: Why they could not be read, as a clause that continues "the row ..."; ``""`` where they were.
-        text: The row as it stands in the file where it could not be read.
+        text: The row as it occurs in the file where it could not be read.
     """
 
     number: int

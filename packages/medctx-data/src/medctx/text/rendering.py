@@ -1,4 +1,4 @@
-"""Chat templates applied with a check: every text given must stand in what was rendered, as plain text.
+"""Chat templates applied with a check: every text given must occur in what was rendered, as plain text.
 
 Templates differ in ways that lose text in silence: some read a message's content as a list of parts and drop a string,
 some have no system role, some drop what they do not know. ``render`` tries the ways that templates are written for
@@ -55,13 +55,13 @@ def _without_system_role(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def _candidates(turn: Turn) -> tuple[str, ...]:
-    """The texts of which one must stand in the rendered text: templates may strip, or drop thoughts of an answer."""
+    """The texts of which one must occur in the rendered text: templates may strip, or drop thoughts of an answer."""
     visible = turn.content.rpartition(THOUGHT_END)[2] if turn.role == "assistant" else turn.content
     return (turn.content, turn.content.strip(), visible.strip())
 
 
 def content_spans(text: str, turns: Sequence[Turn]) -> list[tuple[int, int]] | Turn:
-    """Return where the content of each turn stands in a rendered text, or the first turn that is missing."""
+    """Return where the content of each turn occurs in a rendered text, or the first turn that is missing."""
     spans, at = [], 0
     for turn in turns:
         for candidate in _candidates(turn):
@@ -86,7 +86,7 @@ def _ways(turns: Sequence[Turn]) -> Iterator[tuple[Sequence[Turn], bool, bool]]:
 
 
 def render_checked(apply: Apply, turns: Sequence[Turn], model: str) -> str:
-    """Render turns and check that the text of every turn stands in the result.
+    """Render turns and check that the text of every turn occurs in the result.
 
     A template that loops over content parts gets parts. A template without a system role gets the system text before
     the first question, which is said once per model.
@@ -151,7 +151,7 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, ask: bo
 
 
 class Encoded(NamedTuple):
-    """Token ids of a text, and where each token stands in it: (begin, end) in characters."""
+    """Token ids of a text, and where each token occurs in it: (begin, end) in characters."""
 
     ids: list[int]
     offsets: list[tuple[int, int]]

@@ -40,7 +40,7 @@ class WrapConfig(Config):
     )
     style: Style = Field(
         default="titled",
-        description="titled: an answer stands in a Book below its question; bare: alone, for answers that name their "
+        description="titled: an answer occurs in a Book below its question; bare: alone, for answers that name their "
         "subject.",
     )
     distractors: Literal["answers", "passages", "both"] = Field(

@@ -93,7 +93,7 @@ def quoted(language: str, question: str, answer: str) -> str:
 
 
 def _answer(text: str, book: str, quoting: tuple[str, str]) -> str:
-    """The answer in a text that may begin with a quotation: the part after a closing mark that stands in the Book."""
+    """The answer in a text that may begin with a quotation: the part after a closing mark that occurs in the Book."""
     opening, closing = quoting
     at = text.find(closing) if text.startswith(opening) else -1
     while at >= 0:

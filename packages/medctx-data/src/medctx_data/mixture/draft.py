@@ -29,7 +29,7 @@ class Pick(NamedTuple):
 
 
 def read_picks(rows: Rows, picks: Sequence[Pick]) -> list[Dialogue]:
-    """Read picks as they stand in the mix: repeated ones have an id of their own."""
+    """Read picks as they occur in the mix: repeated ones have an id of their own."""
     dialogues = rows.take([pick.row for pick in picks])
     return [
         dialogue if pick.epoch == 1 else dialogue.model_copy(update={"id": f"{dialogue.id}/pass-{pick.epoch}"})

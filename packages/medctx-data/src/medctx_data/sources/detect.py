@@ -101,7 +101,7 @@ class _Table:
         self._names = {_plain(name): name for name, values in self.values.items() if values}
 
     def first(self, words: Iterable[str], but: str = "") -> str:
-        """The first column with a value that one of ``words`` names."""
+        """Return the first column that is named by one of ``words`` and has a value."""
         return next((name for word in words if (name := self._names.get(word, "")) and name != but), "")
 
     def holds(self, name: str, kind: type | tuple[type, ...]) -> bool:

@@ -51,7 +51,7 @@ def _rounds(facts: list[Fact], rng: Random) -> Rounds:
 
 
 def _spread(facts: list[Fact]) -> list[Fact]:
-    """The facts in order, those of each kind at even distances."""
+    """Order the facts so that those of each kind are evenly spaced."""
     sizes = Counter(fact.kind for fact in facts)
     seen: Counter[str] = Counter()
     places: list[tuple[float, int]] = []

@@ -85,7 +85,7 @@ def with_form(config: SourceConfig, card: SourceCard) -> SourceCard:
 def reader_of(
     config: SourceConfig, card: SourceCard, domain: Domain, again: Callable[[], Iterator[PlacedRow]]
 ) -> Reader:
-    """Return what turns rows of a source into Dialogues; ``again`` streams all its rows once more."""
+    """Return the function that turns rows of a source into Dialogues; ``again`` streams all rows a second time."""
     # Copies of a data set may count answers differently from its published files.
     published = card.answer_base if not config.paths or card.name == FILE else None
     return Reader(

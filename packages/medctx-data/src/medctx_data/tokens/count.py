@@ -144,7 +144,7 @@ def _loaded(folder: Path) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
 
 
 def _trained_spans(text: str, dialogue: Dialogue) -> list[tuple[int, int]]:
-    """Where the trained answers stand in a rendered text, each with the marker that closes it."""
+    """Where the trained answers occur in a rendered text, each with the marker that closes it."""
     spans = content_spans(text, dialogue.turns)
     if isinstance(spans, Turn):
         return []

@@ -47,7 +47,7 @@ def _evidence(dialogue: Dialogue, places: Sequence[tuple[int, int]]) -> list[tup
 
 
 def _spans(offsets: Sequence[tuple[int, int]], places: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    """Places in characters as spans of the tokens that overlap them."""
+    """Convert ranges of characters to ranges of the tokens that overlap them."""
     spans = []
     for begin, end in places:
         first = bisect_right(offsets, begin, key=lambda offset: offset[1])

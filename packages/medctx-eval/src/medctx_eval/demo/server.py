@@ -89,7 +89,7 @@ class JsonHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[None]:
-    """Let a server answer in a thread of its own."""
+    """Run a server in a thread for the length of the block."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -92,7 +92,7 @@ def _parse_url(address: str) -> httpx.URL:
 def _secrets_of(url: httpx.URL, api_key: str) -> list[str]:
     """Secrets that are sent to a server: key, password and login, secret parameters.
 
-    A user name is a word that may stand in an answer.
+    A user name is a word that may occur in an answer.
     """
     secrets = [api_key, *(value for name, value in url.params.multi_items() if SECRET_NAME.fullmatch(name))]
     if url.userinfo:
@@ -350,7 +350,7 @@ class Client:
         self._model = name
 
     def watch_with(self, route: str, body: Body) -> None:
-        """Set the short request by which a server that is up is told from one that is down."""
+        """Set the short request that shows whether a server is down."""
         self._ping = (route, body)
 
     def close(self) -> None:

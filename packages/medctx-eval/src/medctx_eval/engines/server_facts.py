@@ -40,7 +40,7 @@ class ServerFacts(Record):
 
 
 class _Route(NamedTuple):
-    """A maker's route: where the length and the name of the model stand in its answer.
+    """A maker's route: where the length and the name of the model occur in its answer.
 
     ``entries`` and ``names``: the list of models in the answer, and the fields of an entry that hold a model's name.
     """

@@ -1,6 +1,6 @@
 """Many continuations of one cached prefix in a single forward pass, laid out as a tree.
 
-All suffixes and continuations of a batch stand in one row; what several of them begin with stands there once (options
+All suffixes and continuations of a batch are in one row; what several of them begin with stands there once (options
 that are whole sentences differ in a few tokens only). An attention mask lets each token see the prefix and its own
 path only, and positions count on from the prefix along each path, so the result equals that of separate passes.
 """

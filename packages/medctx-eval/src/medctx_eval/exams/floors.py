@@ -4,7 +4,7 @@
 the Book. *Book-blind*: it has the question and the options, not the Book, and guesses among all options.
 
 Options that are whole sentences restate the question in the words they share ("The serum ferritin of N is ...").
-A reader without the question does not have these words either, so an option stands in the Book where the part that is
+A reader without the question does not have these words either, so an option occurs in the Book where the part that is
 its own does.
 """
 
@@ -56,9 +56,9 @@ def under_condition(judged: Judged, item: ExamItem, book: str) -> ConditionedIte
 class Floor(Record):
     """Expected accuracy, in [0, 1], of readers that leave something out, over the ``items`` of a Condition.
 
-    ``question_blind`` guesses among the options that stand in the Book (among all where none does); ``book_blind``
+    ``question_blind`` guesses among the options that occur in the Book (among all where none does); ``book_blind``
     guesses among all options, ``commonest_letter`` always takes the letter that is right most often, ``longest`` an
-    option of the most characters. ``stated``: the mean share of options that stand in the Book. None of them finds
+    option of the most characters. ``stated``: the mean share of options that occur in the Book. None of them finds
     several right options.
     """
 
@@ -106,14 +106,14 @@ def _standing(part: str) -> re.Pattern[str]:
 
 
 def stated(item: ConditionedItem) -> tuple[str, ...]:
-    """The letters whose options stand in the Book."""
+    """The letters whose options occur in the Book."""
     offered = {letter: text for letter, text in item.options.items() if letter != item.cannot}
     parts = own_parts(offered)
     return tuple(letter for letter, part in parts.items() if _standing(part).search(item.book))
 
 
 def question_blind(item: ConditionedItem) -> float:
-    """The chance that a guess among the options that stand in the Book is right."""
+    """The chance that a guess among the options that occur in the Book is right."""
     among = stated(item) or tuple(item.options)
     return (item.gold[0] in among) / len(among) if len(item.gold) == 1 else 0.0
 

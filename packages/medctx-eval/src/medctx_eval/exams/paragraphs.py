@@ -40,7 +40,7 @@ _COMMON = frozenset(
 def _words(text: str) -> list[str]:
     """Words without common ones, cut to their first letters so that forms of a word are alike."""
     words = (word for word in _WORD.findall(text.lower()) if word not in _COMMON)
-    # A lone digit or letter says nothing about a paragraph: "3" stands in "3-D" and in "step 3".
+    # A lone digit or letter says nothing about a paragraph: "3" occurs in "3-D" and in "step 3".
     return [word[:_STEM_LENGTH] for word in words if len(word) > 1 or not word.isascii()]
 
 

@@ -108,7 +108,7 @@ def _is_doubted(reader: AnswerReader, match: OptionMatch) -> bool:
 
 
 def _is_stated(reader: AnswerReader, match: OptionMatch, ends: Sequence[int]) -> bool:
-    """Return True if the match stands in the first or last sentence, with its letter or as a name of its own."""
+    """Return True if the match occurs in the first or last sentence, with its letter or as a name of its own."""
     text = reader.page.text
     if ends and ends[0] <= match.start < ends[-1]:
         return False

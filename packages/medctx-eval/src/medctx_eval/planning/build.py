@@ -17,7 +17,7 @@ _CACHED_CHARS = 20_000
 
 
 class CachedTokenCounter:
-    """Counts the tokens of texts; counts of Passages, which stand in many Books, are cached."""
+    """Counts the tokens of texts; counts of Passages, which occur in many Books, are cached."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer

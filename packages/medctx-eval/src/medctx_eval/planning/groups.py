@@ -21,7 +21,7 @@ class EvidenceGroup:
         items: The items, with the gold letters that are right under the Condition.
         evidence: Their evidence and its companions, altered if the Condition alters them.
         memory: Each item's gold letters before its evidence was altered.
-        shown: Whether the evidence stands in the Book; if not, other Passages replace it.
+        shown: Whether the evidence occurs in the Book; if not, other Passages replace it.
     """
 
     items: tuple[ExamItem, ...]

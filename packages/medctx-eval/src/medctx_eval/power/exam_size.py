@@ -118,7 +118,7 @@ def _needed(
 
 
 def _exam_power(name: str, design: ExamDesign, models: Disagreement, delta: float, target: float) -> ExamPower:
-    """Below ten clusters nothing is called a difference, so the power is 0."""
+    """Return the power; 0 below ten clusters, where nothing is called a difference."""
     enough = design.clusters >= MIN_CLUSTERS
     return ExamPower(
         exam=name,
@@ -130,7 +130,7 @@ def _exam_power(name: str, design: ExamDesign, models: Disagreement, delta: floa
 
 
 def _sparse_warning(exams: Sequence[ExamPower], needed: Sequence[NeededSize]) -> tuple[str, ...]:
-    """A warning where so few items tell the models apart that the formula does not hold."""
+    """Return a warning if too few items are answered differently for the formula to hold."""
     discordant = [exam.design.items * exam.models.discordance for exam in exams]
     discordant += [size.items * size.models.discordance for size in needed]
     if not discordant or min(discordant) >= MIN_DISCORDANT:

@@ -116,7 +116,7 @@ def compute(
 
 
 def headline_of(report: Report, decision: Decision) -> str:
-    """The decision, and whether the report was made as registered: first where it was not."""
+    """Return the decision and whether the report was made as registered; what deviates comes first."""
     plan = report.registration
     if plan is None:
         return decision.reason

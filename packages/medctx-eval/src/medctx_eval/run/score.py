@@ -1,4 +1,4 @@
-"""From a Reply to its Verdict. The answer is chosen without knowledge of the gold letters and compared afterwards."""
+"""Turns replies into verdicts. The answer is chosen without knowledge of the gold letters and compared afterwards."""
 
 from __future__ import annotations
 

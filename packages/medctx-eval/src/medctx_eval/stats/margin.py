@@ -53,7 +53,7 @@ def keeping_power(reading: Difference, margin: float, level: float) -> float:
 
 
 def tost(difference: Difference, margin: float) -> Equivalence:
-    """Two one-sided tests against a margin in (0, 1); fewer than ten clusters show nothing."""
+    """Two one-sided tests against a margin in (0, 1), which are never significant with fewer than ten clusters."""
     known = difference.df > 0
     return Equivalence(
         margin=margin,

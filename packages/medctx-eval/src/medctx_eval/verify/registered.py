@@ -60,7 +60,7 @@ def _require_lines(text: str, lines: Iterable[str], what: str) -> None:
 def _require_description(lines: Iterable[str], version: ModelVersion, source: str) -> None:
     description = version.description or ""
     _require_text(description, version.tags.get(DESCRIPTION_TAG), f"The description of {source}")
-    if EVALUATION in description:  # a table too long for a description stands in the README alone
+    if EVALUATION in description:  # a table too long for a description occurs in the README alone
         _require_lines(description, lines, f"The description of {source}")
 
 

@@ -147,7 +147,7 @@ def _item(key: _Key, keys: Sequence[_Key], rng: Random) -> ExamItem:
         gold=(LETTERS[codes.index(key.code)],),
         evidence=(key.passage,),
         rivals=tuple(other.passage for other in family),
-        # Keys of a family stand in the same Books and share their options.
+        # Keys of a family occur in the same Books and share their options.
         cluster=f"needle/family-{key.family[0]}",
         source=CARD.source,
         licence=LICENCE,

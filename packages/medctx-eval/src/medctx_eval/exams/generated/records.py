@@ -2,7 +2,7 @@
 
 A sheet has four patients and one value of the same analyte for each; a Passage is the record of one patient and a
 sentence about the ward. Every patient is asked about, and the options are the sheet's four values, each as the full
-sentence in which the record would state it for the patient asked. The four records stand in every Book, ``gold``
+sentence in which the record would state it for the patient asked. The four records occur in every Book, ``gold``
 included, so all values offered are facts of some patient of the Book, and a reader that does not use the question is
 right in exactly one of four items (``medctx_eval.exams.generated.sheets``). All values have as many digits, so the
 options of an item are equally long.
@@ -87,7 +87,7 @@ def _names(words: RecordWords, count: int, rng: Random) -> Iterator[tuple[str, .
 
 
 def _values(analyte: Analyte, count: int, rng: Random) -> Iterator[tuple[int, ...]]:
-    """``count`` times four values of an analyte, all different."""
+    """Return ``count`` groups of four values of an analyte; no value occurs twice."""
     range_ = range(analyte.lowest, analyte.highest + 1)
     if len(range_) < count * ENTITIES:
         raise MedctxError(

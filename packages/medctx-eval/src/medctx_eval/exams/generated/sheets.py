@@ -2,7 +2,7 @@
 
 A sheet states one value for each of ``ENTITIES`` entities, each in a Passage of its own. All of them are asked
 about, and the items of a sheet offer the same options under the same letters, each of which is right for exactly one
-item. All four Passages stand in every Book of these items, apart from each other at different depths where there is
+item. All four Passages occur in every Book of these items, apart from each other at different depths where there is
 room. So a reader that does not use the question is right in exactly one of four items of a sheet, whatever rule it
 follows, with or without the Book. (Options name the entity asked about, as the question does; "without the question"
 means without that name.)

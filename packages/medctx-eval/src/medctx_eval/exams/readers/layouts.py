@@ -88,7 +88,7 @@ def _row(number: int, row: ExamRow, layout: ChoiceLayout, convention: Convention
 
 
 def _is_question(texts: Sequence[str]) -> bool:
-    """Whether the texts of a line are a question, its options and a letter, and no names of columns."""
+    """Return True if the cells of a line are a question, options and a letter rather than names of columns."""
     return len(texts) >= 4 and texts[-1] in LETTERS[: len(texts) - 2] and texts[-2] not in LETTERS
 
 

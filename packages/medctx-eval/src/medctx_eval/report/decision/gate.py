@@ -117,7 +117,7 @@ def _candidates(report: Report) -> list[_Candidate]:
 
 
 def _is_clean(report: Report) -> bool | None:
-    """Whether few enough items are contaminated; None if that was not checked for all items and is not exceeded yet."""
+    """Whether few enough items are contaminated; None if not all items were checked and the limit is not exceeded."""
     contamination = report.contamination
     if contamination is None:
         return None
