@@ -124,13 +124,15 @@ def cells_to_rehearse(cells: Sequence[StudyCell]) -> list[StudyCell]:
     return chosen
 
 
-def _train(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal) -> None:
-    """Mix a sample, and estimate the training of it."""
+def _train(
+    config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal, *, estimate: bool
+) -> None:
+    """Mix a sample, and estimate the training of it if no training of the same method and base was estimated."""
     mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
     if not rehearsal.examples:
         rehearsal.examples += _training_rows(mix.folder, base)
-    step = train_step(config, cell, base, mix)
-    _called(step, scratch / "train", "--dry-run")
+    if estimate:
+        _called(train_step(config, cell, base, mix), scratch / "train", "--dry-run")
 
 
 def _exam(config: StudyConfig, base: Base | None, scratch: Path, rehearsal: Rehearsal) -> None:
@@ -173,10 +175,13 @@ def rehearse(config: StudyConfig) -> Rehearsal:
         try:
             small = _sample(config)
             trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]
+            estimated: set[tuple[str, str]] = set()
             for number, cell in enumerate(cells_to_rehearse(trained)):
-                say(f"Mixing a sample of {small.tokens:,} for {cell.name} and estimating its training.")
+                is_new = (cell.method, cell.base) not in estimated
+                estimated.add((cell.method, cell.base))
+                say(f"Mixing a sample of {small.tokens:,} for {cell.name}{' and estimating its training' * is_new}.")
                 try:
-                    _train(small, cell, bases[cell.base], Path(scratch) / str(number), rehearsal)
+                    _train(small, cell, bases[cell.base], Path(scratch) / str(number), rehearsal, estimate=is_new)
                 except MedctxError as error:
                     rehearsal.problems.append(f"training of {cell.name}: {error}")
         except MedctxError as error:

@@ -165,7 +165,7 @@ def test_a_rehearsal_opens_all_that_any_cell_reads_with_few_cells(keys: dict[str
 
 
 def test_every_set_of_sources_is_opened_and_named_where_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def train(config: object, cell: StudyCell, *_: object) -> None:
+    def train(config: object, cell: StudyCell, *_: object, estimate: bool) -> None:
         if cell.sources == "b":
             raise MedctxError("There is no file b.jsonl; correct the path.")
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import yaml
 
 from medctx.io.mix_folder import DIALOGUES, SHARDS
 from medctx.schemas.mix import MixManifest, SourceShare
 
 FILE = "README.md"
+PLACE = "THIS FOLDER"
+"""What a reader of the card replaces by the path of the mix."""
+ROLES = ("user", "assistant", "system")
 
 
 def _head(manifest: MixManifest) -> str:
@@ -38,6 +43,24 @@ def _terms(source: SourceShare) -> str:
     return f"- **{source.label}**: {source.citation.rstrip('.')}.{restriction}"
 
 
+def trainer_lines(name: str) -> list[str]:
+    """How other trainers read the mix in the folder ``name``: a line for TRL, LLaMA-Factory and Axolotl each."""
+    tags = {"role_tag": "role", "content_tag": "content"} | {f"{role}_tag": role for role in ROLES}
+    entry = {"hf_hub_url": PLACE, "formatting": "sharegpt", "columns": {"messages": "turns"}, "tags": tags}
+    listed = {"path": PLACE, "split": "train", "type": "chat_template", "field_messages": "turns"}
+    mapping = {"message_property_mappings": {"role": "role", "content": "content"}}
+    flow = yaml.safe_dump([{**listed, **mapping}], default_flow_style=True, sort_keys=False, width=10_000).strip()
+    return [
+        "Other trainers read the folder as it lies:",
+        "",
+        f'- TRL: `datasets.load_dataset("{PLACE}", split="train").rename_column("turns", "messages")`',
+        f"- LLaMA-Factory, in `dataset_info.json`: `{json.dumps({name: entry})}`",
+        f"- Axolotl: `datasets: {flow}`",
+        "",
+        "They train on all answers, those named in the column `without_loss` included.",
+    ]
+
+
 def text(manifest: MixManifest, name: str) -> str:
     """Return the README.md of the mix in the folder ``name``."""
     wrapped = (
@@ -60,8 +83,10 @@ def text(manifest: MixManifest, name: str) -> str:
             "",
             *map(_terms, manifest.sources),
             "",
-            'Load it with `datasets.load_dataset("THIS FOLDER", split="train")`; `mix.json` has every figure, '
+            f'Load it with `datasets.load_dataset("{PLACE}", split="train")`; `mix.json` has every figure, '
             "`exclusions.jsonl` every row left out and why.",
+            "",
+            *trainer_lines(name),
             "",
         ]
     )
