@@ -15,8 +15,8 @@ Rule = Callable[[list[int], int], float]
 
 
 class Loopback(ThreadingHTTPServer):
-    """``rule(prompt, token)`` gives a log-probability; ``troubles`` are what befalls the next requests, one each:
-    a status, or 0 for a connection that is cut. ``mark``: the tokens that only the exam's prompts hold.
+    """``rule(prompt, token)`` gives a score, a log-probability up to a constant; ``troubles`` are what befalls the next
+    requests, one each: a status, or 0 for a connection that is cut. ``mark``: the tokens that only the exam's prompts hold.
     """
 
     def __init__(self, rule: Rule, max_model_len: int = 4096) -> None:
@@ -27,6 +27,12 @@ class Loopback(ThreadingHTTPServer):
         self.mark: list[int] = []
         self.requests: list[dict[str, object]] = []
         self.lock = threading.Lock()
+        self.shift = -4.0
+
+    def logprob(self, prompt: list[int], token: int) -> float:
+        """The score with a shift that makes probabilities of a few of them; impossible values stay as they are."""
+        score = self.rule(prompt, token)
+        return score + self.shift if -100 < score <= 0 else score
 
     @property
     def url(self) -> str:
@@ -75,7 +81,7 @@ class _Handler(JsonHandler):
         choices = [
             {
                 "index": n,
-                "logprobs": {"top_logprobs": [{f"token_id:{t}": self.server.rule(prompt, t) for t in tokens}]},
+                "logprobs": {"top_logprobs": [{f"token_id:{t}": self.server.logprob(prompt, t) for t in tokens}]},
             }
             for n, prompt in enumerate(prompts)
         ]

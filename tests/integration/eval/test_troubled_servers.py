@@ -280,6 +280,50 @@ def test_an_impossible_log_probability_of_a_listed_letter_fails_too(
     assert len(replies(tmp_path / "out")) == ROWS, "the journal stays readable"
 
 
+LISTS: dict[str, tuple[list[tuple[str, float]] | None, str]] = {
+    "no list": (None, "the answer lists no log-probabilities"),
+    "an empty list": ([], "the answer lists no log-probabilities"),
+    "probabilities above 1 together": ([("A", -0.05), ("B", -0.05)], r"2 tokens add up to 1\.90"),
+    "nothing likely": ([("A", -9999.0), ("B", -9999.0)], "the likeliest token has a log-probability of -9999"),
+    "scores": ([("A", -20.5), ("B", -22.0), ("The", -19.0)], "the likeliest token has a log-probability of -19"),
+}
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_a_list_that_is_no_distribution_is_a_failed_answer(what: str, exam: Path, tmp_path: Path) -> None:
+    def listing(top: list[tuple[str, float]] | None) -> Reaction:
+        tokens = [{"token": token, "logprob": logprob} for token, logprob in top or ()]
+        return says(
+            completion("A") if top is None else completion("A", logprobs={"content": [{"top_logprobs": tokens}]})
+        )
+
+    top, words = LISTS[what]
+    with serve(lambda question: listing(top if "Question 3?" in question.message else whole)) as server:
+        whole = [("A", -0.2), ("B", -2.0)]
+        server.react_to_probes = listing(whole)
+        with pytest.raises(UnfinishedError, match=f"1 of {ROWS} answers of m failed .*{words}"):
+            judged(settings([server.url], exam, mode="letter"), tmp_path / "out")
+        top = whole
+        assert len(judged(settings([server.url], exam, mode="letter"), tmp_path / "out")) == ROWS
+
+
+def test_scores_that_are_no_log_probabilities_are_failed_answers(exam: Path, alphabet: Path, tmp_path: Path) -> None:
+    """Logits of -1 to -7 pass one by one; together they are no probabilities."""
+    with loopback.serve(lambda _prompt, token: -1.0 - 0.01 * (token % 7)) as server:
+        server.mark = tokenizer.load_tokenizer(alphabet).encode("uestion ", add_special_tokens=False)
+        server.shift = 0.5
+        config = RunConfig(
+            models=(ModelConfig(name="m"),),
+            exams=(ExamConfig(exam="file", items=exam),),
+            engine="endpoint",
+            urls=(server.url,),
+            tokenizer=str(alphabet),
+            mode="letter",
+        )
+        with pytest.raises(MedctxError, match="add up to"):
+            judged(config, tmp_path / "out")
+
+
 # Answers are not taken on trust ----------------------------------------------------------------------------------
 
 

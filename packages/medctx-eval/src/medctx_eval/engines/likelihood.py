@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,32 @@ from medctx_eval.engines.client import Body
 from medctx_eval.engines.protocol import LikelihoodRequest, RequestFailure, TokenLogprobs
 
 Tokens = tuple[int, ...]
+
+MAX_TOTAL = 1.02
+"""The most that the probabilities of different tokens may add up to, with room for half precision."""
+LEAST_LIKELIEST = -16.0
+"""The likeliest token of a vocabulary of nine million tokens has at least this log-probability."""
+
+
+def distribution_problem(first_tokens: Mapping[str, float], *, likeliest: bool = False) -> str:
+    """Why these cannot be log-probabilities of different tokens at one position; "" if they can.
+
+    Scores that are not normalised (logits, or a penalty for unlisted tokens) pass as log-probabilities one by one.
+    Values that are impossible alone are left to who stores the answer.
+
+    Args:
+        first_tokens: Log-probabilities by token.
+        likeliest: Whether the likeliest token is among them.
+    """
+    values = [value for value in first_tokens.values() if value <= 0]
+    total = sum(map(math.exp, values))
+    if total > MAX_TOTAL:
+        return (
+            f"the probabilities of {len(values)} tokens add up to {total:.2f}; are they scores that are no logarithms?"
+        )
+    if likeliest and values and max(first_tokens.values()) < LEAST_LIKELIEST:
+        return f"the likeliest token has a log-probability of {max(values):g}, which none can have"
+    return ""
 
 
 def next_tokens(request: LikelihoodRequest) -> dict[Tokens, set[int]]:
@@ -40,8 +67,13 @@ def by_prefix(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mappin
     return {prefix: choice.first_tokens for prefix, choice in zip(prefixes, answer.choices, strict=True)}
 
 
-def gather_scores(request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]], url: str) -> TokenLogprobs:
+def gather_scores(
+    request: LikelihoodRequest, read: Mapping[Tokens, Mapping[str, float]], url: str
+) -> TokenLogprobs | RequestFailure:
     """Combine what was read after each prefix into the log-probabilities of the continuations."""
+    problem = next(filter(None, map(distribution_problem, read.values())), "")
+    if problem:
+        return RequestFailure(problem)
     try:
         return tuple(
             tuple(
@@ -69,6 +101,9 @@ def from_top_tokens(answer: Answer, request: LikelihoodRequest) -> TokenLogprobs
     listed, the answer is unparsable.
     """
     listed = answer.choices[0].first_tokens
+    problem = distribution_problem(listed, likeliest=True) if listed else "the answer lists no log-probabilities"
+    if problem:
+        return RequestFailure(problem)
     best: dict[str, float] = {}
     for token, logprob in listed.items():
         text = token.strip()
