@@ -16,7 +16,7 @@ Rule = Callable[[list[int], int], float]
 
 class Loopback(ThreadingHTTPServer):
     """``rule(prompt, token)`` gives a score, a log-probability up to a constant; ``troubles`` are what befalls the next
-    requests, one each: a status, or 0 for a connection that is cut. ``mark``: the tokens that only the exam's prompts hold.
+    requests, one each: a status, or 0 for a connection that is cut. ``mark``: tokens that only the exam's prompts hold.
     """
 
     def __init__(self, rule: Rule, max_model_len: int = 4096) -> None:

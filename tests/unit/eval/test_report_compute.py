@@ -146,10 +146,12 @@ def test_strata_of_untaught_items_alone_are_no_part_of_knowledge() -> None:
     assert (part.items, part.untaught) == (3 * FACTS, FACTS)
 
 
-def test_runs_that_give_an_item_different_axes_are_refused() -> None:
+@pytest.mark.parametrize("change", [{"axis": "reading"}, {"exam": "another-file"}, {"gold": ("D",)}], ids=str)
+def test_runs_that_know_an_item_differently_are_refused(change: dict[str, object]) -> None:
+    """Also where two exam files give other questions the same ids and gold letters."""
     first, *others = synthetic_runs.judged("1:1", FACTS, DOSSIERS)
-    changed = [first.model_copy(update={"axis": "reading"}), *others]
-    with pytest.raises(MedctxError, match=r"The runs base and 1:1 disagree about the item .* \(axis"):
+    changed = [first.model_copy(update=change), *others]
+    with pytest.raises(MedctxError, match=r"The runs base and 1:1 disagree about the item .* \(exam, axis"):
         collect_in_memory(("base", "1:1"), [run("base"), run("1:1", changed)])
 
 

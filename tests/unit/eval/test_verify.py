@@ -173,3 +173,15 @@ def test_differences_are_named_by_path() -> None:
     assert first_difference({"a": 1}, {}) == ".a: only in the file"
     assert first_difference([1], [1, 2]) == ": 1 entries, recomputed 2"
     assert first_difference(True, 1) == "" and first_difference("x", "y") == ": 'x', recomputed 'y'"
+
+
+@pytest.mark.parametrize("place", ["base", "0:1-0", "."])
+def test_a_report_is_not_written_over_runs(place: str, copy: Path) -> None:
+    """It would replace their checksums, config and result."""
+    runs = copy / "runs"
+    before = {file: file.read_bytes() for file in runs.rglob("*") if file.is_file()}
+    arguments = ["report", str(runs / "base"), str(runs / "0:1-0"), "--set", "draws=200", "--out", str(runs / place)]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2 and "holds examined models" in refused.stderr
+    after = {file: file.read_bytes() for file in runs.rglob("*") if file.is_file() and file.name != RESULT_FILE}
+    assert after == before

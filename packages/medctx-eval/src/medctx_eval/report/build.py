@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medctx.config import loading as configs
+from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record, write_text
 from medctx.plotting import save_figure
 from medctx.schemas.decision import DECISION_FILE, Decision
+from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import ExamItem
 from medctx.schemas.report import MARKDOWN_FILE, REPORT_FILE
 from medctx_eval.artifacts.checksums import write_checksums
@@ -59,6 +61,16 @@ def publish(
     return report, decision
 
 
+def _require_own_folder(out: Path, folders: Sequence[Path]) -> None:
+    """Refuse a folder that belongs to runs: a report has files of the same names."""
+    taken = {place for folder in folders for place in (folder.resolve(), folder.resolve().parent)}
+    if out.resolve() in taken or (out / EXAM_FILE).is_file():
+        raise MedctxError(
+            f"{out} holds examined models, whose checksums, config and result a report there would replace; choose "
+            "another folder with --out."
+        )
+
+
 def write_report(folders: Sequence[Path], out: Path, config: ReportConfig | None = None) -> Report:
     """Compare the runs in ``folders`` and write a report.
 
@@ -74,8 +86,10 @@ def write_report(folders: Sequence[Path], out: Path, config: ReportConfig | None
         The report.
 
     Raises:
-        MedctxError: If a folder is not a finished run, or the runs were not asked the same questions.
+        MedctxError: If a folder is not a finished run, the runs were not asked the same questions, or ``out`` holds
+            runs.
     """
+    _require_own_folder(out, folders)
     config = config or ReportConfig()
     run_set = collect(folders)
     contents = read_contents(run_set)

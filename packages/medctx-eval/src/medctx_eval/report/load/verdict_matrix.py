@@ -128,6 +128,7 @@ class MatrixBuilder:
         self._items, self._conditions, self._clusters, self._answers = Codebook(), Codebook(), Codebook(), Codebook()
         self._axes, self._books, self._book = Codebook(), Codebook(), array("i")
         self._exams: dict[str, str] = {}
+        self._exam_codes = Codebook()
         self._rows: dict[int, int] = {}
         self._names: list[str] = []
         self._verdicts: list[bytearray] = []
@@ -157,6 +158,7 @@ class MatrixBuilder:
             self._answers.code(judged.gold),
             self._answers.code(judged.memory),
             judged.tags.get("taught", "yes") == "yes",
+            self._exam_codes.code(judged.exam),
         )
 
     def add(self, row: int, name: str, judged: Judged) -> None:
@@ -183,8 +185,8 @@ class MatrixBuilder:
             chosen.append(0)
         elif meaning != self._meaning[place]:
             raise MedctxError(
-                f"The runs {self._names[0]} and {name} disagree about {self._describe(question)} (axis, cluster, tags "
-                f"or gold letters); {EXAMINE_AGAIN}."
+                f"The runs {self._names[0]} and {name} disagree about {self._describe(question)} (exam, axis, "
+                f"cluster, tags or gold letters); {EXAMINE_AGAIN}."
             )
         if verdicts[place] != _UNANSWERED:
             raise MedctxError(
