@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-TABLE = Path(__file__).resolve().parents[1] / "tests" / "unit" / "eval"
+TESTS = Path(__file__).resolve().parents[1] / "tests"
 LANGUAGES = {
     "en": "ENGLISH",
     "zh": "CHINESE",
@@ -48,7 +48,7 @@ class Row(TypedDict):
 
 def read_table(cases: Path) -> list[Row]:
     """The cases in which at most one letter is right."""
-    options = json.loads((TABLE / "extract_options.json").read_text(encoding="utf-8"))
+    options = json.loads((TESTS / "support" / "answer_options.json").read_text(encoding="utf-8"))
     rows = []
     for line in cases.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; with ``--reader`` only what lighteval reads, as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", nargs="?", help="a Python that has lighteval")
-    parser.add_argument("--cases", type=Path, default=TABLE / "extract_cases.jsonl")
+    parser.add_argument("--cases", type=Path, default=TESTS / "unit" / "eval" / "extract_cases.jsonl")
     parser.add_argument("--reader", choices=["anchored", "any letter"], help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     rows = read_table(options.cases)
