@@ -145,6 +145,7 @@ def exam_step(config: StudyConfig, bases: Sequence[Base], models: Sequence[Mappi
         model = config.model(base.label)
         exam |= {
             "engine": "endpoint",
+            "mode": exam.get("mode", "text"),  # as cells that run here: what is compared is asked in one mode
             "urls": list(model.urls),
             "api_key_variable": model.key_variable,
             "tokenizer": model.tokenizer,
