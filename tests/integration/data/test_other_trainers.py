@@ -63,3 +63,23 @@ def test_axolotl_finds_its_messages(mix: Path) -> None:
     assert entry["type"] == "chat_template"
     assert [message[mapping["role"]] for message in messages] == ["user", "assistant"]
     assert messages[1][mapping["content"]].startswith("Answer ")
+
+
+def test_trl_trains_on_the_mix(mix: Path, tiny: Path, tmp_path: Path) -> None:
+    trl = pytest.importorskip("trl")
+    loaded = eval(line(mix, "TRL"), {"datasets": datasets})
+    settings = trl.SFTConfig(
+        output_dir=str(tmp_path / "trained"),
+        max_steps=2,
+        per_device_train_batch_size=2,
+        logging_steps=1,
+        max_length=128,
+        use_cpu=True,
+        bf16=False,
+        report_to=[],
+        save_strategy="no",
+    )
+    trainer = trl.SFTTrainer(model=str(tiny), args=settings, train_dataset=loaded)
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(losses) == 2 and all(loss > 0 for loss in losses)
