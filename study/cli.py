@@ -14,7 +14,7 @@ from types import FrameType
 import click
 
 from medctx.config import loading as configs
-from medctx.config.cli import TRUST_VARIABLE, config_command, finish_program
+from medctx.config.cli import TRUST_VARIABLE, add_version, config_command
 from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.io.masking import mask_secrets
@@ -191,8 +191,9 @@ def power(
 def list_studies() -> CommandResult:
     """Name the studies that come with the project."""
     titles = {file.stem: configs.load(StudyConfig, file).title for file in sorted(STUDIES.glob("*.yaml"))}
+    width = max(map(len, titles))
     for name, title in titles.items():
-        click.echo(f"{name:12} {title}")
+        click.echo(f"{name:{width}} {title}")
     return CommandResult(labels=titles)
 
 
@@ -297,4 +298,4 @@ def recommend(
 
 
 main.add_command(config_command({"study": lambda: StudyConfig}))
-finish_program(main, "study")
+add_version(main, "study")

@@ -101,7 +101,7 @@ def description_of(card: str) -> str:
     lines = [line for line in body.split("\n") if not line.startswith(("# ", "!["))]
     text = "\n".join(lines).strip() + "\n"
     while len(text) > MAX_DESCRIPTION_CHARS and "\n## " in text:
-        text = text[: text.rindex("\n## ")].removesuffix(REST).rstrip() + f"\n\n{REST}"
+        text = text[: text.rindex("\n## ")].rstrip() + f"\n\n{REST}"
     return text if len(text) <= MAX_DESCRIPTION_CHARS else text[:MAX_DESCRIPTION_CHARS].rsplit("\n", 1)[0] + "\n"
 
 
@@ -145,13 +145,13 @@ def study_card(
     trial = " A trial: keys of the study were overridden." if config.trial else ""
     registered = (
         f" {report.registration.statement[0].upper()}{report.registration.statement[1:]}."
-        if (report.registration is not None)
+        if report.registration is not None
         else ""
     )
     shown = [result for result in cells if result.exam is not None]
     rows = [_cell_row(report, decision, result, known.get(result.cell.name, "")) for result in shown]
     lines = [
-        f"{config.title or config.name}",
+        config.title or config.name,
         "",
         f"{decision.reason}{registered}{trial}",
         "",
@@ -164,13 +164,13 @@ def study_card(
         "never by a trial.",
         "",
     ]
-    if known:
-        model = f"models:/{name}/{next(iter(known.values()))}"
+    models = [f"models:/{name}/{version}" for version in known.values()]
+    if models:
         lines += [
             "```bash",
-            f"medctx-eval serve {model}  # vLLM behind an OpenAI-compatible URL",
-            f"medctx-eval compare {' '.join(f'models:/{name}/{version}' for version in list(known.values())[:2])}",
-            f"medctx-eval verify {model}  # recompute what its card states",
+            f"medctx-eval serve {models[0]}  # vLLM behind an OpenAI-compatible URL",
+            *([f"medctx-eval compare {' '.join(models[:2])}"] if len(models) > 1 else []),
+            f"medctx-eval verify {models[0]}  # recompute what its card states",
             "```",
             "",
         ]

@@ -279,6 +279,12 @@ def test_an_own_list_of_a_published_layout_has_its_own_ids(tmp_path: Path) -> No
     assert {question.options for question in exam.questions} == {("so", "because")}
 
 
+def test_questions_that_name_a_passage_and_have_no_id_have_the_numbers_of_their_lines(tmp_path: Path) -> None:
+    row = {"question": "Why?", "options": ["so", "because"], "answer": "A", "book_id": "page"}
+    (exam,) = read_exams([str(lines(tmp_path / "ward.jsonl", [row, row]))])
+    assert [(question.item, question.evidence) for question in exam.questions] == [("1", ("page",)), ("2", ("page",))]
+
+
 def test_what_is_no_exam_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(MedctxError, match=r"bad\.jsonl:1 is neither an item"):
         read_exams([str(lines(tmp_path / "bad.jsonl", [{"id": "1"}]))])

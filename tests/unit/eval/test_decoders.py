@@ -82,10 +82,23 @@ def test_a_model_without_a_stated_length_sets_no_limit(tmp_path: Path) -> None:
     assert shortest([ModelConfig(name="served")]) == 0
 
 
-def test_a_folder_without_a_readable_config_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MedctxError, match=r"config of the model in .* cannot be read"):
-        folder_context_length(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "not-yet-invented"}')
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "{",
+        "[1]",
+        '{"model_type": "not-yet-invented"}',
+        '{"model_type": ["llama"]}',
+        '{"model_type": "llama", "hidden_size": "abc"}',
+        '{"model_type": "llama", "hidden_size": 64, "num_attention_heads": 7}',
+        '{"model_type": "llama", "hidden_size": 64, "num_attention_heads": 0}',
+        '{"model_type": "llama", "rope_parameters": 3}',
+    ],
+)
+def test_a_folder_without_a_readable_config_is_one_sentence(config: str, tmp_path: Path) -> None:
+    if config:
+        (tmp_path / "config.json").write_text(config)
     with pytest.raises(MedctxError, match=r"config of the model in .* cannot be read"):
         folder_context_length(tmp_path)
 

@@ -40,11 +40,15 @@ def test_a_program_states_its_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_prints_the_script_that_completes_it(name: str, shell: str) -> None:
+@pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - {"study"}))
+def test_an_installed_program_prints_the_script_that_completes_it(name: str, shell: str) -> None:
     result = CliRunner().invoke(PROGRAMS[name], ["completion", shell])
     assert result.exit_code == 0, result.output
     assert f"_{name.replace('-', '_').upper()}_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_a_program_that_no_shell_knows_by_name_offers_no_completion() -> None:
+    assert "completion" not in study.commands
 
 
 def test_names_of_exams_are_completed() -> None:

@@ -62,6 +62,21 @@ def test_the_hub_reads_the_metadata_of_a_card(model: str) -> None:
     assert "vllm serve" in card.text or "medctx-eval serve" in card.text
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "hint"),
+    [
+        ("smollm2-135m-instruct", "$(medctx-train base smollm2-135m-instruct)", True),
+        ("ward/model", "ward/model", False),
+        ("a-folder", "BASE_FOLDER", False),
+    ],
+)
+def test_a_card_names_its_base_by_what_a_shell_finds(name: str, place: str, hint: bool) -> None:
+    base = BaseCard(name=name, source=name, licence="", weights_digest="b" * 64)
+    card = adapter_card(CardOrigin("LoRA adapter", base))
+    assert f'vllm serve "{place}" ' in card
+    assert (f"`medctx-train base {name}` prints it" in card) is hint
+
+
 def test_a_card_before_the_exam_says_so_and_names_no_figure() -> None:
     card = adapter_card(CardOrigin("LoRA adapter", EMBEDDED))
     assert "Not examined yet" in card and "![" not in card and "model-index" not in card

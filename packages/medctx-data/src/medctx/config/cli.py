@@ -110,14 +110,19 @@ def documents(config_class: ConfigClass) -> type[click.Command]:
     return DocumentedCommand
 
 
+def add_version(group: click.Group, name: str) -> None:
+    """Add ``--version`` to a program."""
+    click.version_option(__version__, prog_name=name)(group)
+
+
 def finish_program(group: click.Group, name: str) -> None:
-    """Add what every program has: ``--version``, and ``completion`` for shells.
+    """Add what every installed program has: ``--version``, and ``completion`` for shells.
 
     Args:
         group: The program.
-        name: What it is called by in a shell.
+        name: What it is called by in a shell; a shell completes the words of a command of this name only.
     """
-    click.version_option(__version__, prog_name=name)(group)
+    add_version(group, name)
 
     @group.command("completion")
     @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

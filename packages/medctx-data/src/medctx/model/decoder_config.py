@@ -46,13 +46,14 @@ def read_config(folder: Path) -> PreTrainedConfig:
     """Read the config of a model folder.
 
     Raises:
-        MedctxError: If there is none, or transformers does not know its architecture.
+        MedctxError: If there is none, its values do not fit together, or transformers does not know its architecture.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, StrictDataclassError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise MedctxError(
             f"The config of the model in {folder} cannot be read ({reason}); give the folder of a saved model whose "

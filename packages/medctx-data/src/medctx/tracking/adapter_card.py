@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from medctx.model.embedded import EMBEDDED, TINY
 from medctx.schemas.mix import MixManifest
 from medctx.schemas.sft import BaseCard, SftManifest
 from medctx.tracking.evaluation import percent
 from medctx.tracking.logged_adapter import FIGURE, QUESTION
 
-PUBLISHED = {"smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-"""The published models that embedded ones were made from."""
+PUBLISHED = {EMBEDDED: "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""The published models that embedded ones are made from."""
 DISCLAIMER = (
     "**Not a medical device.** A research artefact: it gives no medical advice, and its answers are often wrong. Do "
     "not use it for decisions about people."
@@ -28,10 +29,12 @@ INTENDED = (
 )
 LIMITS = (
     "Not intended for diagnosis, treatment, triage, advice to patients or any other clinical use, nor as an assistant. "
-    "The knowledge exams ask facts in the words in which they were taught; a score on them is no measure of clinical "
-    "competence. What was measured holds for these exams, this base, this amount of data and these seeds."
+    "An exam may ask facts in the words in which they were taught; a score on it is no measure of clinical competence. "
+    "What was measured holds for these exams, this base, this amount of data and these seeds."
 )
 EVALUATION = "## Evaluation"
+BASE_FOLDER = "BASE_FOLDER"
+"""Stands for the folder of a base that has neither an ID on the hub nor a command that prepares it."""
 BAR_CHARS = 20
 
 
@@ -61,11 +64,11 @@ class CardEvaluation:
     """What is known of an adapter after its exam.
 
     Attributes:
-        lines: :func:`medctx.tracking.evaluation.evaluation_lines`.
+        lines: Lines of ``medctx.tracking.evaluation.evaluation_lines``.
         results: Accuracy in [0, 1] by axis, for the metadata block.
         exams: Names of the exams.
         model: Its version in the registry (``models:/NAME/VERSION``), "" where it is not registered.
-        figure: Whether :data:`FIGURE` lies beside the card.
+        figure: Whether ``FIGURE`` is beside the card.
     """
 
     lines: Sequence[str] = ()
@@ -124,14 +127,14 @@ def _training_lines(origin: CardOrigin) -> list[str]:
 
 
 def base_command(base: str) -> str:
-    """How a shell names a base: a hub ID as it is, an embedded model by the command that prepares it."""
-    return base if "/" in base else f"$(medctx-train base {base})"
+    """How a shell names a base: a hub ID as it is, an embedded model by the command that prepares it, else a folder."""
+    return f"$(medctx-train base {base})" if base in {EMBEDDED, TINY} else base if "/" in base else BASE_FOLDER
 
 
 def _peft_lines(base: BaseCard) -> list[str]:
     name = base.portable_name
-    folder = name if "/" in name else "BASE_FOLDER"
-    comment = "" if "/" in name else f"  # `medctx-train base {name}` prints it"
+    folder = name if "/" in name else BASE_FOLDER
+    comment = f"  # `medctx-train base {name}` prints it" if name in {EMBEDDED, TINY} else ""
     return [
         "```python",
         "from peft import PeftModel",
@@ -169,7 +172,7 @@ def _use_lines(origin: CardOrigin, evaluation: CardEvaluation) -> list[str]:
 
 def _metadata(origin: CardOrigin, evaluation: CardEvaluation) -> str:
     base = origin.base.portable_name
-    published = base if base.count("/") == 1 and not base.startswith(".") else PUBLISHED.get(base)
+    published = base if base.count("/") == 1 and not base.startswith((".", "/")) else PUBLISHED.get(base)
     languages = sorted({share.name for share in origin.mix.languages}) if origin.mix else []
     metadata: dict[str, object] = {
         "library_name": "peft",

@@ -74,9 +74,9 @@ def _measure_row(report: ReportCore, group: str, measure: str) -> str:
     gain = report.gain(group, measure)
     if gain is None:
         return ""
-    found = gain.difference
+    difference = gain.difference
     text = f"{difference_text(gain)} | {gain.outcome}"
-    return f"| {_label(measure)} | {found.n:,} | {found.clusters:,} |  |  |  | {text} |"
+    return f"| {_label(measure)} | {difference.n:,} | {difference.clusters:,} |  |  |  | {text} |"
 
 
 def score_lines(report: ReportCore, group: str) -> list[str]:
@@ -109,14 +109,14 @@ def _seeds_line(report: ReportCore, group: str) -> str:
     return f"Scored as `{report.mode}`; {seeds} training seed{'s' if seeds > 1 else ''} ({pooled}){warning}."
 
 
-def _own_line(report: ReportCore, group: str, run: str) -> str:
+def _seed_line(report: ReportCore, group: str, run: str) -> str:
     """The accuracies of one training seed alone; empty for a cell with one seed."""
     names = [examined.name for cell in report.cells if cell.name == group for examined in cell.runs]
     scores = [score for axis in AXES if (score := report.score(group, axis)) and len(score.seeds) == len(names)]
     if len(names) < 2 or run not in names or not scores:
         return ""
-    own = (f"{score.part} {percent(score.seeds[names.index(run)])} %" for score in scores)
-    return f"This training seed alone: {', '.join(own)}."
+    accuracies = (f"{score.part} {percent(score.seeds[names.index(run)])} %" for score in scores)
+    return f"This training seed alone: {', '.join(accuracies)}."
 
 
 def _contamination_line(report: ReportCore) -> str:
@@ -142,9 +142,9 @@ def _pareto_line(decision: Decision, group: str) -> str:
 
 def _sentences(report: ReportCore, decision: Decision, group: str, run: str) -> Iterator[str]:
     yield _seeds_line(report, group)
-    yield _own_line(report, group, run)
+    yield _seed_line(report, group, run)
     if report.floor(READING) is not None:
-        yield "Blind: a reader without the question, who guesses among the options that stand in the Book."
+        yield "Blind: a reader without the question, who guesses among the options that occur in the Book."
     yield f"Gate: {gate_of(decision, group)}. {decision.reason}"
     yield _pareto_line(decision, group)
     yield _contamination_line(report)

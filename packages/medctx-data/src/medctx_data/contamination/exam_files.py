@@ -89,9 +89,8 @@ def _numbered(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _follows_schema(row: Row) -> bool:
     """Whether a row is an item or a Passage as it is."""
-    has_id = bool(_text(row, "id", "book_id"))
-    is_item = bool(_text(row, "question")) and isinstance(row.get("options"), dict | list)
-    return has_id and (is_item or bool(_text(row, "text")))
+    is_item = bool(_text(row, "id") and _text(row, "question")) and isinstance(row.get("options"), dict | list)
+    return is_item or bool(_text(row, "text") and _text(row, "id", "book_id"))
 
 
 def _in_schema(number: int, row: Row, layout: ChoiceLayout, place: str) -> Row:
@@ -138,10 +137,6 @@ def _question(exam: str, row: dict[str, object], place: str) -> tuple[ExamQuesti
     return ExamQuestion(exam, item, _text(row, "question"), _texts(row, "options"), evidence, fact), passage
 
 
-def _stem(path: Path) -> str:
-    return stem_of(path)
-
-
 def _by_exam(
     questions: Iterable[ExamQuestion], passages: Iterable[ExamPassage], digests: dict[str, list[str]]
 ) -> tuple[ExamTexts, ...]:
@@ -185,7 +180,7 @@ class _Collected:
             place = f"{path}:{number}"
             exam = name or _text(row, "exam")
             if _text(row, "question"):
-                question, passage = _question(exam or _stem(path), row, place)
+                question, passage = _question(exam or stem_of(path), row, place)
                 self.questions.append(question)
                 self.passages += [passage] if passage else []
                 exams.add(question.exam)
@@ -214,7 +209,7 @@ class _Collected:
             for name in question.evidence:
                 exams.setdefault(name, []).append(question.exam)
         for passage, path, file_digest in self._waiting:
-            for exam in dict.fromkeys(exams.get(passage.passage, [_stem(path)])):
+            for exam in dict.fromkeys(exams.get(passage.passage, [stem_of(path)])):
                 self.passages.append(passage._replace(exam=exam))
                 known = self.digests.setdefault(exam, [])
                 known += [file_digest] if file_digest not in known else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medctx.model.decoder_config import read_config
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -12,10 +14,10 @@ if TYPE_CHECKING:
 def load_on_meta(folder: Path) -> PreTrainedModel:
     """Build the model of a folder on PyTorch's meta device, which holds shapes only."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(read_config(folder))
     return model
 
 
