@@ -9,7 +9,7 @@ from study.registration.table import power_text
 
 
 def test_quick_sees_ten_points_of_reading_and_asks_calibrated_items_once_each() -> None:
-    """Issue 17: power at least 0.8 for 10 points of reading at 0:1, lengths weighted alike, taught less untaught."""
+    """Power at least 0.8 for 10 points of reading at 0:1, lengths weighted alike, taught less untaught."""
     made = planned(configs.load(StudyConfig, STUDIES / "quick.yaml"))
     assert made is not None
     assert made.primary.name == "0:1 against base on reading"

@@ -53,7 +53,15 @@ def read_config(folder: Path) -> PreTrainedConfig:
 
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, StrictDataclassError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        StrictDataclassError,
+    ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise MedctxError(
             f"The config of the model in {folder} cannot be read ({reason}); give the folder of a saved model whose "
