@@ -235,6 +235,9 @@ def test_forms_are_detected_said_and_read(
     ("row", "sentence"),
     [
         ({"text": "running text"}, "the rows hold running text"),
+        ({"prompt": "q", "chosen": "good", "rejected": "bad"}, r"form: pair, .* answer: '\{chosen\}'"),
+        ({"id": "1", "keywords": ["fever", "child"]}, "no form is recognised in the columns id, keywords"),
+        ({"entry": "Q", "references": ["a book", "a paper"]}, "no form is recognised in the columns entry, references"),
         (
             {"a": "x", "b": "y"},
             r"no form is recognised in the columns a, b; .* form: pair, columns: \{question: '\{a\}'",
@@ -584,6 +587,24 @@ def test_an_option_without_a_text_is_left_out_only_at_the_end(options: object, t
     assert [texts[-1] for texts in contents(results)] == ["a", "b"]
     (skipped,) = [row for row in results if isinstance(row, SkippedRow)]
     assert "no text for the option B" in skipped.detail
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "sentence"),
+    [
+        (["x", "x", "y"], "x", r"has the answer 'x', the text of several options \(A, B\)"),
+        ({"A": "Rash", "B": "rash", "C": "y"}, "RASH", r"the text of several options \(A, B\)"),
+        ([f"o{n}" for n in range(27)], 26, "has 27 options, where at most 12 are read"),
+        ({chr(65 + n): f"o{n}" for n in range(26)}, "Z", "has 26 options, where at most 12 are read"),
+    ],
+)
+def test_options_that_cannot_be_told_apart_or_lettered_are_refused(
+    options: object, answer: object, sentence: str, tmp_path: Path
+) -> None:
+    """Neither is a list of many options taken for turns, nor one of two equal options for both."""
+    (tmp_path / "rows.jsonl").write_bytes(as_lines([{"question": "Q", "options": options, "answer": answer}]))
+    with pytest.raises(MedctxError, match=sentence):
+        read(str(tmp_path / "rows.jsonl"))
 
 
 def test_letters_that_a_table_of_objects_adds_are_no_options() -> None:

@@ -19,7 +19,7 @@ from medctx_eval.exams.exam import Exam
 from medctx_eval.exams.readers import own as files
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.entries import EntryReader, ExamEntry, without_repeats
-from medctx_eval.exams.schema import LETTERS, ExamRow, letters_of, problems_of
+from medctx_eval.exams.schema import LETTERS, ExamRow, letters_of, problems_of, text_as_seen
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
 GOOD: ExamRow = {"id": "q1", "question": "Which colour?", "options": OPTIONS, "answer": "B"}
@@ -108,6 +108,10 @@ def test_letters_are_the_same_in_any_order_and_form(letters: set[str], between: 
         ({"tags": {"ward": {"floor": 1}}}, ["unclear groups"]),
         ({"subject": ["surgery"]}, ["unclear groups"]),
         ({"options": {**OPTIONS, "C": "blue"}}, ["right option offered twice"]),
+        ({"options": {**OPTIONS, "C": "blue\u200b"}}, ["right option offered twice"]),
+        ({"options": {**OPTIONS, "C": "bl\u00adue"}}, ["right option offered twice"]),
+        ({"options": {"A": "caf\u00e9", "B": "cafe\u0301"}, "answer": "A"}, ["right option offered twice"]),
+        ({"options": {**OPTIONS, "C": "Blue"}}, []),
         ({"options": {**OPTIONS, "C": "red"}}, []),
         ({"cannot": "E"}, ["cannot not among the options"]),
         ({"context": "x", "book_id": "y"}, ["two evidences"]),
@@ -165,7 +169,7 @@ def test_a_row_of_letters_and_texts_becomes_its_item(
     row: ExamRow = {"id": "x", "question": question, "options": options, "answer": sorted(gold)}
     entry = EntryReader("file", files.CARDS["file"]).read(row)
     if isinstance(entry, list):
-        texts = [text.strip() for text in options.values()]
+        texts = [text_as_seen(text) for text in options.values()]
         assert {problem.kind for problem in entry} == {"right option offered twice"} and len(set(texts)) < len(texts)
         return
     assert set(entry.item.gold) == gold
@@ -260,6 +264,7 @@ def test_parquet_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch
         ("a.jsonl", b'{"id": 1, "options": {"A": "x", "A": "y"}}\n', r"a\.jsonl:1 has the key 'A' twice"),
         ("a.jsonl", b'{"id": "\\ud835"}\n', r"a\.jsonl:1 holds \\ud835, half of a surrogate pair"),
         ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1 is nested too deeply"),
+        ("a.jsonl", b'{"id": 1' + b"0" * 5000 + b"}\n", r"a\.jsonl:1 holds a number of thousands of digits"),
         ("a.csv", b"id,answer,id\n1,A,2\n", r"a\.csv names the column 'id' twice"),
         ("a.jsonl", b"", "holds no items"),
         ("a.jsonl.gz", b"plain", r"a\.jsonl\.gz cannot be read \("),

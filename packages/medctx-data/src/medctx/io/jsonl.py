@@ -39,7 +39,7 @@ def parse_json(line: bytes) -> object:
 
     Raises:
         JsonProblemError: The text is not UTF-8 or not JSON, is nested too deeply, repeats a key of an object, or holds
-            half of a surrogate pair, which is no character.
+            half of a surrogate pair, which is no character, or a number of thousands of digits.
     """
     try:
         value: object = json.loads(line.decode("utf-8"), object_pairs_hook=unique_keys)
@@ -54,6 +54,10 @@ def parse_json(line: bytes) -> object:
         raise JsonProblemError(f"holds {half}, half of a surrogate pair and no character") from None
     except RecursionError:
         raise JsonProblemError("is nested too deeply") from None
+    except JsonProblemError:
+        raise
+    except ValueError:
+        raise JsonProblemError("holds a number of thousands of digits") from None
     return value
 
 

@@ -55,7 +55,9 @@ def _letters(answer: str, options: Mapping[str, str]) -> list[str]:
 
 
 def _by_text(answer: str, options: Mapping[str, str]) -> list[str]:
-    return [letter for letter, text in options.items() if text.casefold() == answer.strip().casefold()]
+    answer = answer.strip()
+    same = [letter for letter, text in options.items() if text == answer]
+    return same or [letter for letter, text in options.items() if text.casefold() == answer.casefold()]
 
 
 def is_ambiguous(answer: object, options: Mapping[str, str]) -> bool:
@@ -130,6 +132,8 @@ def right_letters(answer: object, options: Mapping[str, str], convention: Conven
                     "answers are letters and texts"
                 )
             letters = texts if convention.ambiguous == "text" else letters
+        if (not letters or letters == texts) and len(texts) > 1:
+            raise AnswerError(f"has the answer {answer!r}, the text of several options ({', '.join(texts)})")
         letters = letters or texts
     if not letters:
         raise AnswerError(f"has the gold {answer!r}, which is none of its options {', '.join(options)}")

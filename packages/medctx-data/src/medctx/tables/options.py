@@ -23,13 +23,16 @@ def _in_order(texts: Sequence[object], labels: Sequence[object] = ()) -> Labelle
     """Options lettered in their order; those without a text at the end are left out.
 
     Raises:
-        AnswerError: An option without a text stands before others, whose letters or numbers would move.
+        AnswerError: An option without a text stands before others, whose letters or numbers would move, or there are
+            more options than letters.
     """
     known = list(labels) if len(labels) == len(texts) else [""] * len(texts)
     pairs = [(text_of(text), text_of(label)) for text, label in zip(texts, known, strict=True)]
     while pairs and not pairs[-1][0]:
         pairs.pop()
-    lettered = dict(zip(LETTERS, pairs, strict=False)) if len(pairs) <= len(LETTERS) else {}
+    if len(pairs) > len(LETTERS):
+        raise AnswerError(f"has {len(pairs)} options, where at most {len(LETTERS)} are read (A to {LETTERS[-1]})")
+    lettered = dict(zip(LETTERS, pairs, strict=False))
     for letter, (text, _) in lettered.items():
         if not text:
             raise AnswerError(f"has no text for the option {letter}, which others follow")

@@ -57,7 +57,12 @@ ANSWERS = (
     "答",
 )
 CONTEXTS = ("context", "passage")
+UNWANTED = frozenset({"rejected", "reject", "bad", "wrong", "incorrect", "negative"})
+"""Columns with answers that no model should give."""
 MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+TURN_LISTS = frozenset(
+    {*MESSAGES, "data", "history", "utterances", "texts", "rounds", "exchanges", "dialogs", "dialogues"}
+)
 SPEAKERS = ("role", "from", "speaker", "sender", "author")
 TEXTS = ("content", "value", "text", "message", "utterance")
 _DIALOGUE = frozenset({"id", "domain", "turns"})
@@ -178,8 +183,11 @@ def _exchange(table: _Table) -> Guess | None:
 
 
 def _alternating(table: _Table) -> Guess | None:
+    """Lists of texts are turns where their name says so: they may be options, references or keywords as well."""
     columns = []
     for name, values in table.values.items():
+        if _plain(name) not in TURN_LISTS:
+            continue
         lists = [parsed(value) for value in values[:20]]
         if lists and all(
             isinstance(texts, list) and len(texts) >= 2 and all(isinstance(text, str) for text in texts)
@@ -206,7 +214,7 @@ def detect_form(rows: Sequence[Columns]) -> Guess:
         raise MedctxError(
             "the rows hold running text (the column text), not questions with answers; give rows with both"
         )
-    texts = [name for name in columns if table.holds(name, str)]
+    texts = [name for name in columns if table.holds(name, str) and _plain(name) not in UNWANTED]
     first, last = (texts[0], texts[-1]) if len(texts) > 1 else ("QUESTION", "ANSWER")
     example = f"form: pair, columns: {{question: '{{{first}}}', answer: '{{{last}}}'}}"
     raise MedctxError(

@@ -115,6 +115,12 @@ def _about_options(row: ExamRow) -> Iterator[RowProblem]:
             yield RowProblem(kind="empty option", message=f"has an empty option {letter}; give its text or remove it")
 
 
+def text_as_seen(text: str) -> str:
+    """The text as readers see it: accents composed, characters without width left out."""
+    composed = unicodedata.normalize("NFC", text)
+    return " ".join("".join(char for char in composed if unicodedata.category(char) != "Cf").split())
+
+
 def _about_answer(row: ExamRow) -> Iterator[RowProblem]:
     options, answer, letters = options_of(row), row.get("answer"), letters_of(row.get("answer"))
     by_text = [letter for letter, text in options.items() if isinstance(answer, str) and text == answer.strip()]
@@ -133,12 +139,11 @@ def _about_answer(row: ExamRow) -> Iterator[RowProblem]:
     elif row.get("multiple") is False and len(letters) > 1:
         message = f"has the answers {', '.join(letters)} but multiple is false; give one, or write true"
         yield RowProblem(kind="several golds in a single choice", message=message)
-    wrong = {text: letter for letter, text in options.items() if letter not in (letters or ())}
+    wrong = {text_as_seen(text): letter for letter, text in options.items() if letter not in (letters or ())}
     for letter in letters or ():
-        if options.get(letter) and options[letter] in wrong:
-            message = (
-                f"has one text as the right option {letter} and as the option {wrong[options[letter]]}; change one"
-            )
+        twin = wrong.get(text_as_seen(options[letter])) if options.get(letter) else None
+        if twin is not None:
+            message = f"has one text as the right option {letter} and as the option {twin}; change one"
             yield RowProblem(kind="right option offered twice", message=message)
 
 
