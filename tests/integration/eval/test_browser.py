@@ -89,6 +89,19 @@ def test_every_figure_is_painted(page: chromium.Page, report: Path, way: str) ->
         assert pixels[differs].std(axis=0).max() > 0.05, name
 
 
+def test_a_telephone_shows_the_whole_legend_of_a_figure_that_is_wider(page: chromium.Page, report: Path) -> None:
+    show(page, report, "phone")
+    picture = "document.querySelector('#figure-conditions svg')"
+    assert page.run(f"{picture}.getBoundingClientRect().right") > 390, "else it need not be cared for"
+    names = ["question-blind reader", "base", "1:0", "1:1", "0:1"]
+    ends = page.run(
+        f"[...{picture}.querySelectorAll('text')]"
+        ".map((one) => [one.textContent.trim(), one.getBoundingClientRect().right])"
+    )
+    shown = {name: end for name, end in ends if name in names}
+    assert set(shown) == set(names) and max(shown.values()) < 390
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_the_page_never_scrolls_sideways(page: chromium.Page, report: Path, hostile: Path, width: int) -> None:
     for path in (report, hostile):

@@ -14,6 +14,7 @@ from medctx_eval.run import examine as examination
 ITEMS = 24
 ORDERS = 2
 CONFIG = DemoConfig(items=ITEMS, orders=ORDERS)
+MODELS = ("oracle", "contrary", "mumbling", "always-a", "forgetful")
 Judgements = dict[str, list[Judged]]
 
 
@@ -21,7 +22,11 @@ Judgements = dict[str, list[Judged]]
 def judgements(tmp_path_factory: pytest.TempPathFactory) -> Judgements:
     with pytest.MonkeyPatch.context() as patch, serve_models(CONFIG) as config:
         patch.setenv("MEDCTX_TRACKING", "off")
+        said: list[str] = []
+        patch.setattr(examination, "say", said.append)
         folders = examination.examine(config, tmp_path_factory.mktemp("demo"))
+        for name in MODELS:
+            assert len([line for line in said if line.startswith(f"{name}: knowledge ")]) == 1, "a line per model"
     return {run_folder.read_run(folder).manifest.model: list(run_folder.read_run(folder).judged) for folder in folders}
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_what_fails_is_one_sentence_and_a_failed_run(tmp_path: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (run,) = client.search_runs([client.get_experiment_by_name("medctx").experiment_id])
     assert run.info.status == "FAILED"
+
+
+def test_the_environment_has_what_the_extras_of_medctx_data_ask_for() -> None:
+    """It cannot ask for the extras themselves; without dedupe a study would have no contamination check."""
+    text = (ROOT / "packages" / "medctx-data" / "pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    listed = yaml.safe_load((ROOT / "python_env.yaml").read_text(encoding="utf-8"))["dependencies"]
+    for extra in ("dedupe", "general", "phenotypes", "tracking"):
+        assert set(extras[extra]) <= set(listed), extra
+    assert not [entry for entry in listed if "medctx-data" in entry]
 
 
 def test_every_entry_point_is_documented() -> None:

@@ -299,8 +299,13 @@ def _track(tracked: tracking.Run, folder: Path, run: RunFolder, mode: Mode) -> N
         tracked.artifact(folder.parent / plan / run_folder.ITEMS, f"{PLAN_ARTIFACTS}/{plan}")
 
 
-def _show(run: RunFolder) -> None:
-    """Print the verdict counts and the cost to stderr."""
+def _show(run: RunFolder, mode: Mode, *, alone: bool) -> None:
+    """Print verdict counts and cost of a model to stderr; one line for each of several, which a report compares."""
+    if not alone:
+        parts = [f"{axis} {100 * value:.1f} %" for axis, value in headline_accuracies(run.judged, mode)]
+        parts.append(f"{run.manifest.n:,} verdicts")
+        say(f"{run.manifest.model}: {', '.join(parts)}; {cost_line(run.manifest.cost)}")
+        return
     console.print(verdict_table(run.manifest.model, run.judged))
     say(cost_line(run.manifest.cost))
 
@@ -373,7 +378,7 @@ def examine(config: RunConfig, out: Path, finished: Callable[[Path], None] = lam
             if not is_new:
                 say(f"{name} is examined already ({folder}).")
             result = run_folder.read_run(folder)
-            _show(result)
+            _show(result, config.headline_mode, alone=len(examination.models) == 1)
             # Results of an earlier run are logged too: a run's results can be found in its own MLflow run.
             _track(tracked, folder, result, config.headline_mode)
         if failed:

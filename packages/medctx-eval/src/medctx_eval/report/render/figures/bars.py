@@ -106,7 +106,8 @@ def conditions(report: Report) -> Iterator[Picture]:
     axes.set_ylabel("accuracy, %")
     style.percentages(axes.yaxis)
     axes.grid(axis="y", color=style.FAINT, alpha=0.25)
-    figure.legend(loc="outside upper left", ncols=style.legend_columns(count + bool(floors)))
+    # At most three columns: on a telephone the figure is wider than the screen, its legend must not be.
+    figure.legend(loc="outside upper left", ncols=style.legend_columns(count + bool(floors), 3))
     yield Picture(
         "conditions",
         figure,
