@@ -36,7 +36,7 @@ from study.stages.report import Attached, write_study_report
 from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import NOTE_TAG, track_cells
-from study.tracking.model_card import description_of, model_card, study_card, write_card
+from study.tracking.model_card import card_folder, description_of, model_card, study_card, write_card
 from study.tracking.registry import StudyTracking, adapters, register_adapters
 from study.tracking.scores import study_metrics
 from study.workflow.executors.local import LocalExecutor
@@ -48,7 +48,7 @@ from study.workflow.lineage import Lineage
 FIGURES = "figures"
 SECTIONS = {
     "mix", "train", "exam", "report", "confirmation", "plan", "curriculum", "models", "recipes", "arms", "executor",
-    "source_sets", "points",
+    "source_sets", "points", "cells",
 }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _serving(config: StudyConfig, bases: Mapping[str, Base], cells: Sequence[Stu
     if config.adapters != "auto":
         return config.adapters
     base = next((base for base in bases.values() if base.folder is not None), None)
-    if base is None or not any(cell.trained for cell in cells):
+    if base is None or not any(cell.trained or bases[cell.base].adapter for cell in cells if cell.base in bases):
         return "hot"
     models = [{"name": base.label, "folder": str(base.folder)}]
     result = exam_dry_run(section(config, "exam"), models, "", config.folder)
@@ -181,7 +181,7 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
             results = run_tasks(tasks_of(config, cells, bases, serving), setting)
             exams = exam_runs(exams_of(cells, bases), results)
             reasons = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
-            rows = cell_results(cells, results, {name: exam.run for name, exam in exams.items()}, reasons)
+            rows = cell_results(cells, results, {name: exam.run for name, exam in exams.items()}, reasons, bases)
             compared = Results()
             if config.check_contamination:
                 compared = run_tasks(contamination.contamination_tasks(rows, exam_plans(exams)), setting)
@@ -238,7 +238,7 @@ def _track(
         for result in adapters(rows)
     }
     for result in adapters(rows):
-        write_card(Path(str(result.weights)), cards[result.cell.name], result.mix)
+        write_card(card_folder(config, result), cards[result.cell.name], result.mix)
     if not lineage.on:
         return []
     try:
@@ -251,6 +251,9 @@ def _track(
         if not moves:
             say(f"{config.name} is a trial or was not reported {AS_REGISTERED}: no alias is moved.")
         tracking = StudyTracking(report, decision, bases, exams, cells, cards, moves_aliases=moves)
+        for cell in config.cells:
+            if cell.endpoint:
+                say(f"{cell.cell} is behind an endpoint, so there are no weights of it to register.")
         registered = register_adapters(config, lineage, rows, tracking)
         lineage.write_study(
             study_metrics(report, rows, decision.champion),

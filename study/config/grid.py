@@ -1,4 +1,4 @@
-"""The cells of a study from its axes: untouched models first, then every trained one with its controls and repairs."""
+"""The cells of a study from its axes: untouched models, trained ones with their controls, others from elsewhere."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def grid_points(config: StudyConfig) -> list[Point]:
         return one_at_a_time(axes, _point("center", config.center, axes))
     if config.design == "listed":
         return [_point(f"points.{place}", point, axes) for place, point in enumerate(config.points)]
-    if config.design == "space-filling" and config.cells is not None:
-        return space_filling(axes, config.cells)
+    if config.design == "space-filling" and config.point_count is not None:
+        return space_filling(axes, config.point_count)
     return grid(axes)
 
 
@@ -119,14 +119,25 @@ def _trained(config: StudyConfig) -> Iterator[StudyCell]:
                     yield _named(config, point, seed, epochs=epochs, repair=repair, sources=sources)
 
 
+def external(config: StudyConfig) -> list[StudyCell]:
+    """The cells from elsewhere; each is a base of its own to the engine that examines it."""
+    return [
+        StudyCell(
+            name=cell.cell, group=cell.cell, base=cell.cell, origin=cell.origin, against=cell.base or config.labels[0]
+        )
+        for cell in config.cells
+    ]
+
+
 def cells(config: StudyConfig) -> list[StudyCell]:
     """Every cell of a study, in the order they are shown."""
-    every = [*untouched(config.labels), *_trained(config)]
+    every = [*untouched(config.labels), *_trained(config), *external(config)]
     names = [cell.name for cell in every]
     twice = next((name for name in names if names.count(name) > 1), "")
     if twice:
         raise MedctxError(
-            f"Two cells of the study {config.name} are called {twice!r}; rename one of its models or arms."
+            f"Two cells of the study {config.name} are called {twice!r}; rename one of its models or arms, or "
+            "give cells a name."
         )
     return every
 

@@ -17,8 +17,8 @@ from study.config.study import Section, StudyConfig
 SectionName = Literal["mix", "train", "exam", "report", "confirmation", "source_sets"]
 PATH_KEYS = frozenset({"path", "items", "passages", "mix", "start_adapter", "adapter", "adapters", "tuned"})
 """Keys under which commands are given the user's files and folders."""
-NAME_KEYS = frozenset({"source", "sources", "exam", "exams"})
-"""Keys under which commands are given the name of a source or exam, or a path."""
+NAME_KEYS = frozenset({"source", "sources", "exam", "exams", "chat_template"})
+"""Keys under which commands are given the name of a source, an exam or a template, or a path."""
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -39,6 +39,8 @@ def section(config: StudyConfig, name: SectionName, entry: str = "") -> Section:
     filled = cast("Section", with_data(cast("JsonValue", value[entry] if entry else value), config.data))
     if name in {"mix", "exam"}:
         filled["curriculum"] = config.curriculum.model_dump(mode="json")
+    if config.chat_template and name in {"mix", "train", "exam"}:
+        filled.setdefault("chat_template", config.chat_template)
     return filled
 
 

@@ -13,6 +13,7 @@ from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.ratio import lowest_terms
 from medctx.schemas.study_plan import PlanAxis
+from study.config.cells import ExternalCellConfig
 
 
 class ContrastConfig(Config):
@@ -186,13 +187,21 @@ class StudyConfig(Config):
     wraps: tuple[float, ...] = Field((), description="Fractions of Dialogues with a Book; empty: as in mix.")
     repairs: tuple[str, ...] = Field((), description="Names in arms; every trained cell is repaired by each.")
     arms: dict[str, Section] = Field(default_factory=dict, description="Configs of medctx-train repair, by name.")
+    chat_template: str = Field(
+        "", description="The chat_template of mix, train and exam, for bases that have none: chatml, plain, or a file."
+    )
     design: Design = Field("grid", description="Which points of the grid are cells.")
     center: dict[str, str | int | float] = Field(
         default_factory=dict, description="Point of a one-at-a-time design, by axis; default: first values."
     )
-    cells: int | None = Field(None, ge=1, description="Number of points of a space-filling design.")
+    point_count: int | None = Field(None, ge=1, description="Number of points of a space-filling design.")
     points: tuple[dict[str, str | int | float], ...] = Field(
         (), description="Points of a listed design, by axis; an axis that a point leaves out has its first value."
+    )
+    cells: tuple[ExternalCellConfig, ...] = Field(
+        (),
+        description="Checkpoints from elsewhere that are examined beside the trained cells: {adapter: path, hub ID or "
+        "models:/NAME@ALIAS}, {model: path or hub ID}, or {endpoint: URL, model: NAME}.",
     )
     curriculum: CurriculumConfig = Field(
         CurriculumConfig(), description="Split of the embedded facts, the same in Dialogues and exam."
@@ -265,8 +274,14 @@ class StudyConfig(Config):
             )
         if (self.design == "listed") != bool(self.points):
             raise ValueError("points are the cells of a listed design; give points with design: listed, and only then")
-        if self.design == "space-filling" and self.cells is None:
-            raise ValueError("a space-filling design needs cells, the number of points it may have")
+        if self.design == "space-filling" and self.point_count is None:
+            raise ValueError("a space-filling design needs point_count, the number of points it may have")
+        unknown = [cell.base for cell in self.cells if cell.base and cell.base not in self.labels]
+        if unknown:
+            raise ValueError(
+                f"cells names the base {unknown[0]!r}, which the study does not have; its bases are: "
+                f"{', '.join(self.labels)}"
+            )
         if self.hours is not None and self.amounts:
             raise ValueError("hours and amounts both say how much is trained; give one of them")
         if any(amount < 1 for amount in self.amounts):
@@ -283,7 +298,19 @@ class StudyConfig(Config):
         return self
 
     def stated_model(self, label: str) -> BaseConfig:
-        """The model of a label as the study states it; of the stand-in, where there is one, only the ID is known."""
+        """The model of a label as the study states it; of the stand-in, where there is one, only the ID is known.
+
+        The label of a cell from elsewhere is its name.
+        """
+        external = next((cell for cell in self.cells if cell.cell == label), None)
+        if external is not None:
+            return BaseConfig(
+                id=external.source,
+                urls=(external.endpoint,) if external.endpoint else (),
+                key_variable=external.key_variable,
+                tokenizer=external.tokenizer,
+                positions=external.positions,
+            )
         if self.stand_in:
             return BaseConfig(id=self.stand_in)
         known = self.models.get(label, BaseConfig())

@@ -143,9 +143,9 @@ def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
     sizes = {label: size_of(config.model(label)) for label in config.labels}
     costs = [training.cell_cost(config, cell) for cell in trained]
     exam_flops = sum(
-        exam_flop(size, exam.tokens) * (2 if config.repeat_base_exam and not cell.trained else 1)
+        exam_flop(size, exam.tokens) * (2 if config.repeat_base_exam and not cell.compared else 1)
         for cell in every
-        if exam is not None and (size := sizes[cell.base]) is not None
+        if exam is not None and (size := sizes.get(cell.base)) is not None
     )
     local = [label for label in config.labels if not config.model(label).urls]
     output = StringIO()
@@ -158,14 +158,19 @@ def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
     if config.stand_in:
         line(f"stand-in    {config.stand_in} replaces every model: its numbers say nothing about them")
     repaired = sum(bool(cell.repair) for cell in every)
+    elsewhere = sum(bool(cell.origin) for cell in every)
+    bases = len(every) - len(trained) - repaired - elsewhere
     line(
-        f"cells       {len(every)}: {len(every) - len(trained) - repaired} untouched, {len(trained)} trained"
+        f"cells       {len(every)}: {bases} untouched, {len(trained)} trained"
         + (f", {repaired} repaired" if repaired else "")
+        + (f", {elsewhere} from elsewhere" if elsewhere else "")
         + (f" ({config.design} design)" if config.design != "grid" else "")
     )
     line(_cell_names(config.seeds, every))
     if config.hours is not None:
         line(f"budget      {config.hours:g} hours of training: {config.tokens:,} for each cell")
+    for external in config.cells:
+        line(f"            {external.cell}: {external.origin} {external.source} {external.endpoint}".rstrip())
     for text in _exam_lines(config, exam):
         line(text)
     console.print(_models(config, sizes))

@@ -13,6 +13,7 @@ from medctx.io import digest
 from medctx.io.jsonl import describe
 from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.study_plan import (
+    FROM_ELSEWHERE,
     Contrast,
     Estimand,
     Family,
@@ -22,7 +23,7 @@ from medctx.schemas.study_plan import (
     WeightedPart,
 )
 from study.config.cells import StudyCell
-from study.config.grid import axes_of, cells, untouched
+from study.config.grid import axes_of, cells, external, untouched
 from study.config.sections import file_digests, with_data
 from study.config.study import ContrastConfig, StudyConfig
 from study.registration.power import planned_power
@@ -105,14 +106,16 @@ def _base_groups(config: StudyConfig) -> dict[str, str]:
     return {cell.base: cell.group for cell in untouched(config.labels)}
 
 
-def _trained(config: StudyConfig) -> list[StudyCell]:
-    """The trained cells, one of each group."""
-    return list({cell.group: cell for cell in cells(config) if cell.trained}.values())
+def _compared(config: StudyConfig) -> list[StudyCell]:
+    """The cells that are compared with a base, trained here or elsewhere; one of each group."""
+    return list({cell.group: cell for cell in cells(config) if cell.compared}.values())
 
 
 def _contrast(config: StudyConfig, settings: ContrastConfig, trained: Sequence[StudyCell]) -> Contrast:
     bases = _base_groups(config)
-    base = next((bases[cell.base] for cell in trained if cell.group == settings.cell), next(iter(bases.values())))
+    base = next(
+        (bases[cell.compared_with] for cell in trained if cell.group == settings.cell), next(iter(bases.values()))
+    )
     return Contrast(cell=settings.cell, against=settings.against or base, axis=settings.axis)
 
 
@@ -120,14 +123,15 @@ def _every_contrast(config: StudyConfig, trained: Sequence[StudyCell], axes: Seq
     bases = _base_groups(config)
     for axis in axes:
         for cell in trained:
-            yield Contrast(cell=cell.group, against=bases[cell.base], axis=axis)
+            yield Contrast(cell=cell.group, against=bases[cell.compared_with], axis=axis)
 
 
 def _primary(config: StudyConfig, trained: Sequence[StudyCell], axes: Sequence[PlanAxis]) -> Contrast:
     """The primary contrast: as the config says, else the cell with the least general data against its base."""
     if config.plan.primary is not None:
         return _contrast(config, config.plan.primary, trained)
-    cell = min((cell for cell in trained if not cell.repair), key=lambda cell: cell.general_share or 0.0)
+    made = [cell for cell in trained if cell.trained and not cell.repair] or trained
+    cell = min(made, key=lambda cell: cell.general_share or 0.0)
     axis: PlanAxis = "reading" if "reading" in axes else axes[0]
     return _contrast(config, ContrastConfig(cell=cell.group, axis=axis), trained)
 
@@ -165,12 +169,24 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
         "adapters": config.adapters,
         "check_contamination": config.check_contamination,
     }
+    if config.chat_template:
+        written["chat_template"] = {"chat_template": config.chat_template}
+    if config.cells:
+        # The weights behind a folder count as the files of an adapter do.
+        written["cells"] = [{"name": cell.cell, "from": cell.endpoint, "path": cell.source} for cell in config.cells]
     contents = {name: [value, *file_digests(with_data(value, config.data))] for name, value in written.items() if value}
     return {name: digest.of_value(value)[: digest.SHORT] for name, value in {**contents, **whole}.items()}
 
 
+def _axes(config: StudyConfig) -> dict[str, tuple[str, ...]]:
+    """The values of every axis that the study sets, and the cells from elsewhere."""
+    axes = {axis: tuple(map(str, values)) for axis, values in axes_of(config).items() if values != (None,)}
+    names = tuple(cell.group for cell in external(config))
+    return {**axes, FROM_ELSEWHERE: names} if names else axes
+
+
 def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = ExamSize()) -> StudyPlan | None:
-    """The plan of a study; None where nothing is trained, or no axis is asked about.
+    """The plan of a study; None where nothing is compared with a base, or no axis is asked about.
 
     Args:
         config: The study.
@@ -180,7 +196,7 @@ def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = E
     Raises:
         MedctxError: Weights or contrasts name what the study does not have.
     """
-    trained, measured = _trained(config), estimands(config, selection)
+    trained, measured = _compared(config), estimands(config, selection)
     if not trained or not measured:
         return None
     axes = [estimand.axis for estimand in measured]
@@ -192,7 +208,7 @@ def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = E
         return StudyPlan(
             study=config.name,
             cells=(*_base_groups(config).values(), *(cell.group for cell in trained)),
-            axes={axis: tuple(map(str, values)) for axis, values in axes_of(config).items() if values != (None,)},
+            axes=_axes(config),
             training_seeds=config.seeds,
             estimands=measured,
             margin=margin_of(config),

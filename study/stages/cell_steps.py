@@ -37,6 +37,13 @@ def weights_of(done: Done) -> Weights:
     return Weights(kind=kind, folder=done.folder / output.path, digest=output.digest)
 
 
+def external_weights(base: Base) -> Weights | None:
+    """The weights of an adapter from elsewhere; None without one."""
+    if base.adapter is None:
+        return None
+    return Weights(kind="adapter", folder=base.adapter, digest=base.adapter_digest)
+
+
 def mix_digest(done: Done) -> str:
     """The digest of the Dialogues that a mix step made."""
     return done.result.of_kind("mix")[0].digest

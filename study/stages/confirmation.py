@@ -30,9 +30,9 @@ class Confirmation:
 
 def examined_again(cells: Sequence[StudyCell], groups: Sequence[str]) -> list[StudyCell]:
     """The cells of the groups and the untouched bases that they are compared with."""
-    selected = [cell for cell in cells if cell.group in groups and cell.trained]
-    labels = {cell.base for cell in selected}
-    return [cell for cell in cells if cell in selected or (not cell.trained and cell.base in labels)]
+    selected = [cell for cell in cells if cell.group in groups and cell.compared]
+    labels = {cell.compared_with for cell in selected}
+    return [cell for cell in cells if cell in selected or (not cell.compared and cell.base in labels)]
 
 
 def _reason(cell: StudyCell, exams: Mapping[str, str], results: Results) -> str:
@@ -59,7 +59,7 @@ def confirm(
     exam, examined = confirmation_exam(config), examined_again(cells, groups)
     if exam is None or not examined:
         return Confirmation()
-    names = dict.fromkeys(cell.group for cell in examined if cell.trained)
+    names = dict.fromkeys(cell.group for cell in examined if cell.compared)
     say(f"Confirmation: {', '.join(names)} on items that selected no cell.")
     used = {label: base for label, base in bases.items() if any(cell.base == label for cell in examined)}
     again = config.model_copy(update={"exam": exam, "repeat_base_exam": False})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,13 @@ from medctx.schemas.report import Registration
 from study.config.cells import StudyCell
 
 SUMMARY_FILE = "summary.json"
+_UNSAFE = re.compile(r"[^\w.+-]+")
 Status = Literal["done", "failed", "not examined"]
+
+
+def file_name(cell: str) -> str:
+    """A cell's name as the name of a file."""
+    return _UNSAFE.sub("-", cell).strip(".") or "cell"
 
 
 class CellResult(Record):

@@ -17,7 +17,7 @@ from medctx.process.progress import say
 from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
-from study.config.cells import StudyCell
+from study.config.cells import ExternalCellConfig, StudyCell
 from study.config.grid import axes_of
 from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
@@ -64,6 +64,23 @@ def _checked_base(label: str, name: str) -> Base | None:
     """The config and tokenizer of a base; None where an embedded model was not prepared yet."""
     models = call(["medctx-train", "base", name, "--dry-run"]).of_kind("model")
     return Base(label=label, id=name, folder=models[0].path) if models else None
+
+
+def _note_on(cell: ExternalCellConfig) -> Iterator[str]:
+    if cell.endpoint:
+        yield f"{cell.cell} is asked at {cell.endpoint} by the study's run; it has no weights to register."
+
+
+def _missing(cell: ExternalCellConfig) -> str:
+    """Why a cell from elsewhere that is a path cannot be examined; nothing is downloaded for it."""
+    folder = Path(cell.source)
+    if cell.endpoint or not (folder.is_absolute() or cell.source.startswith(".") or folder.exists()):
+        return ""
+    try:
+        call(["medctx-eval", "model", cell.source])
+    except MedctxError as error:
+        return str(error)
+    return ""
 
 
 def _without_amount(point: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
@@ -172,6 +189,10 @@ def rehearse(config: StudyConfig) -> Rehearsal:
                 )
             else:
                 bases[label] = base
+        for external in config.cells:
+            found.notes += _note_on(external)
+            if problem := _missing(external):
+                found.problems.append(f"cell {external.cell}: {problem}")
         try:
             small = _sample(config)
             trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]

@@ -24,10 +24,10 @@ from study.workflow.commands import call
 
 
 def _by_group(cells: Sequence[CellResult]) -> dict[str, list[CellResult]]:
-    """Group trained and examined cells that differ in the seed only."""
+    """Group examined cells that are compared with a base and differ in the seed only."""
     groups: dict[str, list[CellResult]] = {}
     for result in cells:
-        if result.cell.trained and result.exam is not None:
+        if result.cell.compared and result.exam is not None:
             groups.setdefault(result.cell.group, []).append(result)
     return groups
 
@@ -40,6 +40,7 @@ def _method(cell: StudyCell) -> str:
         cell.sources,
         "" if cell.wrap is None else f"wrapped {cell.wrap:g}",
         cell.repair,
+        f"{cell.origin} from elsewhere" if cell.origin else "",
     ]
     return ", ".join(word for word in words if word)
 
@@ -75,7 +76,8 @@ def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: At
             if result.trained is not None and result.exam is not None and result.tokens
         },
         "cells": {
-            group: _recipe(seeds, names.get(seeds[0].cell.base, "")) for group, seeds in _by_group(cells).items()
+            group: _recipe(seeds, names.get(seeds[0].cell.compared_with, ""))
+            for group, seeds in _by_group(cells).items()
         },
     }
     if attached.contamination:

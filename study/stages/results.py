@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from study.config.cells import StudyCell
+from study.stages.bases import Base
 from study.stages.cell_steps import mix_digest, weights_of
 from study.stages.records import CellResult, Status
 from study.stages.task_names import merge_task, mix_task, weights_task
@@ -33,8 +35,21 @@ def _made(cell: StudyCell, results: Results) -> dict[str, object]:
     return made
 
 
+def _from_elsewhere(cell: StudyCell, base: Base | None) -> dict[str, object]:
+    """The weights of a cell from elsewhere; nothing of a model behind an endpoint."""
+    if base is None or base.folder is None:
+        return {}
+    if base.adapter is not None:
+        return {"weights": base.adapter, "weights_kind": "adapter", "weights_digest": base.adapter_digest}
+    return {"weights": base.folder, "weights_kind": "model", "weights_digest": base.weights_digest}
+
+
 def cell_results(
-    cells: Sequence[StudyCell], results: Results, exams: Mapping[str, Path], lost: Mapping[str, str]
+    cells: Sequence[StudyCell],
+    results: Results,
+    exams: Mapping[str, Path],
+    lost: Mapping[str, str],
+    bases: Mapping[str, Base] = MappingProxyType({}),
 ) -> tuple[CellResult, ...]:
     """Every cell's result.
 
@@ -43,6 +58,7 @@ def cell_results(
         results: The outcome of its tasks.
         exams: Run folders by cell.
         lost: Why a cell could not be started, by cell.
+        bases: The bases and the cells from elsewhere, by label.
     """
     rows = []
     for cell in cells:
@@ -54,6 +70,8 @@ def cell_results(
             status = "done" if cell.name in exams else "not examined"
             reason = "" if status == "done" else _why_not_examined(cell, results)
         made = _made(cell, results) if cell.trained else {}
+        if cell.origin:
+            made = _from_elsewhere(cell, bases.get(cell.base))
         rows.append(CellResult(cell=cell, status=status, reason=reason, exam=exams.get(cell.name), **made))
     return tuple(rows)
 

@@ -98,18 +98,24 @@ class _TaskBuilder:
 
         return Task(name, merge, (weights_task(cell),))
 
+    def _merge_external(self, cell: StudyCell, base: Base, weights: steps.Weights) -> Task:
+        return Task(merge_task(cell), lambda done: steps.merge_step(cell, base, weights))
+
     def _exam(self, exam: ExamStep) -> Task:
         trained = [cell for cell in exam.cells if cell.trained]
-        merged = [merge_task(cell) for cell in trained] if self._serving == "merged" else []
         by_label = {base.label: base for base in exam.bases}
+        with_adapter = [cell for cell in exam.cells if cell.trained or by_label[cell.base].adapter]
+        merged = [merge_task(cell) for cell in with_adapter] if self._serving == "merged" else []
 
         def model(cell: StudyCell, done: DoneTasks) -> dict[str, JsonValue] | None:
             base = by_label[cell.base]
-            if not cell.trained:
+            weights = steps.external_weights(base)
+            if not cell.trained and weights is None:
                 return steps.exam_model(cell, base, None, None)
-            if weights_task(cell) not in done:
-                return None
-            weights = steps.weights_of(done[weights_task(cell)])
+            if weights is None:
+                if weights_task(cell) not in done:
+                    return None
+                weights = steps.weights_of(done[weights_task(cell)])
             if self._serving == "hot":
                 return steps.exam_model(cell, base, weights, None)
             if merge_task(cell) not in done:
@@ -135,13 +141,18 @@ class _TaskBuilder:
         return Task(exam.name, examine, (*map(weights_task, trained), *merged), lenient=True)
 
     def _repeated(self, cell: StudyCell, base: Base) -> bool:
-        return self._config.repeat_base_exam and not cell.trained and base.folder is not None
+        return self._config.repeat_base_exam and not cell.compared and base.folder is not None
 
     def tasks(self) -> Iterator[Task]:
         """Yield the tasks that come before the exams, cell by cell, and then the exams."""
         for cell in self._made():
             base = self._bases.get(cell.base)
-            if base is None or not cell.trained:
+            if base is None:
+                continue
+            weights = steps.external_weights(base)
+            if weights is not None and self._serving == "merged":
+                yield self._merge_external(cell, base, weights)
+            if not cell.trained:
                 continue
             if repairs.is_retuned(self._config, cell):
                 yield from self._retuned(cell, base)

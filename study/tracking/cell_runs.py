@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from medctx.tracking.cell_metrics import DIGEST_CHARS, cell_metrics, exam_digest
 from medctx.tracking.logged_adapter import AdapterCard
 from study.config.study import StudyConfig
 from study.stages.bases import Base
-from study.stages.records import CellResult
+from study.stages.records import CellResult, file_name
 from study.tracking.scores import TrackedCell, exam_manifest, training_metrics
 from study.workflow.lineage import Lineage
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
 NOTE_TAG = "mlflow.note.content"
 WEIGHTS_TAG = "medctx.weights_digest"
-_UNSAFE = re.compile(r"[^\w.+-]+")
-
-
-def file_name(cell: str) -> str:
-    """A cell's name as the name of a file."""
-    return _UNSAFE.sub("-", cell).strip(".") or "cell"
 
 
 def _log_exam(client: Any, run_id: str, manifest: ExamManifest) -> None:
@@ -103,7 +96,7 @@ def _model(mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result
     if result.weights_kind == "adapter":
         return _adapter_model(mlflow, lineage, run_id, base, result, result.weights_digest)
     digest = result.weights_digest or base.weights_digest or base.id
-    name = f"{'model' if result.cell.trained else 'base'}-{file_name(result.cell.name)}"
+    name = f"{'model' if result.cell.compared else 'base'}-{file_name(result.cell.name)}"
     return _plain_model(mlflow.MlflowClient(), lineage, run_id, name, result, digest)
 
 

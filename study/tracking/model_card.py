@@ -24,7 +24,7 @@ from medctx.tracking.evaluation import difference_text, evaluation_lines, gate_o
 from medctx.tracking.logged_adapter import FIGURE, README
 from study.config.study import StudyConfig
 from study.stages.bases import Base
-from study.stages.records import CellResult
+from study.stages.records import CellResult, file_name
 from study.tracking.scores import VERSION, exam_manifest
 
 MAX_DESCRIPTION_CHARS = 4_900
@@ -86,6 +86,13 @@ def model_card(
         figure=result.mix is not None and (result.mix / FIGURE).is_file(),
     )
     return adapter_card(_origin(config, base, result), evaluation)
+
+
+def card_folder(config: StudyConfig, result: CellResult) -> Path:
+    """Where the card of an adapter is written: beside its weights; of one from elsewhere, in the study's own folder."""
+    if result.cell.origin or result.weights is None:
+        return config.folder / "cards" / file_name(result.cell.name)
+    return result.weights
 
 
 def write_card(folder: Path, card: str, mix: Path | None) -> None:

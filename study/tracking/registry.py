@@ -22,7 +22,7 @@ from study.stages.bases import Base
 from study.stages.exam_runs import ExamRun
 from study.stages.records import CellResult, Registered
 from study.tracking.cell_runs import NOTE_TAG
-from study.tracking.model_card import description_of, study_card, write_card
+from study.tracking.model_card import card_folder, description_of, study_card, write_card
 from study.tracking.scores import VERSION, TrackedCell
 from study.workflow.lineage import Lineage
 
@@ -107,9 +107,9 @@ def register_adapters(
             known[result.weights_digest] = version
         base, exam = study.bases[result.cell.base], study.exams[result.cell.name]
         card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")
-        assert result.weights is not None
-        write_card(result.weights, card, result.mix)
-        log_card(client, study.cells[result.cell.name].model_id, result.weights)
+        folder = card_folder(config, result)
+        write_card(folder, card, result.mix)
+        log_card(client, study.cells[result.cell.name].model_id, folder)
         description = description_of(card)
         client.update_model_version(name, version, description=description)
         client.set_tag(study.cells[result.cell.name].run_id, NOTE_TAG, description)

@@ -48,12 +48,16 @@ class Architecture(NamedTuple):
         sizes: Values of its config.
         has_tree: Whether the transformers engine computes continuations as a tree; else each prompt whole.
         positions: Longest sequence; 0 if the architecture states none.
+        scales: Whether `medctx-train repair arm=scale` scales its adapters. Refused are those on Conv1D layers, which
+            are stored transposed, on stacked experts, and on models that are stored under other names than those of
+            their modules; such adapters are merged, and checkpoints interpolated.
     """
 
     model_type: str
     sizes: dict[str, object]
     has_tree: bool = True
     positions: int = 1024
+    scales: bool = True
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -61,19 +65,22 @@ ARCHITECTURES: dict[str, Architecture] = {
     "qwen2": Architecture("qwen2", {**_SIZES, **_WINDOW, "use_sliding_window": True, **_MIXED}),
     "qwen2_moe": Architecture("qwen2_moe", {**_SIZES, **_EXPERTS, "shared_expert_intermediate_size": 24}),
     "qwen3": Architecture("qwen3", _SIZES),
-    "qwen3_moe": Architecture("qwen3_moe", {**_SIZES, **_EXPERTS}),
+    "qwen3_moe": Architecture("qwen3_moe", {**_SIZES, **_EXPERTS}, scales=False),
     "qwen3_next": Architecture(
-        "qwen3_next", {**_SIZES, **_EXPERTS, **_LINEAR, "shared_expert_intermediate_size": 24}, has_tree=False
+        "qwen3_next",
+        {**_SIZES, **_EXPERTS, **_LINEAR, "shared_expert_intermediate_size": 24},
+        has_tree=False,
+        scales=False,
     ),
     "gemma": Architecture("gemma", _SIZES),
     "gemma2": Architecture("gemma2", {**_SIZES, **_WINDOW, **_MIXED, "query_pre_attn_scalar": 8}),
     "gemma3_text": Architecture("gemma3_text", {**_SIZES, **_WINDOW, **_MIXED, "query_pre_attn_scalar": 8}),
     "mistral": Architecture("mistral", {**_SIZES, **_WINDOW}),
     "ministral": Architecture("ministral", {**_SIZES, **_WINDOW, **_MIXED}),
-    "mixtral": Architecture("mixtral", {**_SIZES, **_LOCAL, **_WINDOW}),
+    "mixtral": Architecture("mixtral", {**_SIZES, **_LOCAL, **_WINDOW}, scales=False),
     "phi": Architecture("phi", _SIZES),
     "phi3": Architecture("phi3", {**_SIZES, **_WINDOW}),
-    "gpt2": Architecture("gpt2", _GPT2),
+    "gpt2": Architecture("gpt2", _GPT2, scales=False),
     "gpt_neo": Architecture(
         "gpt_neo",
         {
@@ -144,8 +151,13 @@ ARCHITECTURES: dict[str, Architecture] = {
             },
             "mm_tokens_per_image": 4,
         },
+        scales=False,
     ),
 }
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
 DIVERSE = ("llama", "qwen3_next", "gemma3_text", "mixtral", "gpt2", "bloom", "gpt_oss", "mamba2")
 """Architectures that every run of the tests takes; the others are slow."""
 
@@ -171,5 +183,7 @@ def random_decoder(name: str) -> PreTrainedModel:
 def save_decoder(name: str, tokenizer: Path, folder: Path) -> Path:
     """Save the model of an architecture with a tokenizer of one token a byte."""
     random_decoder(name).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
+    tokens = AutoTokenizer.from_pretrained(tokenizer)
+    tokens.chat_template = TEMPLATE
+    tokens.save_pretrained(folder)
     return folder

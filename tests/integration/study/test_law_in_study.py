@@ -104,7 +104,10 @@ def test_a_composition_that_is_a_cell_already_is_not_added_again(
             {"design": "listed", "points": ({"ratio": "1:0"}, {"ratio": "1:1"}, {"ratio": "0:1"})},
             r"A listed design has no point at the recommended ratio",
         ),
-        ({"design": "space-filling", "cells": 3}, r"would choose other cells once the recommended ratio is added"),
+        (
+            {"design": "space-filling", "point_count": 3},
+            r"would choose other cells once the recommended ratio is added",
+        ),
     ],
 )
 def test_what_cannot_be_recommended_from_is_said_before_anything_runs(

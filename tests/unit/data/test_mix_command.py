@@ -42,7 +42,8 @@ def refused(result: Result) -> str:
 def _light_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same tokenizer without the search for its class, which imports torch for ten seconds."""
 
-    def load(folder: Path) -> object:
+    def load(folder: Path, chat_template: str = "") -> object:
+        assert not chat_template
         from transformers import PreTrainedTokenizerFast
 
         return PreTrainedTokenizerFast.from_pretrained(folder)

@@ -148,7 +148,7 @@ def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base
         ('registered_model="a\'b"', "String should match pattern"),
         ("tokens=0", "greater than or equal to 1"),
         ("repairs=[scaled]", "the repair 'scaled' is no key of arms"),
-        ("design=space-filling", "needs cells"),
+        ("design=space-filling", "needs point_count"),
         ("design=listed", "give points with design: listed"),
         ("points=[{ratio: '1:1'}]", "give points with design: listed"),
         ("sources=[other]", "sources names 'other', which is no key of source_sets; known are: none"),

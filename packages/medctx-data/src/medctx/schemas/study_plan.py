@@ -18,6 +18,8 @@ from medctx.schemas.records import Record
 
 PLAN_FILE = "plan.json"
 
+FROM_ELSEWHERE = "from elsewhere"
+"""The axis of a plan that names cells which the study does not train."""
 AS_REGISTERED = "as registered"
 
 PlanAxis = Literal["knowledge", "reading"]
@@ -150,7 +152,8 @@ class StudyPlan(Record):
     Attributes:
         study: Name of the study.
         cells: Cells that are trained or examined, the untouched base among them.
-        axes: Values of each axis of the grid, as they are written in the study.
+        axes: Values of each axis of the grid, as they are written in the study; under :data:`FROM_ELSEWHERE` the cells
+            that the study does not train.
         training_seeds: Seeds each cell is trained with.
         estimands: One for each axis.
         margin: Loss of reading that counts as none, as a share of 1.
@@ -258,6 +261,8 @@ def other_runs(
     if missing:
         yield f"without the registered cell {', '.join(missing)}"
     for cell in plan.cells:
+        if cell in plan.axes.get(FROM_ELSEWHERE, ()):
+            continue
         if cell in seeds and cell not in bases and set(seeds[cell]) != set(plan.training_seeds):
             examined, planned = _numbers(sorted(seeds[cell])), _numbers(plan.training_seeds)
             yield f"{cell} with training seeds {examined} instead of {planned}"

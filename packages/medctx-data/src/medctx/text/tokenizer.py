@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx.text.chat_templates import CHAT_TEMPLATES, chat_template_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,8 +22,8 @@ def require_tokenizer(folder: Path) -> None:
         )
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a model folder, which must have a chat template. Needs transformers, not torch."""
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model folder, with or without a chat template. Needs transformers, not torch."""
     require_tokenizer(folder)
     try:
         import transformers
@@ -35,6 +36,25 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     fast = (folder / "tokenizer.json").is_file()
     loader = transformers.PreTrainedTokenizerFast if fast else transformers.AutoTokenizer
     tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(folder)
+    return tokenizer
+
+
+def load_tokenizer(folder: Path, chat_template: str = "") -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model folder, which must have a chat template.
+
+    Args:
+        folder: The model folder.
+        chat_template: A template by name or path (:mod:`medctx.text.chat_templates`); "" for the tokenizer's own.
+
+    Raises:
+        MedctxError: If there is no tokenizer, or no chat template.
+    """
+    tokenizer = read_tokenizer(folder)
+    if chat_template:
+        tokenizer.chat_template = chat_template_text(chat_template)
     if not tokenizer.chat_template:
-        raise MedctxError(f"The tokenizer in {folder} has no chat template; use an instruct model.")
+        raise MedctxError(
+            f"The tokenizer in {folder} has no chat template; set chat_template to the one the model was trained with "
+            f"(a Jinja file, or {' or '.join(CHAT_TEMPLATES)}), or use an instruct model."
+        )
     return tokenizer

@@ -24,14 +24,15 @@ from medctx_data.truncation.report import MAXIMUMS, SourceTruncation, Truncation
 FILE = "truncation.json"
 
 
-def _tokenizer(mix: Path, chosen: Path | None) -> Path:
-    """The chosen tokenizer, else the one the mix was counted with."""
+def _tokenizer(mix: Path, chosen: Path | None) -> tuple[Path, str]:
+    """The chosen tokenizer, else the one the mix was counted with, and its chat template."""
     if chosen is not None:
-        return chosen
-    counted_with = configs.load(MixConfig, mix / CONFIG, ()).tokenizer
+        return chosen, ""
+    config = configs.load(MixConfig, mix / CONFIG, ())
+    counted_with = config.tokenizer
     if counted_with is None:
         raise MedctxError(f"{mix / CONFIG} names no tokenizer; give a model folder with --tokenizer.")
-    return counted_with
+    return counted_with, config.chat_template
 
 
 def _share(part: int, whole: int) -> str:
@@ -78,8 +79,8 @@ def command(
     """Show what training on MIX at maximum lengths would lose, source by source."""
     manifest = manifest_of(mix)
     lengths = sorted({*maximums, *more}) or list(MAXIMUMS)
-    folder = _tokenizer(mix, tokenizer)
-    loaded = tokenizers.load_tokenizer(folder)
+    folder, chat_template = _tokenizer(mix, tokenizer)
+    loaded = tokenizers.load_tokenizer(folder, chat_template)
     if not loaded.is_fast:
         raise MedctxError(
             f"The tokenizer in {folder} does not report the places of its tokens; give one with a tokenizer.json."

@@ -34,10 +34,16 @@ def request_digest(config: MixConfig, requests: Iterable[SourceRequest], tokeniz
     files = [_path_digest(path) for path in paths if path and path.exists()]
     keys = config.model_dump(
         mode="json",
-        exclude={"tokenizer": True, "processes": True, "wrap": {"passages"}, "sources": {"__all__": {"path"}}},
+        exclude={
+            "tokenizer": True,
+            "chat_template": True,
+            "processes": True,
+            "wrap": {"passages"},
+            "sources": {"__all__": {"path"}},
+        },
         exclude_defaults=True,
     )
-    return digest.of_value([keys, files, tokenizer_digests(tokenizer), medctx.__version__])
+    return digest.of_value([keys, files, tokenizer_digests(tokenizer, config.chat_template), medctx.__version__])
 
 
 def _arrange(samples: Sequence[SourceSample], order: Order, mix_seed: int) -> list[DraftEntry]:

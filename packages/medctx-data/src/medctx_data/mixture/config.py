@@ -12,6 +12,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.mix import By, Fixed, Format, Order
 from medctx.schemas.ratio import parse_ratio
 from medctx.schemas.records import Domain
+from medctx.text.chat_templates import DESCRIPTION
 from medctx_data.cleaning.config import CleanConfig
 from medctx_data.long_context.config import WrapConfig
 from medctx_data.sources.config import SourceConfig, with_labels
@@ -30,6 +31,7 @@ class MixConfig(Config):
         default=None,
         description="Folder of the model to be trained: its tokenizer and chat template count every token.",
     )
+    chat_template: str = Field("", description=DESCRIPTION)
     ratio: str = Field(default="1:1", description="general:medical, in the unit that by names.")
     by: By = Field(
         default="tokens",

@@ -20,6 +20,7 @@ from medctx.io import digest
 from medctx.process.progress import say
 from medctx.schemas.records import Dialogue, Turn
 from medctx.text import tokenizer as tokenizers
+from medctx.text.chat_templates import chat_template_text
 from medctx.text.rendering import check_token_count, content_spans, encode_turns, holds_control_tokens, render
 from medctx_data.row_store.rows import Columns
 
@@ -132,14 +133,17 @@ class QuickLengths:
         return lengths
 
 
-def tokenizer_digests(folder: Path) -> list[str]:
-    """Return digests of the files that decide how many tokens a Dialogue has."""
-    return [digest.of_file(folder / name) for name in TOKENIZER_FILES if (folder / name).is_file()]
+def tokenizer_digests(folder: Path, chat_template: str = "") -> list[str]:
+    """Return digests of the files that decide how many tokens a Dialogue has, and of a chat template instead of its
+    own.
+    """
+    files = [digest.of_file(folder / name) for name in TOKENIZER_FILES if (folder / name).is_file()]
+    return [*files, digest.of_text(chat_template_text(chat_template))] if chat_template else files
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
-    tokenizer = tokenizers.load_tokenizer(folder)
+def _loaded(folder: Path, chat_template: str) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
+    tokenizer = tokenizers.load_tokenizer(folder, chat_template)
     return tokenizer, QuickLengths.of(tokenizer)
 
 
@@ -168,11 +172,13 @@ class TokenCounter:
     """Counts with the tokenizer of a model folder, which is loaded at the first use, once per process."""
 
     folder: Path
+    chat_template: str = ""
 
     @property
     def name(self) -> str:
         """Name of the tokenizer by its content."""
-        return f"tokens-2-{digest.of_value(tokenizer_digests(self.folder))[: digest.SHORT]}"
+        digests = tokenizer_digests(self.folder, self.chat_template)
+        return f"tokens-2-{digest.of_value(digests)[: digest.SHORT]}"
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> list[DialogueSize]:
         """Return the sizes of Dialogues.
@@ -182,7 +188,7 @@ class TokenCounter:
         Raises:
             MedctxError: The chat template drops a text, or the tokenizer does.
         """
-        tokenizer, lengths = _loaded(self.folder)
+        tokenizer, lengths = _loaded(self.folder, self.chat_template)
         texts = [render(tokenizer, dialogue.turns, ask=False) for dialogue in dialogues]
         spans = [_trained_spans(text, dialogue) for text, dialogue in zip(texts, dialogues, strict=True)]
         pieces = [
@@ -203,7 +209,7 @@ class TokenCounter:
 
     def of_text(self, text: str) -> int:
         """Return the number of tokens of a bare text, without the chat template."""
-        return _loaded(self.folder)[1]([text])[0]
+        return _loaded(self.folder, self.chat_template)[1]([text])[0]
 
 
 @dataclass(frozen=True)

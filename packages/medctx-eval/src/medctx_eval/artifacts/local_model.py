@@ -1,8 +1,10 @@
-"""Locates a model that is loaded on this machine: a folder, a hub ID, an embedded model, or a registered adapter."""
+"""Locates a model that is loaded on this machine: a folder, a hub ID, an embedded model, or an adapter."""
 
 from __future__ import annotations
 
+import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -10,10 +12,13 @@ from pydantic import ValidationError
 
 from medctx.errors import MedctxError
 from medctx.io.cache import cache_folder
-from medctx.model.base import find_base, prepare_base
+from medctx.io.jsonl import read_record
+from medctx.model.base import find_base, hub_folder, prepare_base
 from medctx.model.identity import ADAPTER_CONFIG, model_digest
+from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
 from medctx.schemas.records import Record
+from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx.tracking import mlflow_run
 from medctx.tracking.logged_adapter import AdapterCard
 from medctx_eval.artifacts.run_source import MODELS, model_version
@@ -23,33 +28,100 @@ _ADAPTER = Path("artifacts", "adapter")
 
 
 class LocalModel(Record):
-    """Folders of a model on this machine, and the digests they were checked against."""
+    """Folders of a model on this machine, and the digests they were checked against.
+
+    ``base`` and ``revision`` find the model, or the base of the adapter, on another machine.
+    """
 
     name: str
     folder: Path
     weights_digest: str
     adapter: Path | None = None
     adapter_digest: str = ""
+    base: str = ""
+    revision: str = ""
+    licence: str = ""
+
+    def as_config(self) -> str:
+        """Its entry under ``models`` in the config of an exam; JSON is YAML whatever characters are in the paths."""
+        return self.model_dump_json(exclude_none=True, exclude={"base", "revision", "licence"})
 
 
-def locate(source: str) -> LocalModel:
+def locate(source: str, base: str = "") -> LocalModel:
     """Return the folders of a model; what is missing is downloaded or made.
 
     Args:
-        source: A model folder, a hub ID, an embedded model, or ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
+        source: A model folder, a hub ID, an embedded model, the folder or hub ID of a PEFT adapter, or
+            ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
+        base: The base of an adapter; "" for the one that the adapter names.
 
     Raises:
         MedctxError: If the model or its base is not found, or was changed since it was recorded.
     """
     if source.startswith(MODELS):
         return _registered(source)
-    if (Path(source) / ADAPTER_CONFIG).is_file():
-        raise MedctxError(
-            f"{source} is an adapter without its base; give both in a config: models=[{{name: NAME, folder: BASE, "
-            f"adapter: {source}}}]."
-        )
+    folder = _adapter_folder(source)
+    if folder is not None:
+        return _on_base(source, folder, base)
+    if base:
+        raise MedctxError(f"{source} is no adapter ({ADAPTER_CONFIG}), so it has no base; leave base out.")
     folder, card = prepare_base(source)
-    return LocalModel(name=Path(source).name, folder=folder, weights_digest=card.weights_digest)
+    return LocalModel(name=Path(source).name, folder=folder, weights_digest=card.weights_digest, **_origin(card))
+
+
+def _origin(card: BaseCard) -> dict[str, str]:
+    return {"base": card.portable_name, "revision": card.revision, "licence": card.licence}
+
+
+def _adapter_folder(source: str) -> Path | None:
+    """The folder of a PEFT adapter, of the run that trained it, or of one on the hub; None if it is a model."""
+    for folder in (Path(source), Path(source) / "adapter"):
+        if (folder / ADAPTER_CONFIG).is_file():
+            return folder
+    if Path(source).exists() or source.count("/") != 1 or source.startswith((".", "/", "~")):
+        return None
+    folder = hub_folder(source, "", ADAPTER_CONFIG, "adapter_model.safetensors")
+    return folder if (folder / ADAPTER_CONFIG).is_file() else None
+
+
+def _recorded_base(adapter: Path) -> BaseCard | None:
+    """The card of the base an adapter was trained on, in its folder or in the manifest of its run."""
+    if (adapter / BASE_FILE).is_file():
+        return read_record(adapter / BASE_FILE, BaseCard)
+    for manifest in (adapter.parent / SFT_FILE, adapter.parent / REPAIR_FILE):
+        if manifest.is_file():
+            with suppress(ValueError, KeyError, TypeError):
+                return BaseCard.model_validate(json.loads(manifest.read_bytes())["base"])
+    return None
+
+
+def _on_base(source: str, adapter: Path, base: str) -> LocalModel:
+    recorded = _recorded_base(adapter)
+    try:
+        settings: object = json.loads((adapter / ADAPTER_CONFIG).read_bytes())
+    except ValueError:
+        raise MedctxError(f"{adapter / ADAPTER_CONFIG} is not JSON; copy the adapter again.") from None
+    stated = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
+    name = base or (recorded.name if recorded else "") or str(stated or "")
+    if not name:
+        raise MedctxError(f"The adapter {source} does not say what it was trained on; give its base.")
+    try:
+        folder, card = prepare_base(name)
+    except MedctxError as error:
+        raise MedctxError(f"The base of the adapter {source} was not found: {error}") from None
+    if recorded and recorded.weights_digest != card.weights_digest:
+        raise MedctxError(
+            f"The adapter {source} was trained on {recorded.name} with the digest {recorded.weights_digest[:12]}, but "
+            f"{name} has {card.weights_digest[:12]}; give the base that it was trained on."
+        )
+    return LocalModel(
+        name=Path(source).name,
+        folder=folder,
+        weights_digest=card.weights_digest,
+        adapter=adapter,
+        adapter_digest=verified_digest(adapter),
+        **_origin(card),
+    )
 
 
 def _registered(source: str) -> LocalModel:
@@ -72,6 +144,8 @@ def _registered(source: str) -> LocalModel:
         weights_digest=card.base_digest,
         adapter=adapter,
         adapter_digest=card.adapter_digest,
+        base=card.base,
+        revision=card.base_revision,
     )
 
 

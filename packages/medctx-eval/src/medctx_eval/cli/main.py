@@ -31,6 +31,7 @@ from medctx.schemas.result import RESULT_FILE, CommandResult, Output
 from medctx_eval.cli.compare import compare
 from medctx_eval.cli.exams import exams
 from medctx_eval.cli.export import export
+from medctx_eval.cli.model import model as model_command
 from medctx_eval.cli.power import power
 from medctx_eval.cli.serve import serve
 
@@ -65,6 +66,7 @@ for command in (
     exams,
     compare,
     export,
+    model_command,
     power,
     serve,
     config_command({"run": _run_config, "report": _report_config, "demo": _demo_config}),
@@ -156,8 +158,7 @@ def run(
     if here:
         from medctx_eval.artifacts.local_model import locate
 
-        # JSON is YAML whatever characters are in the paths.
-        from_options.append(f"models=[{locate(model).model_dump_json(exclude_none=True)}]")
+        from_options.append(f"models=[{locate(model).as_config()}]")
     typed = [*from_options, *overrides]
     resolved = configs.load(RunConfig, file, typed)
     if file is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model import rope
+from medctx.model.convert import safetensors_folder
 from medctx.model.decoder_config import context_length, supports_sdpa
 from medctx.process.progress import say
 from medctx.schemas.exam_run import Usage, total_usage
@@ -71,7 +72,12 @@ class TransformersEngine:
 
     @classmethod
     def load(
-        cls, folder: Path, adapter: Path | None = None, device: str = "", *, float32: bool = False
+        cls,
+        folder: Path,
+        adapter: Path | None = None,
+        device: str = "",
+        *,
+        float32: bool = False,
     ) -> TransformersEngine:
         """Load a model folder and, optionally, a PEFT adapter.
 
@@ -90,6 +96,7 @@ class TransformersEngine:
 
         disable_progress_bar()
         target = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        folder = safetensors_folder(folder)
         config = rope.config_for(folder, adapter)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -104,7 +111,7 @@ class TransformersEngine:
 
             # Merged: the same arithmetic as a merged checkpoint, and one matrix product less per layer.
             model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-        return cls(model, tokenizers.load_tokenizer(folder))
+        return cls(model, tokenizers.read_tokenizer(folder))
 
     @property
     def max_positions(self) -> int:

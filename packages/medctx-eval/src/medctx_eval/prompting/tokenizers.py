@@ -55,14 +55,17 @@ def _download(name: str) -> Path:
         ) from None
 
 
-def load_exam_tokenizer(name: str) -> Tokenizer:
-    """Load a tokenizer: ``bytes``, a model folder, or a model of the hub by its ``owner/name``."""
+def load_exam_tokenizer(name: str, chat_template: str = "") -> Tokenizer:
+    """Load a tokenizer: ``bytes``, a model folder, or a model of the hub by its ``owner/name``.
+
+    ``chat_template``: a template by name or path instead of its own; "" for its own.
+    """
     if name == BYTES:
         return ByteTokenizer()
     folder = Path(name)
     if not folder.is_dir() and name.count("/") == 1 and not name.startswith((".", "/", "~")):
         folder = _download(name)
-    return tokenizer.load_tokenizer(folder)
+    return tokenizer.load_tokenizer(folder, chat_template)
 
 
 class _TokenizeAnswer(Record):

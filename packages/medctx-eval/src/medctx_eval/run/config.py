@@ -11,6 +11,7 @@ from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.process import cpu
 from medctx.schemas.records import Mode
+from medctx.text.chat_templates import DESCRIPTION
 from medctx_eval.engines.client import GIVE_UP_S, TIMEOUT_S
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.config import ExamConfig, with_names
@@ -76,6 +77,7 @@ class RunConfig(Config):
         description="Model folder, model name on the hub, or bytes; empty: that of the first model's folder, or what "
         "the endpoint states or is called after, else bytes.",
     )
+    chat_template: str = Field("", description=DESCRIPTION)
     positions: int | None = Field(None, ge=1, description="Longest sequence, where it is not what the server states.")
     concurrency: int = Field(8, ge=1, description="Requests in flight at each server.")
     timeout_s: float = Field(TIMEOUT_S, gt=0, description="Seconds a whole answer may take before it is asked again.")

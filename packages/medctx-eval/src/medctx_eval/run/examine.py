@@ -19,6 +19,7 @@ from medctx.process.cpu import hardware
 from medctx.process.progress import console, say
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
+from medctx.text.chat_templates import chat_template_text
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.checksums import CHECKSUMS
@@ -110,7 +111,9 @@ class Examination:
         if not config.models:
             raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
         self.config, self._out = config.model_copy(update={"mode": config.headline_mode}), out
-        self._tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models))
+        self._tokenizer = tokenizers.load_exam_tokenizer(
+            tokenizer_name(config.tokenizer, config.models), config.chat_template
+        )
         self.models = [Candidate(model, digests_of(model)) for model in config.models]
         self.plan = plan_exams(config, self._tokenizer)
 
@@ -118,7 +121,9 @@ class Examination:
         return self._out / f"{slug(model.name)}-{name[: digest.SHORT]}"
 
     def _key(self, name: str) -> str:
-        settings = [self.config.all_modes, self.config.orders, self.config.answer_tokens]
+        settings: list[JsonValue] = [list(self.config.all_modes), self.config.orders, self.config.answer_tokens]
+        if self.config.chat_template:
+            settings.append(chat_template_text(self.config.chat_template))
         return digest.of_value([name, self.plan.digest, settings])
 
     def _is_done(self, folder: Path, key: str) -> bool:
@@ -325,7 +330,7 @@ def dry_run(config: RunConfig) -> ExamEstimate:
     """Estimate what the exam would cost, without asking a question; a server need not be there."""
     if config.urls and EngineSettings.of(config).kind == "endpoint":
         config = _settled_for_estimate(config)
-    tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models))
+    tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models), config.chat_template)
     has_folder = any(model.folder for model in config.models)
     known = has_folder or config.positions or config.vllm.max_model_len
     positions = shortest(config.models, config.positions, config.vllm.max_model_len) if known else 0

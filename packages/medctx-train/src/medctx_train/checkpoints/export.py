@@ -77,11 +77,18 @@ def write_card(folder: Path, origin: CardOrigin) -> None:
 
 
 def save_weights(
-    folder: Path, accelerator: Accelerator, model: torch.nn.Module, method: Method, base: Path, card: BaseCard
+    folder: Path,
+    accelerator: Accelerator,
+    model: torch.nn.Module,
+    method: Method,
+    base: Path,
+    card: BaseCard,
+    chat_template: str = "",
 ) -> None:
     """Write the trained weights into ``folder``; called by every process.
 
-    A full model is written in the precision of its base, with the tokenizer of the base. The config of an adapter names
+    A full model is written in the precision of its base, with the tokenizer of the base and the chat
+    template it was trained with. The config of an adapter names
     its base as ``card`` does, not by the folder on this machine.
     """
     from transformers import AutoConfig
@@ -104,7 +111,7 @@ def save_weights(
             else:
                 unwrapped.config.dtype = dtype
                 unwrapped.config.save_pretrained(scratch)
-                tokenizer.load_tokenizer(base).save_pretrained(scratch)
+                tokenizer.load_tokenizer(base, chat_template).save_pretrained(scratch)
             follow_umask(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)

@@ -55,7 +55,7 @@ def _merge_in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
     from peft import PeftModel
     from transformers import AutoConfig
 
-    reason = adapter.unsupported or "modules that are not plain matrices"
+    reason = adapter.unsupported or "modules that are not plain matrices or stored under other names"
     say(f"{adapter.folder} has {reason}; it is merged in memory.")
     try:
         model = PeftModel.from_pretrained(load_model(folder, "fp32"), str(adapter.folder)).merge_and_unload()
@@ -80,11 +80,13 @@ def write_merged(folder: Path, adapter: Adapter, out: Path) -> None:
     """
     read_config(folder)
     out.mkdir(parents=True)
-    if adapter.unsupported or not adapter.pairs.keys() <= plain_modules(folder):
-        _merge_in_memory(folder, adapter, out)
-        return
-    with open_checkpoint(folder) as base:
-        write_checkpoint(MergedSource(base, adapter), folder, out)
+    if not adapter.unsupported and adapter.pairs.keys() <= plain_modules(folder):
+        with open_checkpoint(folder) as base:
+            # Nested models (Gemma 3) are stored under other names than those of their modules.
+            if all(base.has(f"{module}.weight") for module in adapter.pairs):
+                write_checkpoint(MergedSource(base, adapter), folder, out)
+                return
+    _merge_in_memory(folder, adapter, out)
 
 
 def merge(config: MergeConfig, out: Path) -> Path:

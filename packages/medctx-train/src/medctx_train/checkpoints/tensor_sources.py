@@ -44,7 +44,13 @@ class MergedSource:
             shape = (pair.b.shape[0], pair.a.shape[1])
             expected = shape[::-1] if pair.embedding else shape
             if name not in specs or specs[name].shape != expected:
-                actual = f"shape {specs[name].shape}" if name in specs else "no such tensor"
+                if name not in specs:
+                    raise MedctxError(
+                        f"The adapter changes {name}, but {base.folder} stores no tensor of that name; set base to the "
+                        "model it was trained on, or, if it is, merge it with medctx-train merge and interpolate "
+                        "between the checkpoints instead."
+                    )
+                actual = f"shape {specs[name].shape}"
                 raise MedctxError(
                     f"The adapter changes {name} of shape {expected}, but {base.folder} has {actual}; set base to the "
                     "model it was trained on."

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from medctx.config.loading import Config
+from medctx.text.chat_templates import DESCRIPTION
 
 TooLong = Literal["refuse", "drop", "split"]
 """What happens to a Dialogue with more tokens than a row.
@@ -44,6 +45,7 @@ class DataSettings(Config):
 
     mix: Path = Field(Path("mix"), description="The mix folder, as `medctx-data mix --out` writes it.")
     replay: ReplaySettings = Field(ReplaySettings(), description="General data mixed in against forgetting.")
+    chat_template: str = Field("", description=DESCRIPTION)
     row_tokens: int = Field(512, ge=8, description="Length of a packed row in tokens.")
     too_long: TooLong = Field(
         "refuse", description="What happens to a Dialogue longer than a row: refuse, drop, or split between exchanges."

@@ -150,7 +150,7 @@ def load_data(data: DataSettings, folder: Path, seed: int) -> TrainingData:
     Raises:
         MedctxError: If the mix is empty, a Dialogue is too long under ``too_long=refuse``, or nothing is left.
     """
-    tokens = tokenizer.load_tokenizer(folder)
+    tokens = tokenizer.load_tokenizer(folder, data.chat_template)
     dialogues = list(read_dialogues(data.mix))
     if not dialogues:
         raise MedctxError(f"The mix {data.mix} holds no Dialogues; make it again with medctx-data mix.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 QUERY_KEY_PAIRS = (("q_proj", "k_proj"), ("query", "key"), ("q_lin", "k_lin"), ("wq", "wk"))
 """Names of the query and key projections in different architectures."""
+_FUSED_MAMBA = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
 _FUSED = ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "in_proj", "qkv")
 
 
@@ -56,6 +57,12 @@ def target_modules(model: PreTrainedModel, targets: str | tuple[str, ...]) -> st
     return names
 
 
+def _excluded(model: PreTrainedModel, targets: str | tuple[str, ...]) -> list[str] | None:
+    """Modules that all-linear leaves out: fused kernels of Mamba read past an adapter on them, so PEFT refuses it."""
+    mamba = model.config.model_type in _FUSED_MAMBA
+    return ["out_proj", "conv1d"] if mamba and targets == ALL_LINEAR else None
+
+
 def _is_linear(module: object) -> bool:
     return type(module).__name__.startswith(("Linear", "Conv1D"))
 
@@ -66,16 +73,22 @@ def add_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> PeftM
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=settings.rank,
-            lora_alpha=settings.alpha,
-            lora_dropout=settings.dropout,
-            target_modules=target_modules(model, settings.targets),
-            use_dora=settings.use_dora,
-            use_rslora=settings.use_rslora,
-            task_type="CAUSAL_LM",
-        ),
-        autocast_adapter_dtype=True,
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=target_modules(model, settings.targets),
+        exclude_modules=_excluded(model, settings.targets),
+        use_dora=settings.use_dora,
+        use_rslora=settings.use_rslora,
+        task_type="CAUSAL_LM",
     )
+    try:
+        return get_peft_model(model, config, autocast_adapter_dtype=True)
+    except ValueError as error:
+        # PEFT adapts the stacked weights of experts without dropout and without DoRA.
+        reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")
+        raise MedctxError(
+            f"PEFT cannot adapt {type(model).__name__} so ({reason}); set lora.dropout=0 and lora.use_dora=false, or "
+            "name the modules in lora.targets."
+        ) from None

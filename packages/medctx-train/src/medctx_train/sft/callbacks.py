@@ -66,7 +66,10 @@ class StepCallbacks:
             self._probe(self._prober, done)
         if done in self._retained_steps(done):
             folder = self._out / retention.FOLDER / retention.state_folder(done)
-            export.save_weights(folder, self._accelerator, self._model, self._config.method, self._base, self._card)
+            config = self._config
+            export.save_weights(
+                folder, self._accelerator, self._model, config.method, self._base, self._card, config.chat_template
+            )
             if self._accelerator.is_main_process:
                 retention.write_index(self._out, self._retained_steps(done), self.probes)
         return not self._should_stop()

@@ -104,13 +104,15 @@ def model_flops(model: torch.nn.Module) -> ModelFlops:
     layers = [
         weight for weight in model.parameters() if weight.ndim >= 2 and weight is not embeddings and weight is not head
     ]
-    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    # Mamba has no attention.
+    heads = getattr(config, "num_attention_heads", 0)
+    head_size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0)
     return ModelFlops(
         frozen=sum(_size(weight) for weight in layers if not weight.requires_grad),
         trained=sum(_size(weight) for weight in layers if weight.requires_grad),
         head=_size(head),
         head_trained=bool(head.requires_grad),
-        attention=config.num_hidden_layers * config.num_attention_heads * head_size,
+        attention=config.num_hidden_layers * heads * head_size,
     )
 
 

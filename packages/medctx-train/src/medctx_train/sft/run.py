@@ -88,7 +88,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     done = training_state.restore_training_state(out, accelerator, model, optimizer)
-    prober = make_prober(config.probe, tokenizer.load_tokenizer(folder))
+    prober = make_prober(config.probe, tokenizer.load_tokenizer(folder, config.chat_template))
 
     with open_run_log(config, out, name, data, done=done, steps=len(batches), main=main) as log:
         callbacks = StepCallbacks(
@@ -122,7 +122,7 @@ def train(config: SftConfig, out: Path) -> SftManifest:
             )
         callbacks.after_checkpoint(done)
         weights = out / export.NAMES[config.method]
-        export.save_weights(weights, accelerator, model, config.method, folder, base)
+        export.save_weights(weights, accelerator, model, config.method, folder, base, config.chat_template)
         if main:
             write_rope_overrides(config.rope, folder, weights)
             manifest = summarise(

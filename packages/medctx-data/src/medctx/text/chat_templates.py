@@ -1,0 +1,48 @@
+"""Chat templates for models that bring none, such as base models that were only pre-trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medctx.errors import MedctxError
+
+CHAT_TEMPLATES = {
+    "chatml": (
+        "{% for message in messages %}"
+        "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    ),
+    "plain": (
+        "{% for message in messages %}"
+        "{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
+        "{% elif message['role'] == 'user' %}{{ 'User:\\n' + message['content'] + '\\n\\n' }}"
+        "{% else %}{{ 'Assistant:\\n' + message['content'] + (eos_token or '') + '\\n\\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'Assistant:\\n' }}{% endif %}"
+    ),
+}
+"""Templates by name: ``chatml`` as Qwen, SmolLM and many others use it; ``plain`` in words, for models without control
+tokens."""
+DESCRIPTION = (
+    f"Chat template of a model that has none, or instead of its own: {' or '.join(CHAT_TEMPLATES)}, or the path of a "
+    "Jinja file."
+)
+
+
+def chat_template_text(chosen: str) -> str:
+    """Return the text of a template that is given by name or as the path of a file; "" for "".
+
+    Raises:
+        MedctxError: If it is neither.
+    """
+    if not chosen or chosen in CHAT_TEMPLATES:
+        return CHAT_TEMPLATES.get(chosen, "")
+    try:
+        text = Path(chosen).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise MedctxError(
+            f"The chat template {chosen!r} is neither a text file nor one of {', '.join(CHAT_TEMPLATES)}; give the "
+            "path of a Jinja template, or one of these names."
+        ) from None
+    if not text.strip():
+        raise MedctxError(f"The chat template {chosen} is empty; give a Jinja template.")
+    return text
