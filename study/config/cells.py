@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from medctx.config.loading import Config
 from medctx.schemas.ratio import general_share
 from medctx.schemas.records import Record
 
@@ -15,51 +13,6 @@ BASE_CELL = "base"
 
 
 Origin = Literal["adapter", "model", "endpoint"]
-
-
-class ExternalCellConfig(Config):
-    """One cell from elsewhere: an adapter, a model, or a model behind an endpoint. It is examined, not trained."""
-
-    name: str = Field("", description="Name of the cell; empty: the last part of its path, or the model's name.")
-    adapter: str = Field("", description="A PEFT adapter: a folder, a hub ID, or models:/NAME@ALIAS.")
-    model: str = Field(
-        "", description="A whole model: a folder, a hub ID, or an embedded name; with endpoint, its name there."
-    )
-    endpoint: str = Field("", description="Address of an OpenAI-compatible server that has the model.")
-    base: str = Field(
-        "",
-        description="Label of the base it is compared with, empty for the first; an adapter is loaded on it too, if "
-        "base is given.",
-    )
-    tokenizer: str = Field("bytes", description="Tokenizer of a model behind an endpoint: folder, hub ID or 'bytes'.")
-    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the endpoint's API key.")
-    positions: int | None = Field(None, ge=1, description="Context length of a model behind an endpoint, in tokens.")
-
-    @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
-        if bool(self.adapter) == bool(self.model):
-            raise ValueError(
-                "a cell from elsewhere is an adapter, a model, or a model at an endpoint; give adapter, model, or "
-                "endpoint and model"
-            )
-        if self.endpoint and not self.model:
-            raise ValueError("an endpoint needs model, the name of the model there")
-        return self
-
-    @property
-    def origin(self) -> Origin:
-        """What it is."""
-        return "endpoint" if self.endpoint else "adapter" if self.adapter else "model"
-
-    @property
-    def source(self) -> str:
-        """Where its weights come from; of a model behind an endpoint, its name there."""
-        return self.adapter or self.model
-
-    @property
-    def cell(self) -> str:
-        """The name of its cell."""
-        return self.name or PurePosixPath(self.source.rstrip("/")).name
 
 
 class StudyCell(Record):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -13,7 +13,6 @@ from medctx.config.loading import Config
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.ratio import lowest_terms
 from medctx.schemas.study_plan import PlanAxis
-from study.config.cells import ExternalCellConfig
 
 
 class ContrastConfig(Config):
@@ -127,6 +126,51 @@ class BaseConfig(Config):
     )
     key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the server's API key.")
     tokenizer: str = Field("bytes", description="Tokenizer of a model behind a server: folder, hub ID or 'bytes'.")
+
+
+class ExternalCellConfig(Config):
+    """One cell from elsewhere: an adapter, a model, or a model behind an endpoint. It is examined, not trained."""
+
+    name: str = Field("", description="Name of the cell; empty: the last part of its path, or the model's name.")
+    adapter: str = Field("", description="A PEFT adapter: a folder, a hub ID, or models:/NAME@ALIAS.")
+    model: str = Field(
+        "", description="A whole model: a folder, a hub ID, or an embedded name; with endpoint, its name there."
+    )
+    endpoint: str = Field("", description="Address of an OpenAI-compatible server that has the model.")
+    base: str = Field(
+        "",
+        description="Label of the base it is compared with, empty for the first; an adapter is loaded on it too, if "
+        "base is given.",
+    )
+    tokenizer: str = Field("bytes", description="Tokenizer of a model behind an endpoint: folder, hub ID or 'bytes'.")
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the endpoint's API key.")
+    positions: int | None = Field(None, ge=1, description="Context length of a model behind an endpoint, in tokens.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if bool(self.adapter) == bool(self.model):
+            raise ValueError(
+                "a cell from elsewhere is an adapter, a model, or a model at an endpoint; give adapter, model, or "
+                "endpoint and model"
+            )
+        if self.endpoint and not self.model:
+            raise ValueError("an endpoint needs model, the name of the model there")
+        return self
+
+    @property
+    def origin(self) -> Literal["adapter", "model", "endpoint"]:
+        """What it is."""
+        return "endpoint" if self.endpoint else "adapter" if self.adapter else "model"
+
+    @property
+    def source(self) -> str:
+        """Where its weights come from; of a model behind an endpoint, its name there."""
+        return self.adapter or self.model
+
+    @property
+    def cell(self) -> str:
+        """The name of its cell."""
+        return self.name or PurePosixPath(self.source.rstrip("/")).name
 
 
 class ExecutorConfig(Config):

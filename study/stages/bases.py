@@ -8,8 +8,7 @@ from pathlib import Path
 from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.records import Record
-from study.config.cells import ExternalCellConfig
-from study.config.study import StudyConfig
+from study.config.study import ExternalCellConfig, StudyConfig
 from study.workflow.commands import call
 
 

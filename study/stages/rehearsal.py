@@ -17,11 +17,11 @@ from medctx.process.progress import say
 from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
-from study.config.cells import ExternalCellConfig, StudyCell
+from study.config.cells import StudyCell
 from study.config.grid import axes_of
 from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
-from study.config.study import Section, StudyConfig
+from study.config.study import ExternalCellConfig, Section, StudyConfig
 from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
 from study.registration.exam_size import exam_size
 from study.registration.plan import ExamSize, plan_of
@@ -190,9 +190,9 @@ def rehearse(config: StudyConfig) -> Rehearsal:
             else:
                 bases[label] = base
         for external in config.cells:
-            found.notes += _note_on(external)
+            rehearsal.notes += _note_on(external)
             if problem := _missing(external):
-                found.problems.append(f"cell {external.cell}: {problem}")
+                rehearsal.problems.append(f"cell {external.cell}: {problem}")
         try:
             small = _sample(config)
             trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]
