@@ -6,6 +6,7 @@ mlruns medctx-quick 3 5 docs/img``; needs Chromium.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ PARENT_TAG = "mlflow.parentRunId"
 
 
 def shoot(store: str, artifacts: Path, model: str, versions: list[str], out: Path) -> None:
+    """Write a picture of each page; the first of ``versions`` is shown, both are compared."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
     from PIL import Image
@@ -42,11 +44,19 @@ def shoot(store: str, artifacts: Path, model: str, versions: list[str], out: Pat
 
 
 def main() -> None:
+    """Picture the pages of a registered model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", help="URI of the store")
+    parser.add_argument("artifacts", type=Path, help="folder of its artifacts")
+    parser.add_argument("model", help="name of the registered model")
+    parser.add_argument("version", help="version whose card is pictured")
+    parser.add_argument("other", help="version that it is compared with")
+    parser.add_argument("out", type=Path, help="folder for the pictures")
+    args = parser.parse_args()
     if chromium.find() is None:
         print("No Chromium here: nothing is shown. Install chromium, or set MEDCTX_CHROMIUM to a browser.")
         return
-    store, artifacts, model, version, other, out = sys.argv[1:]
-    shoot(store, Path(artifacts), model, [version, other], Path(out))
+    shoot(args.store, args.artifacts, args.model, [args.version, args.other], args.out)
 
 
 if __name__ == "__main__":

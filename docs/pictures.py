@@ -56,8 +56,8 @@ def _batches_of_one_item() -> Iterator[tuple[str, BookBatch]]:
 
 def _colour(condition: str, passage: str, batch: BookBatch) -> str:
     """The colour of a Passage: what it is to the second item of the exam."""
-    item, *others = sorted(batch.items, key=lambda planned: planned.item.id != ITEM)
-    if passage in item.item.evidence and not condition.startswith("distractor"):
+    second, *others = sorted(batch.items, key=lambda planned: planned.item.id != ITEM)
+    if passage in second.item.evidence and not condition.startswith("distractor"):
         return VERMILLION if condition == "counterfactual" else BLUE
     return PALE if any(passage in planned.item.evidence for planned in others) else GREY
 

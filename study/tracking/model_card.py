@@ -18,6 +18,7 @@ from medctx.tracking.adapter_card import (
     CardEvaluation,
     CardOrigin,
     adapter_card,
+    bar,
 )
 from medctx.tracking.cell_metrics import AXES
 from medctx.tracking.evaluation import difference_text, evaluation_lines, gate_of, percent
@@ -115,8 +116,7 @@ def description_of(card: str) -> str:
 def _share(general_share: float | None) -> str:
     if general_share is None:
         return ""
-    filled = round(SHARE_CHARS * general_share)
-    return f"`{'█' * filled}{'░' * (SHARE_CHARS - filled)}` {percent(general_share)}"
+    return f"`{bar(general_share, SHARE_CHARS)}` {percent(general_share)}"
 
 
 def _cell_row(report: ReportCore, decision: Decision, result: CellResult, version: str) -> str:

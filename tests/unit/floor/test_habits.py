@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 
+import pytest
 import yaml
 
 from tests.support.paths import ROOT
@@ -38,3 +40,15 @@ def test_hooks_run_the_checks_of_make_check_with_the_tools_of_the_environment() 
     checks = [line.split() for line in recipe[1].splitlines() if line.strip()]
     assert len(checks) == 4
     assert [check[:2] for check in checks] == hooks
+
+
+@pytest.mark.parametrize(("name", "entry"), [("CHANGELOG.md", "- "), ("DECISIONS.md", "## ")])
+def test_every_entry_is_listed_once_and_whole(name: str, entry: str) -> None:
+    """Merges that keep both sides repeat entries, also in two wordings: no two entries begin alike."""
+    lines = text(name).splitlines()
+    beginnings = [line[:60] for line in lines if line.startswith(entry)]
+    assert len(beginnings) == len(set(beginnings))
+    sentences = [line for line in lines if len(line) > 60]
+    assert len(sentences) == len(set(sentences))
+    assert not [line for before, line in pairwise(lines) if line.startswith("## ") and before]
+    assert not [line for line in lines if line.startswith(("<<<<<<<", "=======", ">>>>>>>"))]

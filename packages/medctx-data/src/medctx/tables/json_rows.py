@@ -18,11 +18,7 @@ from medctx.process.progress import say
 from medctx.tables.opening import HEAD, SHOWN, FileRow, conversion, open_unpacked, suffix_of
 
 _PIECE = 2**20
-
-
 _LONGEST_MARK = 24
-
-
 _UNREAD_BY_C = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
@@ -107,7 +103,7 @@ def _parser(path: Path) -> ModuleType:
     return backend
 
 
-def _lines(path: Path, split: str) -> Iterator[FileRow]:
+def _lines(path: Path) -> Iterator[FileRow]:
     with open_unpacked(path) as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
@@ -199,12 +195,12 @@ def json_rows(path: Path, split: str) -> Iterator[FileRow]:
         head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"[":
         if not _is_array(path, head):
-            return _lines(path, split)
+            return _lines(path)
         return _items(path, "item", "JSON array", _parser(path))
     first, newline, rest = head.partition(b"\n")
     if suffix_of(path) != ".json" or (newline and rest.strip() and _is_json(first)):
-        return _lines(path, split)
-    return _object(path, split) if head[:1] == b"{" else _lines(path, split)
+        return _lines(path)
+    return _object(path, split) if head[:1] == b"{" else _lines(path)
 
 
 def _is_array(path: Path, head: bytes) -> bool:

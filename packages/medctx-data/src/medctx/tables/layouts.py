@@ -22,11 +22,7 @@ QUESTIONS = (
     "pregunta",
     "问题",
 )
-
-
 OPTIONS = ("options", "choices", "option", "candidates", "answer_choices", "possible_answers", "opciones", "选项")
-
-
 ANSWERS = (
     "answer_idx",
     "answerkey",
@@ -48,20 +44,10 @@ ANSWERS = (
     "respuesta",
     "答案",
 )
-
-
 IDS = ("id", "qid", "question_id", "problem_id", "unique_id", "pubid", "uid", "idx", "item_id")
-
-
 CONTEXTS = ("context", "passage", "evidence", "abstract", "document", "article")
-
-
 BOOKS = ("book_id", "passage_id", "document_id", "doc_id")
-
-
 SUBJECTS = ("subject", "subject_name", "category", "topic", "medical_task", "specialty")
-
-
 _SERIES = (
     "{}",
     "option_{}",

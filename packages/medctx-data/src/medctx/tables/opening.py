@@ -22,22 +22,14 @@ FORMATS = {
     ".arrow": "Arrow",
 }
 """Formats by the suffix of a file, which .gz or .zst may follow."""
-
-
 SUFFIXES = tuple(FORMATS)
-
-
 PACKED = (".gz", ".zst")
-
-
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "gb18030", "big5", "shift_jis", "euc_kr", "cp1256")
 """Encodings that files come in beside UTF-8 and UTF-16."""
-
-
 SHOWN = 500
-
-
+"""Characters that are quoted of a row that cannot be read."""
 HEAD = 2**16
+"""Bytes at the beginning of a file from which its form is found."""
 
 
 class FileRow(NamedTuple):

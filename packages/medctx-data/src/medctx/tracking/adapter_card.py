@@ -78,9 +78,10 @@ class CardEvaluation:
     figure: bool = False
 
 
-def _bar(share: float) -> str:
-    filled = round(BAR_CHARS * share)
-    return "█" * filled + "░" * (BAR_CHARS - filled)
+def bar(share: float, chars: int = BAR_CHARS) -> str:
+    """Draw a share in [0, 1] as a bar of so many characters."""
+    filled = round(chars * share)
+    return "█" * filled + "░" * (chars - filled)
 
 
 def composition_lines(mix: MixManifest) -> list[str]:
@@ -90,7 +91,7 @@ def composition_lines(mix: MixManifest) -> list[str]:
         rows.append((domain.domain, domain.token_share))
         rows += [(f"  {source.label}", source.token_share) for source in mix.sources if source.domain == domain.domain]
     width = max(len(name) for name, _ in rows)
-    return ["```text", *(f"{name:{width}}  {_bar(share)} {percent(share):>5} %" for name, share in rows), "```"]
+    return ["```text", *(f"{name:{width}}  {bar(share)} {percent(share):>5} %" for name, share in rows), "```"]
 
 
 def _data_lines(origin: CardOrigin, *, figure: bool) -> list[str]:

@@ -40,8 +40,8 @@ class WrapConfig(Config):
     )
     style: Style = Field(
         default="titled",
-        description="titled: an answer occurs in a Book below its question; bare: alone, for answers that name their "
-        "subject.",
+        description="titled: an answer is placed in a Book below its question; bare: alone, for answers that name "
+        "their subject.",
     )
     distractors: Literal["answers", "passages", "both"] = Field(
         default="answers",

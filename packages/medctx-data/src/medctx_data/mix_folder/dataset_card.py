@@ -51,13 +51,13 @@ def trainer_lines(name: str) -> list[str]:
     mapping = {"message_property_mappings": {"role": "role", "content": "content"}}
     flow = yaml.safe_dump([{**listed, **mapping}], default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [
-        "Other trainers read the folder as it lies:",
+        "Other trainers read the folder without a conversion:",
         "",
         f'- TRL: `datasets.load_dataset("{PLACE}", split="train").rename_column("turns", "messages")`',
         f"- LLaMA-Factory, in `dataset_info.json`: `{json.dumps({name: entry})}`",
         f"- Axolotl: `datasets: {flow}`",
         "",
-        "They train on all answers, those named in the column `without_loss` included.",
+        "They train on all answers, including those that the column `without_loss` names.",
     ]
 
 

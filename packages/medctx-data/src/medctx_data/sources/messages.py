@@ -16,38 +16,16 @@ SPEAKERS: Mapping[str, Role] = {
     **dict.fromkeys(("user", "human", "patient", "问", "患者", "病人", "用户"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "doctor", "答", "医生"), "assistant"),
 }
-
-
 TOOLS = frozenset({"tool", "function", "observation", "function_call", "tool_call", "tool_response", "ipython"})
-
-
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-
-
 WEIGHT_KEYS = ("weight", "train", "training")
-
-
 CALL_KEYS = ("tool_calls", "function_call")
-
-
 LEADING = "answers without a question cut from the beginning"
-
-
 TRAILING = "turns without an answer cut from the end"
-
-
 NO_REASONING = "reasoning left out"
-
-
 SAME_SPEAKER = "turns of one speaker in a row joined"
-
-
 TOOL_TURNS = "tool turns written as text"
-
-
 DEVELOPER = "developer turns read as system turns"
-
-
 CALLERS = frozenset({"function_call", "tool_call"})
 
 

@@ -10,8 +10,6 @@ from medctx.schemas.records import Turn
 from medctx.tables.cells import Columns
 
 Names = Mapping[str, str]
-
-
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
