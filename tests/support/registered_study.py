@@ -30,7 +30,7 @@ NAMES = ("base", "1:1-0", "1:1-1")
 BASE = Base(label="base", id="owner/base", weights_digest="b" * 64, licence="Apache-2.0")
 
 
-def _result(name: str, folder: Path, runs: dict[str, Path]) -> CellResult:
+def cell_result(name: str, folder: Path, runs: dict[str, Path]) -> CellResult:
     group, _, seed = name.partition("-")
     if not seed:
         cell = StudyCell(name=name, group=group, base="base")
@@ -66,7 +66,7 @@ def register(root: Path, store: str = "") -> str:
         patch.chdir(root)
         report = journalled_runs.write_with_report(root, NAMES)
         runs = {name: root / "runs" / name for name in NAMES}
-        results = [_result(name, root / "weights", runs) for name in NAMES]
+        results = [cell_result(name, root / "weights", runs) for name in NAMES]
         client = mlflow_run.client().MlflowClient()
         with mlflow_run.run("study", "study") as tracked:
             tracked.artifact(report, "report")

@@ -12,12 +12,18 @@ from random import Random
 import pytest
 from click.testing import CliRunner, Result
 
+from medctx.io.jsonl import read_record
 from medctx.schemas.decision import DECISION_FILE
 from medctx.schemas.exam_run import EXAM_FILE
-from medctx.schemas.report import REPORT_FILE
+from medctx.schemas.report import REPORT_FILE, ReportCore
 from medctx.tracking import mlflow_run
+from medctx.tracking.cell_metrics import cell_metrics
 from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
+from study.config.study import StudyConfig
+from study.tracking.cell_runs import track_cells
+from study.workflow.lineage import Lineage
+from tests.support import registered_study
 
 
 @pytest.fixture
@@ -91,4 +97,40 @@ def test_changed_bytes_of_the_logged_exam_and_report_are_noticed(
             result = call("models:/ward@take-1")
             assert result.exit_code == 2 and isinstance(result.exception, SystemExit), (file, result.output)
         file.write_bytes(whole)
+    assert call("models:/ward@take-1").exit_code == 0
+
+
+def test_a_study_reported_again_updates_runs_and_models(registered: Path, call: Callable[[str], Result]) -> None:
+    client = mlflow_run.client().MlflowClient()
+    version = client.get_model_version_by_alias("ward", "take-1")
+    core = read_record(registered / "report" / REPORT_FILE, ReportCore)
+    changed = core.model_copy(
+        update={
+            "scores": tuple(
+                score.model_copy(update={"accuracy": score.accuracy.model_copy(update={"low": 0.0123})})
+                for score in core.scores
+            )
+        }
+    )
+    results = [
+        registered_study.cell_result(name, registered / "weights", {name: registered / "runs" / name})
+        for name in registered_study.NAMES
+    ]
+    config = StudyConfig(name="s", registered_model="ward", work=registered / "work")
+    parent = client.get_run(version.run_id).data.tags["mlflow.parentRunId"]
+    bases = {"base": registered_study.BASE}
+    try:
+        for report, low in ((changed, 0.0123), (core, None)):
+            track_cells(config, Lineage(parent, "s"), bases, results, report, {})
+            expected = cell_metrics(report, "1:1", "1:1-0")
+            run = client.get_run(version.run_id).data.metrics
+            model = client.get_logged_model(version.source.removeprefix("models:/"))
+            latest: dict[str, tuple[int, float]] = {}
+            for metric in model.metrics:
+                latest[metric.key] = max(latest.get(metric.key, (0, 0.0)), (metric.timestamp, metric.value))
+            assert {key: run[key] for key in expected} == expected
+            assert {key: latest[key][1] for key in expected} == expected
+            assert low is None or run["pooled_reading_low"] == low
+    finally:
+        track_cells(config, Lineage(parent, "s"), bases, results, core, {})
     assert call("models:/ward@take-1").exit_code == 0
