@@ -96,3 +96,22 @@ def test_saved_config_loads_again(tmp_path: Path) -> None:
     original = Outer(ratio="1:9", inner=Inner(rate=0.5))
     config.save(original, tmp_path / "c.yaml")
     assert config.load(Outer, tmp_path / "c.yaml") == original
+
+
+class Numbers(Config):
+    count: int = 0
+    share: float | None = None
+    limit: int | bool = 0
+    switch: bool = False
+
+
+@pytest.mark.parametrize("key", ["count", "share"])
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_a_switch_is_no_number(key: str, word: str) -> None:
+    with pytest.raises(MedctxError, match=rf"{key}: .*{word} is no number"):
+        config.load(Numbers, None, [f"{key}={word}"])
+
+
+def test_a_switch_is_one_where_the_key_takes_it() -> None:
+    loaded = config.load(Numbers, None, ["limit=true", "switch=true", "count=3", "share=null"])
+    assert loaded == Numbers(limit=True, switch=True, count=3)

@@ -6,10 +6,11 @@ import difflib
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from types import UnionType
+from typing import Annotated, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import describe, write_text
@@ -68,10 +69,30 @@ def parse_yaml(text: str, place: str) -> object:
         raise MedctxError(f"{place} is not YAML ({error}); mend it.") from None
 
 
+def _types_of(annotation: object) -> set[object]:
+    """The types that an annotation allows at its top."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _types_of(get_args(annotation)[0])
+    if origin in {Union, UnionType}:
+        return set[object]().union(*map(_types_of, get_args(annotation)))
+    return {annotation}
+
+
 class Config(BaseModel):
     """Base of every config: immutable, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse ``true`` for a number, which pydantic takes for 1."""
+        if isinstance(value, bool):
+            types = _types_of(cls.model_fields[info.field_name or ""].annotation)
+            if types & {int, float} and bool not in types:
+                raise ValueError(f"{str(value).lower()} is no number")
+        return value
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
