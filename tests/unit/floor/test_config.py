@@ -108,7 +108,7 @@ class Numbers(Config):
 @pytest.mark.parametrize("key", ["count", "share"])
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_a_switch_is_no_number(key: str, word: str) -> None:
-    with pytest.raises(MedctxError, match=rf"{key}: .*{word} is no number"):
+    with pytest.raises(MedctxError, match=f"{key}: {word} is no number"):
         config.load(Numbers, None, [f"{key}={word}"])
 
 

@@ -10,7 +10,7 @@ from types import UnionType
 from typing import Annotated, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from medctx.errors import MedctxError
 from medctx.io.jsonl import describe, write_text
@@ -84,15 +84,16 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _no_switch_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+    def _no_switch_for_a_number(cls, values: object) -> object:
         """Refuse ``true`` for a number, which pydantic takes for 1."""
-        if isinstance(value, bool):
-            types = _types_of(cls.model_fields[info.field_name or ""].annotation)
-            if types & {int, float} and bool not in types:
-                raise ValueError(f"{str(value).lower()} is no number")
-        return value
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, bool) and name in cls.model_fields:
+                types = _types_of(cls.model_fields[name].annotation)
+                if types & {int, float} and bool not in types:
+                    raise ValueError(f"{name}: {str(value).lower()} is no number")
+        return values
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
