@@ -9,21 +9,21 @@ from medctx.schemas.study_plan import StudyPlan
 from study.config.sections import confirmation_exam, section
 from study.config.study import Section, StudyConfig
 from study.forecast.exam_cost import exam_dry_run
-from study.registration.plan import ExamSize, plan_of
+from study.registration.plan import ExamParts, plan_of
 
 TOKENIZER = "bytes"
 """Which items are asked does not depend on the tokenizer, and this one is always there."""
 
 
-def exam_size(exam: Section) -> ExamSize:
+def exam_size(exam: Section) -> ExamParts:
     """The parts and cards of an exam section."""
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         result = exam_dry_run(exam, [{"name": "model"}], TOKENIZER, Path(scratch))
-    return ExamSize(result.exam_parts, result.exam_cards)
+    return ExamParts(result.exam_parts, result.exam_cards)
 
 
 def planned(config: StudyConfig) -> StudyPlan | None:
     """The plan of a study; its exams are generated and counted, nothing is trained or asked."""
     confirming = confirmation_exam(config)
-    confirmed = ExamSize() if confirming is None else exam_size(confirming)
+    confirmed = ExamParts() if confirming is None else exam_size(confirming)
     return plan_of(config, exam_size(section(config, "exam")), confirmed)

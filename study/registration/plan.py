@@ -33,7 +33,7 @@ DEFAULT_MARGIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class ExamSize:
+class ExamParts:
     """What an exam asks: the size of every Condition, and the exams."""
 
     parts: tuple[PlannedPart, ...] = ()
@@ -66,7 +66,7 @@ def _size(part: PlannedPart, axis: PlanAxis, *, difference: bool) -> int:
     return part.items - part.untaught if axis == "knowledge" and not difference else part.items
 
 
-def _estimand(config: StudyConfig, axis: PlanAxis, exam: ExamSize) -> Estimand | None:
+def _estimand(config: StudyConfig, axis: PlanAxis, exam: ExamParts) -> Estimand | None:
     """What one number of an axis is. Knowledge is taught less untaught where every part has items of both kinds."""
     of_axis = [part for part in exam.parts if part.axis == axis]
     # Untaught facts are read like taught ones; as knowledge they are what nobody was taught.
@@ -95,7 +95,7 @@ def _estimand(config: StudyConfig, axis: PlanAxis, exam: ExamSize) -> Estimand |
     )
 
 
-def estimands(config: StudyConfig, exam: ExamSize) -> tuple[Estimand, ...]:
+def estimands(config: StudyConfig, exam: ExamParts) -> tuple[Estimand, ...]:
     """One estimand for every axis that is asked about."""
     every = (_estimand(config, axis, exam) for axis in AXES)
     return tuple(estimand for estimand in every if estimand is not None)
@@ -185,7 +185,7 @@ def _axes(config: StudyConfig) -> dict[str, tuple[str, ...]]:
     return {**axes, FROM_ELSEWHERE: names} if names else axes
 
 
-def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = ExamSize()) -> StudyPlan | None:
+def plan_of(config: StudyConfig, selection: ExamParts, confirmation: ExamParts = ExamParts()) -> StudyPlan | None:
     """The plan of a study; None where nothing is compared with a base, or no axis is asked about.
 
     Args:
@@ -239,7 +239,7 @@ def plan_of(config: StudyConfig, selection: ExamSize, confirmation: ExamSize = E
         raise MedctxError(f"The plan of the study {config.name} does not fit together: {describe(error)}.") from None
 
 
-def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], exam: ExamSize) -> Estimand | None:
+def _confirmed(axis: PlanAxis, measured: Sequence[Estimand], exam: ExamParts) -> Estimand | None:
     """The estimand of an axis on confirmation items, with the weights of the same parts; None where one is missing."""
     of_axis = next((estimand for estimand in measured if estimand.axis == axis), None)
     sizes = {f"{part.exam} {part.condition}": part for part in exam.parts if part.axis == axis}

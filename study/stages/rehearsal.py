@@ -24,7 +24,7 @@ from study.config.sections import confirmation_exam, section
 from study.config.study import ExternalCellConfig, Section, StudyConfig
 from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
 from study.registration.exam_size import exam_size
-from study.registration.plan import ExamSize, plan_of
+from study.registration.plan import ExamParts, plan_of
 from study.stages.bases import Base
 from study.stages.cell_steps import mix_step, train_step
 from study.workflow.commands import call
@@ -157,8 +157,8 @@ def _exam(config: StudyConfig, base: Base | None, scratch: Path, rehearsal: Rehe
     result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
     rehearsal.exam = exam_cost(result)
     confirming = confirmation_exam(config)
-    confirmed = ExamSize() if confirming is None else exam_size(confirming)
-    rehearsal.plan = plan_of(config, ExamSize(result.exam_parts, result.exam_cards), confirmed)
+    confirmed = ExamParts() if confirming is None else exam_size(confirming)
+    rehearsal.plan = plan_of(config, ExamParts(result.exam_parts, result.exam_cards), confirmed)
     shown = [text for label, text in result.labels.items() if label.startswith("example ")]
     rehearsal.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
 

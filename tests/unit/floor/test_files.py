@@ -41,7 +41,7 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(cut=st.integers(min_value=1, max_value=200))
 def test_a_journal_survives_a_cut_anywhere(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("journal") / "j.jsonl"

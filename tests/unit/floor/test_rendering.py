@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from medctx.errors import MedctxError
@@ -115,6 +115,8 @@ def test_control_tokens_in_a_text_are_plain_text(tiny: Path) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=30), min_size=2, max_size=2))
+@example(texts=["", "r"])
+@example(texts=["", ">"])
 def test_without_control_tokens_the_result_is_the_tokenizers(tiny: Path, texts: list[str]) -> None:
     tokenizer = load_tokenizer(tiny)
     talk = [turn("user", texts[0]), turn("assistant", texts[1])]

@@ -12,14 +12,14 @@ from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.study_plan import other_runs
 from study.config.grid import cells
 from study.config.study import StudyConfig
-from study.registration.plan import ExamSize, plan_of
+from study.registration.plan import ExamParts, plan_of
 from study.stages.bases import Base
 from study.stages.confirmation import examined_again
 from study.stages.results import cell_results
 from study.stages.tasks import tasks_of
 from study.workflow.graph import Results
 
-ASKED = ExamSize((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
+ASKED = ExamParts((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
 ELSEWHERE = [
     {"name": "theirs", "adapter": "runs/theirs"},
     {"model": "owner/tuned"},

@@ -23,14 +23,14 @@ from study.config.study import StudyConfig
 from study.forecast import budget
 from study.forecast.budget import Budget
 from study.pipeline import only_one, run_pipeline
-from study.registration.plan import ExamSize, plan_of
+from study.registration.plan import ExamParts, plan_of
 from study.registration.register import register, trained_before
 from study.stages import rehearsal
 from study.stages.bases import Base
 from study.stages.report import Attached, report_config
 from study.workflow.lineage import Lineage
 
-ASKED = ExamSize((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
+ASKED = ExamParts((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
 
 
 def made(**keys: object) -> StudyConfig:

@@ -18,7 +18,7 @@ from medctx.schemas.study_plan import Prediction, StudyPlan
 from study.config.study import StudyConfig, load_study
 from study.pipeline import moves_aliases
 from study.registration.outcome import primary_metrics, primary_sentence
-from study.registration.plan import ExamSize, plan_of
+from study.registration.plan import ExamParts, plan_of
 from study.registration.register import read_plan, register, short_digest, was_used
 
 
@@ -28,7 +28,7 @@ def part(condition: str, axis: str, items: int, untaught: int = 0, clusters: int
     )
 
 
-EXAM = ExamSize(
+EXAM = ExamParts(
     (
         part("closed", "knowledge", 40, untaught=20),
         part("gold", "reading", 40),
@@ -83,7 +83,7 @@ def test_a_plan_about_what_the_study_has_not_is_one_sentence(changes: dict[str, 
 
 def test_nothing_is_registered_where_nothing_is_trained_or_nothing_compared() -> None:
     assert plan_of(study(ratios=()), EXAM) is None
-    assert plan_of(study(), ExamSize((part("counterfactual", "faithfulness", 40),))) is None
+    assert plan_of(study(), ExamParts((part("counterfactual", "faithfulness", 40),))) is None
 
 
 CHANGES: dict[str, dict[str, object]] = {
@@ -156,7 +156,7 @@ def test_the_text_of_the_data_folder_elsewhere_in_a_section_is_part_of_the_plan(
 
 
 def test_more_items_are_another_plan_with_more_power() -> None:
-    more = plan_of(study(), ExamSize((*EXAM.parts[:2], part("open:256", "reading", 160, clusters=8))))
+    more = plan_of(study(), ExamParts((*EXAM.parts[:2], part("open:256", "reading", 160, clusters=8))))
     assert more is not None
     assert short_digest(more) != short_digest(plan())
     assert more.power.power > plan().power.power
@@ -167,7 +167,7 @@ def test_more_items_are_another_plan_with_more_power() -> None:
 def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: int, difference: float) -> None:
     def power(count: int, points: float) -> float:
         made = plan_of(
-            study(plan={"difference": points, "icc": 0}), ExamSize((part("gold", "reading", count, clusters=count),))
+            study(plan={"difference": points, "icc": 0}), ExamParts((part("gold", "reading", count, clusters=count),))
         )
         assert made is not None
         return made.power.power
@@ -179,7 +179,7 @@ def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: 
 def test_taught_less_untaught_needs_more_items_than_an_accuracy() -> None:
     both = plan(plan={"primary": {"cell": "0:1", "axis": "knowledge"}})
     taught = plan_of(
-        study(plan={"primary": {"cell": "0:1", "axis": "knowledge"}}), ExamSize((part("closed", "knowledge", 40),))
+        study(plan={"primary": {"cell": "0:1", "axis": "knowledge"}}), ExamParts((part("closed", "knowledge", 40),))
     )
     assert taught is not None
     assert taught.power.power > both.power.power

@@ -43,10 +43,10 @@ def listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def text_of(value: object) -> str:
+def cell_text(value: object) -> str:
     """Return the text of a value, lists joined by lines; ``""`` for truth values and None."""
     if isinstance(value, list):
-        return "\n".join(text_of(part) for part in value)
+        return "\n".join(cell_text(part) for part in value)
     if isinstance(value, bool) or value is None:
         return ""
     return str(value).strip()

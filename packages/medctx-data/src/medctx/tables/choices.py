@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from medctx.tables.answers import AnswerError, AnswerEvidence, Base, Convention, is_ambiguous, right_letters
-from medctx.tables.cells import Columns, at, listed, parsed, text_of
+from medctx.tables.cells import Columns, at, cell_text, listed, parsed
 from medctx.tables.layouts import ChoiceLayout
 from medctx.tables.options import LabelledOptions, options_in
 
@@ -32,7 +32,7 @@ def answers_in(value: object, options: LabelledOptions, digits: str = "text") ->
     answers: list[object] = []
     for stated in listed(parsed(value)):
         part = int(stated) if isinstance(stated, float) and stated.is_integer() else stated
-        text = text_of(part)
+        text = cell_text(part)
         is_digits = isinstance(part, str) and text.isdecimal()
         if text in options.letters:
             answers.append(options.letters[text])
@@ -57,7 +57,7 @@ def convention_of(rows: Iterable[tuple[object, LabelledOptions]], published: Bas
     as_text, as_number, kinds = AnswerEvidence(), AnswerEvidence(), set()
     for value, options in rows:
         for part in listed(parsed(value)):
-            text = text_of(part)
+            text = cell_text(part)
             if isinstance(part, str) and text.isdecimal() and text not in options.letters:
                 kinds.add("text" if text in options.texts.values() else "number")
         for evidence, digits in ((as_text, "text"), (as_number, "number")):
@@ -114,5 +114,5 @@ def read_question(row: Columns, layout: ChoiceLayout, convention: Convention) ->
     gold = right_options(at(row, layout.answer), options, lambda: convention)
     if len(gold) > 1 and layout.name and not layout.many:
         raise AnswerError(f"has several answers ({', '.join(gold)}), which {layout.name} never has")
-    text = text_of(at(row, layout.question))
+    text = cell_text(at(row, layout.question))
     return Question(_APPENDED.sub("", text) if layout.appended else text, options.texts, tuple(gold))

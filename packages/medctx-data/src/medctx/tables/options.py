@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from medctx.tables.answers import LETTERS, AnswerError
-from medctx.tables.cells import Columns, at, parsed, text_of
+from medctx.tables.cells import Columns, at, cell_text, parsed
 
 _LISTED = re.compile(r"^\s*\(?([A-L])([\s.\uff0e\u3001:\uff1a)])\s*(.*)$")
 
@@ -27,7 +27,7 @@ def _in_order(texts: Sequence[object], labels: Sequence[object] = ()) -> Labelle
             more options than letters.
     """
     known = list(labels) if len(labels) == len(texts) else [""] * len(texts)
-    pairs = [(text_of(text), text_of(label)) for text, label in zip(texts, known, strict=True)]
+    pairs = [(cell_text(text), cell_text(label)) for text, label in zip(texts, known, strict=True)]
     while pairs and not pairs[-1][0]:
         pairs.pop()
     if len(pairs) > len(LETTERS):

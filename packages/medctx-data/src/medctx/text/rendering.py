@@ -191,6 +191,13 @@ def _plain(tokenizer: PreTrainedTokenizerBase, text: str, begin: int) -> Encoded
     return Encoded(encoding["input_ids"], [(begin + first, begin + last) for first, last in encoding["offset_mapping"]])
 
 
+def _is_content(token: tuple[int, int], span: tuple[int, int]) -> bool:
+    """Whether a control token is part of a text; a text such as "r" may be found within a token of the template."""
+    (first, last), (begin, end) = token, span
+    overlaps = begin < last and first < end
+    return overlaps and not (first <= begin and end <= last and end - begin < last - first)
+
+
 def encode_plain_contents(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[tuple[int, int]]) -> Encoded:
     """Encode a rendered text, in which control tokens within ``spans`` are plain text.
 
@@ -207,7 +214,7 @@ def encode_plain_contents(tokenizer: PreTrainedTokenizerBase, text: str, spans: 
         offsets.extend(piece.offsets)
 
     for match in pattern.finditer(text) if pattern else ():
-        if match.start() < at or any(begin < match.end() and match.start() < end for begin, end in spans):
+        if match.start() < at or any(_is_content(match.span(), span) for span in spans):
             continue
         special = tokens[match[0]]
         before = text[at : match.start()]

@@ -9,7 +9,7 @@ from medctx.schemas.report import PairedComparison
 from medctx.schemas.statistics import Accuracy, Equivalence
 from medctx_eval.report.markdown_table import table_lines
 from medctx_eval.report.sections import NoiseFloor
-from medctx_eval.stats.formatting import accuracy_text, difference_text, p_value
+from medctx_eval.stats.formatting import accuracy_with_interval, difference_with_interval, p_value
 
 
 class ComparedCell(Record):
@@ -91,11 +91,11 @@ class ExamComparison(Record):
     def _repr_markdown_(self) -> str:
         """Accuracies and differences as tables, for notebooks."""
         accuracies = [
-            (row.part, row.cell, accuracy_text(row.accuracy), str(row.accuracy.n), str(row.accuracy.clusters))
+            (row.part, row.cell, accuracy_with_interval(row.accuracy), str(row.accuracy.n), str(row.accuracy.clusters))
             for row in self.accuracies
         ]
         differences = [
-            (row.cell, row.other, row.part, difference_text(row.difference, row.outcome), p_value(row.p_holm))
+            (row.cell, row.other, row.part, difference_with_interval(row.difference, row.outcome), p_value(row.p_holm))
             for row in self.differences
         ]
         lines = table_lines(("part", "cell", "accuracy, % [95 % interval]", "items", "clusters"), accuracies)

@@ -26,7 +26,7 @@ from medctx_eval.report.sections import (
     TrainingCurve,
     WordChange,
 )
-from medctx_eval.stats.formatting import accuracy_text, difference_text, points
+from medctx_eval.stats.formatting import accuracy_with_interval, difference_with_interval, points
 
 TEXT_MODES: tuple[Mode, ...] = ("text", "text-raw", "text-prior")
 
@@ -167,8 +167,10 @@ class Report(ReportCore):
             texts = [cell.name]
             for axis in (KNOWLEDGE, READING):
                 score, gain = self.score(cell.name, axis), self.axis_gain(cell.name, axis)
-                texts.append(accuracy_text(score.accuracy if score else None))
-                texts.append("base" if cell.base else difference_text(gain.difference, gain.outcome) if gain else "")
+                texts.append(accuracy_with_interval(score.accuracy if score else None))
+                texts.append(
+                    "base" if cell.base else difference_with_interval(gain.difference, gain.outcome) if gain else ""
+                )
             rows.append(texts)
         header = ("cell", "knowledge %", "to base, points", "reading %", "to base, points")
         return "\n".join([escape(self.headline), "", *table_lines(header, rows)])

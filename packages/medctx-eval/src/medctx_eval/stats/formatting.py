@@ -30,12 +30,12 @@ def difference_interval(difference: Difference) -> str:
     return f"{points(difference.low)} to {points(difference.high)}"
 
 
-def accuracy_text(accuracy: Accuracy | None) -> str:
+def accuracy_with_interval(accuracy: Accuracy | None) -> str:
     """Accuracy and interval in percent, ``""`` without an accuracy."""
     return f"{percent(accuracy.value)} [{accuracy_interval(accuracy)}]" if accuracy else ""
 
 
-def difference_text(difference: Difference, outcome: Outcome) -> str:
+def difference_with_interval(difference: Difference, outcome: Outcome) -> str:
     """Difference and interval in points, and its outcome in a word."""
     return f"{points(difference.value)} [{difference_interval(difference)}], {outcome}"
 
