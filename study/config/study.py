@@ -170,7 +170,7 @@ class ExternalCellConfig(Config):
     @property
     def cell(self) -> str:
         """The name of its cell."""
-        return self.name or PurePosixPath(self.source.rstrip("/")).name
+        return self.name or PurePosixPath(self.source.rstrip("/")).name or self.source
 
 
 class ExecutorConfig(Config):
@@ -325,6 +325,11 @@ class StudyConfig(Config):
             raise ValueError(
                 f"cells names the base {unknown[0]!r}, which the study does not have; its bases are: "
                 f"{', '.join(self.labels)}"
+            )
+        taken = [cell.cell for cell in self.cells if cell.cell in self.labels]
+        if taken:
+            raise ValueError(
+                f"cells has the name {taken[0]!r}, which is a base of the study; give the cell another name"
             )
         if self.hours is not None and self.amounts:
             raise ValueError("hours and amounts both say how much is trained; give one of them")

@@ -173,7 +173,11 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
         written["chat_template"] = {"chat_template": config.chat_template}
     if config.cells:
         # The weights behind a folder count as the files of an adapter do.
-        written["cells"] = [{"name": cell.cell, "from": cell.endpoint, "path": cell.source} for cell in config.cells]
+        written["cells"] = [
+            {"name": cell.cell, "from": cell.endpoint, "path": cell.source, "base": cell.base}
+            | ({"tokenizer": cell.tokenizer, "positions": cell.positions} if cell.endpoint else {})
+            for cell in config.cells
+        ]
     contents = {name: [value, *file_digests(with_data(value, config.data))] for name, value in written.items() if value}
     return {name: digest.of_value(value)[: digest.SHORT] for name, value in {**contents, **whole}.items()}
 

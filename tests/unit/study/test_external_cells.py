@@ -12,7 +12,7 @@ from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.study_plan import other_runs
 from study.config.grid import cells
 from study.config.study import StudyConfig
-from study.registration.plan import ExamParts, plan_of
+from study.registration.plan import ExamParts, plan_of, settings_of
 from study.stages.bases import Base
 from study.stages.confirmation import examined_again
 from study.stages.results import cell_results
@@ -59,12 +59,25 @@ def test_they_stand_beside_trained_cells_and_are_no_ratio() -> None:
         ({}, "is an adapter, a model, or a model at an endpoint"),
         ({"adapter": "a", "model": "m"}, "is an adapter, a model, or a model at an endpoint"),
         ({"endpoint": "http://h", "adapter": "a"}, "an endpoint needs model"),
+        ({"name": "b", "model": "m"}, "has the name 'b', which is a base of the study"),
+        ({"model": "elsewhere/b"}, "has the name 'b', which is a base of the study"),
         ({"model": "m", "base": "other"}, "names the base 'other', which the study does not have"),
     ],
 )
 def test_an_entry_is_one_thing(entry: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         made(cells=[entry])
+
+
+def test_a_folder_without_a_name_is_a_cell_all_the_same() -> None:
+    assert [cell.name for cell in cells(made(cells=[{"model": "."}]))][-1] == "."
+
+
+@pytest.mark.parametrize("change", [{"tokenizer": "other"}, {"positions": 512}, {"base": "c"}, {"model": "m"}])
+def test_what_decides_the_numbers_of_a_cell_is_part_of_the_plan(change: dict[str, object]) -> None:
+    entry = {"name": "served", "endpoint": "http://host:8000", "model": "served", "tokenizer": "owner/served"}
+    same, other = (settings_of(made(bases=["b", "c"], cells=[keys])) for keys in (entry, {**entry, **change}))
+    assert {name for name in same if same[name] != other[name]} == {"cells"}
 
 
 def test_two_of_one_name_are_refused() -> None:

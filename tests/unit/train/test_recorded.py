@@ -177,15 +177,16 @@ def test_what_is_no_model_is_refused_by_name_and_nothing_is_unpickled(
     assert not list((tmp_path / "cache").rglob("config.json"))
 
 
+@pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_of_tensors_is_converted_once(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    zipped: bool, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "model"
     shutil.copytree(tiny, folder)
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
-    torch.save(weights, folder / "pytorch_model.bin")
+    torch.save(weights, folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
     converted, card = prepare_base(str(folder))
     assert prepare_base(str(folder)) == (converted, card)
     assert capsys.readouterr().err.count("to safetensors, once") == 1
@@ -195,6 +196,19 @@ def test_a_pickle_of_tensors_is_converted_once(
     assert (converted / "tokenizer.json").read_bytes() == (tiny / "tokenizer.json").read_bytes()
     assert load_model(converted).config.num_hidden_layers == 2
     assert tokenizer.load_tokenizer(converted).chat_template == tokenizer.load_tokenizer(tiny).chat_template
+
+
+def test_a_pickle_of_an_unknown_architecture_is_one_sentence(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDCTX_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "config.json").write_text('{"model_type": "not-yet-invented"}')
+    with pytest.raises(MedctxError, match=r"config of the model in .* cannot be read"):
+        prepare_base(str(folder))
 
 
 def write_gguf(file: Path, vocabulary: list[str], hidden: int = 32) -> dict[str, np.ndarray]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io.atomic import follow_umask
 from medctx.io.cache import cache_folder
+from medctx.model.decoder_config import read_config
 from medctx.model.embedded import convert_gguf, one_process
 from medctx.model.identity import is_weights, model_digest
 from medctx.model.tensor_file import system_errors
@@ -41,11 +43,12 @@ def _convert_bin(folder: Path, out: Path) -> None:
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    read_config(folder)
     disable_progress_bar()
     shards = sorted(folder.glob(f"{_BIN}*.bin"))
     for shard in shards:
         try:
-            torch.load(shard, map_location="meta", weights_only=True, mmap=True)
+            torch.load(shard, map_location="meta", weights_only=True, mmap=zipfile.is_zipfile(shard))
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
             raise MedctxError(
                 f"{shard} does not hold tensors alone, or is damaged, and loading anything else could run code; save "

@@ -152,7 +152,7 @@ class StudyPlan(Record):
     Attributes:
         study: Name of the study.
         cells: Cells that are trained or examined, the untouched base among them.
-        axes: Values of each axis of the grid, as they are written in the study; under :data:`FROM_ELSEWHERE` the cells
+        axes: Values of each axis of the grid, as they are written in the study; under ``FROM_ELSEWHERE`` the cells
             that the study does not train.
         training_seeds: Seeds each cell is trained with.
         estimands: One for each axis.

@@ -44,7 +44,7 @@ def load_tokenizer(folder: Path, chat_template: str = "") -> PreTrainedTokenizer
 
     Args:
         folder: The model folder.
-        chat_template: A template by name or path (:mod:`medctx.text.chat_templates`); "" for the tokenizer's own.
+        chat_template: A template by name or path (``medctx.text.chat_templates``); "" for the tokenizer's own.
 
     Raises:
         MedctxError: If there is no tokenizer, or no chat template.

@@ -7,8 +7,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from medctx.errors import MedctxError
+from medctx.io import digest
 from medctx.io.jsonl import read_record, write_record
 from medctx.schemas.records import Record
+from medctx.text.chat_templates import chat_template_text
 from medctx_train.config import SftConfig
 
 FILE = "resume.json"
@@ -23,7 +25,11 @@ class ResumeKey(Record):
 
 
 def _resume_key(config: SftConfig, mix_digest: str) -> ResumeKey:
-    return ResumeKey(config=config.model_dump(mode="json", exclude=set(_NO_EFFECT_ON_WEIGHTS)), mix_digest=mix_digest)
+    keys = config.model_dump(mode="json", exclude=set(_NO_EFFECT_ON_WEIGHTS))
+    if config.chat_template:
+        # The path of a template says nothing of its text.
+        keys["chat_template_digest"] = digest.of_text(chat_template_text(config.chat_template))[: digest.SHORT]
+    return ResumeKey(config=keys, mix_digest=mix_digest)
 
 
 def record_start(out: Path, config: SftConfig, mix_digest: str) -> None:
