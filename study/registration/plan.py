@@ -174,8 +174,13 @@ def settings_of(config: StudyConfig) -> dict[str, str]:
     if config.cells:
         # The weights behind a folder count as the files of an adapter do.
         written["cells"] = [
-            {"name": cell.cell, "from": cell.endpoint, "path": cell.source, "base": cell.base}
-            | ({"tokenizer": cell.tokenizer, "positions": cell.positions} if cell.endpoint else {})
+            {
+                "name": cell.cell,
+                "from": cell.endpoint,
+                "path": cell.source,
+                "base": cell.base,
+                **({"tokenizer": cell.tokenizer, "positions": cell.positions} if cell.endpoint else {}),
+            }
             for cell in config.cells
         ]
     contents = {name: [value, *file_digests(with_data(value, config.data))] for name, value in written.items() if value}
