@@ -113,7 +113,7 @@ def test_where_answers_tell_nothing_that_is_said_and_the_run_goes_on(
     for _ in range(3):
         examine.examine(settings([server.url], exam), tmp_path / "out")
     said = " ".join(capfd.readouterr().err.split())
-    assert said.count("by its address and what it says of itself alone") == 1
+    assert said.count("recognises the model only by the server's address") == 1
     assert len(server.questions) == ROWS
 
 

@@ -152,6 +152,14 @@ def test_what_is_longer_than_the_server_takes_is_never_sent(tmp_path: Path) -> N
     assert {verdict.verdict for verdict in judged if verdict.condition == "gold"} == {Verdict.DOES_NOT_FIT}
 
 
+def test_what_did_not_fit_is_asked_once_more_positions_are_given(tmp_path: Path) -> None:
+    with chat() as server:
+        (first,) = examination.examine(config(server, "generate", positions=600), tmp_path)
+        (folder,) = examination.examine(config(server, "generate"), tmp_path)
+    assert folder == first
+    assert {verdict.verdict for verdict in run_folder.read_run(folder).judged} == {Verdict.CORRECT}
+
+
 def test_a_server_is_left_alone_for_as_long_as_it_asks() -> None:
     waits = [retry_after(httpx.Headers({"Retry-After": value})) for value in ("7", "1.5", "soon", "-3")]
     assert waits == [7.0, 1.5, 0.0, 0.0]

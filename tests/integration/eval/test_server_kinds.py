@@ -93,6 +93,16 @@ def test_a_stated_tokenizer_that_is_not_the_models_is_not_used(
     assert lines(result, "tokenizer: bytes")
 
 
+def test_a_stated_tokenizer_that_cannot_be_loaded_is_not_used(server: ScriptedServer, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "tokenizer.json").write_text('{"model": 7}')
+    server.entry = {"root": str(broken), "parent": "n" * 5000, "max_model_len": 2048}
+    result = run(server, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert lines(result, "tokenizer: bytes")
+
+
 def test_one_model_need_not_be_named_and_several_are_listed(server: ScriptedServer, tmp_path: Path) -> None:
     result = run(server, tmp_path, model="")
     assert result.exit_code == 0 and lines(result, "model: m, the only one that the server serves"), result.output
@@ -151,6 +161,15 @@ def test_llama_cpp_without_a_chat_tokenizer_says_nothing_of_the_tokenizer(
     server.posts["/tokenize"] = says({"tokens": []})
     result = run(server, tmp_path, "", "m", "--set", f"tokenizer={alphabet}", "--set", "positions=4096")
     assert result.exit_code == 0, result.output
+
+
+def test_a_list_that_drips_does_not_keep_an_exam_waiting() -> None:
+    with serve() as server:
+        listing = listed("m").content
+        server.pages["/v1/models"] = Reaction(listing, drip_s=0.05)
+        client = Client(server.url, timeout_s=0.2)
+        assert client.models() is None
+        client.close()
 
 
 def test_no_other_routes_are_tried_below_a_services_own_path() -> None:

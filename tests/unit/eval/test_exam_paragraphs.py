@@ -109,6 +109,19 @@ def test_items_without_one_passage_of_evidence_stay_as_they_are() -> None:
     assert exam.passages == (SECTION, other)
 
 
+def test_distractors_of_an_item_that_keeps_its_evidence_are_the_paragraphs_of_its_rivals() -> None:
+    others = (Passage(id="one", text="One."), Passage(id="two", text="Two."))
+    whole = item("whole", "?", "a", "b", evidence=("one", "two")).model_copy(update={"rivals": ("heart",)})
+    exam = narrowed(MURMUR, whole, passages=(SECTION, *others))
+    assert exam.items[1].rivals == ("heart#0", "heart#1", "heart#2")
+    assert set(exam.items[1].rivals) <= exam.by_id.keys()
+
+
+def test_paragraphs_keep_the_facts_of_their_section_but_its_own_name() -> None:
+    exam = narrowed(MURMUR, passages=(SECTION.model_copy(update={"facts": ("heart", "patient-1")}),))
+    assert {passage.facts for passage in exam.passages} == {("patient-1",)}
+
+
 def test_a_config_narrows_an_exam_from_files(write_rows: Write) -> None:
     rows = [
         {"id": each.id, "question": each.question, "options": each.options, "answer": each.gold[0], "book_id": "heart"}

@@ -275,7 +275,7 @@ def demo(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: boo
 
 
 def _prepare_verification(out: Path) -> None:
-    """Make the folder for the result without an earlier one: an error would leave that one, which says that it holds.
+    """Make the folder and remove an earlier result, which would stay there if this verification fails.
 
     Raises:
         MedctxError: If the result of another command is in the folder.

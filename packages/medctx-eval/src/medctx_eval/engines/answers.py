@@ -22,7 +22,6 @@ _CONTEXT_KEYS = (
 _CHANGING_KEYS = frozenset({"created", "permission"})
 """Fields of a model's entry that some servers change with every request."""
 
-
 _FILTERED = ("content_filter", "safety", "recitation", "sensitive", "blocklist", "prohibited")
 _CUT = ("max_token", "max_output", "max_length", "model_length", "token_limit", "truncat", *_FILTERED)
 _FAILED = (
@@ -37,7 +36,7 @@ _FAILED = (
     "insufficient",
     "malformed",
 )
-"""Parts of finish reasons of vLLM, TGI, llama.cpp, OpenAI, Anthropic, Gemini, DeepSeek, Zhipu and gateways."""
+"""The three hold parts of finish reasons: vLLM, TGI, llama.cpp, OpenAI, Anthropic, Gemini, DeepSeek, Zhipu, gateways."""
 
 
 class _Answer(Record):
@@ -62,15 +61,21 @@ class ServerUsage(_Answer):
     prompt_tokens_details: _CachedTokens | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
-    @field_validator("prompt_tokens", mode="before")
+    @field_validator("prompt_tokens", "completion_tokens", mode="before")
     @classmethod
     def _counted(cls, value: object) -> object:
-        """Servers that do not count say 0, or what is no number: no prompt has fewer tokens than one."""
+        """Read a count that is no number as None: it must not make the answer unusable."""
         try:
             count = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
-        return int(count) if 1 <= count < float("inf") else None
+        return int(count) if 0 <= count < float("inf") else None
+
+    @field_validator("prompt_tokens")
+    @classmethod
+    def _at_least_one(cls, value: int | None) -> int | None:
+        """Read 0 as None: servers that do not count say 0, and every prompt has a token."""
+        return value or None
 
 
 class _TopLogprob(_Answer):
@@ -97,7 +102,7 @@ class _Message(_Answer):
     def has_thought(self) -> bool:
         """Whether the server shows that the model thought, apart from the answer."""
         parts = self.content if isinstance(self.content, tuple) else ()
-        apart = any(isinstance(part, dict) and part.get("type", "text") not in _TEXT_PARTS for part in parts)
+        apart = any(isinstance(part, dict) and not _is_text(part) for part in parts)
         return apart or bool(self.reasoning_content or self.reasoning or self.thinking)
 
     @property
@@ -109,8 +114,12 @@ class _Message(_Answer):
         return "".join(texts)
 
 
+def _is_text(part: Mapping[str, JsonValue]) -> bool:
+    return str(part.get("type", "text")) in _TEXT_PARTS
+
+
 def _part_text(part: Mapping[str, JsonValue]) -> str:
-    text = part.get("text") if part.get("type", "text") in _TEXT_PARTS else ""
+    text = part.get("text") if _is_text(part) else ""
     return text if isinstance(text, str) else ""
 
 
@@ -198,7 +207,7 @@ def read_answer(content: bytes) -> Answer:
 
 
 def _storable(content: bytes) -> bytes:
-    """The same JSON with replaced halves of surrogate pairs and broken bytes, which models write and JSON may hold."""
+    """Replace half surrogate pairs and bytes that are not UTF-8, which some models write, in JSON."""
     try:
         value = json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -207,7 +216,7 @@ def _storable(content: bytes) -> bytes:
 
 
 def _joined(content: bytes) -> dict[str, object]:
-    """The whole answer that a stream of events carries; {} if it is not complete."""
+    """The whole answer that a stream of events carries, without log-probabilities; {} if it is not complete."""
     texts: dict[int, str] = {}
     choices: dict[int, dict[str, object]] = {}
     whole: dict[str, object] = {}
@@ -217,7 +226,7 @@ def _joined(content: bytes) -> dict[str, object]:
             continue
         try:
             event = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         if not isinstance(event, dict) or "error" in event:
             return event if isinstance(event, dict) else {}

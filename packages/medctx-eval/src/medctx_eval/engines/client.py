@@ -152,8 +152,13 @@ class Client:
 
     def get(self, route: str, base: str | None = None) -> httpx.Response:
         """GET a route; raises httpx.HTTPError without an answer."""
-        response = self._http.get(self._address(route, base), timeout=min(LIST_TIMEOUT_S, self._timeout_s))
-        return httpx.Response(response.status_code, content=self._clean(response.content))
+        limit = min(LIST_TIMEOUT_S, self._timeout_s)
+        with self._http.stream("GET", self._address(route, base), timeout=limit) as response:
+            try:
+                content = self._read(response, time.monotonic() + limit)
+            except BusyError as error:
+                raise httpx.ReadTimeout(str(error)) from None
+        return httpx.Response(response.status_code, content=content)
 
     def page(self, route: str) -> JsonValue:
         """The JSON value at a route; None without one."""
@@ -243,7 +248,8 @@ class Client:
     def _redirected(self, response: httpx.Response) -> str:
         place = mask_secrets(response.headers.get("Location", "another address"))
         return (
-            f"{self.url} redirects to {place} ({response.status_code}), and the key is sent to no address but its own"
+            f"{self.url} redirects to {place} ({response.status_code}), which is not followed, because the request "
+            "carries the key; if that is the server, give its address"
         )
 
     def _refusal(

@@ -88,7 +88,7 @@ class Decoder:
         return bool(self._cache_name)
 
     def new_cache(self) -> Cache:
-        """An empty cache: of all tokens where the model has a tree, else as the model keeps its states."""
+        """An empty cache: of all tokens if every layer attends to tokens, else as the model keeps its states."""
         from transformers import DynamicCache
 
         return DynamicCache() if self._windows is not None else DynamicCache(config=self.model.config)

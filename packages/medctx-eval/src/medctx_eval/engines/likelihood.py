@@ -32,9 +32,7 @@ def distribution_problem(first_tokens: Mapping[str, float], *, likeliest: bool =
     values = [value for value in first_tokens.values() if value <= 0]
     total = sum(map(math.exp, values))
     if total > MAX_TOTAL:
-        return (
-            f"the probabilities of {len(values)} tokens add up to {total:.2f}; are they scores that are no logarithms?"
-        )
+        return f"the probabilities of {len(values)} tokens add up to {total:.2f}: the scores are not normalised"
     if likeliest and values and max(first_tokens.values()) < LEAST_LIKELIEST:
         return f"the likeliest token has a log-probability of {max(values):g}, which none can have"
     return ""

@@ -76,7 +76,7 @@ def _answer(page: Page, route: _Route, model: str) -> JsonValue:
     value = page(route.path)
     if not route.entries:
         return value
-    entries, names = _at(value, route.entries), {model, f"{model}:latest"}
+    entries, names = _at(value, route.entries), (model, f"{model}:latest")
     listed = entries if isinstance(entries, list) else []
     return next((entry for entry in listed if any(_at(entry, name) in names for name in route.names)), None)
 

@@ -65,8 +65,8 @@ class TransformersEngine:
         self._decoder = Decoder(self._model)
         if not self._decoder.has_tree:
             say(
-                f"{type(model).__name__} keeps states that cannot be shared between continuations of a Book: each "
-                "prompt is computed whole, which is slower."
+                f"{type(model).__name__} cannot compute several continuations of a Book from one cache; each prompt "
+                "is computed whole, which is slower."
             )
         self.usage = Usage(computed_tokens=0, book_prefills=0.0)
 
@@ -192,13 +192,13 @@ class TransformersEngine:
         rows = [request.prompt + continuation[:-1] for continuation in request.continuations]
         length, first = max(map(len, rows)), len(request.prompt) - 1
         scores: list[tuple[float, ...]] = []
-        several = max(1, BATCH_TOKENS // length)
-        for begin in range(0, len(rows), several):
-            batch, started = rows[begin : begin + several], time.monotonic()
+        batch_size = max(1, BATCH_TOKENS // length)
+        for begin in range(0, len(rows), batch_size):
+            batch, started = rows[begin : begin + batch_size], time.monotonic()
             # What follows a row's end changes nothing before it, so it needs no mask.
             ids = torch.tensor([[*row, *[row[-1]] * (length - len(row))] for row in batch])
             logprobs = self._decoder.logprobs(ids, range(first, length))
-            for number, continuation in enumerate(request.continuations[begin : begin + several]):
+            for number, continuation in enumerate(request.continuations[begin : begin + batch_size]):
                 scores.append(tuple(float(logprobs[number, at, token]) for at, token in enumerate(continuation)))
             self._count(
                 requests=1,

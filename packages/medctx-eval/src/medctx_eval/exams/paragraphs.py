@@ -115,8 +115,10 @@ def _split(passage: Passage) -> tuple[Passage, ...]:
     texts = paragraphs_of(passage.text)
     if len(texts) < 2:
         return (passage,)
+    # A Passage that names itself among its facts would keep its own paragraphs from being distractors.
+    facts = tuple(name for name in passage.facts if name != passage.id)
     return tuple(
-        passage.model_copy(update={"id": f"{passage.id}#{number}", "text": text, "facts": ()})
+        passage.model_copy(update={"id": f"{passage.id}#{number}", "text": text, "facts": facts})
         for number, text in enumerate(texts)
     )
 
@@ -137,14 +139,16 @@ def _items(exam: Exam, sections: Mapping[str, _Section]) -> Iterator[ExamItem]:
         if len(item.evidence) == 1 and item.gold and item.id not in altered:
             yield _narrowed(item, sections[item.evidence[0]])
         else:
-            yield item
+            rivals = (passage.id for name in item.rivals for passage in sections[name].passages)
+            yield item.model_copy(update={"rivals": tuple(rivals)})
 
 
 def narrow_evidence(exam: Exam) -> Exam:
     """Narrow the evidence of every item to the paragraph that supports its right option.
 
-    The other paragraphs of the section are the first distractors of its Books, in reading order. Items with altered or
-    omitted evidence, with several Passages of evidence or without any keep what they have.
+    The other paragraphs of the section are the first distractors of its Books, in reading order, unless the section's
+    facts exclude them. Items with altered or omitted evidence, with several Passages of evidence or without any keep
+    their evidence.
 
     Args:
         exam: The exam, whose Passages are whole sections.

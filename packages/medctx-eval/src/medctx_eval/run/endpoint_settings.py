@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from medctx.errors import MedctxError, UnfinishedError
+from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.records import Mode
 from medctx_eval.engines.client import Client
@@ -54,11 +54,10 @@ class Endpoints(Protocol):
 
 def _loaded(name: str) -> Tokenizer | None:
     """The tokenizer of a folder or of a model on the hub; None where there is none that can render a chat."""
-    if not (Path(name).is_dir() or _HUB_ID.fullmatch(name)):
-        return None
     try:
-        return tokenizers.load_exam_tokenizer(name)
-    except (MedctxError, ImportError, OSError, ValueError):
+        is_place = Path(name).is_dir() or _HUB_ID.fullmatch(name)
+        return tokenizers.load_exam_tokenizer(name) if is_place else None
+    except Exception:  # a name that no path can have, or files that the library refuses in its own ways
         return None
 
 
@@ -103,12 +102,12 @@ def _best_mode(engines: Sequence[tuple[frozenset[Mode], bool]]) -> Mode:
     return "generate"
 
 
-def _say_mode(mode: Mode, engine: EndpointEngine) -> None:
+def _say_mode(mode: Mode, engine: EndpointEngine, *, thinks: bool) -> None:
     abilities = engine.abilities
     why = ""
     if mode == "choice":
         why = f" by {abilities.choice_by}"
-    elif mode == "generate" and _thinks(engine):
+    elif mode == "generate" and thinks:
         why = ": the model thinks before it answers"
     elif mode == "generate":
         words = abilities.refused.get("choice", "")
@@ -148,7 +147,7 @@ class _Opened:
             is_first = model is self._models[0]
             try:
                 engine = first if is_first else self._session.probed(model.name)
-            except (MedctxError, UnfinishedError):
+            except MedctxError:
                 continue  # Its own turn reports it.
             possible = set(possible_modes(engine))
             if in_bytes and tokenizers_agree(engine.client, model.name, tokenizers.ByteTokenizer()) is not True:
@@ -185,12 +184,12 @@ def settle(config: RunConfig, session: Endpoints) -> RunConfig:
     engine = opened.first()
     name = name or _tokenizer_of(config.models[0].name, engine)
     changes: dict[str, object] = {"tokenizer": name}
-    thinks = _thinks(engine)
+    abilities = opened.abilities(engine, in_bytes=name == BYTES) if config.mode == "auto" or open_answer else []
+    thinks = any(thinking for _, thinking in abilities)
     mode = config.headline_mode
     if config.mode == "auto":
-        abilities = opened.abilities(engine, in_bytes=name == BYTES)
-        mode, thinks = _best_mode(abilities), any(thinking for _, thinking in abilities)
-        _say_mode(mode, engine)
+        mode = _best_mode(abilities)
+        _say_mode(mode, engine, thinks=thinks)
         changes["mode"] = mode
     if thinks and "answer_tokens" not in config.model_fields_set and "generate" in (mode, *config.modes):
         length = config.positions or engine.max_positions

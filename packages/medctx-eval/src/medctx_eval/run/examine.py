@@ -120,10 +120,16 @@ class Examination:
     def _folder(self, model: ModelConfig, name: str) -> Path:
         return self._out / f"{slug(model.name)}-{name[: digest.SHORT]}"
 
-    def _key(self, name: str) -> str:
-        settings: list[JsonValue] = [list(self.config.all_modes), self.config.orders, self.config.answer_tokens]
-        if self.config.chat_template:
-            settings.append(chat_template_text(self.config.chat_template))
+    def _key(self, name: str, served_length: int = 0) -> str:
+        """Digest of a model's identity, the plan and the settings; ``served_length``: what its server states."""
+        config = self.config
+        settings: list[JsonValue] = [list(config.all_modes), config.orders, config.answer_tokens]
+        lengths = (config.positions, config.vllm.max_model_len, served_length)
+        if any(lengths):
+            # They decide which questions fit: after a change, those that did not fit have to be asked.
+            settings.append(min(filter(None, lengths)))
+        if config.chat_template:
+            settings.append(chat_template_text(config.chat_template))
         return digest.of_value([name, self.plan.digest, settings])
 
     def _is_done(self, folder: Path, key: str) -> bool:
@@ -246,7 +252,7 @@ class Examination:
             if self.config.positions is None:
                 say_length(engine)
             name = served_identity(model.name, candidate.digests, engine.urls, engine.described)
-            folder, key = self._folder(model, name), self._key(name)
+            folder, key = self._folder(model, name), self._key(name, engine.max_positions)
             if self._is_done(folder, key):
                 self._require_same_model(engine, folder, model)
                 return folder, False
@@ -318,7 +324,7 @@ def _show(run: RunFolder, mode: Mode, *, alone: bool) -> None:
 def _settled_for_estimate(config: RunConfig) -> RunConfig:
     """Fill in what an endpoint shows, without waiting long for one that may not be there."""
     settings = EngineSettings.of(config)
-    quick = replace(settings, kind="endpoint", timeout_s=DRY_RUN_TIMEOUT_S, give_up_s=DRY_RUN_TIMEOUT_S)
+    quick = replace(settings, timeout_s=DRY_RUN_TIMEOUT_S, give_up_s=DRY_RUN_TIMEOUT_S)
     session = Session(quick, config.models, Path("vllm.log"))
     try:
         return settle_for_estimate(config, session)

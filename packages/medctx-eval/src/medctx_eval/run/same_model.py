@@ -51,7 +51,7 @@ def _compare(before: ServedReading, engine: EndpointEngine, tokenizer: Tokenizer
 
 
 def _require_same_means(before: Mapping[str, str], now: Mapping[str, str], folder: Path, name: str) -> None:
-    for key in before.keys() | now.keys():
+    for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             raise MedctxError(
                 f"{name!r} would be asked in another way than for the answers in {folder} ({key}: "
@@ -93,8 +93,8 @@ def require_same_model(
         write_record(file, reading)
         if reading.answers is not None and not reading.answers.tells:
             say(
-                f"{name} never gives the same answer twice: whether the server still serves this model when the run is "
-                "continued is told by its address and what it says of itself alone."
+                f"{name} repeats none of its answers to the canary, so a continued run recognises the model only by "
+                "the server's address and by what the server says of it."
             )
         return
     before = read_record(file, ServedReading)

@@ -32,10 +32,10 @@ def _options(row: ExamRow) -> dict[str, str]:
     """Texts of the options by the number that ``ra`` refers to."""
     answers = row.get("answers")
     if isinstance(answers, Mapping):
-        texts = zip(answers.get("aid", ()), answers.get("atext", ()), strict=False)
-        return {str(number): str(text) for number, text in texts}
+        columns = zip(answers.get("aid") or (), answers.get("atext") or (), strict=False)
+        answers = [{"aid": number, "atext": text} for number, text in columns]
     listed = answers if isinstance(answers, list) else []
-    return {str(entry.get("aid")): str(entry.get("atext")) for entry in listed if isinstance(entry, Mapping)}
+    return {text_of(entry, "aid"): text_of(entry, "atext") for entry in listed if isinstance(entry, Mapping)}
 
 
 def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:

@@ -92,7 +92,7 @@ def build(source: ColumnMap, path: Path | None = None, revision: str = "", passa
     """Build an exam from its publisher's files, or from ``path``.
 
     ``path`` is a file or folder as published, or a file in the row schema. Questions that cannot be asked are left out
-    and counted on the card. ``passages`` stand beside its evidence, as distractors.
+    and counted on the card. ``passages`` are added as distractors.
     """
     rows, resolved = _rows(source, path, revision)
     reader, dropped, entries = EntryReader(source.card.name, source.card), Counter[str](), list[ExamEntry]()
