@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,19 @@ def test_a_stated_tokenizer_that_cannot_be_loaded_is_not_used(server: ScriptedSe
     result = run(server, tmp_path)
     assert result.exit_code == 0, result.output
     assert lines(result, "tokenizer: bytes")
+
+
+def test_a_stated_tokenizer_without_a_template_is_used_with_the_one_of_the_config(
+    server: ScriptedServer, alphabet: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(alphabet, base)
+    template = tmp_path / "template.jinja"
+    (base / "chat_template.jinja").rename(template)
+    server.entry = {"root": str(base), "max_model_len": 2048}
+    result = run(server, tmp_path, "", "m", "--set", f"chat_template={template}")
+    assert result.exit_code == 0, result.output
+    assert lines(result, f"tokenizer: {base}, stated by the server")
 
 
 def test_one_model_need_not_be_named_and_several_are_listed(server: ScriptedServer, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ _FAILED = (
     "insufficient",
     "malformed",
 )
-"""The three hold parts of finish reasons: vLLM, TGI, llama.cpp, OpenAI, Anthropic, Gemini, DeepSeek, Zhipu, gateways."""
+"""The three hold parts of finish reasons: vLLM, TGI, llama.cpp, OpenAI, Anthropic, Gemini, DeepSeek, Zhipu, others."""
 
 
 class _Answer(Record):

@@ -52,20 +52,20 @@ class Endpoints(Protocol):
         ...
 
 
-def _loaded(name: str) -> Tokenizer | None:
+def _loaded(name: str, chat_template: str) -> Tokenizer | None:
     """The tokenizer of a folder or of a model on the hub; None where there is none that can render a chat."""
     try:
         is_place = Path(name).is_dir() or _HUB_ID.fullmatch(name)
-        return tokenizers.load_exam_tokenizer(name) if is_place else None
+        return tokenizers.load_exam_tokenizer(name, chat_template) if is_place else None
     except Exception:  # a name that no path can have, or files that the library refuses in its own ways
         return None
 
 
-def _tokenizer_of(model: str, engine: EndpointEngine) -> str:
+def _tokenizer_of(model: str, engine: EndpointEngine, chat_template: str) -> str:
     """The tokenizer that a server states or that its model is called after, unless it tokenises differently."""
     candidates = [(files.name, f"stated by the server ({files.place})") for files in engine.abilities.facts.files]
     for name, place in dict([*candidates, (model, "the model's name on the hub")]).items():
-        tokenizer = _loaded(name)
+        tokenizer = _loaded(name, chat_template)
         if tokenizer is not None and tokenizers_agree(engine.client, model, tokenizer) is not False:
             say(f"tokenizer: {name}, {place}")
             return name
@@ -182,7 +182,7 @@ def settle(config: RunConfig, session: Endpoints) -> RunConfig:
         return config
     opened = _Opened(config.models, session)
     engine = opened.first()
-    name = name or _tokenizer_of(config.models[0].name, engine)
+    name = name or _tokenizer_of(config.models[0].name, engine, config.chat_template)
     changes: dict[str, object] = {"tokenizer": name}
     abilities = opened.abilities(engine, in_bytes=name == BYTES) if config.mode == "auto" or open_answer else []
     thinks = any(thinking for _, thinking in abilities)
