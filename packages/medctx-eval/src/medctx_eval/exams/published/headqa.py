@@ -35,7 +35,7 @@ def _options(row: ExamRow) -> dict[str, str]:
         columns = zip(answers.get("aid") or (), answers.get("atext") or (), strict=False)
         answers = [{"aid": number, "atext": text} for number, text in columns]
     listed = answers if isinstance(answers, list) else []
-    return {text_of(entry, "aid"): text_of(entry, "atext") for entry in listed if isinstance(entry, Mapping)}
+    return {text_of(entry, "aid"): text_of(entry, "atext") for entry in listed if isinstance(entry, dict)}
 
 
 def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
