@@ -142,6 +142,17 @@ def test_servers_of_two_models_under_one_name_are_not_asked_together(
             examine.examine(settings([server.url, other.url], exam), tmp_path / "out")
 
 
+def test_a_further_mode_is_asked_into_the_same_folder(server: ScriptedServer, exam: Path, tmp_path: Path) -> None:
+    top = [{"token": letter, "logprob": -1.0 - n} for n, letter in enumerate("ABCDE")]
+    server.check_body = lambda body: (
+        says(completion("A", logprobs={"content": [{"top_logprobs": top}]})) if body.get("logprobs") else None
+    )
+    runs = [
+        examine.examine(settings([server.url], exam, modes=modes), tmp_path / "out") for modes in ((), ("letter",), ())
+    ]
+    assert runs[0] == runs[1] == runs[2]
+
+
 @pytest.mark.parametrize("change", ["fewer letters", "sampled"])
 def test_a_run_is_not_continued_in_another_way(change: str, server: ScriptedServer, exam: Path, tmp_path: Path) -> None:
     """The same server lists fewer tokens, or takes no temperature any more: its answers are others."""

@@ -18,7 +18,7 @@ from medctx_eval.engines.client import Client
 from tests.support import loopback
 from tests.support.exam_files import write_exam
 from tests.support.scripted_server import Json, Reaction, ScriptedServer, says, serve
-from tests.support.server_kinds import KINDS, listed, stream
+from tests.support.server_kinds import KINDS, listed, stream, thinking
 
 ROWS = 4
 KEY = "a-secret-key"
@@ -136,6 +136,15 @@ def test_a_model_that_is_not_listed_is_asked_if_the_server_knows_it(server: Scri
     server.check_body = lambda body: None  # This one answers to any name, so a mistyped one would pass for a model.
     result = run(server, tmp_path / "other")
     assert result.exit_code == 2 and "does not serve 'm'; it serves another" in result.stderr
+
+
+def test_all_models_get_room_for_thoughts_if_one_of_them_thinks(server: ScriptedServer, tmp_path: Path) -> None:
+    server.pages["/v1/models"] = listed("m", "n")
+    server.check_body = lambda body: thinking("The answer is B.") if body["model"] == "n" else None
+    settings = ("models=[{name: m}, {name: n}]", "mode=generate", "tokenizer=bytes")
+    result = run(server, tmp_path, "", "", *(word for setting in settings for word in ("--set", setting)))
+    assert result.exit_code == 0, result.output
+    assert "answer_tokens: 8192" in (tmp_path / "out" / "config.yaml").read_text()
 
 
 def test_a_dry_run_asks_the_server_and_goes_on_without_one(server: ScriptedServer, tmp_path: Path) -> None:

@@ -51,12 +51,12 @@ def _compare(before: ServedReading, engine: EndpointEngine, tokenizer: Tokenizer
 
 
 def _require_same_means(before: Mapping[str, str], now: Mapping[str, str], folder: Path, name: str) -> None:
-    for key in sorted(before.keys() | now.keys()):
-        if before.get(key) != now.get(key):
+    # A mode that is asked for the first time has no answers there.
+    for key in sorted(before.keys() & now.keys()):
+        if before[key] != now[key]:
             raise MedctxError(
-                f"{name!r} would be asked in another way than for the answers in {folder} ({key}: "
-                f"{now.get(key, 'none')} instead of {before.get(key, 'none')}); give another --out, or move that "
-                "folder away."
+                f"{name!r} would be asked in another way than for the answers in {folder} ({key}: {now[key]} instead "
+                f"of {before[key]}); give another --out, or move that folder away."
             )
 
 
@@ -110,3 +110,5 @@ def require_same_model(
                 f"The {name!r} of {server.client.url} is not the model whose answers are in {folder}: it answers the "
                 "canary differently; give another --out, or move that folder away."
             )
+    if means.keys() - before.means.keys():
+        write_record(file, before.model_copy(update={"means": {**before.means, **means}}))
