@@ -123,6 +123,9 @@ def test_one_model_need_not_be_named_and_several_are_listed(server: ScriptedServ
     server.pages["/v1/models"] = listed("m", "n")
     result = run(server, tmp_path, model="")
     assert result.exit_code == 2 and "No model is named (it serves m, n); give --model" in result.stderr
+    server.pages["/v1/models"] = listed(*(f"m{n}" for n in range(300)))
+    result = run(server, tmp_path, model="")
+    assert result.exit_code == 2 and "m114, m115 and 280 more); give --model" in " ".join(result.stderr.split())
 
 
 def test_a_model_that_is_not_listed_is_asked_if_the_server_knows_it(server: ScriptedServer, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ TOP = 20
 TEST_TOKENS = 16
 """Token limit of a test answer: some models refuse a limit that leaves no room for an answer."""
 CHOICE_TEST_TOKENS = 96
+SHOWN_NAMES = 20
 NO_MODEL = "medctx-no-such-model"
 """A name that no server serves: one that answers to it answers to any name."""
 _STEP, _NEAR, _FEWEST = 2.0**-12, 0.05, 8
@@ -239,6 +240,13 @@ def _is_served_unlisted(client: Client, model: str) -> bool:
     return _answers_to(client, model) and not _answers_to(client, NO_MODEL)
 
 
+def listed_names(names: Iterable[str]) -> str:
+    """Names of models in order, for a message: services list hundreds, of which the first are enough."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - SHOWN_NAMES:,} more" if len(ordered) > SHOWN_NAMES else ""
+    return ", ".join(ordered[:SHOWN_NAMES]) + more
+
+
 def served_as(client: Client, model: str) -> ServedModel | None:
     """The server's own entry of a model; None if it has no list of models.
 
@@ -253,7 +261,7 @@ def served_as(client: Client, model: str) -> ServedModel | None:
         if any(fnmatchcase(model, name) for name in served) or _is_served_unlisted(client, model):
             return None
         raise MedctxError(
-            f"The server {client.url} does not serve {model!r}; it serves {', '.join(sorted(served)) or 'nothing'}."
+            f"The server {client.url} does not serve {model!r}; it serves {listed_names(served) or 'nothing'}."
         )
     base = served.get(entry.parent or "")
     if entry.positions or base is None or not base.positions:

@@ -16,6 +16,7 @@ from medctx.process.progress import say
 from medctx.schemas.records import Mode
 from medctx_eval.engines.client import Client
 from medctx_eval.engines.endpoint import EndpointEngine
+from medctx_eval.engines.probe import listed_names
 from medctx_eval.extract.thoughts import outside_thoughts
 from medctx_eval.prompting import tokenizers
 from medctx_eval.prompting.prompt import Tokenizer
@@ -119,11 +120,11 @@ def _say_mode(mode: Mode, engine: EndpointEngine, *, thinks: bool) -> None:
 def _only_model(client: Client) -> str:
     """The model of a server that serves one, which need not be named."""
     listed = client.models()
-    names = sorted(entry.id for entry in listed or () if not entry.parent)
+    names = [entry.id for entry in listed or () if not entry.parent]
     if len(names) == 1:
         say(f"model: {names[0]}, the only one that the server serves")
         return names[0]
-    what = f"it serves {', '.join(names)}" if names else "the server lists none"
+    what = f"it serves {listed_names(names)}" if names else "the server lists none"
     raise MedctxError(f"No model is named ({what}); give --model with the model's name at {client.url}.")
 
 
