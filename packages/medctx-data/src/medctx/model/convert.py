@@ -54,7 +54,9 @@ def _convert_bin(folder: Path, out: Path) -> None:
                 f"{shard} does not hold tensors alone, or is damaged, and loading anything else could run code; save "
                 "the model as safetensors where you trust it."
             ) from None
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=False, weights_only=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype="auto", use_safetensors=False, weights_only=True, trust_remote_code=False
+    )
     model.save_pretrained(out)
     for pattern in _COMPANIONS:
         for path in folder.glob(pattern):

@@ -23,7 +23,11 @@ def require_tokenizer(folder: Path) -> None:
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a model folder, with or without a chat template. Needs transformers, not torch."""
+    """Load the tokenizer of a model folder, with or without a chat template. Needs transformers, not torch.
+
+    Raises:
+        MedctxError: If there is none, or it needs code of its own or other files.
+    """
     require_tokenizer(folder)
     try:
         import transformers
@@ -33,9 +37,18 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             "run: pip install 'medctx-data[tokens]'."
         ) from None
     # A tokenizer.json is complete; AutoTokenizer would first import torch, which takes ten seconds.
-    fast = (folder / "tokenizer.json").is_file()
-    loader = transformers.PreTrainedTokenizerFast if fast else transformers.AutoTokenizer
-    tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(folder)
+    tokenizer: PreTrainedTokenizerBase
+    if (folder / "tokenizer.json").is_file():
+        tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
+        return tokenizer
+    try:
+        # Code in the folder is not run, nor is the user asked to let it run: a server may have chosen the tokenizer.
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, TypeError, LookupError, ImportError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise MedctxError(
+            f"The tokenizer in {folder} cannot be read ({reason}); save it as tokenizer.json where you trust its code."
+        ) from None
     return tokenizer
 
 
