@@ -103,9 +103,9 @@ def _sample(config: StudyConfig) -> StudyConfig:
     return small.model_copy(update={"points": tuple(points.values())})
 
 
-def _training_rows(mix: Path, base: Base) -> Iterator[str]:
+def _training_rows(mix: Path, base: Base, chat_template: str) -> Iterator[str]:
     assert base.folder is not None
-    tokenizer = tokenizers.load_tokenizer(base.folder)
+    tokenizer = tokenizers.load_tokenizer(base.folder, chat_template)
     for dialogue in islice(read_dialogues(mix), EXAMPLES):
         text = render(tokenizer, dialogue.turns, ask=False)
         yield f"training row {dialogue.id} ({dialogue.source}, {dialogue.domain}):\n{text}"
@@ -147,7 +147,8 @@ def _train(
     """Mix a sample, and estimate the training of it if no training of the same method and base was estimated."""
     mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
     if not rehearsal.examples:
-        rehearsal.examples += _training_rows(mix.folder, base)
+        template = section(config, "train").get("chat_template", "")
+        rehearsal.examples += _training_rows(mix.folder, base, str(template))
     if estimate:
         _called(train_step(config, cell, base, mix), scratch / "train", "--dry-run")
 

@@ -22,6 +22,9 @@ CHAT_TEMPLATES = {
 }
 """Templates by name: ``chatml`` as Qwen, SmolLM and many others use it; ``plain`` in words, for models without control
 tokens."""
+TEMPLATE_FILE = "chat_template.jinja"
+"""File of a template beside the weights of a model, where transformers looks for it, and of an adapter that was
+trained with another template than that of its base."""
 DESCRIPTION = (
     f"Chat template of a model that has none, or instead of its own: {' or '.join(CHAT_TEMPLATES)}, or the path of a "
     "Jinja file."
@@ -46,3 +49,9 @@ def chat_template_text(chosen: str) -> str:
     if not text.strip():
         raise MedctxError(f"The chat template {chosen} is empty; give a Jinja template.")
     return text
+
+
+def adapter_template(adapter: Path | None) -> str:
+    """Return the path of the template that an adapter was trained with; "" for that of its base."""
+    file = adapter / TEMPLATE_FILE if adapter else None
+    return str(file) if file and file.is_file() else ""

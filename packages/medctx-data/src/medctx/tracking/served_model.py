@@ -91,6 +91,7 @@ def _load(adapter: Path, origin: dict[str, str]) -> tuple[Any, Any]:
 
     from medctx.model import rope
     from medctx.model.base import find_base
+    from medctx.text.chat_templates import adapter_template, chat_template_text
 
     folder = find_base(
         os.environ.get("MEDCTX_BASE") or origin["base"], origin["base_digest"], origin.get("base_revision", "")
@@ -100,7 +101,12 @@ def _load(adapter: Path, origin: dict[str, str]) -> tuple[Any, Any]:
     base = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", use_safetensors=True)
     model = PeftModel.from_pretrained(base, str(adapter))
     model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    return AutoTokenizer.from_pretrained(folder), model.eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # The one that the adapter was trained with, if it is not its base's.
+    template = adapter_template(adapter)
+    if template:
+        tokenizer.chat_template = chat_template_text(template)
+    return tokenizer, model.eval()
 
 
 mlflow.models.set_model(ChatAdapter())

@@ -106,6 +106,8 @@ class _Group:
                 near = similar_rows(candidates, shingles, config.near_duplicates, advance)
             for number, (of, similarity) in near.items():
                 dropped[number] = (NEAR_DUPLICATE, of, f"similarity {similarity:.3f}")
+            # What equals a row that is left out resembles the row that stays instead of it.
+            dropped |= {number: dropped[of] for number, (_, of, _) in dropped.items() if of in near}
         return dropped
 
 

@@ -25,6 +25,7 @@ def serve(source: str, port: int, log: Path, overrides: tuple[str, ...]) -> None
     model.
     """
     from medctx.model import rope
+    from medctx.text.chat_templates import adapter_template
     from medctx_eval.artifacts.local_model import locate
     from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer
 
@@ -34,6 +35,9 @@ def serve(source: str, port: int, log: Path, overrides: tuple[str, ...]) -> None
     if positions:
         scaled = {**positions.model_dump(), **config.hf_overrides}
         config = config.model_copy(update={"hf_overrides": scaled})
+    template = adapter_template(model.adapter)
+    if template:
+        config = config.model_copy(update={"extra_args": (*config.extra_args, "--chat-template", template)})
     with VllmServer(model.folder, log, config, lora=model.adapter is not None) as server:
         names = [BASE]
         if model.adapter:

@@ -19,7 +19,7 @@ from medctx.process.cpu import hardware
 from medctx.process.progress import console, say
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
-from medctx.text.chat_templates import chat_template_text
+from medctx.text.chat_templates import adapter_template, chat_template_text
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.checksums import CHECKSUMS
@@ -62,6 +62,30 @@ def tokenizer_name(tokenizer: str, models: Sequence[ModelConfig]) -> str:
             "tokenizer=bytes for a server whose tokenizer is not published."
         )
     return name
+
+
+def with_trained_template(config: RunConfig) -> RunConfig:
+    """The config with the chat template that its adapters were trained with, if they bring one and none is set.
+
+    All models of a run are asked in one form, so that their answers can be compared.
+
+    Raises:
+        MedctxError: If two adapters were trained with different templates.
+    """
+    brought = {} if config.chat_template else {model.name: adapter_template(model.adapter) for model in config.models}
+    texts = {chat_template_text(file): name for name, file in brought.items() if file}
+    if len(texts) > 1:
+        names = " and ".join(sorted(texts.values()))
+        raise MedctxError(
+            f"The adapters of {names} were trained with different chat templates; examine them in runs of their own, "
+            "or set chat_template."
+        )
+    name = next(iter(texts.values()), "")
+    if not name:
+        return config
+    if len(config.models) > 1:
+        say(f"chat template: that of the adapter of {name}, for all models of this run")
+    return config.model_copy(update={"chat_template": brought[name]})
 
 
 def headline_accuracies(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:
@@ -110,6 +134,7 @@ class Examination:
             config = settle(config, self._session)
         if not config.models:
             raise MedctxError("There is no model to examine; give models with a name and a folder, or urls.")
+        config = with_trained_template(config)
         self.config, self._out = config.model_copy(update={"mode": config.headline_mode}), out
         self._tokenizer = tokenizers.load_exam_tokenizer(
             tokenizer_name(config.tokenizer, config.models), config.chat_template
@@ -336,6 +361,7 @@ def dry_run(config: RunConfig) -> ExamEstimate:
     """Estimate what the exam would cost, without asking a question; a server need not be there."""
     if config.urls and EngineSettings.of(config).kind == "endpoint":
         config = _settled_for_estimate(config)
+    config = with_trained_template(config)
     tokenizer = tokenizers.load_exam_tokenizer(tokenizer_name(config.tokenizer, config.models), config.chat_template)
     has_folder = any(model.folder for model in config.models)
     known = has_folder or config.positions or config.vllm.max_model_len

@@ -22,7 +22,7 @@ from medctx.model.rope import RopeOverrides
 from medctx.model.tensor_file import save_tensors
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx.tracking.adapter_card import CardOrigin
-from medctx_train.checkpoints.export import name_base, write_card
+from medctx_train.checkpoints.export import copy_template, name_base, write_card
 from medctx_train.checkpoints.lora_math import LoraPair
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def base_of(adapter: Adapter, base: str) -> tuple[Path, BaseCard]:
 def save_adapter(
     folder: Path, like: Adapter, pairs: Mapping[str, LoraPair], base: BaseCard, settings: LoraConfig
 ) -> None:
-    """Write an adapter into a new folder, with the card of its base and the positions of ``like``."""
+    """Write an adapter with the card of its base into a new folder; positions and template are those of ``like``."""
     tensors: dict[str, torch.Tensor] = {}
     for module, pair in pairs.items():
         prefix = f"{_PREFIX}{module}.lora_"
@@ -283,4 +283,5 @@ def save_adapter(
     write_record(folder / BASE_FILE, base)
     if like.positions:
         write_record(folder / rope_files.FILE, like.positions)
+    copy_template(like.folder, folder)
     follow_umask(folder)

@@ -18,6 +18,7 @@ from medctx.model.identity import ADAPTER_CONFIG
 from medctx.model.tensor_file import system_errors
 from medctx.schemas.sft import BaseCard
 from medctx.text import tokenizer
+from medctx.text.chat_templates import TEMPLATE_FILE, adapter_template, chat_template_text
 from medctx.tracking.adapter_card import CardOrigin, adapter_card
 from medctx.tracking.logged_adapter import README
 from medctx_train.model.config import Method
@@ -76,6 +77,13 @@ def write_card(folder: Path, origin: CardOrigin) -> None:
     write_text(folder / README, adapter_card(origin))
 
 
+def copy_template(adapter: Path, out: Path) -> None:
+    """Copy the chat template that an adapter was trained with, if it is not that of its base."""
+    template = adapter_template(adapter)
+    if template:
+        shutil.copyfile(template, out / TEMPLATE_FILE)
+
+
 def save_weights(
     folder: Path,
     accelerator: Accelerator,
@@ -87,9 +95,9 @@ def save_weights(
 ) -> None:
     """Write the trained weights into ``folder``; called by every process.
 
-    A full model is written in the precision of its base, with the tokenizer of the base and the chat
-    template it was trained with. The config of an adapter names
-    its base as ``card`` does, not by the folder on this machine.
+    A full model is written in the precision of its base, with the tokenizer of the base and the chat template it was
+    trained with. An adapter is written with that template if it is not its base's own; its config names the base as
+    ``card`` does, not by the folder on this machine.
     """
     from transformers import AutoConfig
 
@@ -108,6 +116,8 @@ def save_weights(
             if method != "full":
                 name_base(scratch / ADAPTER_CONFIG, card)
                 write_card(scratch, CardOrigin(title="LoRA adapter", base=card))
+                if chat_template:
+                    write_text(scratch / TEMPLATE_FILE, chat_template_text(chat_template))
             else:
                 unwrapped.config.dtype = dtype
                 unwrapped.config.save_pretrained(scratch)

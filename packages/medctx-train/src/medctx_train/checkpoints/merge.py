@@ -23,7 +23,7 @@ from medctx.process.progress import say
 from medctx.schemas.sft import MERGE_FILE, MergeManifest
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
-from medctx_train.checkpoints.export import package_versions
+from medctx_train.checkpoints.export import copy_template, package_versions
 from medctx_train.checkpoints.sharded import CONFIG, copy_companions, open_checkpoint, read_config, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import MergedSource
 from medctx_train.model.load import load_model
@@ -80,6 +80,7 @@ def write_merged(folder: Path, adapter: Adapter, out: Path) -> None:
     """
     read_config(folder)
     out.mkdir(parents=True)
+    copy_template(adapter.folder, out)
     if not adapter.unsupported and adapter.pairs.keys() <= plain_modules(folder):
         with open_checkpoint(folder) as base:
             # Nested models (Gemma 3) are stored under other names than those of their modules.

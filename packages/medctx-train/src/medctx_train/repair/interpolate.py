@@ -7,6 +7,7 @@ from pathlib import Path
 from medctx.model.base import prepare_base as prepare_model
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.checkpoints.adapter import Adapter
+from medctx_train.checkpoints.export import copy_template
 from medctx_train.checkpoints.sharded import open_checkpoint, write_checkpoint
 from medctx_train.checkpoints.tensor_sources import BlendedSource, MergedSource
 from medctx_train.repair.config import InterpolateConfig
@@ -16,6 +17,7 @@ from medctx_train.repair.record import PreparedRepair
 def write_between(folder: Path, adapter: Adapter, t: float, out: Path) -> int:
     """Write (1 - t) * base + t * (base with the adapter); return the number of changed modules."""
     out.mkdir(parents=True)
+    copy_template(adapter.folder, out)
     with open_checkpoint(folder) as base:
         write_checkpoint(BlendedSource(base, MergedSource(base, adapter), t), folder, out)
     return len(adapter.pairs)
