@@ -20,6 +20,7 @@ from medctx.io.jsonl import read_record
 from medctx.schemas.mix import MIX_FILE, MixManifest
 from medctx.schemas.records import Dialogue
 from medctx.tables import json_rows
+from medctx.tables.answers import AnswerError
 from medctx.tables.choices import convention_of, layout_convention, read_question
 from medctx.tables.files import rows as file_rows
 from medctx.tables.folders import locate
@@ -244,6 +245,9 @@ def test_forms_are_detected_said_and_read(
         ),
         ({"prompt": "p", "chosen": QA, "rejected": QA}, r"preferences .* columns: \{messages: chosen\}"),
         ({"first": QA, "second": QA}, "the columns first, second hold messages; name one"),
+        ({"prompt": "q", "completion": "a", "label": False}, "the column label says that some answers are bad"),
+        ({"messages": QA, "is_correct": False}, "the column is_correct says that some answers are bad"),
+        ({"question": "q", "answer": "a", "accepted": False}, "the column accepted says that some answers are bad"),
     ],
 )
 def test_rows_of_no_known_form_say_what_to_write(row: Row, sentence: str, tmp_path: Path) -> None:
@@ -699,3 +703,29 @@ def test_detect_of_what_cannot_be_read_is_one_sentence(name: str, content: str, 
     (tmp_path / name).write_text(content, encoding="utf-8")
     code, _, error = detected(tmp_path / name)
     assert code == 2 and sentence in error and "Traceback" not in error
+
+
+BILE: Row = {"question": "What makes bile?", "options": {"A": "spleen", "B": "liver"}, "answer_idx": "B"}
+
+
+@pytest.mark.parametrize(
+    ("further", "named"),
+    [
+        ({"answer": "spleen"}, "A"),
+        ({"answer": " spleen "}, "A"),
+        ({"correct_answer": "A"}, "A"),
+        ({"answer": "liver"}, None),
+        ({"answer": "the liver"}, None),
+        ({"label": "0"}, None),
+    ],
+)
+def test_columns_of_answers_that_contradict_each_other_are_refused(further: Row, named: str | None) -> None:
+    row = BILE | further
+    layout = detect_layout([row])
+    assert layout is not None
+    assert layout.answer == "answer_idx"
+    if named is None:
+        assert read_question(row, layout, layout_convention([row], layout)).gold == ("B",)
+        return
+    with pytest.raises(AnswerError, match=f"has the answer B in the column answer_idx but {named} in the column"):
+        read_question(row, layout, layout_convention([row], layout))

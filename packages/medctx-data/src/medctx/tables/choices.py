@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from medctx.tables.answers import AnswerError, AnswerEvidence, Base, Convention, is_ambiguous, right_letters
 from medctx.tables.cells import Columns, at, cell_text, listed, parsed
-from medctx.tables.layouts import ChoiceLayout
+from medctx.tables.layouts import ANSWERS, ChoiceLayout
 from medctx.tables.options import LabelledOptions, options_in
 
 _APPENDED = re.compile(r"\s*\n\s*Answer Choices:.*\Z", re.DOTALL | re.IGNORECASE)
@@ -104,6 +104,24 @@ def right_options(value: object, options: LabelledOptions, convention: Callable[
     return sorted(gold)
 
 
+def _require_agreement(row: Columns, layout: ChoiceLayout, options: LabelledOptions, gold: Sequence[str]) -> None:
+    """Refuse a row whose further columns of answers name another option by its letter or its text."""
+    letters = {text: letter for letter, text in options.texts.items()}
+    for name in row:
+        if name == layout.answer or name.strip().lower() not in ANSWERS:
+            continue
+        value = row[name]
+        stated = value.strip() if isinstance(value, str) else ""
+        if stated.isdecimal():  # a number may be a place as well as a text
+            continue
+        named = stated if stated in options.texts else letters.get(stated)
+        if named is not None and named not in gold:
+            raise AnswerError(
+                f"has the answer {', '.join(gold)} in the column {layout.answer} but {named} in the column {name}; "
+                "correct one of them"
+            )
+
+
 def read_question(row: Columns, layout: ChoiceLayout, convention: Convention) -> Question:
     """Read a row as a question.
 
@@ -114,5 +132,6 @@ def read_question(row: Columns, layout: ChoiceLayout, convention: Convention) ->
     gold = right_options(at(row, layout.answer), options, lambda: convention)
     if len(gold) > 1 and layout.name and not layout.many:
         raise AnswerError(f"has several answers ({', '.join(gold)}), which {layout.name} never has")
+    _require_agreement(row, layout, options, gold)
     text = cell_text(at(row, layout.question))
     return Question(_APPENDED.sub("", text) if layout.appended else text, options.texts, tuple(gold))

@@ -59,6 +59,8 @@ ANSWERS = (
 CONTEXTS = ("context", "passage")
 UNWANTED = frozenset({"rejected", "reject", "bad", "wrong", "incorrect", "negative"})
 """Columns with answers that no model should give."""
+JUDGEMENTS = frozenset({"label", "correct", "is_correct", "accepted", "is_accepted", "good", "is_good", "thumbs_up"})
+"""Columns that say of each answer whether a model should give it, as KTO's data do."""
 MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
 TURN_LISTS = frozenset(
     {*MESSAGES, "data", "history", "utterances", "texts", "rounds", "exchanges", "dialogs", "dialogues"}
@@ -197,6 +199,16 @@ def _alternating(table: _Table) -> Guess | None:
     return Guess("alternating", {"turns": columns[0]}) if len(columns) == 1 else None
 
 
+def _refuse_judged(table: _Table) -> None:
+    """Stop at rows that hold answers which no model should give."""
+    for name, values in table.values.items():
+        if _plain(name) in JUDGEMENTS and False in [value for value in values if isinstance(value, bool)]:
+            raise MedctxError(
+                f"the column {name} says that some answers are bad; keep the rows where it is true in a file of their "
+                "own, or state the form to train on all of them"
+            )
+
+
 def detect_form(rows: Sequence[Columns]) -> Guess:
     """Return the form of some rows.
 
@@ -208,6 +220,8 @@ def detect_form(rows: Sequence[Columns]) -> Guess:
     table = _Table(rows)
     guess = _chat(table) or _choice(rows) or _exchange(table) or _alternating(table)
     if guess is not None:
+        if guess.form != "choice":
+            _refuse_judged(table)
         return guess
     columns = [name for name, values in table.values.items() if values]
     if columns == ["text"]:
