@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
+from tests.support.environment import restored_mlflow_environment, restored_mlflow_settings
 from tests.support.fixtures import alpaca_rows, alphabet, mix, strong, tiny, tokenizer_folder, write_rows
 
 __all__ = ["alpaca_rows", "alphabet", "mix", "strong", "tiny", "tokenizer_folder", "write_rows"]
@@ -19,31 +18,17 @@ __all__ = ["alpaca_rows", "alphabet", "mix", "strong", "tiny", "tokenizer_folder
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@contextmanager
-def _restored_environment() -> Iterator[None]:
-    """MLflow writes the experiment it is given into the environment, where commands of later tests would read it."""
-    before = {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_")}
-    yield
-    for key in [key for key in os.environ if key.startswith("MLFLOW_")]:
-        if key in before:
-            os.environ[key] = before[key]
-        else:
-            del os.environ[key]
-
-
 @pytest.fixture(autouse=True)
 def _own_mlflow_settings() -> Iterator[None]:
-    with _restored_environment():
+    with restored_mlflow_environment():
         yield
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _mlflow_settings_of_a_module() -> Iterator[None]:
     """What a module's fixtures set is not left to the next module, the address of the store included."""
-    with _restored_environment():
+    with restored_mlflow_settings():
         yield
-        if "mlflow" in sys.modules:
-            sys.modules["mlflow"].set_tracking_uri(None)
 
 
 def pytest_collection_finish() -> None:

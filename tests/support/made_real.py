@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from medctx.model.tiny import save_tiny_llama
+
 BOOKS = 24
 ITEMS_OF_A_BOOK = 8
 
@@ -60,8 +62,28 @@ def _abstracts(count: int) -> Iterator[dict[str, object]]:
         }
 
 
+def _chinese_pairs(subject: str, count: int) -> Iterator[dict[str, object]]:
+    for number in range(count):
+        answer = f"第{number}号{subject}在{number % 17}号房间，由{number * 7919 % 9973}号负责。"
+        yield {"instruction": f"第{number}号{subject}在哪里？", "input": "", "output": answer}
+
+
+def _chinese_questions(count: int) -> Iterator[dict[str, object]]:
+    for number in range(count):
+        yield {
+            "id": f"zh-{number}",
+            "question": f"第{number}号药物治疗什么？",
+            "options": {letter: f"疾病{(number + place) * 31}" for place, letter in enumerate("ABCD")},
+            "answer": "ABCD"[number % 4],
+        }
+
+
 def write(folder: Path) -> None:
-    """The files that studies/openstax.yaml and studies/pubmedqa.yaml name."""
+    """The files that studies/openstax.yaml, studies/pubmedqa.yaml and studies/zh-exams.yaml name."""
+    _write(folder / "sft_general_alpaca_zh.jsonl.gz", _chinese_pairs("包裹", 600))
+    _write(folder / "sft_medical_huatuo_zh.jsonl.gz", _chinese_pairs("病人", 600))
+    _write(folder / "zh_exams_test.jsonl.gz", _chinese_questions(200))
+    save_tiny_llama(folder / "minimind2-small")
     _write(folder / "sft_general_alpaca_en.jsonl.gz", _pairs("parcel", 600))
     _write(folder / "sft_medical_medquad.jsonl.gz", _pairs("patient", 600))
     _textbook(folder, "openstax_anatomy")

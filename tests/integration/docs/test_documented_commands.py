@@ -157,7 +157,7 @@ def test_a_command_of_no_known_kind_would_be_run() -> None:
 CONFIGS: dict[str, list[type[Config]]] = {
     "docs/how-to/own-data.md": [MixConfig, MixConfig, MixConfig],
     "docs/how-to/own-exam.md": [RunConfig],
-    "docs/how-to/own-model.md": [SftConfig],
+    "docs/how-to/own-model.md": [SftConfig, StudyConfig],
     "docs/how-to/register-a-plan.md": [StudyConfig],
     "docs/start/exam.md": [RunConfig],
     "docs/start/experiment.md": [StudyConfig],
