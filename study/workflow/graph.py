@@ -13,11 +13,13 @@ from medctx.config.cli import TRUST_VARIABLE, is_trusted
 from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.result import CommandResult
-from study.workflow.job import Executor, Job, JobEnd
+from study.workflow.job import Executor, Job, JobEnd, last_progress
 from study.workflow.lineage import Lineage
 from study.workflow.steps import Done, Step, require_unchanged
 
 DoneTasks = Mapping[str, Done]
+PROGRESS_S = 20.0
+"""Seconds after which the progress of jobs that write to files is shown again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class _Scheduler:
         self._setting = setting
         self._running: dict[Future[JobEnd], list[tuple[Task, Step]]] = {}
         self._lost: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
         self.results = Results()
 
     def _say(self, name: str, word: str) -> None:
@@ -140,9 +143,26 @@ class _Scheduler:
                 del self._waiting[task.name]
                 self._start(task)
 
+    def _say_progress(self) -> None:
+        """Show how far the jobs are that write to files."""
+        for same in self._running.values():
+            task, step = same[0]
+            line = last_progress(step.folder(self._setting.work))
+            if line and self._shown.get(task.name) != line:
+                self._shown[task.name] = line
+                say(line)
+
+    def _ended(self) -> set[Future[JobEnd]]:
+        """Wait until at least one job has ended."""
+        ended: set[Future[JobEnd]] = set()
+        while not ended:
+            ended = wait(self._running, timeout=PROGRESS_S, return_when=FIRST_COMPLETED).done
+            if not ended and not self._setting.executor.alone:
+                self._say_progress()
+        return ended
+
     def _collect(self) -> None:
-        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        for future in finished:
+        for future in self._ended():
             same = self._running.pop(future)
             try:
                 end = future.result()

@@ -32,9 +32,21 @@ from study.workflow.steps import CONFIG, finished_result
 
 ATTEMPTS, LOCK, LOG = "attempts.jsonl", ".lock", "log.txt"
 STOP_S = 30.0
+_TAIL_BYTES = 4096
 ASKED_TO_STOP = (-signal.SIGTERM, -signal.SIGINT)
 
 Started = Callable[["subprocess.Popen[str]"], None]
+
+
+def last_progress(folder: Path) -> str:
+    """Return the last line of a job's log that says how far it is; "" without one."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = log.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if ", ETA " in line), "")
 
 
 class Job(Record):

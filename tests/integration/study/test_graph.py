@@ -16,7 +16,7 @@ from medctx.config.cli import TRUST_VARIABLE
 from study.config.study import ExecutorConfig
 from study.workflow.executors.local import GIB, LocalExecutor, Room
 from study.workflow.graph import DoneTasks, Results, Setting, Task, run_tasks
-from study.workflow.job import ATTEMPTS, Job, JobEnd, run_job
+from study.workflow.job import ATTEMPTS, LOG, Job, JobEnd, last_progress, run_job
 from study.workflow.lineage import Lineage
 from study.workflow.steps import Done
 from tests.support.made_command import install, step
@@ -54,6 +54,23 @@ def test_what_is_needed_comes_first(command: Path, tmp_path: Path, workers: int)
     assert not result.failed
     ran = lines(command)
     assert ran[0] == "first" and ran[-1] == "last" and sorted(ran[1:3]) == ["left", "right"]
+
+
+def test_jobs_that_run_at_a_time_show_how_far_they_are_once(
+    command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("study.workflow.graph.PROGRESS_S", 0.2)
+    carried(tmp_path, [task(command, name, seconds=2) for name in ("left", "right")], workers=2)
+    shown = capsys.readouterr().err
+    assert [shown.count(f"{name}: 1/2 steps, 0.5 steps/s, ETA 0:02") for name in ("left", "right")] == [1, 1]
+
+
+def test_a_log_without_progress_shows_nothing(tmp_path: Path) -> None:
+    assert last_progress(tmp_path) == ""
+    (tmp_path / LOG).write_bytes(b"mixing: 3 rows, ETA 0:01\nsaved \xff\n")
+    assert last_progress(tmp_path) == "mixing: 3 rows, ETA 0:01"
+    (tmp_path / LOG).write_text("saved\n" * 2000)
+    assert last_progress(tmp_path) == ""
 
 
 @pytest.mark.parametrize("trusted", ["1", ""])
