@@ -27,6 +27,7 @@ tries = len(list(out.glob("try-*")))
 (out / f"try-{{tries}}").touch()
 if tries < settings.get("dies", 0):
     os.kill(os.getpid(), signal.SIGKILL)
+(out / "threads").write_text(os.environ.get("OMP_NUM_THREADS", ""))
 print(settings["name"] + ": 1/2 steps, 0.5 steps/s, ETA 0:02", file=sys.stderr, flush=True)
 time.sleep(settings.get("seconds", 0))
 if settings.get("fails"):

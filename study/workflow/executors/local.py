@@ -52,7 +52,7 @@ class Room:
 
 
 class LocalExecutor:
-    """At most ``workers`` jobs at a time; with several, each gets its share of the cores."""
+    """At most ``workers`` jobs at a time; those that run at a time share the cores, and one alone has all of them."""
 
     def __init__(self, config: ExecutorConfig) -> None:
         self._workers = config.workers
@@ -61,6 +61,7 @@ class LocalExecutor:
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="job")
         self._lock = Lock()
         self._running: set[subprocess.Popen[str]] = set()
+        self._unfinished = 0
         self._stopped = False
 
     @property
@@ -77,15 +78,25 @@ class LocalExecutor:
     def _run(self, job: Job) -> JobEnd:
         self.room.enter(job.memory, job.label)
         try:
-            return run_job(job, self._started)
+            return run_job(self._with_threads(job), self._started)
         finally:
             self.room.leave(job.memory)
+            with self._lock:
+                self._unfinished -= 1
+
+    def _with_threads(self, job: Job) -> Job:
+        """The job with its share of the cores, unless nothing else runs or waits, as when all models are examined."""
+        with self._lock:
+            at_a_time = min(self._workers, self._unfinished)
+        if at_a_time < 2:
+            return job
+        threads = str(max(1, (os.cpu_count() or 1) // at_a_time))
+        return job.model_copy(update={"environment": {"OMP_NUM_THREADS": threads, **job.environment}})
 
     def submit(self, job: Job) -> Future[JobEnd]:
         """Queue a job."""
-        if not self.alone:
-            threads = str(max(1, (os.cpu_count() or 1) // self._workers))
-            job = job.model_copy(update={"environment": {"OMP_NUM_THREADS": threads, **job.environment}})
+        with self._lock:
+            self._unfinished += 1
         return self._pool.submit(self._run, job)
 
     def stop(self) -> None:

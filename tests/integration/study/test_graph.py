@@ -65,6 +65,18 @@ def test_jobs_that_run_at_a_time_show_how_far_they_are_once(
     assert [shown.count(f"{name}: 1/2 steps, 0.5 steps/s, ETA 0:02") for name in ("left", "right")] == [1, 1]
 
 
+def test_jobs_that_run_at_a_time_share_the_cores_and_one_alone_has_all(
+    command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    both = [task(command, name, seconds=1) for name in ("left", "right")]
+    result = carried(tmp_path, [*both, task(command, "exam", "left", "right")], workers=2)
+    threads = {name: (result.folders[name] / "threads").read_text() for name in ("left", "right", "exam")}
+    assert threads["exam"] == ""
+    assert "4" in {threads["left"], threads["right"]}
+
+
 def test_a_log_without_progress_shows_nothing(tmp_path: Path) -> None:
     assert last_progress(tmp_path) == ""
     (tmp_path / LOG).write_bytes(b"mixing: 3 rows, ETA 0:01\nsaved \xff\n")
