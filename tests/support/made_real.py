@@ -65,14 +65,14 @@ def _abstracts(count: int) -> Iterator[dict[str, object]]:
 def _chinese_pairs(subject: str, count: int) -> Iterator[dict[str, object]]:
     for number in range(count):
         answer = f"第{number}号{subject}在{number % 17}号房间，由{number * 7919 % 9973}号负责。"
-        yield {"instruction": f"第{number}号{subject}在哪里？", "input": "", "output": answer}
+        yield {"instruction": f"第{number}号{subject}在哪里", "input": "", "output": answer}
 
 
 def _chinese_questions(count: int) -> Iterator[dict[str, object]]:
     for number in range(count):
         yield {
             "id": f"zh-{number}",
-            "question": f"第{number}号药物治疗什么？",
+            "question": f"第{number}号药物治疗什么",
             "options": {letter: f"疾病{(number + place) * 31}" for place, letter in enumerate("ABCD")},
             "answer": "ABCD"[number % 4],
         }
