@@ -14,13 +14,9 @@ from pathlib import Path
 import pytest
 
 from medctx.fetch import errors as download
-from medctx.fetch.pinned import RECORD, Remote, fetch
+from medctx.fetch.pinned import Remote, fetch
 from tests.support.hub_stand_in import Hub
-from tests.support.publisher import published
-
-REPO = "owner/questions"
-BODY = b'{"id": "1"}\n' * 400
-FILE = Remote(repo=REPO, file="data/test.jsonl")
+from tests.support.publisher import BODY, FILE, REPO, plain, published, recorded
 
 
 @pytest.fixture
@@ -28,15 +24,6 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with published(tmp_path, monkeypatch) as server:
         monkeypatch.setattr(download, "LONGEST_WAIT_S", 0.05)
         yield server
-
-
-def _plain(server: Hub, body: bytes = BODY) -> Remote:
-    server.plain["/raw/v1/items.jsonl"] = body
-    return Remote(url=server.url + "/raw/{revision}/items.jsonl", revision="v1")
-
-
-def _record(tmp_path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (tmp_path / "medctx" / RECORD).read_text().splitlines()]
 
 
 CHILD = """
@@ -60,21 +47,21 @@ def _child(server: Hub, tmp_path: Path, remote: Remote) -> subprocess.Popen[str]
 
 def test_processes_that_fetch_at_once_write_one_line(stand_in: Hub, tmp_path: Path) -> None:
     commit = stand_in.commit(REPO, {FILE.file: BODY})
-    remotes = [FILE, FILE, _plain(stand_in), _plain(stand_in)]
+    remotes = [FILE, FILE, plain(stand_in), plain(stand_in)]
     children = [_child(stand_in, tmp_path, remote) for remote in remotes]
     answers = [json.loads(child.communicate(timeout=60)[0]) for child in children]
     assert [answer["revision"] for answer in answers] == [commit, commit, "v1", "v1"]
     assert Path(answers[0]["path"]).is_relative_to(tmp_path / "hf")
-    assert len(_record(tmp_path)) == 2
+    assert len(recorded(tmp_path)) == 2
     assert sum("/raw/" in line for line in stand_in.request_lines) == 1
 
 
 def test_a_killed_fetch_leaves_nothing_half_done(stand_in: Hub, tmp_path: Path) -> None:
-    remote = _plain(stand_in, b"x" * 50_000_000)
+    remote = plain(stand_in, b"x" * 50_000_000)
     child = _child(stand_in, tmp_path, remote)
     while not stand_in.request_lines and child.poll() is None:
         time.sleep(0.001)
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert fetch(remote).path.stat().st_size == 50_000_000
-    assert len(_record(tmp_path)) == 1
+    assert len(recorded(tmp_path)) == 1

@@ -9,7 +9,7 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.text.chat_templates import CHAT_TEMPLATES, TEMPLATE_FILE, chat_template_text
 from medctx_eval.run.config import ModelConfig, RunConfig
-from medctx_eval.run.examine import with_trained_template
+from medctx_eval.run.trained_template import with_trained_template
 
 
 def model(folder: Path, name: str, template: str = "") -> ModelConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,7 @@ from medctx.errors import MedctxError
 from medctx.fetch import errors as download
 from medctx.fetch.pinned import RECORD, Remote, fetch
 from tests.support.hub_stand_in import CUT, Hub
-from tests.support.publisher import published
-
-REPO = "owner/questions"
-BODY = b'{"id": "1"}\n' * 400
-FILE = Remote(repo=REPO, file="data/test.jsonl")
+from tests.support.publisher import BODY, FILE, REPO, plain, published, recorded
 
 
 @pytest.fixture
@@ -27,15 +22,6 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with published(tmp_path, monkeypatch) as server:
         monkeypatch.setattr(download, "LONGEST_WAIT_S", 0.05)
         yield server
-
-
-def _plain(server: Hub, body: bytes = BODY) -> Remote:
-    server.plain["/raw/v1/items.jsonl"] = body
-    return Remote(url=server.url + "/raw/{revision}/items.jsonl", revision="v1")
-
-
-def _record(tmp_path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (tmp_path / "medctx" / RECORD).read_text().splitlines()]
 
 
 def _sentence(remote: Remote) -> str:
@@ -50,29 +36,29 @@ def test_the_first_fetch_records_the_commit_and_the_digest(stand_in: Hub, tmp_pa
     fetched = fetch(FILE)
     assert fetched.path.read_bytes() == BODY
     assert (fetched.revision, fetched.digest) == (commit, hashlib.sha256(BODY).hexdigest())
-    (line,) = _record(tmp_path)
+    (line,) = recorded(tmp_path)
     assert (line["revision"], line["digest"]) == (fetched.revision, fetched.digest)
     assert line["remote"] == FILE.model_dump()
 
 
 def test_a_url_is_recorded_with_the_revision_asked(stand_in: Hub, tmp_path: Path) -> None:
-    fetched = fetch(_plain(stand_in))
+    fetched = fetch(plain(stand_in))
     assert fetched.path.read_bytes() == BODY
     assert fetched.revision == "v1"
     assert fetched.path.name == "items.jsonl"
     stand_in.plain["/fixed.jsonl"] = BODY
     assert fetch(Remote(url=stand_in.url + "/fixed.jsonl")).revision == ""
-    assert len(_record(tmp_path)) == 2
+    assert len(recorded(tmp_path)) == 2
 
 
 def test_a_recorded_file_is_not_downloaded_again(stand_in: Hub, tmp_path: Path) -> None:
     stand_in.commit(REPO, {FILE.file: BODY})
-    url = _plain(stand_in)
+    url = plain(stand_in)
     first = [fetch(FILE), fetch(url)]
     requests = list(stand_in.request_lines)
     assert [fetch(FILE), fetch(url)] == first
     assert stand_in.request_lines == requests
-    assert len(_record(tmp_path)) == 2
+    assert len(recorded(tmp_path)) == 2
 
 
 def test_a_newer_commit_does_not_change_what_was_recorded(stand_in: Hub, tmp_path: Path) -> None:
@@ -88,7 +74,7 @@ def test_a_newer_commit_does_not_change_what_was_recorded(stand_in: Hub, tmp_pat
 @pytest.mark.parametrize("kind", ["hub", "url"])
 def test_changed_bytes_are_refused_until_the_line_is_deleted(kind: str, stand_in: Hub, tmp_path: Path) -> None:
     commit = stand_in.commit(REPO, {FILE.file: BODY})
-    remote = FILE if kind == "hub" else _plain(stand_in)
+    remote = FILE if kind == "hub" else plain(stand_in)
     first = fetch(remote)
     stand_in.repos[REPO][commit] = {FILE.file: b"changed"}
     stand_in.plain["/raw/v1/items.jsonl"] = b"changed"
@@ -106,7 +92,7 @@ def test_changed_bytes_are_refused_until_the_line_is_deleted(kind: str, stand_in
 @pytest.mark.parametrize("kind", ["hub", "url"])
 def test_a_damaged_file_in_the_cache_is_fetched_again(kind: str, stand_in: Hub) -> None:
     stand_in.commit(REPO, {FILE.file: BODY})
-    remote = FILE if kind == "hub" else _plain(stand_in)
+    remote = FILE if kind == "hub" else plain(stand_in)
     path = fetch(remote).path
     path.resolve().write_bytes(b"damaged")
     assert fetch(remote).path.read_bytes() == BODY
@@ -133,7 +119,7 @@ def test_a_gated_data_set_wants_its_terms_accepted_and_a_token(stand_in: Hub, mo
 
 @pytest.mark.parametrize("trouble", [503, 429, CUT])
 def test_passing_trouble_is_waited_out(trouble: int, stand_in: Hub) -> None:
-    remote = _plain(stand_in)
+    remote = plain(stand_in)
     stand_in.troubles = [trouble, trouble]
     assert fetch(remote).path.read_bytes() == BODY
     assert stand_in.count("GET") == 3
@@ -146,7 +132,7 @@ def test_a_hub_that_breaks_off_is_asked_again(stand_in: Hub) -> None:
 
 
 def test_trouble_that_stays_is_one_sentence(stand_in: Hub, tmp_path: Path) -> None:
-    remote = _plain(stand_in)
+    remote = plain(stand_in)
     stand_in.troubles = [503] * download.ATTEMPTS
     assert f"503, {download.ATTEMPTS} times" in _sentence(remote)
     assert "ConnectError" in _sentence(Remote(url="http://127.0.0.1:9/a.jsonl"))
@@ -166,8 +152,8 @@ def test_a_torn_last_line_of_the_record_is_forgotten(stand_in: Hub, tmp_path: Pa
     fetch(FILE)
     with (tmp_path / "medctx" / RECORD).open("a") as stream:
         stream.write('{"remote": {"repo": "own')
-    fetch(_plain(stand_in))
-    assert len(_record(tmp_path)) == 2
+    fetch(plain(stand_in))
+    assert len(recorded(tmp_path)) == 2
 
 
 def test_a_file_has_one_place() -> None:

@@ -19,7 +19,7 @@ from medctx.process.cpu import hardware
 from medctx.process.progress import console, say
 from medctx.schemas.exam_run import EXAM_FILE, Cost, ExamManifest
 from medctx.schemas.records import Judged, Mode, Verdict
-from medctx.text.chat_templates import adapter_template, chat_template_text
+from medctx.text.chat_templates import chat_template_text
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.checksums import CHECKSUMS
@@ -50,6 +50,7 @@ from medctx_eval.run.identity import (
 from medctx_eval.run.runner import ask_all
 from medctx_eval.run.score import judge
 from medctx_eval.run.session import EngineSettings, Session, slug
+from medctx_eval.run.trained_template import with_trained_template
 
 
 def tokenizer_name(tokenizer: str, models: Sequence[ModelConfig]) -> str:
@@ -62,30 +63,6 @@ def tokenizer_name(tokenizer: str, models: Sequence[ModelConfig]) -> str:
             "tokenizer=bytes for a server whose tokenizer is not published."
         )
     return name
-
-
-def with_trained_template(config: RunConfig) -> RunConfig:
-    """The config with the chat template that its adapters were trained with, if they bring one and none is set.
-
-    All models of a run are asked in one form, so that their answers can be compared.
-
-    Raises:
-        MedctxError: If two adapters were trained with different templates.
-    """
-    brought = {} if config.chat_template else {model.name: adapter_template(model.adapter) for model in config.models}
-    texts = {chat_template_text(file): name for name, file in brought.items() if file}
-    if len(texts) > 1:
-        names = " and ".join(sorted(texts.values()))
-        raise MedctxError(
-            f"The adapters of {names} were trained with different chat templates; examine them in runs of their own, "
-            "or set chat_template."
-        )
-    name = next(iter(texts.values()), "")
-    if not name:
-        return config
-    if len(config.models) > 1:
-        say(f"chat template: that of the adapter of {name}, for all models of this run")
-    return config.model_copy(update={"chat_template": brought[name]})
 
 
 def headline_accuracies(judged: Sequence[Judged], mode: Mode) -> list[tuple[str, float]]:

@@ -16,7 +16,6 @@ need a passages file (``passages=FILE``), for example the chapters of a book.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -24,9 +23,9 @@ from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.open_answers import NOTHING_ELSE, offered
+from medctx_eval.exams.readers.open_answers import OpenQuestion, with_options
 from medctx_eval.exams.readers.published_files import read_json
-from medctx_eval.exams.schema import NO_GOLD, ExamRow, text_of
+from medctx_eval.exams.schema import ExamRow, text_of
 
 
 def _answer(row: Mapping[str, object]) -> str:
@@ -40,27 +39,17 @@ def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
     needles = read_json(files[0])
     if not isinstance(needles, list) or not all(isinstance(row, dict) and "needle" in row for row in needles):
         raise MedctxError(f"{files[0]} is not a list of needles; give the file of MedOdyssey as published.")
-    answers: dict[str, list[str]] = defaultdict(list)
-    for row in needles:
-        answers[text_of(row, "type")].append(_answer(row))
-    for row in needles:
-        name, answer = f"medodyssey/{text_of(row, 'id')}", _answer(row)
-        if not answer:
-            yield NO_GOLD
-            continue
-        choice = offered(name, answer, answers[text_of(row, "type")])
-        if choice is None:
-            yield NOTHING_ELSE
-            continue
-        options, letter = choice
-        yield {
-            "id": name,
-            "question": row.get("input"),
-            "options": options,
-            "answer": letter,
-            "context": row.get("needle"),
-            "tags": {"type": row.get("type")},
-        }
+    yield from with_options(
+        [
+            OpenQuestion(
+                id=f"medodyssey/{text_of(row, 'id')}",
+                answer=_answer(row),
+                group=text_of(row, "type"),
+                row={"question": row.get("input"), "context": row.get("needle"), "tags": {"type": row.get("type")}},
+            )
+            for row in needles
+        ]
+    )
 
 
 def _source(language: str) -> ColumnMap:

@@ -25,8 +25,8 @@ from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.column_map import ColumnMap
-from medctx_eval.exams.readers.open_answers import NOTHING_ELSE, offered
-from medctx_eval.exams.schema import NO_GOLD, ExamRow, text_of
+from medctx_eval.exams.readers.open_answers import OpenQuestion, with_options
+from medctx_eval.exams.schema import ExamRow, text_of
 
 _REPO, _REVISION = "Wisedocs/mlcr-dataset", "refs/convert/parquet"
 
@@ -39,28 +39,21 @@ def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
     records: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for _, row in tables.read_table(files[1]):
         records[text_of(row, "case_uuid")].append((text_of(row, "summary_file"), text_of(row, "summary_text")))
-    answers: dict[str, list[str]] = defaultdict(list)
-    for row in questions:
-        answers[text_of(row, "case_uuid")].append(text_of(row, "answer"))
-    for row in questions:
-        case, answer = text_of(row, "case_uuid"), text_of(row, "answer")
-        name = f"mlcr/{case}/{text_of(row, 'prompt_id')}"
-        if not answer:
-            yield NO_GOLD
-            continue
-        choice = offered(name, answer, answers[case])
-        if choice is None:
-            yield NOTHING_ELSE
-            continue
-        options, letter = choice
-        yield {
-            "id": name,
-            "question": row.get("question"),
-            "options": options,
-            "answer": letter,
-            "context": "\n\n".join(text for _, text in sorted(records[case])),
-            "tags": {"difficulty": row.get("difficulty")},
-        }
+    yield from with_options(
+        [
+            OpenQuestion(
+                id=f"mlcr/{case}/{text_of(row, 'prompt_id')}",
+                answer=text_of(row, "answer"),
+                group=case,
+                row={
+                    "question": row.get("question"),
+                    "context": "\n\n".join(text for _, text in sorted(records[case])),
+                    "tags": {"difficulty": row.get("difficulty")},
+                },
+            )
+            for row, case in ((row, text_of(row, "case_uuid")) for row in questions)
+        ]
+    )
 
 
 SOURCE = ColumnMap(

@@ -7,10 +7,12 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
+from typing import NamedTuple
 
-from medctx_eval.exams.schema import LETTERS
+from medctx_eval.exams.schema import LETTERS, NO_GOLD, ExamRow
 
 OFFERED = 4
 NOTHING_ELSE = "no other answer to offer"
@@ -38,3 +40,36 @@ def offered(name: str, answer: str, others: Iterable[str], count: int = OFFERED)
     place = draw.randrange(len(wrong) + 1)
     texts = [*wrong[:place], answer.strip(), *wrong[place:]]
     return dict(zip(LETTERS, texts, strict=False)), LETTERS[place]
+
+
+class OpenQuestion(NamedTuple):
+    """A question that was published without options.
+
+    Attributes:
+        id: Its id.
+        answer: Its answer, ``""`` without one.
+        group: Questions of one group offer each other's answers.
+        row: The further columns of its row.
+    """
+
+    id: str
+    answer: str
+    group: str
+    row: ExamRow
+
+
+def with_options(questions: Sequence[OpenQuestion]) -> Iterator[ExamRow | str]:
+    """Yield the row of each question with options, or why it has none."""
+    answers: dict[str, list[str]] = defaultdict(list)
+    for question in questions:
+        answers[question.group].append(question.answer)
+    for question in questions:
+        if not question.answer:
+            yield NO_GOLD
+            continue
+        choice = offered(question.id, question.answer, answers[question.group])
+        if choice is None:
+            yield NOTHING_ELSE
+            continue
+        options, letter = choice
+        yield {"id": question.id, "options": options, "answer": letter, **question.row}
