@@ -89,9 +89,14 @@ class _Section:
         total = len(self.counts)
         return {word: log(1 + (total - number + 0.5) / (number + 0.5)) for word, number in holding.items()}
 
+    @cached_property
+    def mean_length(self) -> float:
+        """Words of a paragraph, on average."""
+        return sum(counts.total() for counts in self.counts) / len(self.counts)
+
     def _score(self, words: set[str], counts: Counter[str]) -> float:
-        mean = sum(part.total() for part in self.counts) / len(self.counts)
-        damping = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * counts.total() / max(mean, 1))
+        relative_length = counts.total() / max(self.mean_length, 1)
+        damping = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * relative_length)
         return sum(
             self.rarity.get(word, 0) * counts[word] * (_SATURATION + 1) / (counts[word] + damping) for word in words
         )
@@ -133,10 +138,14 @@ def _narrowed(item: ExamItem, section: _Section) -> ExamItem:
     return item.model_copy(update={"evidence": (section.passages[place].id,), "rivals": rivals})
 
 
+def _is_narrowed(exam: Exam, item: ExamItem) -> bool:
+    altered = item.id in exam.alteration_of or item.id in exam.omission_of
+    return len(item.evidence) == 1 and bool(item.gold) and not altered
+
+
 def _items(exam: Exam, sections: Mapping[str, _Section]) -> Iterator[ExamItem]:
-    altered = exam.alteration_of.keys() | exam.omission_of.keys()
     for item in exam.items:
-        if len(item.evidence) == 1 and item.gold and item.id not in altered:
+        if _is_narrowed(exam, item):
             yield _narrowed(item, sections[item.evidence[0]])
         else:
             rivals = (passage.id for name in item.rivals for passage in sections[name].passages)
@@ -157,14 +166,9 @@ def narrow_evidence(exam: Exam) -> Exam:
         The exam with paragraphs as Passages. Items that no paragraph supports have no evidence and are counted in the
         card.
     """
-    altered = {
-        name
-        for item in exam.items
-        if len(item.evidence) != 1 or item.id in exam.alteration_of or item.id in exam.omission_of
-        for name in item.evidence
-    }
+    whole = {name for item in exam.items if not _is_narrowed(exam, item) for name in item.evidence}
     sections = {
-        passage.id: _Section((passage,) if passage.id in altered else _split(passage)) for passage in exam.passages
+        passage.id: _Section((passage,) if passage.id in whole else _split(passage)) for passage in exam.passages
     }
     items = list(_items(exam, sections))
     lost = sum(bool(before.evidence) and not after.evidence for before, after in zip(exam.items, items, strict=True))
