@@ -714,6 +714,7 @@ BILE: Row = {"question": "What makes bile?", "options": {"A": "spleen", "B": "li
         ({"answer": "spleen"}, "A"),
         ({"answer": " spleen "}, "A"),
         ({"correct_answer": "A"}, "A"),
+        ({"Correct Answer": "spleen"}, "A"),
         ({"answer": "liver"}, None),
         ({"answer": "the liver"}, None),
         ({"label": "0"}, None),

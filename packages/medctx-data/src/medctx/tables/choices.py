@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from medctx.tables.answers import AnswerError, AnswerEvidence, Base, Convention, is_ambiguous, right_letters
 from medctx.tables.cells import Columns, at, cell_text, listed, parsed
-from medctx.tables.layouts import ANSWERS, ChoiceLayout
+from medctx.tables.layouts import ANSWERS, ChoiceLayout, plain_name
 from medctx.tables.options import LabelledOptions, options_in
 
 _APPENDED = re.compile(r"\s*\n\s*Answer Choices:.*\Z", re.DOTALL | re.IGNORECASE)
@@ -108,7 +108,7 @@ def _require_agreement(row: Columns, layout: ChoiceLayout, options: LabelledOpti
     """Refuse a row whose further columns of answers name another option by its letter or its text."""
     letters = {text: letter for letter, text in options.texts.items()}
     for name in row:
-        if name == layout.answer or name.strip().lower() not in ANSWERS:
+        if name == layout.answer or plain_name(name) not in ANSWERS:
             continue
         value = row[name]
         stated = value.strip() if isinstance(value, str) else ""

@@ -160,7 +160,8 @@ KNOWN: tuple[tuple[frozenset[str], ChoiceLayout], ...] = tuple(
 """Layouts known by name, each with the columns it is known by."""
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column's name in lower case, with single underscores for spaces and hyphens."""
     return re.sub(r"[\s_\-]+", "_", name.strip().lower())
 
 
@@ -215,7 +216,7 @@ def detect_layout(rows: Sequence[Columns]) -> ChoiceLayout | None:
             present = {part: getattr(layout, part) for part in ("id", "subject", "context")}
             absent = {part: "" for part, name in present.items() if name.partition(".")[0] not in values}
             return ChoiceLayout(**{**layout.__dict__, **absent})
-    names = {_plain(name): name for name in values}
+    names = {plain_name(name): name for name in values}
     question = _first(names, QUESTIONS)
     inner = parsed(values.get("data", [None])[0])
     if not question and isinstance(inner, Mapping) and {"Question", "Options"} <= inner.keys():
@@ -223,7 +224,7 @@ def detect_layout(rows: Sequence[Columns]) -> ChoiceLayout | None:
         return ChoiceLayout("", "data.Question", "data.Options", answer, _first(names, IDS))
     options = next((names[word] for word in OPTIONS if word in names and _is_options(values[names[word]])), "")
     # An option that no sampled row has may come later.
-    options = options or _series({_plain(str(name)): str(name) for row in rows for name in row})
+    options = options or _series({plain_name(str(name)): str(name) for row in rows for name in row})
     taken = {question, *options.split(",")}
     left = {plain: name for plain, name in names.items() if name not in taken}
     answer = next((left[word] for word in ANSWERS if word in left), "")

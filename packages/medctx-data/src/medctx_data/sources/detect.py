@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from medctx.errors import MedctxError
 from medctx.tables.answers import Base
 from medctx.tables.cells import Columns, parsed
-from medctx.tables.layouts import detect_layout
+from medctx.tables.layouts import detect_layout, plain_name
 from medctx_data.sources.card import Form
 from medctx_data.sources.messages import messages_in
 
@@ -91,10 +90,6 @@ def is_dialogue(row: Columns) -> bool:
     return row.keys() >= _DIALOGUE
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", "_", name.strip().lower())
-
-
 class _Table:
     """The columns of some rows with their values."""
 
@@ -105,7 +100,7 @@ class _Table:
                 kept = self.values.setdefault(str(name), [])
                 if value is not None and value != "":
                     kept.append(value)
-        self._names = {_plain(name): name for name, values in self.values.items() if values}
+        self._names = {plain_name(name): name for name, values in self.values.items() if values}
 
     def first(self, words: Iterable[str], but: str = "") -> str:
         """Return the first column that is named by one of ``words`` and has a value."""
@@ -153,7 +148,7 @@ def _chat(table: _Table) -> Guess | None:
             "the rows hold preferences (chosen and rejected); name the answers to train on with form: chat, "
             "columns: {messages: chosen}"
         )
-    named = [name for word in MESSAGES for name in columns if _plain(name) == word]
+    named = [name for word in MESSAGES for name in columns if plain_name(name) == word]
     name = (named or list(columns))[0]
     if len(columns) > 1 and not named:
         raise MedctxError(
@@ -176,7 +171,7 @@ def _exchange(table: _Table) -> Guess | None:
     answer = table.first(ANSWERS, but=question)
     if not question or not answer or not table.holds(question, (str, list)) or not table.holds(answer, (str, list)):
         return None
-    if _plain(question) == "instruction":
+    if plain_name(question) == "instruction":
         extra = table.first(("input", *CONTEXTS), but=answer)
         return Guess("alpaca", _renamed(instruction=question, input=extra, output=answer))
     context = table.first(CONTEXTS)
@@ -188,7 +183,7 @@ def _alternating(table: _Table) -> Guess | None:
     """Lists of texts are turns where their name says so: they may be options, references or keywords as well."""
     columns = []
     for name, values in table.values.items():
-        if _plain(name) not in TURN_LISTS:
+        if plain_name(name) not in TURN_LISTS:
             continue
         lists = [parsed(value) for value in values[:20]]
         if lists and all(
@@ -202,7 +197,7 @@ def _alternating(table: _Table) -> Guess | None:
 def _refuse_judged(table: _Table) -> None:
     """Stop at rows that hold answers which no model should give."""
     for name, values in table.values.items():
-        if _plain(name) in JUDGEMENTS and False in [value for value in values if isinstance(value, bool)]:
+        if plain_name(name) in JUDGEMENTS and False in [value for value in values if isinstance(value, bool)]:
             raise MedctxError(
                 f"the column {name} says that some answers are bad; keep the rows where it is true in a file of their "
                 "own, or state the form to train on all of them"
@@ -228,7 +223,7 @@ def detect_form(rows: Sequence[Columns]) -> Guess:
         raise MedctxError(
             "the rows hold running text (the column text), not questions with answers; give rows with both"
         )
-    texts = [name for name in columns if table.holds(name, str) and _plain(name) not in UNWANTED]
+    texts = [name for name in columns if table.holds(name, str) and plain_name(name) not in UNWANTED]
     first, last = (texts[0], texts[-1]) if len(texts) > 1 else ("QUESTION", "ANSWER")
     example = f"form: pair, columns: {{question: '{{{first}}}', answer: '{{{last}}}'}}"
     raise MedctxError(
