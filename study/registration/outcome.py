@@ -22,8 +22,7 @@ def primary_sentence(registration: Registration) -> str:
         if difference is None
         else f"measured {_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}] points"
     )
-    place = {True: ", inside the predicted range", False: ", outside the predicted range", None: ""}
-    return f"{registration.primary.name}: {predicted}, {measured}{place[registration.as_predicted]}"
+    return f"{registration.primary.name}: {predicted}, {measured}{registration.prediction_place}"
 
 
 def primary_metrics(registration: Registration) -> dict[str, float]:

@@ -189,6 +189,12 @@ class Registration(Record):
             return None
         return self.prediction.low <= self.difference.value <= self.prediction.high
 
+    @property
+    def prediction_place(self) -> str:
+        """Where the measured value lies, as the end of a sentence; "" if either is missing."""
+        words = {True: ", inside the predicted range", False: ", outside the predicted range", None: ""}
+        return words[self.as_predicted]
+
 
 class PartFloor(Record):
     """Expected accuracy of readers that leave something out, weighted as the cells' accuracies.

@@ -43,10 +43,9 @@ def primary_sentence(registration: Registration) -> str:
     else:
         sentence += f": {registration.outcome}, {points(difference.value)} points ({difference_interval(difference)})"
     if prediction is not None:
-        place = {True: ", as predicted", False: ", outside of the prediction", None: ""}[registration.as_predicted]
         sentence += (
             f"; predicted were {points(prediction.expected)} ({points(prediction.low)} to {points(prediction.high)})"
-            f"{place}"
+            f"{registration.prediction_place}"
         )
     return (
         f"{sentence}. Planned power {power.power:.2f} for {percent(power.difference)} points; "
