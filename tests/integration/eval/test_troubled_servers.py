@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import math
@@ -496,3 +497,21 @@ def test_requests_of_different_books_fill_the_concurrency(conditions: tuple[str,
         seconds = time.monotonic() - begun
         assert len(records) == 32 and server.most_at_once == 8
         assert seconds < 32 * 0.25 / 2, "one after the other they take 8 s"
+
+
+def test_an_exam_keeps_no_answers_in_memory_while_it_asks(tmp_path: Path) -> None:
+    """Answers are read from the journal when all are there, so the memory of a long exam stays flat."""
+    exam = write_exam(tmp_path / "items.jsonl", 200)
+    alive: list[int] = []
+
+    def react(question: Question) -> None:
+        if question.number == 180:
+            alive.append(sum(isinstance(thing, Reply) for thing in gc.get_objects()))
+
+    gc.unfreeze()
+    try:
+        with serve(react) as server:
+            assert len(judged(settings([server.url], exam), tmp_path / "out")) == 200
+    finally:
+        gc.freeze()
+    assert alive and alive[0] < 20

@@ -83,6 +83,9 @@ class PlainText:
     folded: str
 
 
+_ASCII_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+
+
 def first_turn(answer: str) -> str:
     """Return the text before the model starts another question or turn; all of it if it does not."""
     text = answer.lstrip()
@@ -92,6 +95,8 @@ def first_turn(answer: str) -> str:
 
 def fold(text: str) -> str:
     """Return the text in lower case without changing its length."""
+    if text.isascii():
+        return text.lower()
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
@@ -128,10 +133,17 @@ def _invisible(char: str) -> bool:
     return unicodedata.category(char) in {"Cf", "Cc"} or "\ufe00" <= char <= "\ufe0f"
 
 
+def _visible(text: str) -> str:
+    """Return the text without invisible characters; line breaks stay."""
+    if text.isascii():
+        return _ASCII_CONTROL.sub("", text)
+    return "".join(char for char in text if char == "\n" or not _invisible(char))
+
+
 def to_plain(text: str) -> PlainText:
     """Return the text with width forms, quotes and dashes unified and markup removed; lines stay lines."""
     text = unicodedata.normalize("NFKC", text).translate(_SAME)
-    text = "".join(char for char in text if char == "\n" or not _invisible(char))
+    text = _visible(text)
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)
     text = _FOREIGN_LETTER.sub(lambda match: _LATIN[match[0]], simplify(text.strip()))

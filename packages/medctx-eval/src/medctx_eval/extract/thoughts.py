@@ -94,8 +94,9 @@ def opened_thought(prompt: str) -> str:
     What the model writes then goes on with the thought, so this text belongs before it.
     """
     tail = prompt[-_LONGEST_BEGIN:].rstrip()
+    folded = fold(tail)
     for _, begin, _ in _PATTERNS:
-        for match in begin.finditer(fold(tail), 1):
+        for match in begin.finditer(folded, 1):
             if match.end() == len(tail):
                 return f"{tail[match.start() :]}\n"
     return ""

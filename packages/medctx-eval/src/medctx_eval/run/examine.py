@@ -48,7 +48,6 @@ from medctx_eval.run.identity import (
     versions,
 )
 from medctx_eval.run.runner import ask_all
-from medctx_eval.run.score import judge
 from medctx_eval.run.session import EngineSettings, Session, slug
 from medctx_eval.run.trained_template import with_trained_template
 
@@ -207,7 +206,7 @@ class Examination:
         self._require_same_model(engine, folder, model)
         proof = self._check_adapter(model, engine)
         limits = (config.positions, config.vllm.max_model_len, engine.max_positions)
-        replies, usage = ask_all(
+        judged, usage = ask_all(
             self.plan,
             engine,
             request_builder(config, self._tokenizer, name),
@@ -217,7 +216,6 @@ class Examination:
             modes=config.all_modes,
             orders=config.orders,
         )
-        judged = [judge(*replied) for replied in replies]
         cost = Cost(books=len(self.plan.books), **usage.model_dump())
         _require_finished(model.name, judged)
         run_folder.write_run(folder, self._manifest(candidate, engine, key, len(judged), cost, proof), judged)

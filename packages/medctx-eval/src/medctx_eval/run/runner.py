@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from medctx.io.journal import Journal
 from medctx.process.progress import track
 from medctx.schemas.exam_run import Usage
-from medctx.schemas.records import AnswerScore, Book, Form, Mode, Reply
+from medctx.schemas.records import AnswerScore, Book, Form, Judged, Mode, Reply
 from medctx.text.book import EMPTY
 from medctx_eval.artifacts import run_folder
 from medctx_eval.engines.protocol import (
@@ -33,25 +33,13 @@ from medctx_eval.engines.protocol import (
 from medctx_eval.planning.plan import BookBatch, ExamPlan, PlannedItem
 from medctx_eval.planning.requests import ItemRequest, RequestBuilder, orders_of
 from medctx_eval.prompting.prompt import FORMS, possible_answers
+from medctx_eval.run.score import judge
 from medctx_eval.run.usage_log import UsageLog
 
 DOES_NOT_FIT = "does_not_fit"
 PRIOR_BATCH_SIZE = 32
 ROUNDING = 1e-4
 """A log-probability above 0 by no more than this is one of 0, rounded."""
-
-
-class Replied(NamedTuple):
-    """One planned item under one mode and option order, with the model's Reply.
-
-    ``prior`` is the Reply to the options without the question, if the mode needs it.
-    """
-
-    planned: PlannedItem
-    mode: Mode
-    order: int
-    reply: Reply
-    prior: Reply | None
 
 
 def answer_scores(answers: Sequence[tuple[str, ...]], logprobs: TokenLogprobs) -> tuple[AnswerScore, ...]:
@@ -139,22 +127,32 @@ class _InFlight:
             self._changed.wait_for(lambda: self._count < self._limit or self._stopped)
 
 
+_CLAIMED = -1
+"""Stands for the place of a reply in the journal until it is there."""
+
+
 class _Replies:
-    """Replies by key, from the journal or from the engine. Safe to use from several threads."""
+    """Replies by key, from the journal or from the engine. Safe to use from several threads.
+
+    Only their places in the journal are in memory: an exam may have millions.
+    """
 
     def __init__(self, journal: Journal[Reply], usage_log: UsageLog, engine: Engine, model: str) -> None:
         self._journal, self._usage_log, self._engine, self._lock = journal, usage_log, engine, Lock()
         self._model = model
         self.in_flight = _InFlight(engine.concurrency)
-        self.by_key = {reply.key: reply for reply in journal.records if reply.problem != "failed"}
-        self._claimed = set(self.by_key)
+        self._places = {reply.key: place for place, reply in enumerate(journal.records) if reply.problem != "failed"}
+
+    def of(self, key: str) -> Reply:
+        """Read the reply to a request that was asked."""
+        return self._journal.records[self._places[key]]
 
     def missing(self, requests: Sequence[ItemRequest]) -> list[ItemRequest]:
         """The requests that are neither answered nor claimed already, each key once; they are claimed from now on."""
         missing = []
         for item_request in requests:
-            if item_request.key not in self._claimed:
-                self._claimed.add(item_request.key)
+            if item_request.key not in self._places:
+                self._places[item_request.key] = _CLAIMED
                 missing.append(item_request)
         return missing
 
@@ -163,8 +161,8 @@ class _Replies:
         for item_request, result in zip(requests, results, strict=True):
             reply = _reply(item_request, result, self._model)
             with self._lock:
+                self._places[reply.key] = len(self._journal.records)
                 self._journal.add(reply)
-                self.by_key[reply.key] = reply
             self.in_flight.answered()
         self._journal.sync()
         self._usage_log.note()
@@ -221,11 +219,15 @@ def _run_jobs(jobs: Iterator[_Job], in_flight: _InFlight, threads: int, done: Ca
 
 @dataclass(frozen=True, slots=True)
 class _AskedItem:
-    """A planned item with the keys of its requests by form and order; None for requests that do not fit."""
+    """A planned item with the form, order and key of each of its requests; no key for requests that do not fit."""
 
     planned: PlannedItem
     book: str
-    keys: Mapping[tuple[Form, int], str | None]
+    keys: tuple[tuple[Form, int, str | None], ...]
+
+    def key(self, form: Form, order: int) -> str | None:
+        """The key of the request in a form and order."""
+        return next((key for *place, key in self.keys if place == [form, order]), None)
 
 
 class _Exam:
@@ -248,12 +250,12 @@ class _Exam:
     def _missing(self, batch: BookBatch) -> list[ItemRequest]:
         requests: list[ItemRequest] = []
         for planned in batch.items:
-            keys: dict[tuple[Form, int], str | None] = {}
+            keys: list[tuple[Form, int, str | None]] = []
             for item_request in self._builder.requests(planned, batch.book) if batch.book else ():
                 fits = not self._positions or item_request.length < self._positions
-                keys[item_request.form, item_request.order] = item_request.key if fits else None
+                keys.append((item_request.form, item_request.order, item_request.key if fits else None))
                 requests += [item_request] if fits else []
-            self._asked.append(_AskedItem(planned, batch.book.id if batch.book else "", keys))
+            self._asked.append(_AskedItem(planned, batch.book.id if batch.book else "", tuple(keys)))
         return self._replies.missing(requests)
 
     def _ask_batch(self, batch: BookBatch, missing: Sequence[ItemRequest]) -> int:
@@ -278,22 +280,22 @@ class _Exam:
             yield _Job(len(requests), partial(self._ask_priors, requests))
 
     def _reply(self, item: _AskedItem, form: Form, order: int) -> Reply:
-        key = item.keys.get((form, order))
+        key = item.key(form, order)
         if key is not None:
-            return self._replies.by_key[key]
+            return self._replies.of(key)
         reason = f"longer than {self._positions} tokens" if item.book else "its evidence is longer than its condition"
         return _too_long(item.planned, form, order, item.book, reason)
 
-    def replied(self, mode: Mode, orders: int) -> Iterator[Replied]:
-        """Every planned item under a mode, in every order it is judged in."""
+    def judged(self, mode: Mode, orders: int) -> Iterator[Judged]:
+        """The Verdict on every planned item under a mode, in every order it is judged in."""
         form = FORMS[mode][0]
         for item in self._asked:
             planned = item.planned
             prior = None
             if "prior" in FORMS[mode]:
-                prior = self._replies.by_key[self._prior_keys[self._option_key(planned)]]
+                prior = self._replies.of(self._prior_keys[self._option_key(planned)])
             for order in orders_of(planned, mode, orders):
-                yield Replied(planned, mode, order, self._reply(item, form, order), prior)
+                yield judge(planned, mode, order, self._reply(item, form, order), prior)
 
 
 def ask_all(
@@ -306,8 +308,8 @@ def ask_all(
     folder: Path,
     modes: Sequence[Mode],
     orders: int,
-) -> tuple[list[Replied], Usage]:
-    """Ask a model everything in a plan that has no answer yet.
+) -> tuple[list[Judged], Usage]:
+    """Ask a model everything in a plan that has no answer yet, and judge all answers.
 
     Args:
         plan: The exam plan.
@@ -321,13 +323,15 @@ def ask_all(
         orders: In how many option orders an item is asked if its prompt lists the options.
 
     Returns:
-        The Replies, mode by mode, and the usage of all sessions so far.
+        The Verdicts, mode by mode, and the usage of all sessions so far.
     """
-    with Journal(folder / run_folder.REPLIES, Reply) as journal, UsageLog(folder, engine) as usage_log:
-        replies = _Replies(journal, usage_log, engine, name)
-        exam = _Exam(plan, builder, replies, positions)
-        if any("prior" in FORMS[mode] for mode in modes):
-            _run_jobs(exam.prior_jobs(), replies.in_flight, engine.concurrency, lambda _: None)
-        with track(f"Examining {name}", len(plan.planned_items), "items") as advance:
-            _run_jobs(exam.batch_jobs(), replies.in_flight, engine.concurrency, advance)
-    return [replied for mode in modes for replied in exam.replied(mode, orders)], usage_log.total
+    with Journal(folder / run_folder.REPLIES, Reply) as journal:
+        with UsageLog(folder, engine) as usage_log:
+            replies = _Replies(journal, usage_log, engine, name)
+            exam = _Exam(plan, builder, replies, positions)
+            if any("prior" in FORMS[mode] for mode in modes):
+                _run_jobs(exam.prior_jobs(), replies.in_flight, engine.concurrency, lambda _: None)
+            with track(f"Examining {name}", len(plan.planned_items), "items") as advance:
+                _run_jobs(exam.batch_jobs(), replies.in_flight, engine.concurrency, advance)
+        judged = [record for mode in modes for record in exam.judged(mode, orders)]
+    return judged, usage_log.total
