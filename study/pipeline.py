@@ -202,7 +202,13 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
 
             confirmed = confirmation.confirm(config, cells, bases, selected, examine)
             if confirmed.runs and not confirmed.missing:
-                table = write_study_report(config, rows, exams, out, replace(attached, confirmation=confirmed.runs))
+                compared = Results()
+                if config.check_contamination:
+                    trained = [row for row in rows if row.cell.group in selected]
+                    compared = run_tasks(contamination.contamination_tasks(trained, confirmed.exam_plans), setting)
+                folders = contamination.contamination_folders(compared)
+                attached = replace(attached, confirmation=confirmed.runs, confirmation_contamination=folders)
+                table = write_study_report(config, rows, exams, out, attached)
         primary = read_record(out / REPORT_FILE, ReportCore).registration
         versions = _track(config, tracked, lineage, rows, bases, exams)
     return Outcome(out, table, tuple(versions), summary, primary, tuple(confirmed.missing))

@@ -12,7 +12,7 @@ from study.config.cells import StudyCell
 from study.config.sections import confirmation_exam
 from study.config.study import StudyConfig
 from study.stages.bases import Base
-from study.stages.exam_runs import exam_runs, exams_of
+from study.stages.exam_runs import exam_plans, exam_runs, exams_of
 from study.stages.task_names import weights_task
 from study.workflow.graph import Results
 
@@ -22,10 +22,13 @@ Examine: TypeAlias = Callable[[StudyConfig, Mapping[str, Base], Sequence[StudyCe
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Run folders of the examined cells, and by cell why others were not examined."""
+    """Run folders of the examined cells, the folders with the items they were asked, and by cell why others were not
+    examined.
+    """
 
     runs: tuple[Path, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    exam_plans: tuple[Path, ...] = ()
 
 
 def examined_again(cells: Sequence[StudyCell], groups: Sequence[str]) -> list[StudyCell]:
@@ -70,4 +73,6 @@ def confirm(
     missing = {cell.name: _reason(cell, by_cell, results) for cell in examined if cell.name not in runs}
     for name, reason in missing.items():
         say(f"{name} was not confirmed: {reason}")
-    return Confirmation(tuple(runs[cell.name].run for cell in examined if cell.name in runs), missing)
+    return Confirmation(
+        tuple(runs[cell.name].run for cell in examined if cell.name in runs), missing, tuple(exam_plans(runs))
+    )

@@ -62,6 +62,7 @@ class Attached:
     plan: Path | None = None
     contamination: Sequence[Path] = ()
     confirmation: Sequence[Path] = ()
+    confirmation_contamination: Sequence[Path] = ()
     deviations: Sequence[str] = ()
 
 
@@ -86,6 +87,8 @@ def report_config(config: StudyConfig, cells: Sequence[CellResult], attached: At
         keys |= {"plan": str(attached.plan), "margin": margin_of(config)}
     if attached.confirmation:
         keys["confirmation"] = [str(folder) for folder in attached.confirmation]
+    if attached.confirmation_contamination:
+        keys["confirmation_contamination"] = [str(folder) for folder in attached.confirmation_contamination]
     if names:
         keys["base"] = next(iter(names.values()))
     merged = deep_merge(keys, section(config, "report"))

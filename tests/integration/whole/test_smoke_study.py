@@ -234,7 +234,7 @@ import sys
 records = "{exam: records-reading, half: %s, records: {sheets: 24}, conditions: [gold], limits: {gold: 16}}"
 facts = "{exam: phenotypes-facts, half: %s, conditions: [closed], limits: {closed: 32}}"
 exams = {half: f"[{records % half}, {facts % half}]" for half in ("selection", "confirmation")}
-overrides = [f"work={sys.argv[1]}", "tokens=2000", "check_contamination=false", "repeat_base_exam=false"]
+overrides = [f"work={sys.argv[1]}", "tokens=2000", "repeat_base_exam=false"]
 overrides += [f"exam.exams={exams['selection']}", f"confirmation={{exams: {exams['confirmation']}}}"]
 run_pipeline(load_study("smoke", overrides=overrides), confirm=["0:1"])
 """
@@ -252,3 +252,5 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(done: tup
     early = "trained before it was registered: 1:0, 0:1"
     assert report["registration"]["deviations"] == [early], "its steps are those of the study before it"
     assert {(row["cell"], row["other"]) for row in report["confirmations"]} == {("0:1", "base")}
+    compared = [row["contaminated"] for row in report["confirmations"]]
+    assert None not in compared, "the mix of 0:1 is compared with the confirmation items as well"

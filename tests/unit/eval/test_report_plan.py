@@ -209,8 +209,25 @@ def test_selected_cells_are_measured_again_on_items_that_selected_none(halves: t
         assert row.confirmed_gain.value == pytest.approx(confirmed.difference.value)
         score = other.score("1:1", row.axis)
         assert score and row.confirmed.value == pytest.approx(score.accuracy.value)
+        assert row.contaminated is None, "the confirmation items were not compared with training data"
     page = markdown.markdown_page(report, {})
     assert "## Selected and confirmed" in page
+
+
+def test_confirmation_items_in_training_data_are_counted(halves: tuple[list[Path], list[Path]], tmp_path: Path) -> None:
+    selecting, confirming = halves
+    conditions: dict[str, set[str]] = {}
+    for record in run_folder.read_run(confirming[0]).judged:
+        conditions.setdefault(record.item, set()).add(record.condition.partition(":")[0])
+    reading = sorted(item for item, kinds in conditions.items() if "open" in kinds)
+    found = synthetic_runs.write_contamination_report(
+        tmp_path / "found", [(item, "13-gram") for item in reading[:3]], taught=[reading[4]]
+    )
+    other = synthetic_runs.write_contamination_report(tmp_path / "other", [(reading[2], "exact")])
+    config = ReportConfig(draws=200, confirmation=tuple(confirming[:2]), confirmation_contamination=(found, other))
+    report = compute(collect(selecting), config)
+    assert {row.axis: row.contaminated for row in report.confirmations}["reading"] == 3
+    assert report.contamination is None, "the items that selected were not compared"
 
 
 def changed_conditions(folders: list[Path], root: Path, change: Callable[[Judged], Judged | None]) -> tuple[Path, ...]:

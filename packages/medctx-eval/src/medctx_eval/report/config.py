@@ -96,6 +96,9 @@ class ReportConfig(Config):
             "An item found in any of them is not clean."
         ),
     )
+    confirmation_contamination: tuple[Path, ...] = Field(
+        (), description="The same of the mixes of selected cells and the items of `confirmation`."
+    )
     published: PublishedConfig = Field(
         default_factory=PublishedConfig, description="Published accuracies of the same cells."
     )
@@ -113,7 +116,7 @@ class ReportConfig(Config):
             raise ValueError("every weight must be above 0; leave out what does not count")
         return weights
 
-    @field_validator("contamination", "confirmation", mode="before")
+    @field_validator("contamination", "confirmation", "confirmation_contamination", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         if value is None:

@@ -244,6 +244,7 @@ class Confirmation(Record):
         confirmed: Accuracy on the other items.
         confirmed_gain: Difference to the base on the other items.
         outcome: ``confirmed_gain`` in words.
+        contaminated: Confirmation items found in training data, other than as a taught fact; None if not compared.
     """
 
     cell: str
@@ -255,3 +256,4 @@ class Confirmation(Record):
     confirmed: Accuracy
     confirmed_gain: Difference
     outcome: Outcome
+    contaminated: int | None = None

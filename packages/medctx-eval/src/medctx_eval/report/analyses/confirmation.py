@@ -8,6 +8,7 @@ from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.report import LEARNING
 from medctx.schemas.study_plan import Estimand, PlanAxis
+from medctx_eval.report.analyses.contamination import contaminated_items, read_overlaps
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
 from medctx_eval.report.load.collect import RunSet, collect
@@ -73,6 +74,7 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
     if not config.confirmation:
         return
     run_set = collect(config.confirmation)
+    overlaps = read_overlaps(config.confirmation_contamination) if config.confirmation_contamination else None
     _check_apart(selecting, run_set)
     if report.mode not in run_set.modes:
         raise MedctxError(
@@ -102,4 +104,5 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
                 confirmed=accuracies[cell],
                 confirmed_gain=gain,
                 outcome=gain.outcome(report.margin),
+                contaminated=None if overlaps is None else contaminated_items(view, view.masks[axis], overlaps),
             )

@@ -70,18 +70,30 @@ def _on_headline_axes(view: ModeView) -> MaskArray:
     return np.logical_or.reduce(masks) if masks else np.zeros(len(view.clusters), dtype=np.bool_)
 
 
+def _ways(view: ModeView, mask: MaskArray, overlaps: Overlaps) -> dict[ItemKey, frozenset[str]]:
+    """Each item asked in a part of the exam, with the ways it was found in training data."""
+    matrix = view.matrix
+    items = [(matrix.exams[code], matrix.items[code]) for code in np.unique(matrix.item[matrix.starts][mask]).tolist()]
+    return {item: overlaps.of(*item) for item in items}
+
+
+def contaminated_items(view: ModeView, mask: MaskArray, overlaps: Overlaps) -> int:
+    """Number of items asked in a part of the exam and found in training data, other than as a taught fact."""
+    return sum(bool(ways - {TAUGHT}) for ways in _ways(view, mask, overlaps).values())
+
+
 def contamination(view: ModeView, overlaps: Overlaps) -> Contamination | None:
     """Contamination of the items of both axes; None if neither was asked."""
-    matrix = view.matrix
-    codes = np.unique(matrix.item[matrix.starts][_on_headline_axes(view)]).tolist()
-    if not codes:
+    mask = _on_headline_axes(view)
+    by_item = _ways(view, mask, overlaps)
+    if not by_item:
         return None
-    ways = [overlaps.of(matrix.exams[code], matrix.items[code]) for code in codes]
-    exams = dict.fromkeys(matrix.exams[code] for code in codes)
+    ways = list(by_item.values())
+    exams = dict.fromkeys(exam for exam, _ in by_item)
     kinds = sorted({way for item_ways in ways for way in item_ways - {TAUGHT}})
     return Contamination(
-        items=len(codes),
-        contaminated=sum(bool(item_ways - {TAUGHT}) for item_ways in ways),
+        items=len(ways),
+        contaminated=contaminated_items(view, mask, overlaps),
         taught=sum(item_ways == {TAUGHT} for item_ways in ways),
         by_kind={kind: sum(kind in item_ways for item_ways in ways) for kind in kinds},
         unchecked_exams=() if overlaps.exams is None else tuple(exam for exam in exams if exam not in overlaps.exams),

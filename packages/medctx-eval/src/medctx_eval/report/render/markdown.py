@@ -112,7 +112,8 @@ def _confirmations(report: Report) -> TableRows:
         label = OUTCOME_LABELS[row.outcome]
         selected = _accuracy(row.selected), _difference(row.selected_gain)
         confirmed = _accuracy(row.confirmed), f"{label} {_difference(row.confirmed_gain)}"
-        yield [row.cell, parts.title(row.part), *selected, *confirmed, f"{row.confirmed_gain.n:,}"]
+        contaminated = "" if row.contaminated is None else f"{row.contaminated:,}"
+        yield [row.cell, parts.title(row.part), *selected, *confirmed, f"{row.confirmed_gain.n:,}", contaminated]
 
 
 def _published(report: Report) -> TableRows:
@@ -236,7 +237,7 @@ def markdown_page(report: Report, pictures: Mapping[str, Picture]) -> str:
     lines += _table(
         "The gate", ["cell", "gains knowledge", "keeps reading", "P over all cells", "readable", "clean"], _gate(report)
     )
-    columns = ["cell", "axis", "selected %", "to base", "confirmed %", "to base", "items"]
+    columns = ["cell", "axis", "selected %", "to base", "confirmed %", "to base", "items", "in training data"]
     lines += _table("Selected and confirmed", columns, _confirmations(report))
     cells = [cell.name for cell in report.cells]
     lines += _table(
