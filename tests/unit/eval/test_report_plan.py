@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import results_table
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.io.jsonl import read_records, write_record
@@ -26,6 +27,7 @@ from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.model import Report
 from medctx_eval.report.render import markdown
+from medctx_eval.stats.formatting import points
 from tests.support import synthetic_runs
 from tests.support.registered_plan import CELLS, RUNS, plan_of
 
@@ -274,3 +276,16 @@ def test_items_that_selected_confirm_nothing(halves: tuple[list[Path], list[Path
     selecting = halves[0]
     with pytest.raises(MedctxError, match="items that also selected the cells, first"):
         compute(collect(selecting), ReportConfig(draws=200, confirmation=tuple(selecting)))
+
+
+def test_the_table_of_results_has_each_axis_its_difference_to_base_and_every_seed(runs: RunSet) -> None:
+    report = compute(runs, ReportConfig(draws=200))
+    header, *rows = results_table.rows(report)
+    assert header[0] == "cell" and "taught minus untaught, to base" in header and "reading % (" in " ".join(header)
+    assert [row[0] for row in rows] == [cell.name for cell in report.cells]
+    gain = report.axis_gain("0:1", "reading")
+    assert gain is not None
+    row = next(row for row in rows if row[0] == "0:1")
+    assert row[header.index("each seed", 4) - 1].startswith(points(gain.difference.value))
+    assert rows[0][2] == "", "the base is not compared with itself"
+    assert results_table.lines([header, *rows])[1].count("---") == len(header)
