@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,18 +22,11 @@ from medctx.io.masking import mask_secrets
 from medctx.process.progress import say
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run
-from study.config.grid import cells
 from study.config.study import STUDIES, StudyConfig, load_study
-from study.forecast.budget import budget_of, with_budget
-from study.forecast.dry_run import plan_text
-from study.law.evidence.sources import read_evidence
 from study.law.recommend.records import CONFIDENCE, UTILITY
-from study.pipeline import run_pipeline
-from study.registration.exam_size import planned
-from study.registration.outcome import primary_sentence
-from study.registration.power import plan_sentence
-from study.stages.records import Outcome
-from study.stages.rehearsal import rehearse
+
+if TYPE_CHECKING:
+    from study.stages.records import Outcome
 
 POSITIVE_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 TERMINATED = 128 + signal.SIGTERM
@@ -52,6 +46,8 @@ def _terminate(signal_number: int, frame: FrameType | None) -> None:
 
 
 def _show(outcome: Outcome) -> None:
+    from study.registration.outcome import primary_sentence
+
     click.echo(outcome.table)
     click.echo(f"report      {(outcome.folder / 'report.html').resolve()}")
     if outcome.summary.run_id:
@@ -101,12 +97,18 @@ def run_study(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], dry_run: bool, recommending: bool
 ) -> CommandResult:
     """Run a study by name (studies/NAME.yaml) or path; the same command continues a killed one."""
+    from study.config.grid import cells
+
     config = load_study(name, overlays, overrides)
     if recommending:
         from study.recommendation import require_recommendable
 
         require_recommendable(config)
     if dry_run:
+        from study.forecast.dry_run import plan_text
+        from study.registration.power import plan_sentence
+        from study.stages.rehearsal import rehearse
+
         rehearsal = rehearse(config)
         click.echo(plan_text(config, rehearsal.exam))
         if rehearsal.plan is not None:
@@ -148,6 +150,8 @@ def _result(outcome: Outcome) -> CommandResult:
 
 
 def _run(config: StudyConfig, recommending: bool) -> Outcome:
+    from study.pipeline import run_pipeline
+
     if not recommending:
         outcome = run_pipeline(config)
         _show(outcome)
@@ -172,6 +176,9 @@ def power(
     name: str, overlays: tuple[str, ...], overrides: tuple[str, ...], difference: float | None, target: float | None
 ) -> CommandResult:
     """Say how small a difference a study sees, before anything is trained."""
+    from study.forecast.budget import budget_of, with_budget
+    from study.registration.exam_size import planned
+    from study.registration.power import plan_sentence
     from study.registration.table import power_text
 
     config = load_study(name, overlays, overrides)
@@ -274,6 +281,7 @@ def recommend(
     Writes a frozen recommendation.json, a picture and a study YAML that runs the composition beside the report (or into
     --out). After that run, --check sets prediction beside measurement.
     """
+    from study.law.evidence.sources import read_evidence
     from study.law.output import publish
     from study.law.recommend.records import Options
 

@@ -82,7 +82,7 @@ def _types_of(annotation: object) -> set[object]:
 class Config(BaseModel):
     """Base of every config: immutable, unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

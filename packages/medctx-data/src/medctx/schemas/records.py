@@ -17,7 +17,7 @@ faithfulness to the page with the evidence altered."""
 class Record(BaseModel):
     """Base of every record: immutable, unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Turn(Record):

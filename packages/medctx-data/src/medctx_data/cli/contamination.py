@@ -16,9 +16,6 @@ from medctx.errors import MedctxError
 from medctx.schemas.contamination import OVERLAPS, SUMMARY, TAUGHT, ContaminationReport
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
-from medctx_data.contamination.exam_files import read_exams
-from medctx_data.contamination.report import write_contamination_report
-from medctx_data.mix_folder.write import manifest_of
 
 KINDS = ("exact", "13-gram", "minhash")
 
@@ -77,6 +74,10 @@ def command(
     dry_run: bool,
 ) -> CommandResult:
     """Write which Dialogue of MIX overlaps with which exam item; to --out, or into MIX without it."""
+    from medctx_data.contamination.exam_files import read_exams
+    from medctx_data.contamination.report import write_contamination_report
+    from medctx_data.mix_folder.write import manifest_of
+
     settings = configs.load(ContaminationConfig, config_path(config), overrides)
     folder = mix or settings.mix
     if folder is None:

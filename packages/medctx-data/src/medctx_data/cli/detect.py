@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import yaml
@@ -12,14 +13,15 @@ from medctx.config import loading as configs
 from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.schemas.result import CommandResult
-from medctx_data.cli.tables import EXAMPLES, shortened_text
-from medctx_data.sources.card import FORMS
-from medctx_data.sources.config import SourceConfig
-from medctx_data.sources.inspection import Inspection, inspect_source
+
+if TYPE_CHECKING:
+    from medctx_data.sources.inspection import Inspection
 
 
 def _snippet(result: Inspection) -> str:
     """The source as a config writes it, with what was detected in comments."""
+    from medctx_data.sources.config import SourceConfig
+
     config = result.config
     path = str(config.path) if isinstance(config.path, Path) else [str(path) for path in config.paths]
     source: dict[str, object] = {"path": path, "domain": result.domain or "medical"}
@@ -39,6 +41,8 @@ def _snippet(result: Inspection) -> str:
 
 
 def _lines(result: Inspection) -> list[str]:
+    from medctx_data.sources.card import FORMS
+
     refused = "; ".join(f"{count} {reason}" for reason, count in result.refused.items())
     notes = "; ".join(f"{note} ({count} rows)" for note, count in result.notes.items())
     stated = "as the config says" if result.config.domain else "from the name of the file or folder"
@@ -66,6 +70,10 @@ def command(paths: tuple[str, ...], overrides: tuple[str, ...]) -> CommandResult
 
     PATH is a file, a folder, a saved data set, a cloned repository or a pattern; several are one source.
     """
+    from medctx_data.cli.tables import EXAMPLES, shortened_text
+    from medctx_data.sources.config import SourceConfig
+    from medctx_data.sources.inspection import inspect_source
+
     listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     config = configs.load(SourceConfig, None, [f"path={listed if len(paths) == 1 else f'[{listed}]'}", *overrides])
     result = inspect_source(config)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from medctx.config import loading as configs
 from medctx.config.cli import config_command, documents, finish_program, step_options
 from medctx.config.command_result import output_console, reported
+from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.process.progress import say
-from medctx.schemas.mix import MixManifest
 from medctx.schemas.result import CommandResult, Output
 from medctx.tracking import mlflow_run as tracking
-from medctx_data.api import MixJob
-from medctx_data.cli import contamination, detect, tables, truncation
-from medctx_data.mix_folder.mlflow import record
-from medctx_data.mix_folder.write import checked, manifest_of
-from medctx_data.mixture.config import MixConfig
-from medctx_data.sources.cards import CARDS, card_of
+from medctx_data.cli import contamination, detect, truncation
+
+if TYPE_CHECKING:
+    from medctx.schemas.mix import MixManifest
 
 CONFIG_FOLDERS = (Path("mixes"), Path(__file__).parent.parent / "configs")
 
@@ -30,7 +29,15 @@ def main() -> None:
     """Sources by name and controlled mixtures of general and medical Dialogues."""
 
 
+def _mix_config() -> type[Config]:
+    from medctx_data.mixture.config import MixConfig
+
+    return MixConfig
+
+
 def _print(manifest: MixManifest) -> None:
+    from medctx_data.cli import tables
+
     screen = output_console()
     for table in (tables.shares(manifest), tables.groups(manifest), tables.notes(manifest)):
         if table:
@@ -50,11 +57,15 @@ def _result(manifest: MixManifest, out: Path | None) -> CommandResult:
     )
 
 
-@main.command(cls=documents(lambda: MixConfig))
+@main.command(cls=documents(_mix_config))
 @step_options
 @reported
 def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool) -> CommandResult:
     """Mix sources in a ratio up to a budget and write the Dialogues to --out."""
+    from medctx_data.api import MixJob
+    from medctx_data.mix_folder.mlflow import record
+    from medctx_data.mixture.config import MixConfig
+
     path = configs.find(config, CONFIG_FOLDERS) if config else None
     settings = configs.load(MixConfig, path, overrides)
     if out is None and not dry_run:
@@ -82,6 +93,9 @@ def mix(config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 @reported
 def inspect(folder: Path) -> CommandResult:
     """Show shares, drops, lengths and three Dialogues of a mix, and check its digest."""
+    from medctx_data.cli import tables
+    from medctx_data.mix_folder.write import checked, manifest_of
+
     manifest = manifest_of(folder)
     examples = tables.examples(checked(folder, manifest))
     screen = output_console()
@@ -99,7 +113,7 @@ def inspect(folder: Path) -> CommandResult:
 main.add_command(contamination.command)
 main.add_command(detect.command)
 main.add_command(truncation.command)
-main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lambda: contamination.ContaminationConfig}))
+main.add_command(config_command({"mix": _mix_config, "contamination": lambda: contamination.ContaminationConfig}))
 
 
 @main.group(invoke_without_command=True)
@@ -107,6 +121,9 @@ main.add_command(config_command({"mix": lambda: MixConfig, "contamination": lamb
 @click.pass_context
 def sources(context: click.Context) -> CommandResult | None:
     """List the sources known by name."""
+    from medctx_data.cli import tables
+    from medctx_data.sources.cards import CARDS
+
     if context.invoked_subcommand is not None:
         return None
     output_console().print(tables.source_table(CARDS.values()))
@@ -118,6 +135,9 @@ def sources(context: click.Context) -> CommandResult | None:
 @reported
 def show_source(name: str) -> CommandResult:
     """Print the card of the source NAME."""
+    from medctx_data.cli import tables
+    from medctx_data.sources.cards import card_of
+
     card = card_of(name)
     output_console().print(tables.card_table(card))
     return CommandResult(labels={key: str(value) for key, value in card.model_dump(mode="json").items() if value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -11,15 +12,12 @@ from medctx.config import loading as configs
 from medctx.config.command_result import output_console, reported
 from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
-from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import track
-from medctx.schemas.records import Dialogue
 from medctx.schemas.result import CommandResult, Output
-from medctx.text import tokenizer as tokenizers
-from medctx_data.mix_folder.write import CONFIG, manifest_of
-from medctx_data.mixture.config import MixConfig
-from medctx_data.truncation.measure import measure
-from medctx_data.truncation.report import MAXIMUMS, SourceTruncation, TruncationReport, truncation_by_source
+
+if TYPE_CHECKING:
+    from medctx.schemas.records import Dialogue
+    from medctx_data.truncation.report import SourceTruncation
 
 FILE = "truncation.json"
 
@@ -28,6 +26,9 @@ def _tokenizer(mix: Path, chosen: Path | None) -> tuple[Path, str]:
     """The chosen tokenizer, else the one the mix was counted with, and its chat template."""
     if chosen is not None:
         return chosen, ""
+    from medctx_data.mix_folder.write import CONFIG
+    from medctx_data.mixture.config import MixConfig
+
     config = configs.load(MixConfig, mix / CONFIG, ())
     counted_with = config.tokenizer
     if counted_with is None:
@@ -77,6 +78,12 @@ def command(
     mix: Path, tokenizer: Path | None, maximums: tuple[int, ...], more: tuple[int, ...], out: Path | None
 ) -> CommandResult:
     """Show what training on MIX at maximum lengths would lose, source by source."""
+    from medctx.io.mix_folder import read_dialogues
+    from medctx.text import tokenizer as tokenizers
+    from medctx_data.mix_folder.write import manifest_of
+    from medctx_data.truncation.measure import measure
+    from medctx_data.truncation.report import MAXIMUMS, TruncationReport, truncation_by_source
+
     manifest = manifest_of(mix)
     lengths = sorted({*maximums, *more}) or list(MAXIMUMS)
     folder, chat_template = _tokenizer(mix, tokenizer)
