@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from random import Random
 
 from pydantic import Field
@@ -77,8 +78,13 @@ class Curriculum(Record):
         return [fact for fact in self.facts if fact.kind == kind and not fact.taught]
 
 
+@cache  # one finding is annotated to many diseases
+def _is_plain(name: str) -> bool:
+    return len(name) in _FINDING_CHARS and re.fullmatch(r"[A-Za-z][A-Za-z \-]+", name) is not None
+
+
 def _plain(names: Iterable[str]) -> list[str]:
-    return [name for name in names if len(name) in _FINDING_CHARS and re.fullmatch(r"[A-Za-z][A-Za-z \-]+", name)]
+    return [name for name in names if _is_plain(name)]
 
 
 def _family(name: str) -> str:
@@ -86,9 +92,15 @@ def _family(name: str) -> str:
     return name.lower().split()[0].rstrip(",")
 
 
+@cache
+def _stems(answer: str) -> tuple[str, ...]:
+    return tuple(word[:5] for word in answer.lower().split() if len(word) > 3)
+
+
 def _echoes(answer: str, subject: str) -> bool:
     """Whether the subject gives its answer away ("Lissencephaly 3": "Lissencephaly")."""
-    return any(word[:5] in subject.lower() for word in answer.lower().split() if len(word) > 3)
+    lowered = subject.lower()
+    return any(stem in lowered for stem in _stems(answer))
 
 
 def _candidates(ontology: phenotypes.Ontology, rng: Random) -> list[tuple[phenotypes.Disease, list[str]]]:
