@@ -244,7 +244,7 @@ def _track(
         for result in adapters(rows)
     }
     for result in adapters(rows):
-        write_card(card_folder(config, result), cards[result.cell.name], result.mix)
+        write_card(config, card_folder(config, result), cards[result.cell.name], result.mix)
     if not lineage.on:
         return []
     try:

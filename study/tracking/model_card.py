@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
 
+import yaml
+
 from medctx.io.jsonl import read_record, write_text
 from medctx.schemas.decision import Decision
 from medctx.schemas.mix import MIX_FILE, MixManifest
@@ -22,7 +24,8 @@ from medctx.tracking.adapter_card import (
 )
 from medctx.tracking.cell_metrics import AXES
 from medctx.tracking.evaluation import difference_text, evaluation_lines, gate_of, percent
-from medctx.tracking.logged_adapter import FIGURE, README
+from medctx.tracking.logged_adapter import EXAM_SETTINGS, FIGURE, README
+from study.config.sections import section
 from study.config.study import StudyConfig
 from study.stages.bases import Base
 from study.stages.records import CellResult, file_name
@@ -32,6 +35,8 @@ MAX_DESCRIPTION_CHARS = 4_900
 """MLflow stores at most 5,000 characters of a description."""
 REST = "The rest of this card is README.md in the adapter's folder."
 SHARE_CHARS = 10
+NOT_OF_AN_EXAM = frozenset({"models", "urls", "api_key_variable", "tokenizer", "positions", "chat_template", "vllm"})
+"""Keys of an exam's config that another machine answers by itself, or that the adapter states."""
 
 
 def _mix(result: CellResult) -> MixManifest | None:
@@ -96,9 +101,16 @@ def card_folder(config: StudyConfig, result: CellResult) -> Path:
     return result.weights
 
 
-def write_card(folder: Path, card: str, mix: Path | None) -> None:
-    """Write the card into the adapter's folder, with the figure of its training data where there is one."""
+def exam_settings(config: StudyConfig) -> str:
+    """The study's exam as a config of ``medctx-eval run``, without keys that a machine or an adapter sets."""
+    settings = {key: value for key, value in section(config, "exam").items() if key not in NOT_OF_AN_EXAM}
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+
+
+def write_card(config: StudyConfig, folder: Path, card: str, mix: Path | None) -> None:
+    """Write card and exam settings into the adapter's folder, with the figure of its training data if there is one."""
     write_text(folder / README, card)
+    write_text(folder / EXAM_SETTINGS, exam_settings(config))
     if mix is not None and (mix / FIGURE).is_file():
         copyfile(mix / FIGURE, folder / FIGURE)
 

@@ -108,7 +108,7 @@ def register_adapters(
         base, exam = study.bases[result.cell.base], study.exams[result.cell.name]
         card = study.cards[result.cell.name].replace(f"{name}/{VERSION}", f"{name}/{version}")
         folder = card_folder(config, result)
-        write_card(folder, card, result.mix)
+        write_card(config, folder, card, result.mix)
         log_card(client, study.cells[result.cell.name].model_id, folder)
         description = description_of(card)
         client.update_model_version(name, version, description=description)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,16 +17,32 @@ from medctx.process import parent_death
 from medctx.schemas.result import CommandResult
 from medctx.tracking.mlflow_run import UNTRACKED
 
+MODULES = {
+    "medctx-data": "medctx_data.cli.main",
+    "medctx-train": "medctx_train.cli",
+    "medctx-eval": "medctx_eval.cli.main",
+}
+"""The modules behind the console commands."""
 
-def find_command(command: str) -> str:
-    """The path of a console command: beside this interpreter, else on PATH."""
+
+def find_command(command: str) -> list[str]:
+    """How a console command is called: the one beside this interpreter, else its module, else the one on PATH.
+
+    An environment may have the packages on PYTHONPATH alone, as that of ``mlflow run --env-manager uv`` does. The
+    command on PATH is then one of another environment.
+    """
     beside = Path(sys.executable).parent / command
-    path = str(beside) if beside.is_file() else shutil.which(command)
+    if beside.is_file():
+        return [str(beside)]
+    package, _, _ = MODULES[command].partition(".")
+    if find_spec(package) is not None:
+        return [sys.executable, "-m", MODULES[command]]
+    path = shutil.which(command)
     if not path:
         raise MedctxError(
             f"The command {command} is not installed; run: make install (or pip install ./packages/{command})."
         )
-    return path
+    return [path]
 
 
 def tethered(arguments: Sequence[str]) -> list[str]:
@@ -33,7 +50,7 @@ def tethered(arguments: Sequence[str]) -> list[str]:
 
     A killed study must not leave a command behind that writes beside the next study.
     """
-    return [sys.executable, parent_death.__file__, find_command(arguments[0]), *arguments[1:]]
+    return [sys.executable, parent_death.__file__, *find_command(arguments[0]), *arguments[1:]]
 
 
 def parse_result(stdout: str) -> CommandResult | None:

@@ -129,8 +129,10 @@ def badges(page: chromium.Page, word: str) -> int:
 
 def test_items_are_filtered_by_change_cell_condition_and_words(page: chromium.Page, report: Path) -> None:
     show(page, report)
+    changed = matching(page)
+    choose(page, "kind", "0")
     every = matching(page)
-    assert every == 108
+    assert every == 108 > changed > 0, "those that changed are shown first"
     choose(page, "kind", "1")
     gained = matching(page)
     shown = page.run("document.querySelectorAll('#browser article').length")
@@ -148,8 +150,23 @@ def test_items_are_filtered_by_change_cell_condition_and_words(page: chromium.Pa
     assert matching(page) == 0
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_which_items_changed_is_one_touch_away_from_anywhere(page: chromium.Page, report: Path, way: str) -> None:
+    show(page, report, way)
+    link = page.tab.get_by_role("link", name="Which items changed")
+    box = link.bounding_box()
+    assert box is not None and 0 < box["y"] < 60 and box["x"] + box["width"] < 390, "on the first screen"
+    page.run("document.documentElement.style.scrollBehavior = 'auto'")
+    page.run("document.getElementById('provenance').scrollIntoView()")
+    link.click()
+    heading = page.run("document.querySelector('#items h2').getBoundingClientRect().top")
+    bar = page.run("document.querySelector('nav').getBoundingClientRect().bottom")
+    assert bar - 1 <= heading < 160, "below the contents, which stay where they are"
+
+
 def test_more_items_and_their_books_come_when_asked_for(page: chromium.Page, report: Path) -> None:
     show(page, report)
+    choose(page, "kind", "0")
     page.run("document.getElementById('browser-more').click()")
     assert page.run("document.querySelectorAll('#browser article').length") == 20
     assert page.run("document.querySelectorAll('#browser pre').length") == 0

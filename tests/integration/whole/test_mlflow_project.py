@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import pytest
 import yaml
@@ -106,13 +108,16 @@ def test_in_an_environment_that_mlflow_builds(tmp_path: Path, alphabet: Path) ->
 
 
 @pytest.mark.slow
-def test_uv_as_manager_is_still_what_the_pages_say_of_it(tmp_path: Path, alphabet: Path) -> None:
-    """MLflow takes the workspace's uv.lock for that of a model; where this fails, docs/reference can promise more."""
-    file = config(tmp_path, alphabet)
-    parameters = ("-P", f"config={file}", "-P", f"out={tmp_path / 'mix'}")
-    roots = {"MLFLOW_ENV_ROOT": str(tmp_path / "environments")}
-    result = started(str(ROOT), tmp_path, "-e", "mix", "--env-manager", "uv", *parameters, **roots)
-    assert result.returncode != 0 and "uv sync" in result.stderr
+def test_in_an_environment_that_uv_makes_of_the_lock_file(tmp_path: Path, alphabet: Path) -> None:
+    environments = tmp_path / "environments"
+    mixed(str(ROOT), tmp_path, alphabet, "uv", MLFLOW_ENV_ROOT=str(environments))
+    (python,) = environments.glob("*/bin/python")
+    locked = {
+        package["name"]: package["version"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    }
+    code = "from importlib.metadata import version; print(version('transformers'))"
+    shown = subprocess.run([python, "-c", code], text=True, capture_output=True, check=True).stdout.strip()
+    assert shown == locked["transformers"]
 
 
 def test_what_fails_is_one_sentence_and_a_failed_run(tmp_path: Path) -> None:
@@ -133,6 +138,24 @@ def test_the_environment_has_what_the_extras_of_medctx_data_ask_for() -> None:
     for extra in ("dedupe", "general", "phenotypes", "tracking"):
         assert set(extras[extra]) <= set(listed), extra
     assert not [entry for entry in listed if "medctx-data" in entry]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", line.replace("_", "-"), maxsplit=1)[0].lower() for line in requirements}
+
+
+def test_the_root_lists_what_the_packages_ask_for_because_uv_sees_nothing_else() -> None:
+    def project(folder: Path) -> dict[str, Any]:
+        tree = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        hook = tree["tool"].get("hatch", {}).get("metadata", {}).get("hooks", {}).get("custom", {})
+        return {"dependencies": hook.get("dependencies", []), **tree["project"]}
+
+    data, train, exam = (project(ROOT / "packages" / f"medctx-{name}") for name in ("data", "train", "eval"))
+    needed = [*data["dependencies"], *train["dependencies"], *exam["dependencies"], "scikit-learn"]
+    for extra in ("fetch", "tokens", "models", "parquet", "dedupe", "general", "phenotypes", "tracking"):
+        needed += data["optional-dependencies"][extra]
+    needed += exam["optional-dependencies"]["transformers"]
+    assert names(project(ROOT)["dependencies"]) == names(needed)
 
 
 def test_every_entry_point_is_documented() -> None:

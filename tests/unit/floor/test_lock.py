@@ -19,7 +19,8 @@ def test_everything_comes_from_one_public_index_or_from_this_checkout() -> None:
     assert {source["editable"] for source in sources if "editable" in source} == {
         f"packages/medctx-{name}" for name in ("data", "eval", "train")
     }
-    others = [source for source in sources if "editable" not in source]
+    assert [source for source in sources if "virtual" in source] == [{"virtual": "."}]
+    others = [source for source in sources if not source.keys() & {"editable", "virtual"}]
     assert all(set(source) == {"registry"} for source in others)
     assert len({source["registry"] for source in others}) == 1
 

@@ -62,19 +62,16 @@ def test_the_hub_reads_the_metadata_of_a_card(model: str) -> None:
     assert "vllm serve" in card.text or "medctx-eval serve" in card.text
 
 
-@pytest.mark.parametrize(
-    ("name", "place", "hint"),
-    [
-        ("smollm2-135m-instruct", "$(medctx-train base smollm2-135m-instruct)", True),
-        ("ward/model", "ward/model", False),
-        ("a-folder", "BASE_FOLDER", False),
-    ],
-)
-def test_a_card_names_its_base_by_what_a_shell_finds(name: str, place: str, hint: bool) -> None:
+@pytest.mark.parametrize("model", ["", "models:/ward/3"])
+@pytest.mark.parametrize("name", ["smollm2-135m-instruct", "ward/model", "a-folder"])
+def test_the_commands_of_a_card_find_the_base_themselves(name: str, model: str) -> None:
     base = BaseCard(name=name, source=name, licence="", weights_digest="b" * 64)
-    card = adapter_card(CardOrigin("LoRA adapter", base))
-    assert f'vllm serve "{place}" ' in card
-    assert (f"`medctx-train base {name}` prints it" in card) is hint
+    card = adapter_card(CardOrigin("LoRA adapter", base), CardEvaluation(model=model))
+    _, _, use = card.partition("## Use")
+    use, _, _ = use.partition("## ")
+    source = model or "ADAPTER_FOLDER"
+    assert f"medctx-eval serve {source} " in use and f'locate("{source}")' in use
+    assert name not in use and ("MLFLOW_TRACKING_URI" in use) == bool(model)
 
 
 def test_a_card_before_the_exam_says_so_and_names_no_figure() -> None:

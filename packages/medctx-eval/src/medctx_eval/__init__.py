@@ -27,6 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from medctx_eval.artifacts.local_model import locate as locate
     from medctx_eval.exams.config import ExamConfig
     from medctx_eval.report.build import write_report
     from medctx_eval.report.compare import compare
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from medctx_eval.run.config import ModelConfig, RunConfig
     from medctx_eval.run.examine import examine as examine
 
-__all__ = ["ExamConfig", "ModelConfig", "ReportConfig", "RunConfig", "compare", "examine", "write_report"]
+__all__ = ["ExamConfig", "ModelConfig", "ReportConfig", "RunConfig", "compare", "examine", "locate", "write_report"]
 
 _SOURCES = {
     "ExamConfig": ("medctx_eval.exams.config", "ExamConfig"),
@@ -43,6 +44,7 @@ _SOURCES = {
     "RunConfig": ("medctx_eval.run.config", "RunConfig"),
     "compare": ("medctx_eval.report.compare", "compare"),
     "examine": ("medctx_eval.run.examine", "examine"),
+    "locate": ("medctx_eval.artifacts.local_model", "locate"),
     "write_report": ("medctx_eval.report.build", "write_report"),
 }
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from medctx.model.embedded import EMBEDDED, TINY
+from medctx.model.embedded import EMBEDDED
 from medctx.schemas.mix import MixManifest
 from medctx.schemas.sft import BaseCard, SftManifest
 from medctx.tracking.evaluation import percent
-from medctx.tracking.logged_adapter import FIGURE, QUESTION
+from medctx.tracking.logged_adapter import EXAM_SETTINGS, FIGURE, QUESTION
 
 PUBLISHED = {EMBEDDED: "HuggingFaceTB/SmolLM2-135M-Instruct"}
 """The published models that embedded ones are made from."""
@@ -33,8 +33,8 @@ LIMITS = (
     "What was measured holds for these exams, this base, this amount of data and these seeds."
 )
 EVALUATION = "## Evaluation"
-BASE_FOLDER = "BASE_FOLDER"
-"""Stands for the folder of a base that has neither an ID on the hub nor a command that prepares it."""
+ADAPTER_FOLDER = "ADAPTER_FOLDER"
+"""Stands for the folder of the card on cards of adapters that are not registered."""
 BAR_CHARS = 20
 
 
@@ -127,33 +127,35 @@ def _training_lines(origin: CardOrigin) -> list[str]:
     ]
 
 
-def base_command(base: str) -> str:
-    """How a shell names a base: a hub ID as it is, an embedded model by the command that prepares it, else a folder."""
-    return f"$(medctx-train base {base})" if base in {EMBEDDED, TINY} else base if "/" in base else BASE_FOLDER
-
-
-def _peft_lines(base: BaseCard) -> list[str]:
-    name = base.portable_name
-    folder = name if "/" in name else BASE_FOLDER
-    comment = f"  # `medctx-train base {name}` prints it" if name in {EMBEDDED, TINY} else ""
+def _peft_lines(source: str) -> list[str]:
     return [
         "```python",
+        "from medctx_eval import locate",
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM",
         "",
-        f'base = AutoModelForCausalLM.from_pretrained("{folder}"){comment}',
-        'model = PeftModel.from_pretrained(base, "ADAPTER_FOLDER")  # the folder of this card',
+        f'model = locate("{source}")  # its folder and that of its base, found or made, with digests checked',
+        "base = AutoModelForCausalLM.from_pretrained(model.folder)",
+        "adapted = PeftModel.from_pretrained(base, model.adapter)",
         "```",
     ]
 
 
-def _use_lines(origin: CardOrigin, evaluation: CardEvaluation) -> list[str]:
-    model, base = evaluation.model, origin.base
-    serve = f'vllm serve "{base_command(base.portable_name)}" --enable-lora --lora-modules adapter=ADAPTER_FOLDER'
+def _use_lines(evaluation: CardEvaluation) -> list[str]:
+    model = evaluation.model
     if not model:
-        return [*_peft_lines(base), "", "```bash", serve, "```"]
-    exams = "".join(f" --exam {name}" for name in evaluation.exams)
+        return [
+            f"`{ADAPTER_FOLDER}` is the folder of this card.",
+            "",
+            *_peft_lines(ADAPTER_FOLDER),
+            "",
+            "```bash",
+            f"medctx-eval serve {ADAPTER_FOLDER}  # vLLM behind an OpenAI-compatible URL",
+            "```",
+        ]
     return [
+        "With `MLFLOW_TRACKING_URI` set to the store of this registry:",
+        "",
         "```python",
         "import mlflow",
         "",
@@ -163,11 +165,13 @@ def _use_lines(origin: CardOrigin, evaluation: CardEvaluation) -> list[str]:
         "",
         "```bash",
         f"medctx-eval serve {model}  # vLLM behind an OpenAI-compatible URL",
-        f"medctx-eval run --model {model}{exams} --out runs  # examine again",
+        f"medctx-eval run --model {model} --out runs  # examine again as the study did ({EXAM_SETTINGS})",
         f"medctx-eval verify {model}  # recompute what this card states",
         "```",
         "",
-        *_peft_lines(base),
+        "With PEFT:",
+        "",
+        *_peft_lines(model),
     ]
 
 
@@ -232,7 +236,7 @@ def adapter_card(origin: CardOrigin, evaluation: CardEvaluation = CardEvaluation
         "",
         "## Use",
         "",
-        *_use_lines(origin, evaluation),
+        *_use_lines(evaluation),
         "",
         "## Intended use and limits",
         "",

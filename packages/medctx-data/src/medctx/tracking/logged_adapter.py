@@ -30,6 +30,8 @@ ADAPTER_ARTIFACTS = "artifacts/adapter"
 README = "README.md"
 FIGURE = "composition.png"
 """The composition of the training data, beside the README."""
+EXAM_SETTINGS = "exam.yaml"
+"""The exams that a study asked an adapter and how, beside the README: a config of ``medctx-eval run``."""
 QUESTION = "What is a typical finding in Marfan syndrome?"
 """Question of the input example."""
 _UNNAMED = re.compile(r"[^\w-]+")
@@ -102,8 +104,8 @@ class _UntriedPyfunc:
 
 
 def log_card(client: MlflowClient, model_id: str, folder: Path) -> None:
-    """Put the README and the figure of an adapter's folder into its logged model, in place of earlier ones."""
-    for name in (README, FIGURE):
+    """Put what a study wrote beside an adapter into its logged model, in place of earlier files."""
+    for name in (README, FIGURE, EXAM_SETTINGS):
         if (folder / name).is_file():
             client.log_model_artifact(model_id, str(folder / name), ADAPTER_ARTIFACTS)
 

@@ -20,7 +20,7 @@ from medctx.process.progress import say
 from medctx.schemas.records import Record
 from medctx.schemas.sft import BASE_FILE, REPAIR_FILE, SFT_FILE, BaseCard
 from medctx.tracking import mlflow_run
-from medctx.tracking.logged_adapter import AdapterCard
+from medctx.tracking.logged_adapter import EXAM_SETTINGS, AdapterCard
 from medctx_eval.artifacts.run_source import MODELS, model_version
 
 _ADAPTER = Path("artifacts", "adapter")
@@ -45,6 +45,12 @@ class LocalModel(Record):
     def as_config(self) -> str:
         """Its entry under ``models`` in the config of an exam; JSON is YAML whatever characters are in the paths."""
         return self.model_dump_json(exclude_none=True, exclude={"base", "revision", "licence"})
+
+    @property
+    def exam_settings(self) -> Path | None:
+        """The config by which a study examined the adapter, None if there is none beside it."""
+        file = self.adapter / EXAM_SETTINGS if self.adapter else None
+        return file if file is not None and file.is_file() else None
 
 
 def locate(source: str, base: str = "") -> LocalModel:

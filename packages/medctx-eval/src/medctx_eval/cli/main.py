@@ -24,6 +24,7 @@ from medctx.config.command_result import PartialError, output_console, reported
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io.jsonl import read_record
+from medctx.process.progress import say
 from medctx.schemas.decision import DECISION_FILE, Decision
 from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 from medctx.schemas.report import REPORT_FILE
@@ -116,7 +117,8 @@ def _narrowed(config: RunConfig, conditions: tuple[str, ...], limit: int | None)
     "--model",
     default="",
     help="The model's name at the endpoint; may be left out if it serves one. Without an endpoint: a folder, a hub ID, "
-    "an embedded model or a registered adapter (models:/NAME@ALIAS), which is loaded here.",
+    "an embedded model or a registered adapter (models:/NAME@ALIAS), which is loaded here. An adapter of a study is "
+    "asked the study's exam unless --exam or --config says otherwise.",
 )
 @click.option(
     "--exam",
@@ -158,7 +160,11 @@ def run(
     if here:
         from medctx_eval.artifacts.local_model import locate
 
-        from_options.append(f"models=[{locate(model).as_config()}]")
+        located = locate(model)
+        from_options.append(f"models=[{located.as_config()}]")
+        if file is None and not exam_names and located.exam_settings is not None:
+            file = located.exam_settings
+            say(f"{model} is examined as its study did ({file}); --exam or --config asks something else.")
     typed = [*from_options, *overrides]
     resolved = configs.load(RunConfig, file, typed)
     if file is not None:

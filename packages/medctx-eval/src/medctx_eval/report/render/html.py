@@ -43,7 +43,6 @@ _SECTIONS = (
     ("contamination", "Contamination"),
     ("training", "Training"),
     ("pairs", "All pairs"),
-    ("items", "Items"),
     ("provenance", "Provenance"),
 )
 

@@ -131,6 +131,8 @@
     place.replaceChildren();
     draw();
   };
+  // A report without changes, as of a base alone, shows its items all the same.
+  if (!data.items.some((item) => item.asked.some((entry) => entry.flags.some((flags) => flags & 3)))) kind.value = "0";
   [kind, cell, condition].forEach((select) => select.addEventListener("change", renew));
   search.addEventListener("input", renew);
   more.addEventListener("click", draw);
