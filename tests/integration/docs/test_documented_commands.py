@@ -36,7 +36,7 @@ NOT_RUN = {
     r"\S*python -m study run my-study.yaml": "needs a model of the hub; its config is read below",
     r"pip install ./packages/medctx-eval": "tests/integration/whole/test_packages.py installs it",
     r"pip install '?./packages/medctx-(data|train)\[": "gigabytes; `make install` asks for the same extras",
-    r"mlflow run ": "builds an environment, then runs a study of minutes",
+    r"mlflow run ": "runs a study; tests/integration/whole/test_mlflow_project.py runs a step in each environment",
     r"\S*mlflow ui ": "serves until it is stopped",
     r"accelerate launch": "needs several GPUs; tests/integration/train/test_processes.py runs two processes on a CPU",
     r"medctx-eval demo": "tests/integration/whole/test_notebook.py runs the same exam and report",

@@ -183,6 +183,7 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
         logged = client.get_logged_model(version.source.removeprefix("models:/"))
         kept = Path(logged.artifact_location) / "artifacts" / "adapter"
         assert (kept / "README.md").read_text() == (ROOT / cell["weights"] / "README.md").read_text()
+        assert (kept / "exam.yaml").read_text() == (ROOT / cell["weights"] / "exam.yaml").read_text()
         assert (kept / "composition.png").read_bytes() == (ROOT / cell["weights"] / "composition.png").read_bytes()
         assert "![" in card.content and "![" not in version.description, "a page has no file beside the description"
         assert {result.metric_name for result in card.data.eval_results} == {"knowledge", "reading"}
@@ -194,6 +195,36 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
         assert f"models:/medctx-smoke-trial/{version.version}" in version.description
         assert "<" not in version.description, "a page would swallow it as HTML"
         assert {"study", "cell", "ratio", "seed", "base", "licence", "gate"} <= set(version.tags)
+
+
+def commands_of(card: str, language: str) -> list[str]:
+    """The code blocks of a card in one language."""
+    return [block.partition("\n```")[0] for block in card.split(f"```{language}\n")[1:]]
+
+
+def test_the_commands_of_a_card_run_in_another_folder_with_another_home(done: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = done
+    import mlflow
+
+    version = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").get_model_version("medctx-smoke-trial", "2")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "MEDCTX_"))}
+    environment = {**kept, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "HF_HUB_OFFLINE": "1"}
+    environment |= {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / ".cache")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    loads = commands_of(version.description, "python")
+    (block,) = commands_of(version.description, "bash")
+    serve, *lines = block.splitlines()
+    # It serves until it is stopped; tests/integration/train/test_served_adapter.py does this with another version.
+    assert serve.startswith("medctx-eval serve models:/medctx-smoke-trial/2 ")
+    assert len(loads) == 2 and "locate(" in loads[1] and len(lines) == 2
+    for command in [*([sys.executable, "-c", code] for code in loads), *(["bash", "-c", line] for line in lines)]:
+        run = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+        assert run.returncode == 0, run.stderr[-2000:]
+    (first,) = (folder / "work/steps").glob(f"exam-*/{version.tags['medctx.exam_folder']}")
+    (again,) = (file.parent for file in (tmp_path / "runs").glob("*/exam.json"))
+    before, after = (json.loads((run / "exam.json").read_text()) for run in (first, again))
+    for key in ("verdicts_digest", "exam_plan", "adapter_digest", "n", "mode"):
+        assert after[key] == before[key], key
 
 
 def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) -> None:
