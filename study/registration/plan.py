@@ -234,6 +234,7 @@ def plan_of(config: StudyConfig, selection: ExamParts, confirmation: ExamParts =
                 icc=settings.icc,
                 seed_sd=settings.seed_sd,
                 seeds=len(config.seeds),
+                cells=len({contrast.cell for contrast in family.contrasts}),
                 untrained=primary.against in _base_groups(config).values(),
                 target=settings.power,
             ),

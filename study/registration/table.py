@@ -33,6 +33,7 @@ def _power(plan: StudyPlan, estimand: Estimand, difference: float, target: float
         icc=assumed.icc,
         seed_sd=assumed.seed_sd,
         seeds=len(plan.training_seeds),
+        cells=len({contrast.cell for contrast in plan.family.contrasts}),
         untrained=untrained,
         target=target,
     )

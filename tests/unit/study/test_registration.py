@@ -24,7 +24,8 @@ from medctx.schemas.study_plan import (
     equal_weights,
     headline,
 )
-from study.registration.power import detectable, planned_power, power_of, standard_error
+from medctx_eval.stats.seeds import Spread
+from study.registration.power import PlannedErrors, detectable, planned_errors, planned_power, power_of
 from study.registration.register import register, short_digest
 
 READING = equal_weights("reading", [("records", f"open:{length}", 96, 24) for length in (256, 1024, 4096)])
@@ -44,7 +45,7 @@ def plan(**changes: object) -> StudyPlan:
         "primary": PRIMARY,
         "family": FAMILY,
         "selection": (),
-        "power": planned_power(READING, 0.1, FAMILY, seeds=2, **ASSUMED),
+        "power": planned_power(READING, 0.1, FAMILY, seeds=2, cells=3, **ASSUMED),
         "prediction": Prediction(low=-0.2, expected=-0.1, high=0, reason="the audit's look"),
         "trained_tokens": 40_000,
         "medctx": "0",
@@ -122,24 +123,54 @@ def test_the_error_is_that_of_simulated_studies() -> None:
         alone = rng.normal(0, item_sd * np.sqrt(1 - icc), (draws, part.clusters, part.items // part.clusters))
         total += part.weight * (shared + alone).mean(axis=(1, 2))
     total += rng.normal(0, seed_sd, (draws, seeds)).mean(axis=1)
-    expected = standard_error(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds)
-    assert total.std() == pytest.approx(expected, rel=0.04)
-    # The power is how often these differences leave a two-sided band.
-    shifted = np.abs(total + 0.15) > 1.96 * expected
-    assert shifted.mean() == pytest.approx(power_of(0.15, expected), abs=0.025)
+    expected = planned_errors(estimand, item_sd=item_sd, icc=icc, seed_sd=seed_sd, seeds=seeds, cells=3)
+    assert total.std() == pytest.approx(expected.total, rel=0.04)
 
 
-@given(error=st.floats(0.005, 0.2), target=st.floats(0.5, 0.95))
-def test_what_is_detectable_is_found_with_the_target_power(error: float, target: float) -> None:
-    assert power_of(detectable(error, target), error) == pytest.approx(target, abs=0.002)
+@pytest.mark.parametrize(("seeds", "cells", "seed_sd"), [(2, 3, 0.03), (2, 1, 0.01), (3, 3, 0.05), (5, 2, 0.1)])
+def test_the_power_is_how_often_intervals_of_the_report_leave_out_0(seeds: int, cells: int, seed_sd: float) -> None:
+    """The seed variance is estimated from simulated cells; intervals are those of ``Spread``."""
+    errors = planned_errors(READING, item_sd=0.45, icc=0.03, seed_sd=seed_sd, seeds=seeds, cells=cells)
+    rng = np.random.default_rng([seeds, cells])
+    found = []
+    for _ in range(2_000):
+        runs = rng.normal(0, seed_sd, (cells, seeds))
+        spread = Spread(
+            errors.items, errors.items_df, float(np.sqrt(runs.var(axis=1, ddof=1).mean() / seeds)), cells * (seeds - 1)
+        )
+        value = 0.1 + runs[0].mean() + rng.normal(0, errors.items)
+        found.append(abs(value) > spread.half_width(0.975))
+    assert np.mean(found) == pytest.approx(power_of(0.1, errors), abs=0.035)
 
 
-@given(st.integers(1, 8), st.integers(1, 8))
+def test_seeds_that_differ_by_eleven_points_show_nothing_in_two_seeds() -> None:
+    powers = [
+        planned_power(READING, 0.1, FAMILY, item_sd=0.45, icc=0.03, seed_sd=seed_sd, seeds=2, cells=3).power
+        for seed_sd in (0.02, 0.11)
+    ]
+    assert powers[0] > 0.75 and powers[1] < 0.2
+
+
+@given(
+    items=st.floats(0.005, 0.2),
+    items_df=st.integers(5, 200),
+    seeds=st.floats(0, 0.1),
+    seeds_df=st.integers(0, 12),
+    target=st.floats(0.5, 0.95),
+)
+def test_what_is_detectable_is_found_with_the_target_power(
+    items: float, items_df: int, seeds: float, seeds_df: int, target: float
+) -> None:
+    errors = PlannedErrors(items, items_df, seeds, seeds_df)
+    assert power_of(detectable(errors, target), errors) == pytest.approx(target, abs=0.002)
+
+
+@given(st.integers(2, 8), st.integers(2, 8))
 def test_more_seeds_never_lose_power(first: int, second: int) -> None:
     fewer, more = sorted((first, second))
-    powers = [planned_power(READING, 0.1, FAMILY, seeds=seeds, **ASSUMED).power for seeds in (fewer, more)]
+    powers = [planned_power(READING, 0.1, FAMILY, seeds=seeds, cells=3, **ASSUMED).power for seeds in (fewer, more)]
     assert powers[0] <= powers[1]
 
 
 def test_ten_points_are_seen_with_96_items_a_length_and_two_seeds() -> None:
-    assert planned_power(READING, 0.1, FAMILY, seeds=2, **ASSUMED).power >= 0.55
+    assert planned_power(READING, 0.1, FAMILY, seeds=2, cells=3, **ASSUMED).power >= 0.55
