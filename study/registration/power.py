@@ -59,7 +59,8 @@ class PlannedErrors:
             return np.full(len(PROBABILITIES), math.hypot(of_items, known))
         estimated = special.chdtri(self.seeds_df, 1 - PROBABILITIES) / self.seeds_df
         of_seeds = float(special.stdtrit(self.seeds_df, 1 - level / 2)) * self.seeds * np.sqrt(estimated)
-        return np.hypot(of_items, of_seeds)
+        widths: FloatArray = np.hypot(of_items, of_seeds)
+        return widths
 
 
 def planned_errors(
