@@ -160,7 +160,7 @@ def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(tmp_path: Path) 
         list(file_rows(tmp_path / "t.csv"))
 
 
-@pytest.mark.parametrize(("encoding", "named"), [("cp1252", "cp125"), ("gb18030", "gb"), ("utf-16", "utf-16")])
+@pytest.mark.parametrize(("encoding", "named"), [("cp1252", "cp1252"), ("gb18030", "gb"), ("utf-16", "utf-16")])
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.json"])
 def test_an_old_encoding_is_named(encoding: str, named: str, name: str, tmp_path: Path) -> None:
     texts = {"gb18030": ("感冒了怎么办，需要吃什么药呢", "多喝水，好好休息，必要时去看医生。")}
@@ -198,6 +198,18 @@ FORMS: list[tuple[Row, str, list[tuple[str, str]]]] = [
     ({"Question": "q", "Answer": "a"}, "pair", [("user", "q"), ("assistant", "a")]),
     ({"question": "q", "context": "c", "answer": "a"}, "pair", [("user", "c\n\nq"), ("assistant", "a")]),
     ({"问题": "q", "回答": "a"}, "pair", [("user", "q"), ("assistant", "a")]),
+    ({"Q": "q", "A": "a"}, "pair", [("user", "q"), ("assistant", "a")]),
+    ({"inputs": "q", "targets": "a"}, "pair", [("user", "q"), ("assistant", "a")]),
+    (
+        {"context": "c", "question": "q", "answers": {"text": ["a", "or b"], "answer_start": [0, 1]}},
+        "pair",
+        [("user", "c\n\nq"), ("assistant", "a")],
+    ),
+    (
+        {"conversation": [{"human": "q", "assistant": "a"}, {"human": "q2", "assistant": "a2"}]},
+        "chat",
+        [("user", "q"), ("assistant", "a"), ("user", "q2"), ("assistant", "a2")],
+    ),
     ({"data": ["问:q", "答:a"]}, "alternating", [("user", "q"), ("assistant", "a")]),
     ({"input": "q", "output": "a"}, "pair", [("user", "q"), ("assistant", "a")]),
     (
@@ -353,7 +365,7 @@ def test_a_cloned_repository_is_read_by_its_card(tmp_path: Path, capsys: pytest.
         read(str(tmp_path))
     result = read({"path": str(tmp_path), "subset": "letters"})
     assert contents(result) == [["letters/train-0", "a"], ["letters/train-1", "a"]]
-    assert "not from test-0.parquet, other splits" in " ".join(capsys.readouterr().err.split())
+    assert "not from c.jsonl, test-0.parquet, of other splits or subsets" in " ".join(capsys.readouterr().err.split())
     assert contents(read({"path": str(tmp_path), "subset": "letters", "split": "test"})) == [["letters/test-0", "a"]]
     assert len(contents(read({"path": str(tmp_path), "subset": "letters", "split": "all"}))) == 3
     assert contents(read({"path": str(tmp_path), "subset": "chats"})) == [["q", "a"]]

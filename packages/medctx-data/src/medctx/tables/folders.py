@@ -171,7 +171,8 @@ def _of_card(folder: Path, configs: list[dict[str, object]], split: str, subset:
             f"The repository {folder} has no file of the split {split!r} in its subset "
             f"{chosen[0].get('config_name', 'default')} (splits: {', '.join(splits)}); name one with the key split."
         )
-    left_out = _globbed(folder, others) - set(files)
+    beside = _visible((path for path in folder.rglob("*") if _is_rows(path)), folder)
+    left_out = _globbed(folder, others).union(beside) - set(files)
     return Located(files, tuple(sorted(left_out)), "a repository with a card")
 
 

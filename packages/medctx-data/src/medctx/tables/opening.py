@@ -106,7 +106,17 @@ def encoding_of(path: Path) -> str:
     except ImportError:
         return ""
     best = from_bytes(head, cp_isolation=list(_ENCODINGS)).best()
-    return best.encoding if best else ""
+    if best is None:
+        return ""
+    # The western code page is the likelier one where it gives the same text.
+    return "cp1252" if _decoded(head, "cp1252") == _decoded(head, best.encoding) else best.encoding
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
 
 
 def conversion(path: Path) -> str:

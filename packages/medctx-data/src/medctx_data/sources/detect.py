@@ -11,6 +11,7 @@ from medctx.tables.cells import Columns, parsed
 from medctx.tables.layouts import detect_layout, plain_name
 from medctx_data.sources.card import Form
 from medctx_data.sources.messages import messages_in
+from medctx_data.sources.row import is_annotated
 
 HEAD = 200
 """Rows that are looked at."""
@@ -25,6 +26,7 @@ QUESTIONS = (
     "human",
     "patient",
     "ask",
+    "inputs",
     "frage",
     "pregunta",
     "domanda",
@@ -42,6 +44,7 @@ ANSWERS = (
     "assistant",
     "doctor",
     "target",
+    "targets",
     "solution",
     "answers",
     "responses",
@@ -106,6 +109,15 @@ class _Table:
         """Return the first column that is named by one of ``words`` and has a value."""
         return next((name for word in words if (name := self._names.get(word, "")) and name != but), "")
 
+    def __contains__(self, word: str) -> bool:
+        """Whether a column with values is named by a word."""
+        return word in self._names
+
+    def holds_text(self, name: str) -> bool:
+        """Whether the values of a column are texts, lists of texts or the answers of annotators."""
+        values = self.values.get(name, [])
+        return bool(values) and all(isinstance(value, str | list) or is_annotated(value) for value in values)
+
     def holds(self, name: str, kind: type | tuple[type, ...]) -> bool:
         """Whether the values of a column are of a kind."""
         values = self.values.get(name, [])
@@ -169,7 +181,9 @@ def _choice(rows: Sequence[Columns]) -> Guess | None:
 def _exchange(table: _Table) -> Guess | None:
     question = table.first(QUESTIONS)
     answer = table.first(ANSWERS, but=question)
-    if not question or not answer or not table.holds(question, (str, list)) or not table.holds(answer, (str, list)):
+    if not question and not answer and "b" not in table:  # a column B would make A an option
+        question, answer = table.first(("q",)), table.first(("a",))
+    if not question or not answer or not table.holds_text(question) or not table.holds_text(answer):
         return None
     if plain_name(question) == "instruction":
         extra = table.first(("input", *CONTEXTS), but=answer)

@@ -208,7 +208,7 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 def _left_out(paths: Sequence[Path]) -> str:
-    return f"; not from {_names(paths)}, other splits" if paths else ""
+    return f"; not from {_names(paths)}, of other splits or subsets" if paths else ""
 
 
 def detected_card(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from medctx.schemas.records import Turn
 from medctx.tables.cells import Columns
@@ -76,14 +76,21 @@ def holds_value(value: object) -> bool:
     return value is not None and value not in ("", [], {}, ())
 
 
+def is_annotated(value: object) -> TypeGuard[Mapping[str, list[object]]]:
+    """Whether a value holds the answers of annotators as SQuAD does: ``{"text": [...], "answer_start": [...]}``."""
+    return isinstance(value, Mapping) and value.keys() == {"text", "answer_start"} and isinstance(value["text"], list)
+
+
 def as_text(value: object, place: str) -> str:
-    """Return the text of a value, lists of texts joined by lines.
+    """Return the text of a value, lists of texts joined by lines, of the answers of several annotators the first.
 
     Raises:
         UnfitError: The value is no text; ``place`` names it in the message.
     """
     if value is None:
         return ""
+    if is_annotated(value):
+        return str(next(iter(value["text"]), "")).strip()
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return "\n".join(value)
     if isinstance(value, bool | int | float):
