@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from medctx.errors import MedctxError
 from medctx.schemas.exam_run import EXAM_FILE
+from medctx.schemas.result import CommandResult
 from medctx.tracking import mlflow_run as tracking
 from medctx_eval.artifacts import run_folder
 from medctx_eval.artifacts.run_source import FOLDER_TAG, RUN_TAG, resolve
@@ -49,8 +50,17 @@ def test_the_table_fits_eighty_columns_and_says_what_is_shown(runs: dict[str, Pa
     assert "0:1 may be worse than base by 5.0 points of reading" in words
 
 
+def details(result: Result) -> dict[str, Any]:
+    """The whole record in the result that a command printed, of the schema that all commands share."""
+    record = CommandResult.model_validate_json(result.stdout)
+    assert record.command.startswith("medctx-eval")
+    assert record.status == "finished" and record.text
+    assert isinstance(record.details, dict)
+    return record.details
+
+
 def test_json_holds_every_number_of_the_table(runs: dict[str, Path]) -> None:
-    result = json.loads(call(runs["base"], runs["0:1"], "--json", "--draws", "1000").stdout)
+    result = details(call(runs["base"], runs["0:1"], "--json", "--draws", "1000"))
     assert (result["base"], result["mode"], result["draws"]) == ("base", "text", 1000)
     assert [cell["name"] for cell in result["cells"]] == ["base", "0:1"]
     knowledge = next(difference for difference in result["differences"] if difference["part"] == "knowledge")
@@ -163,8 +173,8 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
     client.set_registered_model_alias("study", "champion", version)
     client.create_model_version("study", str(runs["0:1"]))
 
-    both = json.loads(call(f"runs:/{run_id}", "--json", "--draws", "500").stdout)
-    direct = json.loads(call(runs["base"], runs["0:1"], "--json", "--draws", "500").stdout)
+    both = details(call(f"runs:/{run_id}", "--json", "--draws", "500"))
+    direct = details(call(runs["base"], runs["0:1"], "--json", "--draws", "500"))
     assert both == direct
     for source in (
         f"runs:/{run_id}/0-1",
@@ -174,7 +184,7 @@ def test_mlflow_runs_and_registered_models_lead_to_their_exam(store: Path, runs:
     ):
         named = call(runs["base"], source, "--json", "--draws", "500")
         assert named.exit_code == 0, named.stderr
-        assert json.loads(named.stdout) == direct
+        assert details(named) == direct
         assert "Fetching" in named.stderr
     for source, sentence in (
         ("runs:/0123", "cannot be read from"),
@@ -205,8 +215,8 @@ def test_plan_shows_longhealth_and_states_its_assumptions() -> None:
 
 
 def test_plan_says_what_a_given_exam_sees() -> None:
-    result = json.loads(planned("--delta", "5", "--clusters", "169", "--items-per-cluster", "4.2", "--icc", "0.05",
-                               "--discordance", "0.3", "--json").stdout)  # fmt: skip
+    result = details(planned("--delta", "5", "--clusters", "169", "--items-per-cluster", "4.2", "--icc", "0.05",
+                             "--discordance", "0.3", "--json"))  # fmt: skip
     (sight,) = result["exams"]
     assert sight["design"] == {"clusters": 169, "per_cluster": 4.2, "size_cv": 0.0}
     assert 0.05 < sight["detectable"] < 0.08
@@ -215,7 +225,7 @@ def test_plan_says_what_a_given_exam_sees() -> None:
 
 
 def test_plan_measures_what_two_runs_show(runs: dict[str, Path]) -> None:
-    result = json.loads(planned("--delta", "5", "--runs", runs["base"], "--runs", runs["0:1"], "--json").stdout)
+    result = details(planned("--delta", "5", "--runs", runs["base"], "--runs", runs["0:1"], "--json"))
     exam_comparison = compared([runs["base"], runs["0:1"]], CONFIG)
     for sight in result["exams"]:
         seen = next(

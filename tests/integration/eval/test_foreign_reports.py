@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from medctx.io.jsonl import read_record
 from medctx.schemas.report import REPORT_FILE, ReportCore
+from medctx.schemas.result import CommandResult
 from medctx_eval.cli.main import main
 from tests.support.paths import ROOT
 
@@ -28,11 +29,13 @@ def test_logs_stand_in_a_report_as_they_do_in_a_comparison(name: str, tmp_path: 
     words = [str(source) for source in sources]
     compared = CliRunner().invoke(main, ["compare", *words, "--mode", mode, "--draws", "200", "--json"])
     assert compared.exit_code == 0, compared.output
-    shares = {cell["cell"]: cell["accuracy"]["value"] for cell in json.loads(compared.stdout)["accuracies"]}
+    shares = {cell["cell"]: cell["accuracy"]["value"] for cell in json.loads(compared.stdout)["details"]["accuracies"]}
     assert len(shares) >= 2 and "items joined" in compared.stderr
     settings = ["--set", f"mode={mode}", "--set", "draws=200", "--out", str(tmp_path / "report")]
-    written = CliRunner().invoke(main, ["report", *words, *settings])
+    written = CliRunner().invoke(main, ["report", *words, *settings, "--json"])
     assert written.exit_code == 0, written.output
+    result = CommandResult.model_validate_json(written.stdout)
+    assert [output.kind for output in result.outputs] == ["report", "report", "decision"]
     report = read_record(tmp_path / "report" / REPORT_FILE, ReportCore)
     assert {cell.name for cell in report.cells} >= set(shares)
     assert (tmp_path / "report" / "report.html").stat().st_size > 10_000

@@ -68,7 +68,7 @@ def test_the_base_examined_twice_is_the_noise_floor_and_no_cell(done: tuple[Path
 def compared(folder: Path, *sources: str) -> dict[str, object]:
     result = called(folder, ["medctx-eval", "compare", *sources, "--draws", "200", "--json"])
     assert result.returncode == 0, result.stderr
-    data: dict[str, object] = json.loads(result.stdout)
+    data: dict[str, object] = json.loads(result.stdout)["details"]
     return data
 
 

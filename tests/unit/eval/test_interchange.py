@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from medctx_eval.interchange import exam_export, inspect_log, lm_eval_samples, o
 from medctx_eval.interchange.every_eval_export import export_run
 from medctx_eval.interchange.foreign import ForeignAnswer, ForeignRun, letter_of, option_texts, split_prompt
 from medctx_eval.interchange.join import ItemIndex, items_of_run, join_run
-from medctx_eval.interchange.read_runs import is_foreign, read_every_eval, read_foreign, resolve_runs
+from medctx_eval.interchange.read_runs import is_foreign, read_every_eval, read_foreign, resolve_runs, with_short_names
 from medctx_eval.report.compare import compare
 from medctx_eval.report.config import ReportConfig
 
@@ -160,11 +161,50 @@ def test_the_same_id_of_another_question_is_not_joined() -> None:
     assert (disagreeing.judged, disagreeing.disagreeing) == ((), 1)
 
 
+def test_a_row_number_without_a_question_is_an_id_in_its_own_exam_only() -> None:
+    """olmo-eval calls rows doc_3 and keeps their questions in another file."""
+    index = {"generate": ItemIndex(items_of_run(run_of(answer("doc_3", "Which?", "red blue", "A", "A")))["generate"])}
+
+    def joined(exam: str, options: str) -> int:
+        silent = replace(answer("doc_3", "", options, "A", "B"), exam=exam)
+        return len(join_run(run_of(silent), index).judged)  # type: ignore[arg-type]
+
+    assert (joined("e", "here there"), joined("other", "here there"), joined("other", "blue red")) == (1, 0, 0)
+    assert joined("other", "red blue") == 1
+
+
+def test_a_stated_cluster_is_kept_and_passages_that_begin_alike_are_two() -> None:
+    head = "Record of the ward. " * 30
+    found = [answer(str(n), f"Q{n}?", "red blue", "A", "A") for n in range(4)]
+    run = run_of(
+        replace(found[0], passage=f"{head} one"), replace(found[1], passage=f"{head} two"),
+        replace(found[2], passage=f"{head} one"), replace(found[3], passage=head, cluster="patient-7"),
+    )  # fmt: skip
+    clusters = [item.cluster for item in items_of_run(run)["generate"]]
+    assert len(set(clusters)) == 3 and clusters[0] == clusters[2] and clusters[3] == "patient-7"
+
+
+@pytest.mark.parametrize(
+    ("models", "short"),
+    [
+        (["/models/base", "/models/tuned"], ["base", "tuned"]),
+        (["/a/step-10", "/b/step-10"], ["a/step-10", "b/step-10"]),
+        (["/a/base", "base"], ["a/base", "base"]),
+        (["acme/base", "/x/base", "/x/base"], ["acme/base", "base", "base"]),
+        (["acme/base"], ["acme/base"]),
+    ],
+)
+def test_a_model_called_by_its_folder_gets_the_end_that_tells_it_apart(models: list[str], short: list[str]) -> None:
+    runs = [ForeignRun(model, "h", Path(), ()) for model in models]
+    assert [run.model for run in with_short_names(runs)] == short
+
+
 def test_a_long_question_is_joined_by_id_with_its_shortened_form() -> None:
     question = "A patient was seen in the clinic and then again. " * 30
     index = {"generate": ItemIndex(items_of_run(run_of(answer("7", question, "red blue", "A", "A")))["generate"])}
-    joined = join_run(run_of(answer("7", f"{question[:900]}...", "red blue", "A", "B")), index)  # type: ignore[arg-type]
-    assert (joined.by_id, joined.left_out) == (1, 0)
+    for mark in ("...", "...\n(content truncated)"):
+        joined = join_run(run_of(answer("7", f"{question[:900]}{mark}", "red blue", "A", "B")), index)  # type: ignore[arg-type]
+        assert (joined.by_id, joined.left_out) == (1, 0)
 
 
 @pytest.mark.parametrize(

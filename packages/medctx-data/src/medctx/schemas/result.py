@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.records import Record
@@ -50,6 +50,8 @@ class CommandResult(Record):
         exam_parts: what an exam asks, from a dry run of it.
         exam_cards: the exams it asks.
         mlflow_run: the ID of the MLflow run the command logged into, "" without one.
+        details: the whole record of a command that shows figures and keeps no file of them (of ``medctx-eval compare``
+            an ``ExamComparison``, of ``power`` an ``ExamSize``).
         text: what the command prints without ``--json``; only in what ``--json`` prints.
     """
 
@@ -64,6 +66,7 @@ class CommandResult(Record):
     exam_parts: tuple[PlannedPart, ...] = ()
     exam_cards: tuple[ExamCard, ...] = ()
     mlflow_run: str = ""
+    details: JsonValue = None
     text: str = ""
 
     def of_kind(self, kind: OutputKind) -> tuple[Output, ...]:

@@ -8,8 +8,9 @@ from typing import get_args
 
 import click
 
-from medctx.config.cli import one_sentence
+from medctx.config.command_result import reported
 from medctx.schemas.records import Mode
+from medctx.schemas.result import CommandResult
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -34,8 +35,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 @click.option(
     "--different-means", is_flag=True, help="Compare although the answers of the mode were read by different means."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@one_sentence
+@reported
 def compare(
     runs: tuple[str, ...],
     base: str,
@@ -46,8 +46,7 @@ def compare(
     draws: int,
     seed: int,
     different_means: bool,
-    as_json: bool,
-) -> None:
+) -> CommandResult:
     """Compare examined models: gains, losses, equality, and the difference this exam detects.
 
     RUNS are run folders, MLflow runs (runs:/ID, runs:/ID/FOLDER), registered models (models:/NAME/VERSION,
@@ -73,9 +72,6 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
         folders = resolve_runs(runs, Path(scratch))
         comparison = compare_runs(folders, config, every_pair=pairs, conditions=conditions)
-    if as_json:
-        click.echo(comparison.model_dump_json(indent=2))
-        return
     console = Console(highlight=False)
     if warning := failure_warning(comparison):
         console.print(warning, markup=False)
@@ -88,3 +84,8 @@ def compare(
     console.print()
     for note in comparison_notes(comparison):
         console.print(note, markup=False)
+    return CommandResult(
+        numbers={f"{accuracy.cell}: {accuracy.part}": accuracy.accuracy.value for accuracy in comparison.accuracies},
+        labels={"base": comparison.base, "mode": comparison.mode, "exams": ", ".join(comparison.exams)},
+        details=comparison.model_dump(mode="json"),
+    )

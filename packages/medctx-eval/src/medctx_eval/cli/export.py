@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from medctx.schemas.exam_run import EXAM_FILE
 from medctx.schemas.records import ExamItem, Passage
 from medctx.schemas.result import CommandResult, Output
 
-FORMATS = ("every-eval-ever", "lm-eval", "inspect")
+_USE = {
+    "every-eval-ever": "Check them: cd {out} && every_eval_ever validate 'data/*/*/*/*'",
+    "lm-eval": "Ask them: lm_eval --include_path {out} --tasks {name} --log_samples --output_path logs ...",
+    "inspect": "Ask them: inspect eval {out}/{name}.py --model ...",
+}
+FORMATS = tuple(_USE)
 
 
 @click.command()
@@ -52,6 +58,7 @@ def export(
         files = write(name, items, by_id if evidence else {}, out)
     for file in files:
         click.echo(str(file))
+    click.echo(_USE[form].format(out=shlex.quote(str(out)), name=files[-1].stem.removesuffix("_generate")), err=True)
     return CommandResult(outputs=tuple(Output(kind="file", path=file.resolve(), name=file.name) for file in files))
 
 
@@ -62,13 +69,13 @@ def _exam(
     from medctx.facts.curriculum import CurriculumConfig
     from medctx_eval.artifacts import run_folder
     from medctx_eval.exams import registry
-    from medctx_eval.exams.config import ExamConfig
+    from medctx_eval.exams.config import ExamConfig, with_names
 
     folder = Path(source)
     if (folder / EXAM_FILE).is_file():
         run = run_folder.read_run(folder)
         items = list(run_folder.read_items(folder, run.manifest).values())
         return "-".join(card.name for card in run.manifest.exams), items[:limit], {}
-    config = ExamConfig(exam=source, path=path, passages=passages, limit=limit)
+    (config,) = with_names([ExamConfig(exam=source, path=path, passages=passages, limit=limit)])
     exam = registry.build_exam(config, CurriculumConfig.model_validate({}), 0)
     return exam.card.name, list(exam.items), exam.by_id

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from medctx.config.cli import one_sentence
+from medctx.config.command_result import reported
 from medctx.errors import MedctxError
+from medctx.schemas.result import CommandResult
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,8 +101,7 @@ def _tables(size: ExamSize) -> list[tuple[str, Table]]:
 @click.option(
     "--runs", multiple=True, help="Run to measure discordance and correlation from; pass it once for each of two runs."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@one_sentence
+@reported
 def power(
     delta: float,
     target: float,
@@ -111,8 +111,7 @@ def power(
     discordance: float | None,
     icc: float | None,
     runs: tuple[str, ...],
-    as_json: bool,
-) -> None:
+) -> CommandResult:
     """Show how many items and Books a paired comparison needs, and what a given exam detects.
 
     LongHealth, 20 patients with 20 questions: medctx-eval power --delta 3 --clusters 20 --items-per-cluster 20
@@ -135,9 +134,6 @@ def power(
             per_cluster=exam_size.ITEMS_PER_CLUSTER if per_cluster is None else [per_cluster],
             exam=exam,
         )
-    if as_json:
-        click.echo(size.model_dump_json(indent=2))
-        return
     console = Console(highlight=False)
     for title, table in _tables(size):
         if table.row_count:
@@ -147,3 +143,4 @@ def power(
     console.print("Assumptions:")
     for assumption in size.assumptions:
         console.print(f"- {assumption}", markup=False)
+    return CommandResult(numbers={"delta": size.delta, "power": size.target}, details=size.model_dump(mode="json"))

@@ -99,6 +99,7 @@ def _answer(row: Mapping[str, object], letters_in: LetterReader) -> ForeignAnswe
         mode=recorded if recorded in ("text", "text-raw", "text-prior", "letter", "choice", "generate") else mode,
         order=int(order or 0),
         detail=extracted[:80],
+        cluster=str(notes.get("medctx_cluster") or ""),
     )
 
 

@@ -137,13 +137,14 @@ def export_inspect(name: str, items: Sequence[ExamItem], passages: Mapping[str, 
 
 def _inspect_row(item: ExamItem, passages: Mapping[str, Passage]) -> dict[str, object]:
     evidence = _evidence(item, passages)
+    notes = {"passage": evidence, "question": item.question} if evidence else {}
     place = {letter: chr(ord("A") + number) for number, letter in enumerate(item.options)}
     return {
         "id": item.id,
         "input": f"{evidence}\n\n{item.question}" if evidence else item.question,
         "choices": list(item.options.values()),
         "target": [place[letter] for letter in item.gold],
-        "metadata": {"exam": item.exam, "cluster": item.cluster, **({"passage": evidence} if evidence else {})},
+        "metadata": {"exam": item.exam, "cluster": item.cluster, **notes},
     }
 
 

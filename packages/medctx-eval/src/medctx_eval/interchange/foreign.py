@@ -44,6 +44,7 @@ class ForeignAnswer:
         order: The repetition (epoch), from 0.
         passage: The text before the question; empty for closed-book items.
         detail: What was written, in short.
+        cluster: What its statistics are clustered by, where the log states it; else items of one passage are one.
     """
 
     exam: str
@@ -57,6 +58,7 @@ class ForeignAnswer:
     order: int = 0
     passage: str = ""
     detail: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,28 @@ def passage_of(document: Mapping[str, object]) -> str:
         if isinstance(value, Mapping | Sequence) and not isinstance(value, str) and value:
             return str(value)
     return ""
+
+
+def cluster_of(document: Mapping[str, object]) -> str:
+    """Return the cluster that an exported item brings with it, "" if none."""
+    cluster = document.get("cluster")
+    return cluster if isinstance(cluster, str) else ""
+
+
+def split_evidence(prompt: str, document: Mapping[str, object]) -> tuple[str, str]:
+    """Return the question and the passage of a prompt that may hold both.
+
+    Args:
+        prompt: A passage and a question, or a question alone.
+        document: What the log has beside it: the question alone, or the passage alone.
+    """
+    passage = passage_of(document)
+    question = document.get("question")
+    if isinstance(question, str) and question and prompt.endswith(question):
+        return question, prompt[: -len(question)].strip() or passage
+    if passage and prompt.startswith(passage) and prompt[len(passage) :].strip():
+        return prompt[len(passage) :].strip(), passage
+    return prompt, passage
 
 
 def id_of(document: Mapping[str, object]) -> str:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Verdict
-from medctx_eval.interchange.foreign import NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, passage_of, split_prompt
+from medctx_eval.interchange.foreign import (
+    NO_OPTIONS,
+    ForeignAnswer,
+    ForeignRun,
+    cluster_of,
+    letter_of,
+    passage_of,
+    split_evidence,
+    split_prompt,
+)
 from medctx_eval.interchange.json_lines import mapping, parse_object, read_object, sequence
 
 _ZSTANDARD = 93
@@ -17,19 +28,32 @@ _ZSTANDARD = 93
 
 _LOCAL_HEADER = struct.Struct("<26xHH")
 
+_SHORTENED = re.compile(r"\.\.\.(?:\s*\(content truncated\))?\s*\Z")
+_SHORTENED_LENGTH = 900
+"""Summaries hold the beginning of longer texts, with dots at the end."""
+
+_ATTACHMENT = "attachment://"
+
 
 class _Archive:
-    """The files of an ``.eval`` archive."""
+    """The files of an ``.eval`` archive, open as a context."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         try:
-            with zipfile.ZipFile(path) as archive:
-                self._entries = {entry.filename: entry for entry in archive.infolist()}
+            self._archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise MedctxError(
                 f"{path} is not an inspect log ({error}); give the .eval file that inspect wrote."
             ) from None
+        self._file = path.open("rb")
+        self._entries = {entry.filename: entry for entry in self._archive.infolist()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._archive.close()
 
     @property
     def names(self) -> list[str]:
@@ -40,15 +64,13 @@ class _Archive:
         """Contents of a file."""
         entry = self._entries[name]
         if entry.compress_type != _ZSTANDARD:
-            with zipfile.ZipFile(self._path) as archive:
-                return archive.read(name)
+            return self._archive.read(name)
         import zstandard
 
-        with self._path.open("rb") as file:
-            file.seek(entry.header_offset)
-            lengths = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-            file.seek(entry.header_offset + _LOCAL_HEADER.size + sum(lengths))
-            compressed = file.read(entry.compress_size)
+        self._file.seek(entry.header_offset)
+        lengths = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        self._file.seek(entry.header_offset + _LOCAL_HEADER.size + sum(lengths))
+        compressed = self._file.read(entry.compress_size)
         return bytes(zstandard.ZstdDecompressor().decompressobj().decompress(compressed))
 
 
@@ -85,10 +107,10 @@ def read(path: Path) -> list[ForeignRun]:
 
 def _read_log(path: Path) -> ForeignRun:
     if path.suffix == ".eval":
-        archive = _Archive(path)
-        header_name = "header.json" if "header.json" in archive.names else "_journal/start.json"
-        header = parse_object(archive.text(header_name), f"{path}:{header_name}")
-        samples = list(_archived_samples(archive, path))
+        with _Archive(path) as archive:
+            header_name = "header.json" if "header.json" in archive.names else "_journal/start.json"
+            header = parse_object(archive.text(header_name), f"{path}:{header_name}")
+            samples = list(_archived_samples(archive, path))
     else:
         header = read_object(path)
         samples = [mapping(sample) for sample in sequence(header.get("samples"))]
@@ -111,26 +133,57 @@ def _read_log(path: Path) -> ForeignRun:
 
 
 def _archived_samples(archive: _Archive, path: Path) -> Iterator[Mapping[str, object]]:
-    """The summaries of the samples, which are short, or the samples themselves in older archives."""
-    if "summaries.json" in archive.names:
+    """The summaries of the samples; in full where a summary is shortened, and in older archives."""
+    names = archive.names
+    if "summaries.json" in names:
+        known = set(names)
         text = b'{"samples": ' + archive.text("summaries.json") + b"}"
-        yield from (mapping(sample) for sample in sequence(parse_object(text, f"{path}:summaries.json")["samples"]))
+        for sample in map(mapping, sequence(parse_object(text, f"{path}:summaries.json")["samples"])):
+            name = f"samples/{sample.get('id')}_epoch_{sample.get('epoch')}.json"
+            whole = _is_shortened(sample) and name in known
+            yield _used_keys(parse_object(archive.text(name), f"{path}:{name}")) if whole else sample
         return
-    for name in archive.names:
+    for name in names:
         if name.startswith("samples/") and name.endswith(".json"):
-            yield parse_object(archive.text(name), f"{path}:{name}")
+            yield _used_keys(parse_object(archive.text(name), f"{path}:{name}"))
 
 
-def _question(value: object) -> str:
+_USED = ("id", "epoch", "input", "choices", "target", "scores", "metadata", "error", "limit", "attachments")
+
+
+def _used_keys(sample: Mapping[str, object]) -> Mapping[str, object]:
+    """A sample without its transcript, which is long."""
+    return {key: sample[key] for key in _USED if key in sample}
+
+
+def _is_shortened(sample: Mapping[str, object]) -> bool:
+    """Return True if a summary holds only the beginning of the question or of its passage."""
+    texts = (_question(sample), passage_of(mapping(sample.get("metadata"))))
+    return any(len(text) >= _SHORTENED_LENGTH and _SHORTENED.search(text[-60:]) for text in texts)
+
+
+def _question(sample: Mapping[str, object]) -> str:
+    """The input of a sample, or its last user message; long texts may be kept beside it."""
+    value = sample.get("input")
+    if not isinstance(value, str):
+        messages = [mapping(message) for message in sequence(value)]
+        users = [_content(message.get("content")) for message in messages if message.get("role") == "user"]
+        value = users[-1] if users else ""
+    attachment = mapping(sample.get("attachments")).get(value.removeprefix(_ATTACHMENT))
+    return attachment if isinstance(attachment, str) else value
+
+
+def _content(value: object) -> str:
+    """The text of a message, which is one text or a list of parts."""
     if isinstance(value, str):
         return value
-    messages = [mapping(message) for message in sequence(value)]
-    users = [message.get("content") for message in messages if message.get("role") == "user"]
-    return str(users[-1]) if users else ""
+    return "".join(str(mapping(part).get("text") or "") for part in sequence(value))
 
 
 def _answer(task: str, sample: Mapping[str, object], scorer: str, path: Path) -> ForeignAnswer:
-    question, listed = split_prompt(_question(sample.get("input")))
+    notes = mapping(sample.get("metadata"))
+    asked, passage = split_evidence(_question(sample), notes)
+    question, listed = split_prompt(asked)
     options = tuple(str(choice) for choice in sequence(sample.get("choices"))) or listed
     target = sample.get("target")
     targets = [str(entry) for entry in target] if isinstance(target, list) else [str(target)]
@@ -152,8 +205,9 @@ def _answer(task: str, sample: Mapping[str, object], scorer: str, path: Path) ->
         verdict=verdict,
         mode="generate",
         order=_epoch(sample) - 1,
-        passage=passage_of(mapping(sample.get("metadata"))),
+        passage=passage,
         detail=answer[:80],
+        cluster=cluster_of(notes),
     )
 
 

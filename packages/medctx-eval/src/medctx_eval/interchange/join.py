@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter
@@ -13,6 +14,12 @@ from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, 
 
 _SHORTENED = 200
 """Characters that a shortened question keeps at least."""
+
+_MARK = re.compile(r"\.\.\.(?:\s*\(content truncated\))?\s*\Z")
+"""What inspect writes at the end of a shortened text."""
+
+_CLUSTER_NAME = 60
+"""Characters of a passage in the name of its cluster."""
 
 TextKey = tuple[str, frozenset[str]]
 
@@ -90,7 +97,7 @@ def items_of_run(run: ForeignRun) -> dict[Mode, list[JoinedItem]]:
                 question=answer.question,
                 options=dict(zip(LETTERS, answer.options, strict=False)),
                 gold=answer.gold,
-                cluster=normalised(answer.passage)[:200] or unique,
+                cluster=answer.cluster or (_cluster_name(answer.passage) if answer.passage else unique),
                 passage=answer.passage,
             )
     return {mode: list(of_mode.values()) for mode, of_mode in items.items()}
@@ -106,8 +113,14 @@ def items_of_exam(items: Iterable[ExamItem]) -> list[JoinedItem]:
 
 def _is_same_question(first: str, second: str) -> bool:
     """Return True for equal questions; inspect shortens long ones, so a long beginning of the other counts too."""
-    short, long = sorted((normalised(first), normalised(second)), key=len)
+    short, long = sorted((normalised(_MARK.sub("", text)) for text in (first, second)), key=len)
     return short == long or (len(short) > _SHORTENED and long.startswith(short))
+
+
+def _cluster_name(passage: str) -> str:
+    """A name for the items of one passage."""
+    text = normalised(passage)
+    return f"{text[:_CLUSTER_NAME]} {hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 class ItemIndex:
@@ -126,11 +139,13 @@ class ItemIndex:
         item = self._by_exam_and_id.get((answer.exam, answer.item)) or self._by_id.get(answer.item)
         if item is None:
             return None
-        if answer.question and item.question and not _is_same_question(answer.question, item.question):
-            return None
         if answer.options and item.options and len(answer.options) != len(item.options):
             return None
-        return item
+        if answer.question and item.question:
+            return item if _is_same_question(answer.question, item.question) else None
+        # Ids such as doc_3 are numbers of rows: without a question they mean something in the same exam only.
+        same_options = bool(answer.options) and text_key("", answer.options) == text_key("", item.options.values())
+        return item if answer.exam == item.exam or same_options else None
 
     def by_text(self, answer: ForeignAnswer) -> JoinedItem | None:
         """Return the item of the same question and options, in any order."""

@@ -7,6 +7,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from medctx.errors import MedctxError
@@ -16,6 +17,7 @@ from medctx_eval.interchange.foreign import (
     NO_OPTIONS,
     ForeignAnswer,
     ForeignRun,
+    cluster_of,
     id_of,
     letter_of,
     option_texts,
@@ -86,11 +88,12 @@ def _answer(task: str, row: Mapping[str, object], place: str) -> Iterator[Foreig
     options = option_texts(document) or listed
     item = id_of(document) or str(row.get("doc_hash") or row.get("doc_id"))
     base = (task, item, question_of(document) or question)
-    passage = passage_of(document)
     if len(continuations) < 2:
-        yield _written(base, row, options, passage, place)
+        answers = iter([_written(base, row, options, place)])
     else:
-        yield from _ranked(base, row, [str(text) for text in continuations], options, passage, place)
+        answers = _ranked(base, row, [str(text) for text in continuations], options, place)
+    for answer in answers:
+        yield replace(answer, passage=passage_of(document), cluster=cluster_of(document))
 
 
 def _ranked(
@@ -98,7 +101,6 @@ def _ranked(
     row: Mapping[str, object],
     continuations: Sequence[str],
     options: tuple[str, ...],
-    passage: str,
     place: str,
 ) -> Iterator[ForeignAnswer]:
     by_letter = all(_LETTER_ANSWER.fullmatch(text) for text in continuations)
@@ -122,11 +124,11 @@ def _ranked(
         score = row.get(metric)
         right = score == 1 if isinstance(score, int | float) else chosen == gold
         verdict = Verdict.FAILED if failed else Verdict.CORRECT if right else Verdict.WRONG
-        yield ForeignAnswer(*base, offered, gold or chosen, chosen, verdict, mode, passage=passage)
+        yield ForeignAnswer(*base, offered, gold or chosen, chosen, verdict, mode)
 
 
 def _written(
-    base: tuple[str, str, str], row: Mapping[str, object], options: tuple[str, ...], passage: str, place: str
+    base: tuple[str, str, str], row: Mapping[str, object], options: tuple[str, ...], place: str
 ) -> ForeignAnswer:
     metrics = [str(metric) for metric in sequence(row.get("metrics"))]
     score = next((row[metric] for metric in metrics if row.get(metric) in (0, 1)), None)
@@ -144,7 +146,7 @@ def _written(
     verdict = Verdict.CORRECT if score else Verdict.UNPARSABLE if silent else Verdict.WRONG
     chosen = (letter,) if letter else gold if score else ()
     golds = gold or NO_OPTIONS
-    return ForeignAnswer(*base, options, golds, chosen, verdict, "generate", passage=passage, detail=reply[:80])
+    return ForeignAnswer(*base, options, golds, chosen, verdict, "generate", detail=reply[:80])
 
 
 def _gold(target: object, options: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from medctx.errors import MedctxError
@@ -59,7 +60,19 @@ def resolve_runs(sources: Sequence[str], scratch: Path) -> list[Path]:
     ]
     if not others:
         return folders
-    return convert([run for path in others for run in read_foreign(path)], folders, scratch / "joined")
+    foreign = [run for path in others for run in read_foreign(path)]
+    return convert(with_short_names(foreign), folders, scratch / "joined")
+
+
+def with_short_names(runs: Sequence[ForeignRun]) -> list[ForeignRun]:
+    """Return runs whose models, where their name is the path of a folder, have the end that tells them apart."""
+    folders = {run.model: Path(run.model).parts for run in runs if Path(run.model).is_absolute()}
+    taken = {run.model for run in runs} - folders.keys()
+    for depth in range(1, max(map(len, folders.values()), default=0) + 1):
+        short = {model: str(Path(*parts[-depth:])) for model, parts in folders.items()}
+        if len(set(short.values()) - taken) == len(folders):
+            return [replace(run, model=short.get(run.model, run.model)) for run in runs]
+    return list(runs)
 
 
 def is_foreign(path: Path) -> bool:
@@ -103,7 +116,8 @@ def convert(foreign: Sequence[ForeignRun], folders: Sequence[Path], scratch: Pat
     indexes = {mode: ItemIndex(of_mode) for mode, of_mode in by_mode.items()}
     joined = [join_run(run, indexes) for run in foreign]
     for run, result in zip(foreign, joined, strict=True):
-        _say_joined(run, result, len(items))
+        modes = {answer.mode for answer in run.answers} & by_mode.keys()
+        _say_joined(run, result, len({item.id for mode in modes for item in by_mode[mode]}))
     records = [_comparable(judged) for _, _, judged in ours] + [result.judged for result in joined]
     names = [manifest.model for manifest, _, _ in ours] + [run.model for run in foreign]
     by_run = [{record.mode for record in _comparable(judged)} for _, _, judged in ours]
