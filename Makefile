@@ -81,8 +81,8 @@ browser:
 	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } || \
 	  echo "no Chromium: the browser tests are skipped"
 
-# Unit tests in two processes, a file in one of them; PARALLEL= runs them in one. Integration tests start processes enough.
-PARALLEL ?= -n 2 --dist loadfile
+# Tests in two processes, a file in one of them, in the order given: what takes long begins first. PARALLEL= runs them in one.
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: install ## The tests of single functions and modules, for after every change; ARGS="-k mix" goes to pytest
 	python -m pytest -q $(PARALLEL) tests/unit $(ARGS)
@@ -96,8 +96,7 @@ endef
 
 test: install browser ## Format, lint, types, layers, then all default tests (.ci/run calls this); ARGS="-k mix" goes to pytest
 	$(LINT)
-	python -m pytest -q $(PARALLEL) tests/unit $(ARGS) || [ $$? = 5 ]
-	python -m pytest -q tests/integration $(ARGS) || [ $$? = 5 ]
+	python -m pytest -q $(PARALLEL) tests/integration tests/unit $(ARGS) || [ $$? = 5 ]
 
 slow: install ## The tests that take minutes: real installations, real vLLM
 	python -m pytest -q -m slow $(ARGS)

@@ -1,4 +1,6 @@
-"""What holds for every test: one thread, no MLflow setting left behind, no ``gpu`` test without an NVIDIA GPU."""
+"""What holds for every test: one thread, no MLflow setting left behind, no ``gpu`` test without an NVIDIA GPU, and the
+folders whose files take longest come first, so that of several processes none is left with a long file at the end.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,22 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+LONGEST_FIRST = (
+    "tests/integration/whole/",
+    "tests/integration/train/",
+    "tests/integration/study/",
+    "tests/integration/",
+)
+
+
+def _rank(item: pytest.Item) -> int:
+    """The place of a test's folder among those that come first."""
+    ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if item.nodeid.startswith(folder))
+    return next(ranks, len(LONGEST_FIRST))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
     if shutil.which("nvidia-smi"):
         return
     for item in items:

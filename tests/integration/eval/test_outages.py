@@ -126,7 +126,10 @@ def test_a_disk_that_fails_in_mid_exam_keeps_what_was_answered(
         assert len(list(read_journal(journal, Reply))) == 5
         before = len(server.questions)
         assert call(server.url, exam, tmp_path / "out", "concurrency=1").exit_code == 0
-        assert len(server.questions) - before == ROWS - 5
+        replies = list(read_journal(journal, Reply))
+        assert len({reply.key for reply in replies}) == len(replies) == ROWS
+        # What was under way when the disk failed may reach a busy server later.
+        assert len(server.questions) - before in {ROWS - 5, ROWS - 4}
 
 
 def test_without_a_home_own_files_are_examined(exam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

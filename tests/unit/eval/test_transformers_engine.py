@@ -110,3 +110,40 @@ def test_a_held_answer_is_one_of_its_choices(tiny: Path) -> None:
     for draft, passage in zip(several, TransformersEngine.load(tiny).generate(several, BOOK), strict=True):
         assert not isinstance(passage, RequestFailure)
         assert passage.text in draft.choices
+
+
+def questions(length: int) -> list[LikelihoodRequest]:
+    """Twenty questions of five options on a Book of ``length`` tokens; some options begin alike."""
+    drawn = torch.randint(4, 500, (length + 20 * 80,), generator=torch.Generator().manual_seed(length)).tolist()
+    book, rest = tuple(drawn[:length]), iter(drawn[length:])
+
+    def take(count: int) -> tuple[int, ...]:
+        return tuple(next(rest) for _ in range(count))
+
+    several = []
+    for _ in range(20):
+        question, begin = take(40), take(2)
+        options = (*((*begin, *take(5)) for _ in range(3)), take(8), take(1))
+        several.append(LikelihoodRequest((*book, *question), options))
+    return several
+
+
+@pytest.mark.parametrize("length", [2048, 8192, pytest.param(32768, marks=pytest.mark.slow)])
+def test_a_book_and_what_questions_share_are_computed_once_and_as_without_a_cache(length: int, strong: Path) -> None:
+    """At most 1.05 computed tokens for each different one, and likelihoods within 1e-4 nats in float32."""
+    engine = TransformersEngine.load(strong, float32=True)
+    several = questions(length)
+    scores = list(engine.score(several, Book(id="b", text="book", tokens=length)))
+    paths = {
+        (*question.prompt[length:], *option[:end])
+        for question in several
+        for option in question.continuations
+        for end in range(len(option))
+    }
+    unique = length + 20 * 39 + len(paths)
+    assert engine.usage.computed_tokens is not None
+    assert engine.usage.computed_tokens <= 1.05 * unique
+    model = engine._model
+    with torch.no_grad():
+        for expected, value in zip(naive(model, several[-1]), scores[-1], strict=True):
+            assert value == pytest.approx(expected, abs=1e-4)
