@@ -38,14 +38,18 @@ def made_row(tokens: int, seed: int) -> PackedRow:
     members = []
     for number in range(4):
         ids = torch.randint(100, 40_000, (size,), generator=generator).tolist()
-        members.append(EncodedSample(f"{seed}-{number}", "made", tuple(ids), tuple(n >= size // 2 for n in range(size))))
+        members.append(
+            EncodedSample(f"{seed}-{number}", "made", tuple(ids), tuple(n >= size // 2 for n in range(size)))
+        )
     return PackedRow(tuple(members))
 
 
 class Arm:
     """One way to train: a model of its own and its steps."""
 
-    def __init__(self, model: Path, mix: Path, tokens: int, change: Callable[[torch.nn.Module], None], *, fused: bool = False) -> None:
+    def __init__(
+        self, model: Path, mix: Path, tokens: int, change: Callable[[torch.nn.Module], None], *, fused: bool = False
+    ) -> None:
         self.config = SftConfig(base=str(model), mix=mix, row_tokens=tokens, rows_per_step=1)
         accelerator = launch.join_launch(
             bf16=uses_bf16_autocast(self.config.autocast), max_grad_norm=self.config.max_grad_norm
@@ -64,8 +68,16 @@ class Arm:
         batches = [[made_row(self._tokens, len(self.losses))]]
         begun = time.process_time()
         (entry,) = optimize(
-            self.config, self._accelerator, self._model, self._optimizer, batches, done=0, packed=self.packed,
-            row_tokens=self._tokens, seed=0, meter=self._meter,
+            self.config,
+            self._accelerator,
+            self._model,
+            self._optimizer,
+            batches,
+            done=0,
+            packed=self.packed,
+            row_tokens=self._tokens,
+            seed=0,
+            meter=self._meter,
         )
         self.losses.append(entry.loss)
         return time.process_time() - begun
@@ -111,7 +123,8 @@ def main() -> None:
     before = statistics.median(seconds["as before"])
     for name, several in seconds.items():
         middle = statistics.median(several)
-        print(f"{name:24} {middle:8.3f} s {args.tokens / middle:8.0f} tokens/s {before / middle:6.2f}  loss {arms[name].losses[-1]:.6f}", flush=True)
+        rate, loss = args.tokens / middle, arms[name].losses[-1]
+        print(f"{name:24} {middle:8.3f} s {rate:8.0f} tokens/s {before / middle:6.2f}  loss {loss:.6f}", flush=True)
     if args.json:
         write_text(args.json, json.dumps(seconds) + "\n")
 

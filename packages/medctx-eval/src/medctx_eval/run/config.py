@@ -45,7 +45,9 @@ class RunConfig(Config):
     models: tuple[ModelConfig, ...] = Field((), description="The models to examine.")
     exams: tuple[ExamConfig, ...] = Field((), description="The exams to ask them.")
     engine: EngineName = Field(
-        "auto", description="auto: endpoint if urls are given, vllm if it is installed, else transformers."
+        "auto",
+        description="auto: endpoint if urls are given; transformers if vLLM is not installed, or without a GPU if all "
+        "modes are likelihoods (text, letter); else vllm.",
     )
     precision: Precision = Field(
         "auto",

@@ -105,6 +105,8 @@ class Examination:
             raise MedctxError("There is no exam to ask; give --exam or exams=[{exam: NAME}] (medctx-eval exams list).")
         settings = EngineSettings.of(config)
         self.kind = settings.kind
+        if config.engine == "auto" and self.kind != "endpoint":
+            say(f"engine: {self.kind}, because {settings.reason}")
         self._session = Session(settings, config.models, out / "vllm.log")
         if self.kind == "endpoint":
             config = settle(config, self._session)

@@ -6,18 +6,24 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from medctx.errors import MedctxError
+from medctx.process.cpu import has_no_accelerator
+from medctx.schemas.records import Form, Mode
 from medctx_eval.engines import vllm
 from medctx_eval.engines.client import Client
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Engine
 from medctx_eval.engines.transformers import TransformersEngine
-from medctx_eval.prompting.prompt import Tokenizer
+from medctx_eval.prompting.prompt import FORMS, Tokenizer
 from medctx_eval.prompting.tokenizers import ByteTokenizer, tokenizers_agree
 from medctx_eval.run.config import EngineName, ModelConfig, RunConfig, in_float32
 
+LIKELIHOODS: frozenset[Form] = frozenset({"text", "prior", "letter"})
+"""Forms that are answered by likelihoods of given texts, without writing any."""
 ANY_TOKEN = 65
 """A token id that every vocabulary has."""
 NO_ADDRESS = "The engine endpoint needs an address; give urls=[http://host:port]."
@@ -28,13 +34,41 @@ def slug(name: str) -> str:
     return "".join(char if char.isalnum() or char in "._" else "-" for char in name)
 
 
-def engine_kind(engine: EngineName, urls: Sequence[str], vllm_config: vllm.VllmConfig) -> str:
-    """The engine to use; ``auto``: endpoint if urls are given, vLLM if installed, else transformers."""
+class EngineChoice(NamedTuple):
+    """The engine of a run, and why it is that one."""
+
+    kind: str
+    reason: str
+
+
+def choose_engine(
+    engine: EngineName, urls: Sequence[str], modes: Sequence[Mode], vllm_config: vllm.VllmConfig
+) -> EngineChoice:
+    """The engine to use. ``auto`` takes the one that was measured to be faster for these modes on such a machine.
+
+    Args:
+        engine: The engine that the config names.
+        urls: Addresses of servers.
+        modes: The scoring modes.
+        vllm_config: The vLLM server that would be started.
+    """
     if engine != "auto":
-        return engine
+        return EngineChoice(engine, "the config names it")
     if urls:
-        return "endpoint"
-    return "vllm" if vllm.installed(vllm_config) else "transformers"
+        return EngineChoice("endpoint", "urls are given")
+    if not vllm.installed(vllm_config):
+        return EngineChoice("transformers", "vLLM is not installed")
+    if not all(map(find_spec, ("torch", "transformers"))):
+        return EngineChoice("vllm", "transformers is not installed")
+    if vllm_config != vllm.VllmConfig():
+        return EngineChoice("vllm", "the config has settings of vLLM")
+    if not has_no_accelerator():
+        return EngineChoice("vllm", "this machine has a GPU")
+    if LIKELIHOODS.issuperset(form for mode in modes for form in FORMS[mode]):
+        return EngineChoice(
+            "transformers", "without a GPU it scores likelihoods faster than vLLM and needs no server to start"
+        )
+    return EngineChoice("vllm", "it writes several answers at a time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +77,7 @@ class EngineSettings:
 
     Attributes:
         kind: Which engine: endpoint, vllm or transformers.
+        reason: Why it is that one.
         float32: Whether models that run here are computed in float32.
         urls: Addresses of servers that medctx did not start.
         api_key: Key of the servers.
@@ -53,6 +88,7 @@ class EngineSettings:
     """
 
     kind: str
+    reason: str
     float32: bool
     urls: tuple[str, ...]
     api_key: str
@@ -64,8 +100,10 @@ class EngineSettings:
     @classmethod
     def of(cls, config: RunConfig) -> EngineSettings:
         """Take the settings from a config, and the key from the environment variable that it names."""
+        choice = choose_engine(config.engine, config.urls, config.all_modes, config.vllm)
         return cls(
-            kind=engine_kind(config.engine, config.urls, config.vllm),
+            kind=choice.kind,
+            reason=choice.reason,
             float32=in_float32(config.precision),
             urls=config.urls,
             api_key=os.environ.get(config.api_key_variable, ""),
