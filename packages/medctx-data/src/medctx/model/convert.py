@@ -18,6 +18,7 @@ from medctx.model.decoder_config import read_config
 from medctx.model.embedded import convert_gguf, one_process
 from medctx.model.identity import is_weights, model_digest
 from medctx.model.tensor_file import system_errors
+from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say
 
 _BIN = "pytorch_model"
@@ -55,7 +56,7 @@ def _convert_bin(folder: Path, out: Path) -> None:
                 "the model as safetensors where you trust it."
             ) from None
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype="auto", use_safetensors=False, weights_only=True, trust_remote_code=False
+        folder, dtype="auto", use_safetensors=False, weights_only=True, trust_remote_code=may_run_foreign_code()
     )
     model.save_pretrained(out)
     for pattern in _COMPANIONS:

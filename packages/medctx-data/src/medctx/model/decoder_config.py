@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx.process.foreign_code import foreign_code_advice, may_run_foreign_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -35,11 +36,11 @@ def context_length(config: PreTrainedConfig) -> int:
 
 
 def supports_sdpa(config: PreTrainedConfig) -> bool:
-    """Return True unless the architecture has only its own attention code (BLOOM, MPT, gpt-oss)."""
+    """Return True unless the architecture has its own attention code only (BLOOM, MPT, gpt-oss, foreign code)."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     model_class = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
-    return bool(getattr(model_class, "_supports_sdpa", True))
+    return model_class is not None and bool(getattr(model_class, "_supports_sdpa", True))
 
 
 def read_config(folder: Path) -> PreTrainedConfig:
@@ -52,7 +53,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=may_run_foreign_code())
     except (
         OSError,
         ValueError,
@@ -65,7 +66,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise MedctxError(
             f"The config of the model in {folder} cannot be read ({reason}); give the folder of a saved model whose "
-            "architecture the installed transformers knows."
+            f"architecture the installed transformers knows{foreign_code_advice(reason)}."
         ) from None
     return config
 

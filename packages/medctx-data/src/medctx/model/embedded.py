@@ -24,6 +24,7 @@ from medctx.io.jsonl import read_record, require_space, write_record
 from medctx.model.identity import model_digest
 from medctx.model.recorded import verified_digest
 from medctx.model.tensor_file import system_errors
+from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say
 from medctx.schemas.sft import BASE_FILE, BaseCard
 
@@ -65,8 +66,12 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, trust_remote_code=may_run_foreign_code()
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, trust_remote_code=may_run_foreign_code()
+    )
     # The quantisation config describes the GGUF file, not the converted weights, and saving refuses it.
     settings = model.config.to_dict()
     settings.pop("quantization_config", None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.errors import MedctxError
+from medctx.process.foreign_code import foreign_code_advice, may_run_foreign_code
 from medctx.text.chat_templates import CHAT_TEMPLATES, chat_template_text
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
         return tokenizer
     try:
-        # Code in the folder is not run, nor is the user asked to let it run: a server may have chosen the tokenizer.
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        # The user is not asked on the terminal whether to run code: a server may have chosen the tokenizer.
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=may_run_foreign_code())
     except (OSError, ValueError, TypeError, LookupError, ImportError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise MedctxError(
-            f"The tokenizer in {folder} cannot be read ({reason}); save it as tokenizer.json where you trust its code."
+            f"The tokenizer in {folder} cannot be read ({reason}); save it as tokenizer.json where you trust its code"
+            f"{foreign_code_advice(reason)}."
         ) from None
     return tokenizer
 

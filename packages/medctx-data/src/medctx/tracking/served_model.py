@@ -87,21 +87,25 @@ def _with_book(messages: list[dict[str, str]], book: object) -> list[dict[str, s
 def _load(adapter: Path, origin: dict[str, str]) -> tuple[Any, Any]:
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     from medctx.model import rope
     from medctx.model.base import find_base
+    from medctx.process.foreign_code import may_run_foreign_code
     from medctx.text.chat_templates import adapter_template, chat_template_text
+    from medctx.text.tokenizer import read_tokenizer
 
     folder = find_base(
         os.environ.get("MEDCTX_BASE") or origin["base"], origin["base_digest"], origin.get("base_revision", "")
     )
     # With the scaled positions that the adapter was trained with, if any.
     config = rope.config_for(folder, adapter)
-    base = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", use_safetensors=True)
+    base = AutoModelForCausalLM.from_pretrained(
+        folder, config=config, dtype="auto", use_safetensors=True, trust_remote_code=may_run_foreign_code()
+    )
     model = PeftModel.from_pretrained(base, str(adapter))
     model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = read_tokenizer(folder)
     # The one that the adapter was trained with, if it is not its base's.
     template = adapter_template(adapter)
     if template:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from medctx.model import rope
 from medctx.model.convert import safetensors_folder
 from medctx.model.decoder_config import context_length, supports_sdpa
+from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say
 from medctx.schemas.exam_run import Usage, total_usage
 from medctx.schemas.records import Book, Form
@@ -104,6 +105,7 @@ class TransformersEngine:
             dtype=torch.float32 if float32 else "auto",
             attn_implementation="sdpa" if supports_sdpa(config) else "eager",
             use_safetensors=True,
+            trust_remote_code=may_run_foreign_code(),
         )
         model = model.to(target)  # type: ignore[arg-type]
         if adapter is not None:

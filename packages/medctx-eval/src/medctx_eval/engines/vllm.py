@@ -22,6 +22,7 @@ from medctx.errors import MedctxError
 from medctx.model import rope
 from medctx.process import parent_death
 from medctx.process.cpu import has_no_accelerator
+from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say, track
 
 BASE = "base"
@@ -121,6 +122,8 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
         command.append("--enforce-eager")
     if float32:
         command += ["--dtype", "float32"]
+    if may_run_foreign_code():
+        command.append("--trust-remote-code")
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
     if not has_no_accelerator():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import write_text
+from medctx.model.decoder_config import read_config
 from medctx.model.identity import ADAPTER_CONFIG
 from medctx.model.tensor_file import system_errors
 from medctx.schemas.sft import BaseCard
@@ -99,8 +100,6 @@ def save_weights(
     trained with. An adapter is written with that template if it is not its base's own; its config names the base as
     ``card`` does, not by the folder on this machine.
     """
-    from transformers import AutoConfig
-
     state = _gather(accelerator, model, frozen=method == "full")
     if accelerator.is_main_process:
         scratch = folder.with_name(f".{folder.name}")
@@ -109,7 +108,7 @@ def save_weights(
         unwrapped = accelerator.unwrap_model(model)
         if method == "full":
             # Trained in float32.
-            dtype = AutoConfig.from_pretrained(base).dtype or unwrapped.dtype
+            dtype = read_config(base).dtype or unwrapped.dtype
             state = {name: tensor.to(dtype) for name, tensor in state.items()}
         with system_errors(folder), _removed_after_errors(scratch):
             unwrapped.save_pretrained(scratch, state_dict=state)

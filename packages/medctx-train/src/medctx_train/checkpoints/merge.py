@@ -16,6 +16,7 @@ from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import read_record, write_record
+from medctx.model import decoder_config
 from medctx.model.identity import model_digest
 from medctx.model.recorded import verified_digest
 from medctx.model.tensor_file import system_errors
@@ -53,7 +54,6 @@ def build_folder(out: Path) -> Iterator[Path]:
 def _merge_in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
     """Merge with PEFT, in float32, what is more than low-rank pairs on plain matrices; holds the whole model."""
     from peft import PeftModel
-    from transformers import AutoConfig
 
     reason = adapter.unsupported or "modules that are not plain matrices or stored under other names"
     say(f"{adapter.folder} has {reason}; it is merged in memory.")
@@ -62,7 +62,7 @@ def _merge_in_memory(folder: Path, adapter: Adapter, out: Path) -> None:
     except (RuntimeError, ValueError) as error:
         raise MedctxError(f"PEFT cannot merge the adapter {adapter.folder} ({error}); serve it unmerged.") from None
     with system_errors(out):
-        model.to(AutoConfig.from_pretrained(folder).dtype).save_pretrained(out)
+        model.to(decoder_config.read_config(folder).dtype).save_pretrained(out)
     copy_companions(folder, out)
     follow_umask(out)
 

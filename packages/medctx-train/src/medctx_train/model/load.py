@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from medctx.errors import MedctxError
 from medctx.model import rope as rope_files
 from medctx.model.decoder_config import read_config, supports_sdpa
+from medctx.process.foreign_code import may_run_foreign_code
 from medctx_train.model import rope
 from medctx_train.model.config import RopeSettings
 from medctx_train.model.precision import Precision
@@ -87,7 +88,12 @@ def load_model(
     if attention == "sdpa" and not supports_sdpa(config):
         attention = "eager"
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder, attn_implementation=attention, config=config, use_safetensors=True, **options
+        folder,
+        attn_implementation=attention,
+        config=config,
+        use_safetensors=True,
+        trust_remote_code=may_run_foreign_code(),
+        **options,
     )
     if precision == "nf4":
         _keep_differentiable(model)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model.decoder_config import read_config
+from medctx.process.foreign_code import may_run_foreign_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -17,7 +18,9 @@ def load_on_meta(folder: Path) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(read_config(folder))
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            read_config(folder), trust_remote_code=may_run_foreign_code()
+        )
     return model
 
 
