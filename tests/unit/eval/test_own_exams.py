@@ -225,6 +225,29 @@ def test_check_shows_three_items_as_they_will_be_asked(tmp_path: Path) -> None:
     assert report["numbers"]["items"] == 5 and report["labels"]["ignored"] == "Page"
 
 
+def test_check_and_dry_run_show_questions_in_the_chat_template(tmp_path: Path, alphabet: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(as_csv(",")([{"Question": "Case?", "A": "rest", "B": "iodine", "Answer": "B"}]))
+    (tmp_path / "t.jinja").write_text("{% for m in messages %}<<{{ m.content }}>>{% endfor %}")
+    check, model = ("exams", "check", tmp_path / "x.csv"), ("--tokenizer", alphabet)
+    listed = "Case?\nA. rest\nB. iodine\nAnswer with the letter of the right option."
+    words = ("run", "--model", "m", "--endpoint", "http://localhost:1", "--exam", tmp_path / "x.csv", "--dry-run")
+    words = (*words, "--set", "mode=generate", "--set", "answer_tokens=9", "--set", f"tokenizer={alphabet}")
+    for template, begin, end in (
+        ("", "user: ", "\nA: "),
+        ("chatml", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        (tmp_path / "t.jinja", "<<", ">>"),
+    ):
+        option, key = (("--chat-template", template), ("--set", f"chat_template={template}")) if template else ((), ())
+        assert f"--- 2, gold B\n{begin}{listed}{end}\n" in run(*check, *model, *option).output
+        result = run(*words, *key)
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["examples"] == {"closed, generate": f"{begin}{listed}{end}"}
+    result = run(*check, "--chat-template", "chatml")
+    assert result.exit_code == 2 and "give its folder as --tokenizer" in result.output
+    result = run(*check, *model, "--chat-template", "mistyped")
+    assert result.exit_code == 2 and "neither a text file nor one of chatml, plain" in result.output
+
+
 def test_columns_without_a_question_are_one_sentence_and_not_one_for_each_row(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(FORMATS["own.jsonl"]([{"a": 1, "b": 2}] * 90))
     result = run("exams", "check", tmp_path / "x.jsonl")

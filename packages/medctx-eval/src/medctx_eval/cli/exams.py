@@ -10,6 +10,7 @@ from medctx.config.command_result import reported
 from medctx.errors import MedctxError
 from medctx.schemas.exam_run import ExamCard
 from medctx.schemas.result import CommandResult, Output
+from medctx.text.chat_templates import DESCRIPTION
 
 EXAMPLES = 3
 EXAMPLE_CHARS = 600
@@ -81,21 +82,31 @@ def _card_result(card: ExamCard) -> CommandResult:
 @exams.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--passages", type=click.Path(path_type=Path), default=None, help="File of the passages it names.")
+@click.option("--tokenizer", default="", help="Folder or hub ID of a model: questions are shown as it reads them.")
+@click.option("--chat-template", default="", help=DESCRIPTION)
 @reported
-def check_exam(file: Path, passages: Path | None) -> CommandResult:
+def check_exam(file: Path, passages: Path | None, tokenizer: str, chat_template: str) -> CommandResult:
     """Check a file of your own questions: how it is read, three of them as they will be asked, what is wrong with rows.
 
     Exit code 2 if a row is not a question.
     """
     from medctx_eval.exams.check import check_entries, describe_exam
-    from medctx_eval.prompting.prompt import listed_question
+    from medctx_eval.prompting.prompt import listed_question, render_prompt
+    from medctx_eval.prompting.tokenizers import load_exam_tokenizer
 
+    if chat_template and not tokenizer:
+        raise MedctxError(
+            "A chat template is shown with the control tokens of a model; give its folder as --tokenizer."
+        )
+    rendered = load_exam_tokenizer(tokenizer, chat_template) if tokenizer else None
     result = check_entries(file, passages)
     click.echo(describe_exam(result, passages))
     for item in result.items[:EXAMPLES]:
         book = next((result.contexts[name] for name in item.evidence if name in result.contexts), "")
         shown = f"{book[:EXAMPLE_CHARS]}{' [...]' if len(book) > EXAMPLE_CHARS else ''}\n\n" if book else ""
-        click.echo(f"--- {item.id}, gold {', '.join(item.gold)}\n{shown}{listed_question(item, item.options)}")
+        message = f"{shown}{listed_question(item, item.options)}"
+        message = render_prompt(rendered, message) if rendered else message
+        click.echo(f"--- {item.id}, gold {', '.join(item.gold)}\n{message}")
     if result.problems:
         count = f"{len(result.problems):,} problems" if len(result.problems) > 1 else "a problem"
         raise MedctxError(f"{file} has {count}, listed above; mend what is listed.")

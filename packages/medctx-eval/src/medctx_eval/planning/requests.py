@@ -18,8 +18,10 @@ from medctx_eval.prompting.prompt import (
     generation_request,
     letter_request,
     prior_request,
+    render_prompt,
     text_request,
 )
+from medctx_eval.prompting.tokenizers import ByteTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ class RequestBuilder:
             else [request.prompt, request.max_tokens, request.choices, "greedy"]
         )
         return ItemRequest(digest.of_value([self._identity, form, contents]), planned, form, order, book, request)
+
+    def rendered(self, message: str) -> str:
+        """What the model reads of a message: with the chat template, unless the tokenizer stands in for an unknown."""
+        known = not isinstance(self._tokenizer, ByteTokenizer)
+        return render_prompt(self._tokenizer, message) if known else message
 
     def requests(self, planned: PlannedItem, book: Book) -> Iterator[ItemRequest]:
         """Yield every request about a planned item and its Book."""

@@ -42,7 +42,7 @@ class ExamEstimate(Record):
         adapters: Cheapest way to serve an adapter.
         parts: Size of every Condition of every exam.
         cards: The exams.
-        examples: One message by kind of Condition and form, before the template, shortened in the middle.
+        examples: One prompt by kind of Condition and form, in the chat template if known, shortened in the middle.
     """
 
     items: int
@@ -100,7 +100,8 @@ def estimate_exam(plan: ExamPlan, builder: RequestBuilder, positions: int) -> Ex
         for planned in batch.items:
             for item_request in builder.requests(planned, batch.book):
                 name = f"{planned.condition.kind}, {item_request.form}"
-                examples.setdefault(name, _shortened(item_request.request.message))
+                if name not in examples:
+                    examples[name] = _shortened(builder.rendered(item_request.request.message))
                 if positions and item_request.length >= positions:
                     misfits += 1
                 else:
