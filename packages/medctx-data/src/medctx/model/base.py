@@ -6,8 +6,15 @@ from pathlib import Path
 
 from medctx.errors import MedctxError
 from medctx.io import digest
-from medctx.model.convert import safetensors_folder
+from medctx.model.convert import (
+    ADAPTER_WEIGHTS,
+    PICKLED,
+    PICKLED_ADAPTER,
+    safetensors_adapter,
+    safetensors_folder,
+)
 from medctx.model.embedded import EMBEDDED, TINY, prepare_embedded
+from medctx.model.identity import ADAPTER_CONFIG
 from medctx.model.recorded import verified_digest
 from medctx.schemas.sft import BaseCard
 from medctx.text.tokenizer import require_tokenizer
@@ -23,14 +30,22 @@ def _local_folder(name: str) -> Path | None:
     return None
 
 
-def hub_folder(name: str, revision: str, *patterns: str) -> Path:
+_SMALL = ("*.json", "*.model", "*.jinja", "*.txt", "*.py")
+_NOT_LOADED = ("consolidated*", "original/*", "onnx/*")
+"""Copies of the weights in the formats of other libraries."""
+
+
+def _hub_folder(name: str, revision: str, *patterns: str) -> Path:
     """Return the folder of a hub model's files that match, downloaded if they are not in the hub's cache."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(
             snapshot_download(
-                name, revision=revision or None, allow_patterns=["*.json", "*.model", "*.jinja", *patterns]
+                name,
+                revision=revision or None,
+                allow_patterns=[*_SMALL, *patterns],
+                ignore_patterns=list(_NOT_LOADED),
             )
         )
     except Exception as error:
@@ -40,12 +55,68 @@ def hub_folder(name: str, revision: str, *patterns: str) -> Path:
         ) from error
 
 
+def _only_gguf(name: str, revision: str) -> str:
+    """The one GGUF file of a hub model; "" if it has none, or the hub does not answer.
+
+    Raises:
+        MedctxError: If there are several, of which each is a model of its own.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        listed = HfApi().list_repo_files(name, revision=revision or None)
+    except Exception:
+        return ""
+    files = [file for file in listed if file.endswith(".gguf")]
+    if len(files) > 1:
+        raise MedctxError(
+            f"The model {name} has {len(files)} GGUF files ({', '.join(files[:5])}{', ...' if files[5:] else ''}); "
+            f"download one (hf download {name} {files[0]} --local-dir FOLDER) and give its folder."
+        )
+    return files[0] if files else ""
+
+
+def _hub_model(name: str, revision: str) -> Path:
+    """Return the folder of a hub model with its weights in safetensors or, where it has none, what is converted."""
+    folder = _hub_folder(name, revision, "*.safetensors")
+    if not any(folder.glob("*.safetensors")):
+        folder = _hub_folder(name, revision, f"{PICKLED}*.bin")
+        if not any(folder.glob(f"{PICKLED}*.bin")) and (gguf := _only_gguf(name, revision)):
+            folder = _hub_folder(name, revision, gguf)
+    return folder
+
+
+def find_adapter(source: str) -> Path | None:
+    """Return the folder of a PEFT adapter with its weights in safetensors; None if ``source`` is something else.
+
+    Args:
+        source: The adapter's folder, that of the run that trained it, or a hub ID.
+
+    Raises:
+        MedctxError: If the hub does not answer, or the adapter's weights cannot be converted.
+    """
+    for folder in (Path(source), Path(source) / "adapter"):
+        if (folder / ADAPTER_CONFIG).is_file():
+            return safetensors_adapter(folder)
+    if Path(source).exists() or source.count("/") != 1 or source.startswith((".", "/", "~")):
+        return None
+    folder = _hub_folder(source, "", ADAPTER_WEIGHTS)
+    if not (folder / ADAPTER_CONFIG).is_file():
+        return None
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        folder = _hub_folder(source, "", PICKLED_ADAPTER)
+    return safetensors_adapter(folder)
+
+
 def config_folder(name: str) -> Path:
     """Return a folder with the config and tokenizer of a base model; the weights of a hub model are not downloaded."""
     if name in {EMBEDDED, TINY}:
         return prepare_base(name)[0]
     local = _local_folder(name)
-    folder = safetensors_folder(local) if local and any(local.glob("*.gguf")) else local or hub_folder(name, "")
+    if local is None:
+        hub = _hub_folder(name, "")
+        local = hub if (hub / "config.json").is_file() else _hub_model(name, "")
+    folder = safetensors_folder(local) if any(local.glob("*.gguf")) else local
     require_tokenizer(folder)
     return folder
 
@@ -64,7 +135,7 @@ def prepare_base(name: str, revision: str = "") -> tuple[Path, BaseCard]:
     if name in {EMBEDDED, TINY}:
         return prepare_embedded(name)
     local = _local_folder(name)
-    folder = safetensors_folder(local or hub_folder(name, revision, "*.safetensors"))
+    folder = safetensors_folder(local or _hub_model(name, revision))
     require_tokenizer(folder)
     card = BaseCard(
         name=name,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from medctx.errors import MedctxError
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_record
-from medctx.model.base import find_base, hub_folder, prepare_base
+from medctx.model.base import find_adapter, find_base, prepare_base
 from medctx.model.identity import ADAPTER_CONFIG, model_digest
 from medctx.model.recorded import verified_digest
 from medctx.process.progress import say
@@ -66,7 +66,7 @@ def locate(source: str, base: str = "") -> LocalModel:
     """
     if source.startswith(MODELS):
         return _registered(source)
-    folder = _adapter_folder(source)
+    folder = find_adapter(source)
     if folder is not None:
         return _on_base(source, folder, base)
     if base:
@@ -77,17 +77,6 @@ def locate(source: str, base: str = "") -> LocalModel:
 
 def _origin(card: BaseCard) -> dict[str, str]:
     return {"base": card.portable_name, "revision": card.revision, "licence": card.licence}
-
-
-def _adapter_folder(source: str) -> Path | None:
-    """The folder of a PEFT adapter, of the run that trained it, or of one on the hub; None if it is a model."""
-    for folder in (Path(source), Path(source) / "adapter"):
-        if (folder / ADAPTER_CONFIG).is_file():
-            return folder
-    if Path(source).exists() or source.count("/") != 1 or source.startswith((".", "/", "~")):
-        return None
-    folder = hub_folder(source, "", ADAPTER_CONFIG, "adapter_model.safetensors")
-    return folder if (folder / ADAPTER_CONFIG).is_file() else None
 
 
 def _recorded_base(adapter: Path) -> BaseCard | None:

@@ -16,7 +16,7 @@ from medctx.io import digest
 from medctx.io.atomic import follow_umask
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
-from medctx.model.base import prepare_base
+from medctx.model.base import find_adapter, prepare_base
 from medctx.model.recorded import verified_digest
 from medctx.model.rope import RopeOverrides
 from medctx.model.tensor_file import save_tensors
@@ -99,11 +99,11 @@ class Adapter:
 
 
 def locate_adapter(path: Path) -> Path:
-    """Return the adapter folder that ``path`` means: itself, or that of a finished run."""
-    for folder in (path, path / "adapter"):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise MedctxError(f"{path} holds no adapter ({CONFIG}); give the adapter folder of a run.")
+    """Return the adapter folder that ``path`` means: itself, that of a finished run, or a hub ID's."""
+    folder = find_adapter(str(path))
+    if folder is None:
+        raise MedctxError(f"{path} holds no adapter ({CONFIG}); give the adapter folder of a run, or a hub ID.")
+    return folder
 
 
 def _recorded_base(folder: Path) -> BaseCard | None:
