@@ -67,6 +67,7 @@ class ScriptedServer(ThreadingHTTPServer):
         base: The path below which its routes are.
         echo_in_list: Whether its list of models repeats the request.
         delay_s: How long every answer takes.
+        loads_for: How many requests for its list it refuses because it is loading its model.
         pages: What it answers to GET of other paths than its list of models; None there cuts the connection.
         posts: What it answers to POST of other paths than its chat route.
         keys: The headers that keys came in, with the keys.
@@ -86,6 +87,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.questions: list[str] = []
         self.echo_in_list = False
         self.delay_s = 0.0
+        self.loads_for = 0
         self.pages: dict[str, Reaction] = {}
         self.posts: dict[str, Reaction] = {}
         self.probes: list[Json] = []
@@ -123,6 +125,10 @@ class _Handler(JsonHandler):
         return "\n".join([f"{self.command} {self.path}", *(f"{name}: {value}" for name, value in self.headers.items())])
 
     def do_GET(self) -> None:
+        if self.path.partition("?")[0] == f"{self.server.base}/models" and self.server.loads_for:
+            self.server.loads_for -= 1
+            self._send(says({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}, 503))
+            return
         page = self.server.pages.get(self.path.partition("?")[0])
         if page is not None:
             self._send(page)

@@ -129,8 +129,9 @@ KINDS: dict[str, Kind] = {
     ),
     "llama.cpp": Kind(
         mode="choice",
-        said=("length: 8,192 tokens, stated by the server (/props)",),
-        entry={"meta": {"n_ctx_train": 131072}},
+        said=("length: 8,192 tokens, stated by the server (/props)", "mode: choice", "by json_schema"),
+        entry={"aliases": ["m"], "tags": [], "meta": {"n_ctx": 8192, "n_ctx_train": 131072}},
+        answer=lambda text: says(completion(text.replace(": ", " :\n\n                    "))),
         pages={"/props": says({"default_generation_settings": {"n_ctx": 8192}, "chat_template": "..."})},
         schemas=True,
         probs=True,
@@ -174,6 +175,13 @@ KINDS: dict[str, Kind] = {
     ),
     "transformers serve": Kind(
         mode="generate",
+        said=("Unexpected fields", "length: not stated"),
+        pages={"/v1/models": Reaction(b"Internal Server Error", 500)},  # without a cache of the hub
+        check=refuses("structured_outputs", words="Unexpected fields in the request: {}", status=422),
+        answer=lambda text: says(completion(text, model="m@main")),
+    ),
+    "transformers serve, streamed": Kind(
+        mode="generate",
         said=("Unexpected keys", "length: not stated"),
         check=refuses(
             "structured_outputs", "response_format", "logprobs", words="Unexpected keys in the request: {}", status=422
@@ -204,6 +212,11 @@ KINDS: dict[str, Kind] = {
         pages={"/openai/deployments/m/models": _no_page()},
         schemas=True,
         key="api-key",
+    ),
+    "LitServe": Kind(
+        mode="generate",
+        pages={"/v1/models": _no_page()},
+        answer=lambda text: says(completion(text, tokens=0)),
     ),
     "no list of models": Kind(mode="choice", pages={"/v1/models": _no_page()}, schemas=True),
     "a list that is forbidden": Kind(mode="choice", pages={"/v1/models": says({"error": "no"}, 403)}, schemas=True),

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from medctx.schemas.records import Verdict
 from medctx_eval.artifacts import run_folder
 from medctx_eval.cli.main import main
+from medctx_eval.engines import client as client_module
 from medctx_eval.engines.answers import read_answer
 from medctx_eval.engines.client import Client
 from tests.support import loopback
@@ -148,6 +149,32 @@ def test_all_models_get_room_for_thoughts_if_one_of_them_thinks(server: Scripted
     result = run(server, tmp_path, "", "", *(word for setting in settings for word in ("--set", setting)))
     assert result.exit_code == 0, result.output
     assert "answer_tokens: 8192" in (tmp_path / "out" / "config.yaml").read_text()
+
+
+def test_a_server_that_is_loading_its_model_is_waited_for(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "LOADING_WAIT_S", 0.01)
+    server.loads_for = 3
+    result = run(server, tmp_path, model="")
+    assert result.exit_code == 0 and len(lines(result, f"{server.url}/v1 is loading its model")) == 1, result.output
+    server.loads_for = 10**6
+    waiting = Client(server.url, give_up_s=0.05)
+    assert waiting.models() is None
+    waiting.close()
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_a_server_that_fails_without_a_key_is_said_to_want_one(
+    key: str, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_wait", lambda state: 0.0)
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    server.pages["/v1/models"] = Reaction(b"Internal Server Error", 500)
+    server.check_body = lambda body: Reaction(b"Internal Server Error", 500)
+    result = run(server, tmp_path)
+    assert result.exit_code == 2 and "500 from" in result.stderr
+    assert ("set OPENAI_API_KEY" in result.stderr) == (not key)
 
 
 def test_a_dry_run_asks_the_server_and_goes_on_without_one(server: ScriptedServer, tmp_path: Path) -> None:

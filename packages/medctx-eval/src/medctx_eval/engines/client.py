@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 from medctx.errors import MedctxError
 from medctx.fetch.http import http_client
 from medctx.io.masking import MASK, SECRET_NAME, mask_secrets, register_secret, secrets_pattern
+from medctx.process.progress import say
 from medctx_eval.engines.answers import Answer, ModelList, ServedModel, problem_of, read_answer
 from medctx_eval.engines.failures import (
     BusyError,
@@ -22,6 +23,7 @@ from medctx_eval.engines.failures import (
     ServerDownError,
     ServerHealth,
     TooLongError,
+    is_loading,
     quote,
     refusal_of,
     retry_after,
@@ -32,6 +34,7 @@ GIVE_UP_S = 300.0
 ATTEMPTS = 5
 MAX_WAIT_S = 60.0
 MAX_ANSWER_BYTES = 2**28
+LOADING_WAIT_S = 2.0
 LIST_TIMEOUT_S = 30.0
 """Time limit of what a server says of itself: a list that never comes must not keep an exam waiting."""
 
@@ -128,6 +131,7 @@ class Client:
         for secret in secrets:
             register_secret(secret)
         self._secrets = secrets_pattern(secrets)
+        self.sends_key, self._give_up_s = bool(api_key.strip()), give_up_s
         self.health = ServerHealth(give_up_s)
         self._model = ""
         self._ping: tuple[str, Body] | None = None
@@ -168,6 +172,18 @@ class Client:
         except (httpx.HTTPError, ValidationError):
             return None
 
+    def _list_when_loaded(self, base: str) -> httpx.Response:
+        """GET the list of models, again as long as the server says that it is loading one."""
+        deadline, is_said = time.monotonic() + self._give_up_s, False
+        while True:
+            response = self.get(_MODELS, base)
+            if not is_loading(response.status_code, response.content) or time.monotonic() > deadline:
+                return response
+            if not is_said:
+                say(f"{self.url} is loading its model; waiting for it.")
+            is_said = True
+            time.sleep(LOADING_WAIT_S)
+
     def models(self) -> Sequence[ServedModel] | None:
         """List what the server serves, trying each base address it may have; None if it has no such list.
 
@@ -176,7 +192,7 @@ class Client:
         """
         for base in self._bases:
             try:
-                response = self.get(_MODELS, base)
+                response = self._list_when_loaded(base)
             except httpx.HTTPError as error:
                 if "certificate" in str(error).lower():
                     raise MedctxError(

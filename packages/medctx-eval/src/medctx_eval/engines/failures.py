@@ -91,6 +91,11 @@ class ServerHealth:
         return since is not None and time.monotonic() - since >= self._give_up_s
 
 
+def is_loading(status: int, content: bytes) -> bool:
+    """Whether a server says that it is still loading its model, as llama.cpp does."""
+    return status == 503 and b"loading" in content.lower()
+
+
 def quote(content: bytes, length: int = 300) -> str:
     """Return the beginning of what a server said, on one line and without secrets, for an error message."""
     text = " ".join(content[: 4 * length].decode(errors="replace").split())

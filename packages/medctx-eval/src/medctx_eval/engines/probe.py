@@ -285,7 +285,10 @@ def probe(client: Client, model: str, token: int) -> Abilities:
         top = tests.top_logprobs(dialect) if dialect else 0
         choice_by = tests.choice_by(dialect) if dialect else ""
     except BusyError as error:
-        raise MedctxError(f"The server {client.url} does not answer questions ({error}); try again later.") from None
+        advice = "" if client.sends_key else ", or set OPENAI_API_KEY (api_key_variable) if it needs a key"
+        raise MedctxError(
+            f"The server {client.url} does not answer questions ({error}); try again later{advice}."
+        ) from None
     return Abilities(
         facts=server_facts(client.page if client.is_plain else None, model, entry),
         tokens=bool(tokens),

@@ -65,7 +65,8 @@ def _loaded(name: str, chat_template: str) -> Tokenizer | None:
 def _tokenizer_of(model: str, engine: EndpointEngine, chat_template: str) -> str:
     """The tokenizer that a server states or that its model is called after, unless it tokenises differently."""
     candidates = [(files.name, f"stated by the server ({files.place})") for files in engine.abilities.facts.files]
-    for name, place in dict([*candidates, (model, "the model's name on the hub")]).items():
+    named = "the folder that the model is called after" if Path(model).is_dir() else "the model's name on the hub"
+    for name, place in dict([*candidates, (model, named)]).items():
         tokenizer = _loaded(name, chat_template)
         if tokenizer is not None and tokenizers_agree(engine.client, model, tokenizer) is not False:
             say(f"tokenizer: {name}, {place}")
