@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_headqa_counts_from_1_and_leaves_pictures_out(name: str, tmp_path: Path)
     assert (item.language, item.tags) == ("en" if name == "headqa-en" else "es", {"year": "2016", "subject": "nursery"})
 
 
-@pytest.mark.parametrize("form", ["authors", "hub"])
+@pytest.mark.parametrize("form", ["archive", "authors", "hub"])
 def test_frenchmedmcqa_has_one_or_several_answers(form: str, tmp_path: Path) -> None:
     rows = [french(0, ["b"]), french(1, ["a", "e"]), french(2, ["f"])]
     if form == "hub":
@@ -111,13 +112,34 @@ def test_frenchmedmcqa_has_one_or_several_answers(form: str, tmp_path: Path) -> 
             answers, letters = row.pop("answers"), row["correct_answers"]
             row |= {f"answer_{mark}": text for mark, text in answers.items()}
             row["correct_answers"] = ["abcdef".index(mark) for mark in letters]
-    path = tmp_path / ("test.json" if form == "authors" else "0000.parquet")
-    path.write_bytes(json.dumps(rows).encode() if form == "authors" else as_parquet(rows))
+    path = tmp_path / {"archive": "data.zip", "authors": "test.json", "hub": "0000.parquet"}[form]
+    path.write_bytes(as_parquet(rows) if form == "hub" else json.dumps(rows).encode())
+    if form == "archive":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("test.json", json.dumps(rows))
     exam = built({"exam": "frenchmedmcqa", "path": path})
     first, second = by_id(exam)["frenchmedmcqa/f0"], by_id(exam)["frenchmedmcqa/f1"]
     assert (first.gold, first.multiple, first.language, first.tags) == (("B",), False, "fr", {"subject": "pharmacie"})
     assert (second.gold, second.multiple, list(second.options.values())) == (("A", "E"), True, TEXTS[:5])
     assert sum(exam.card.dropped.values()) == 1
+
+
+def test_frenchmedmcqa_reads_the_copy_of_questions_with_one_answer(tmp_path: Path) -> None:
+    rows = [{**french(n, []), "correct_answers": n, "number_correct_answers": 0} for n in range(5)]
+    for row in rows:
+        row |= {f"answer_{mark}": text for mark, text in row.pop("answers").items()}
+    (tmp_path / "0000.parquet").write_bytes(as_parquet(rows))
+    exam = built({"exam": "frenchmedmcqa", "path": tmp_path / "0000.parquet"})
+    golds = {item.id: item.gold for item in exam.items}
+    assert golds == {f"frenchmedmcqa/f{place}": (letter,) for place, letter in enumerate("ABCDE")}
+    assert not any(item.multiple for item in exam.items)
+
+
+def test_an_archive_of_frenchmedmcqa_without_its_test_split_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr("train.json", "[]")
+    with pytest.raises(MedctxError, match=r"holds no readable test\.json"):
+        built({"exam": "frenchmedmcqa", "path": tmp_path / "data.zip"})
 
 
 def test_igakuqa_is_thirty_files_without_pictures_and_numbers(tmp_path: Path) -> None:
@@ -130,6 +152,9 @@ def test_igakuqa_is_thirty_files_without_pictures_and_numbers(tmp_path: Path) ->
                 japanese(1, answer=["a", "c"]),
                 japanese(2, text_only=False),
                 japanese(3, choices=[], answer=["42"]),
+                japanese(34, points="0"),
+                japanese(71),
+                japanese(30, problem_id="112B30"),
             ]
         )
         file = tmp_path / remote.url.partition("{revision}/")[2]
@@ -138,7 +163,13 @@ def test_igakuqa_is_thirty_files_without_pictures_and_numbers(tmp_path: Path) ->
         file.with_name(f"{file.stem}_translate.jsonl").write_bytes(b"{}\n")
     exam = built({"exam": "igakuqa", "path": tmp_path})
     assert len(igakuqa.SOURCE.remotes) == 30 and exam.card.items == 31
-    assert exam.card.dropped == {"asks for a number": 1, "needs a picture": 1}
+    several = "several answers accepted by the examiners"
+    assert exam.card.dropped == {
+        "asks for a number": 1,
+        "needs a picture": 1,
+        "not scored by the examiners": 1,
+        several: 2,
+    }
     item = by_id(exam)["igakuqa/116A1"]
     assert (item.gold, item.multiple, item.language) == (("A", "C"), True, "ja")
     assert item.tags == {"points": "1", "part": "116A"}

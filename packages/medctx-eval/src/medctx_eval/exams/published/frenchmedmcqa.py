@@ -1,13 +1,13 @@
 """``frenchmedmcqa``: FrenchMedMCQA, the test split of French examinations in pharmacy, with one or several answers.
 
-The authors' file is JSON: a list with ``answers`` by letter and letters in ``correct_answers``. The data set
-nthngdy/frenchmedmcqa of the hub has the same rows in columns, read here in the Parquet form that the hub makes of
-every data set (``refs/convert/parquet``); a copy of the authors' file is read as well.
+The authors' data set Dr-BERT/FrenchMedMCQA of the hub has ``data.zip``, of which ``test.json`` is read: a JSON list. A
+copy of that file is read as well, and tables in the hub's columns. The copy nthngdy/frenchmedmcqa has the questions
+with a single answer only, 321 of 622.
 
   id                                    id
   question                              question
   answers, or answer_a ... answer_e     options A to E
-  correct_answers                       answer: letters, or numbers from 0
+  correct_answers                       answer: letters, or numbers from 0; one alone, or a list
   subject_name                          subject
 
 ``correct_answers`` with several entries makes a multiple-choice item.
@@ -15,9 +15,12 @@ every data set (``refs/convert/parquet``); a copy of the authors' file is read a
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from medctx.errors import MedctxError
 from medctx.fetch.pinned import Remote
 from medctx.schemas.exam_run import ExamCard
 from medctx_eval.exams.readers import tables
@@ -25,6 +28,7 @@ from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.schema import LETTERS, ExamRow, text_of
 
 _LETTERS = "abcde"
+_IN_ARCHIVE = "test.json"
 
 
 def _letter(value: object) -> str | None:
@@ -36,13 +40,25 @@ def _letter(value: object) -> str | None:
 
 def _answer(row: ExamRow) -> list[str] | None:
     values = row.get("correct_answers")
-    letters = [_letter(value) for value in values] if isinstance(values, list) else []
+    letters = [_letter(value) for value in (values if isinstance(values, list) else [values])]
     return None if None in letters else [letter for letter in letters if letter]
+
+
+def _table(file: Path) -> Iterator[ExamRow]:
+    if not zipfile.is_zipfile(file):
+        yield from (row for _, row in tables.read_table(file))
+        return
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file) as archive:
+        try:
+            test = archive.extract(_IN_ARCHIVE, folder)
+        except (KeyError, zipfile.BadZipFile, OSError):
+            raise MedctxError(f"{file} holds no readable {_IN_ARCHIVE}; give the archive as published.") from None
+        yield from (row for _, row in tables.read_table(Path(test)))
 
 
 def _rows(files: Sequence[Path]) -> Iterator[ExamRow]:
     """Yield rows of the row schema from the publisher's file."""
-    for _, row in tables.read_table(files[0]):
+    for row in _table(files[0]):
         listed = row.get("answers")
         named = listed if isinstance(listed, Mapping) else {mark: row.get(f"answer_{mark}") for mark in _LETTERS}
         answer = _answer(row)
@@ -65,7 +81,7 @@ SOURCE = ColumnMap(
         language="fr",
         items=622,
     ),
-    remotes=(Remote(repo="nthngdy/frenchmedmcqa", file="default/test/0000.parquet", revision="refs/convert/parquet"),),
+    remotes=(Remote(repo="Dr-BERT/FrenchMedMCQA", file="data.zip"),),
     rows=_rows,
     about=__doc__,
 )

@@ -8,8 +8,9 @@ The authors' repository has a file of JSON lines for each of the six parts (A to
   answer         answer: letters in lower case; with several, the item is multiple choice
   points         tag
 
-Questions that need a picture (``text_only`` is false) and those that ask for a number are left out and counted. The
-questions are those of the Ministry of Health, Labour and Welfare; the repository names no licence.
+Left out and counted are questions that need a picture (``text_only`` is false), that ask for a number, that the
+examiners did not score (no points), or of which they accepted several answers. The questions are those of the Ministry
+of Health, Labour and Welfare; the repository names no licence.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from medctx_eval.exams.readers.column_map import ColumnMap
 from medctx_eval.exams.schema import ExamRow, text_of
 
 ASKS_A_NUMBER = "asks for a number"
+NOT_SCORED = "not scored by the examiners"
+SEVERAL_ACCEPTED = "several answers accepted by the examiners"
+_ACCEPTED = frozenset({"112B30", "116A71"})
+"""As the authors score them (``scripts/evaluate_main.py`` of their repository): a or d, and whatever is said."""
 YEARS = {2018: 112, 2019: 113, 2020: 114, 2021: 115, 2022: 116}
 PARTS = "ABCDEF"
 _FOLDER = "https://raw.githubusercontent.com/jungokasai/IgakuQA/{revision}/data"
@@ -39,6 +44,12 @@ def _rows(files: Sequence[Path]) -> Iterator[ExamRow | str]:
                 continue
             if not row.get("choices"):
                 yield ASKS_A_NUMBER
+                continue
+            if text_of(row, "problem_id") in _ACCEPTED:
+                yield SEVERAL_ACCEPTED
+                continue
+            if text_of(row, "points") == "0":
+                yield NOT_SCORED
                 continue
             answers = row.get("answer")
             yield {
