@@ -23,7 +23,7 @@ from medctx.tracking.adapter_card import (
     bar,
 )
 from medctx.tracking.cell_metrics import AXES
-from medctx.tracking.evaluation import difference_text, evaluation_lines, gate_of, percent
+from medctx.tracking.evaluation import answer_sentence, difference_text, evaluation_lines, gate_of, percent
 from medctx.tracking.logged_adapter import EXAM_SETTINGS, FIGURE, README
 from study.config.sections import section
 from study.config.study import StudyConfig
@@ -86,6 +86,7 @@ def model_card(
     scores = {axis: report.score(group, axis) for axis in AXES}
     evaluation = CardEvaluation(
         lines=evaluation_lines(report, decision, group, result.cell.name),
+        answer=answer_sentence(report, group),
         results={axis: score.accuracy.value for axis, score in scores.items() if score is not None},
         exams=tuple(exam.name for exam in manifest.exams) if manifest else (),
         model=f"models:/{config.registry_name}/{VERSION}" if registered and config.registry_name else "",

@@ -20,7 +20,7 @@ from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
 from medctx_train import SftConfig
 from study.config.study import StudyConfig
-from tests.support.documentation import NAMES, PAGES, blocks, command_lines, run_command, run_python
+from tests.support.documentation import FENCE, NAMES, PAGES, blocks, command_lines, run_command, run_python
 from tests.support.paths import ROOT
 
 INTERCHANGE = ROOT / "tests" / "unit" / "eval" / "interchange_files"
@@ -183,6 +183,30 @@ def test_every_printed_config_is_one_that_its_command_takes() -> None:
             if kind in REQUIRED:
                 tree = REQUIRED[kind] | tree
             kind.model_validate(tree)
+
+
+PYTHON = {
+    "docs/how-to/own-data.md": "run below",
+    "docs/start/registry.md": "tests/integration/whole/test_smoke_study.py runs these lines of a card",
+    "packages/medctx-eval/README.md": "tests/integration/whole/test_documented_training.py runs it",
+    "packages/medctx-train/README.md": "tests/integration/whole/test_documented_training.py runs it",
+}
+"""Pages with Python, and what runs it."""
+
+
+def test_what_runs_the_python_of_every_page_is_known() -> None:
+    assert {name for name in NAMES if blocks(name, "python")} == set(PYTHON)
+    named = [path for why in PYTHON.values() for path in re.findall(r"tests/\S+\.py", why)]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_no_command_hides_in_a_block_that_is_no_list_of_commands() -> None:
+    """Blocks with an arrow show a path; commands of other kinds of blocks would be run by nothing."""
+    for page in PAGES:
+        for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
+            if "->" in block or language not in {"", "bash", "console"}:
+                starts = [line for line in block.splitlines() if re.match(r"\s*\$? ?(medctx-\w+|mlflow|make) \S", line)]
+                assert not starts or "Usage" in block, (page.name, starts)
 
 
 def test_the_python_of_own_data_runs_as_printed(there: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,7 +187,15 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
         assert (kept / "composition.png").read_bytes() == (ROOT / cell["weights"] / "composition.png").read_bytes()
         assert "![" in card.content and "![" not in version.description, "a page has no file beside the description"
         assert {result.metric_name for result in card.data.eval_results} == {"knowledge", "reading"}
-        for text in ("general  ", "Contamination: ", "Blind: ", "Gate: ", "Pareto front", "Not a medical device"):
+        for text in (
+            "general  ",
+            "Contamination: ",
+            "Blind: ",
+            "Gate: ",
+            "Pareto front",
+            "Not a medical device",
+            "**Knowledge ",
+        ):
             assert text in version.description
         assert all(len(value) <= 100 for value in version.tags.values())
         verified = called(folder, ["medctx-eval", "verify", f"models:/medctx-smoke-trial/{version.version}"])

@@ -65,6 +65,7 @@ class CardEvaluation:
 
     Attributes:
         lines: Lines of ``medctx.tracking.evaluation.evaluation_lines``.
+        answer: What it knows and reads beside its base, in one sentence for the head of the card.
         results: Accuracy in [0, 1] by axis, for the metadata block.
         exams: Names of the exams.
         model: Its version in the registry (``models:/NAME/VERSION``), "" where it is not registered.
@@ -72,6 +73,7 @@ class CardEvaluation:
     """
 
     lines: Sequence[str] = ()
+    answer: str = ""
     results: Mapping[str, float] = field(default_factory=dict)
     exams: Sequence[str] = ()
     model: str = ""
@@ -222,7 +224,8 @@ def adapter_card(origin: CardOrigin, evaluation: CardEvaluation = CardEvaluation
         f"# {origin.title}",
         "",
         f"A LoRA adapter on `{base.portable_name}` (digest `{base.weights_digest[:12]}`), without the weights of the "
-        "base: one mixture of general and medical training data. Does it know more, and does it still read?",
+        "base, trained on one mixture of general and medical data. Does it know more, and does it still read?"
+        f"{' ' if evaluation.answer else ''}{evaluation.answer}",
         "",
         DISCLAIMER,
         "",

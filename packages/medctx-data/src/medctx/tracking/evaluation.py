@@ -48,6 +48,18 @@ def difference_text(gain: Comparison | None) -> str:
     return f"{points(difference.value)} [{points(difference.low)}, {points(difference.high)}]"
 
 
+def answer_sentence(report: ReportCore, group: str) -> str:
+    """What a cell knows and reads beside its base, in one sentence; "" where neither axis was asked."""
+    parts = []
+    for axis in AXES:
+        score, gain = report.score(group, axis), report.axis_gain(group, axis)
+        if score is not None:
+            beside = f" ({gain.outcome} against its base: {difference_text(gain)} points)" if gain else ""
+            parts.append(f"{axis} {percent(score.accuracy.value)} %{beside}")
+    text = "; ".join(parts)
+    return f"**{text[0].upper()}{text[1:]}.**" if text else ""
+
+
 def _label(part: str) -> str:
     kind, _, size = part.partition(":")
     meaning = f"Book of {int(size):,} tokens" if kind == "open" and size.isdigit() else MEANINGS.get(part, "")
