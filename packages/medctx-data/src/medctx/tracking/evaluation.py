@@ -54,7 +54,7 @@ def answer_sentence(report: ReportCore, group: str) -> str:
     for axis in AXES:
         score, gain = report.score(group, axis), report.axis_gain(group, axis)
         if score is not None:
-            beside = f" ({gain.outcome} against its base: {difference_text(gain)} points)" if gain else ""
+            beside = f" (against its base {difference_text(gain)} points: {gain.outcome})" if gain else ""
             parts.append(f"{axis} {percent(score.accuracy.value)} %{beside}")
     text = "; ".join(parts)
     return f"**{text[0].upper()}{text[1:]}.**" if text else ""
