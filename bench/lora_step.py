@@ -15,14 +15,20 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import MethodType
+from typing import Any
 
 import torch
+from peft.tuners.lora.layer import Linear
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from medctx.io.jsonl import write_text
 from medctx_train.config import SftConfig
 from medctx_train.data.packing import PackedRow
 from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
+from medctx_train.model.loss import causal_model
 from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.sft.flops import UtilisationMeter
 from medctx_train.sft.loop import optimize
@@ -93,6 +99,75 @@ def _no_casts(model: torch.nn.Module) -> None:
             module.cast_input_dtype_enabled = False
 
 
+class _LoraProduct(torch.autograd.Function):
+    """x W^T + s x A^T B^T in the precision of W, without intermediate sums."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scaling: float,
+    ) -> torch.Tensor:
+        half = weight.dtype
+        flat = x.reshape(-1, x.shape[-1]).to(half)
+        a_half, b_half = a.to(half), (b * scaling).to(half)
+        low = flat @ a_half.t()
+        out = flat @ weight.t() if bias is None else torch.addmm(bias, flat, weight.t())
+        out.addmm_(low, b_half.t())
+        ctx.save_for_backward(flat, low, weight, a_half, b_half)
+        ctx.scaling, ctx.shape, ctx.dtype = scaling, x.shape, x.dtype
+        return out.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+        flat, low, weight, a_half, b_half = ctx.saved_tensors
+        grad = grad.reshape(-1, grad.shape[-1]).to(weight.dtype)
+        low_grad = grad @ b_half
+        inner = None
+        if ctx.needs_input_grad[0]:
+            inner = (grad @ weight).addmm_(low_grad, a_half).view(ctx.shape).to(ctx.dtype)
+        return inner, None, None, (low_grad.t() @ flat).float(), ((grad.t() @ low).float() * ctx.scaling), None
+
+
+def _own_product(model: torch.nn.Module) -> None:
+    def forward(self: Linear, x: torch.Tensor) -> torch.Tensor:
+        base, a, b = self.base_layer, self.lora_A["default"], self.lora_B["default"]
+        return _LoraProduct.apply(x, base.weight, base.bias, a.weight, b.weight, self.scaling["default"])
+
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.forward = MethodType(forward, module)
+
+
+def _plain_attention(model: torch.nn.Module) -> None:
+    def attention(
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor,
+        scaling: float,
+        **_: object,
+    ) -> tuple[torch.Tensor, None]:
+        key, value = (part.repeat_interleave(module.num_key_value_groups, 1) for part in (key, value))
+        scores = (query @ key.transpose(2, 3) * scaling).masked_fill(~attention_mask, float("-inf"))
+        weights = torch.softmax(scores, -1, dtype=torch.float32).to(query.dtype)
+        return (weights @ value).transpose(1, 2).contiguous(), None
+
+    AttentionInterface.register("plain", attention)
+    AttentionMaskInterface.register("plain", ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    causal_model(model).config._attn_implementation = "plain"
+
+
+def _together(model: torch.nn.Module) -> None:
+    _own_product(model)
+    _plain_attention(model)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
@@ -112,6 +187,8 @@ def main() -> None:
         print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=28, max_name_column_width=48))
         return
     arms["no casts of inputs"] = Arm(args.model, mix, args.tokens, _no_casts)
+    arms["own LoRA product"] = Arm(args.model, mix, args.tokens, _own_product)
+    arms["product, plain attention"] = Arm(args.model, mix, args.tokens, _together)
     arms["fused AdamW"] = Arm(args.model, mix, args.tokens, _unchanged, fused=True)
     seconds: dict[str, list[float]] = {name: [] for name in arms}
     for arm in arms.values():

@@ -258,6 +258,7 @@ def test_a_registered_adapter_is_examined_by_its_name(
     assert json.loads(manifest.read_bytes())["model"] == "tiny-study@champion"
 
 
+@pytest.mark.slow
 def test_vllm_serves_a_registered_adapter_by_its_name(
     registered: str, elsewhere: dict[str, str], tmp_path: Path
 ) -> None:

@@ -27,6 +27,8 @@ from tests.support.exam_files import write_exam
 from tests.support.made_adapters import make, whole
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # a whole study: 40 s of processor time before its first test ends
+
 
 class AlwaysYes:
     """A model that answers "yes" to everything."""

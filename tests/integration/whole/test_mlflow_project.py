@@ -82,6 +82,7 @@ def test_by_path(tmp_path: Path, alphabet: Path) -> None:
     mixed(str(ROOT), tmp_path, alphabet)
 
 
+@pytest.mark.slow
 def test_from_a_folder_of_a_git_repository(tmp_path: Path, alphabet: Path) -> None:
     pytest.importorskip("git")
     if shutil.which("git") is None or not (ROOT / ".git").exists():

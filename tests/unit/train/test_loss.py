@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, CohereConfig, Gemma2Config, Grani
 
 from medctx_train.data.packing import PackedRow, row_tensors
 from medctx_train.data.tokenize import EncodedSample
+from medctx_train.model import loss
 from medctx_train.model.load import load_model
 from medctx_train.model.loss import (
     chunk_losses,
@@ -133,6 +134,21 @@ def test_no_tensor_holds_the_logits_of_a_whole_row() -> None:
     chunk_losses(model, 16)
     # What remains is the attention's mask (1,001 x 1,001) and the head's own weight; a chunk of logits is 320,000.
     assert largest(model, row) <= max(1001 * 1001, head)
+
+
+def test_few_logits_are_computed_once_and_many_again_in_the_backward_pass(
+    model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, calls = row_of(21, 20), []
+    hook = model.get_output_embeddings().register_forward_hook(lambda *_: calls.append(1))
+    chunk_losses(model, 64)
+    row_losses(model, row_tensors(row)).sum().backward()
+    assert len(calls) == 1
+    monkeypatch.setattr(loss, "_KEPT_LOGITS", 512)
+    row_losses(model, row_tensors(row)).sum().backward()
+    assert len(calls) == 1 + 2
+    restore_logits(model)
+    hook.remove()
 
 
 def test_a_row_without_answers_has_no_loss(model: PreTrainedModel) -> None:
