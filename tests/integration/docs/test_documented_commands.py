@@ -44,7 +44,7 @@ NOT_RUN = {
     r"medctx-eval (run|serve) .*models:/": SERVED,
     r"medctx-eval verify models:/": "needs a registry; tests/integration/study/test_verified_registration.py runs it",
     r"mlflow models (serve|predict) -m models:/": SERVED,
-    r"medctx-eval export \S+ medqa-us": "needs published files; see tests/unit/eval/test_interchange.py",
+    r"medctx-eval export lm-eval medqa ": "needs published files; see tests/unit/eval/test_interchange.py",
     r"medctx-data contamination mixes/one --exam": "tests/unit/data/test_contamination_command.py runs it on a plan",
     r"medctx-data mix --config embedded": "minutes; tests/unit/data/test_mix_command.py runs smaller ones",
     r"python -c .*load_dataset": "tests/unit/data/test_shards.py loads a mix with datasets",
@@ -105,6 +105,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, alphabet: Path, server: 
     (folder / "mix.yaml").write_text(mix, encoding="utf-8")
     (question,) = blocks("docs/how-to/own-exam.md", "json")
     (folder / "questions.jsonl").write_text(json.dumps(json.loads(question)) + "\n", encoding="utf-8")
+    ward = "question,A,B,answer,context\nWhich vitamin cures scurvy?,B12,C,B,Vitamin C cures scurvy.\n"
+    (folder / "ward.csv").write_text(ward, encoding="utf-8")
     exam = {"urls": [server], "tokenizer": "bytes", "models": [{"name": "my-model"}], "exams": [{"exam": "needle"}]}
     (folder / "exam.yaml").write_text(yaml.safe_dump(exam), encoding="utf-8")
     for place, log in {

@@ -74,6 +74,12 @@ def test_the_commands_of_a_card_find_the_base_themselves(name: str, model: str) 
     assert name not in use and ("MLFLOW_TRACKING_URI" in use) == bool(model)
 
 
+def test_a_card_answers_its_question_where_it_asks_it() -> None:
+    answer = "**Knowledge 40.0 % (against its base +9.0 [+2.0, +16.0] points: gains).**"
+    card = adapter_card(CardOrigin("1:1 (s)", EMBEDDED), CardEvaluation(lines=["| part |"], answer=answer))
+    assert description_of(card).splitlines()[0].endswith(f"does it still read? {answer}")
+
+
 def test_a_card_before_the_exam_says_so_and_names_no_figure() -> None:
     card = adapter_card(CardOrigin("LoRA adapter", EMBEDDED))
     assert "Not examined yet" in card and "![" not in card and "model-index" not in card
