@@ -41,10 +41,11 @@ else
   endef
 endif
 
-.PHONY: help install lock browser study unit test slow check format wheels bench docs clean
+BENCHES := exam training data startup growth
+.PHONY: help install lock browser study unit test slow check format wheels bench bench-checks docs clean $(BENCHES:%=bench-%)
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Everything into .venv: packages (editable), vLLM, MLflow, tools; nothing to do when done
 
@@ -112,9 +113,17 @@ wheels: $(VENV)/bin/uv ## dist/: the three wheels, installable on a machine with
 	for package in $(PACKAGES); do MEDCTX_RELEASE=1 uv build --quiet --wheel --out-dir dist packages/medctx-$$package; done
 	ls -l dist/*.whl
 
-BENCH ?= structure stats_coverage stats_speed report_speed data_scale
-bench: install ## The measurements that need no model; BENCH=stats_coverage for one of them
-	for name in $(BENCH); do echo "== $$name"; python "bench/$$name.py"; done
+# Benchmarks beside other libraries; SIZE=whole for the sizes of bench/README.md, ARGS="--lengths 1024 --repeats 3" for
+# others. What was measured is kept: the same command continues. The peers are installed into environments of their own.
+SIZE ?= short
+bench: $(BENCHES:%=bench-%) ## All benchmarks, a few minutes; SIZE=whole for a night: exam training data startup growth
+
+$(BENCHES:%=bench-%): bench-%: install ## bench-exam, bench-training ...: one of them, into bench/results
+	python -m bench.$* --size $(SIZE) $(ARGS)
+
+CHECKS ?= structure stats_coverage stats_speed report_speed data_scale
+bench-checks: install ## Measurements of medctx alone that need no model; CHECKS=stats_coverage for one of them
+	for name in $(CHECKS); do echo "== $$name"; python "bench/$$name.py"; done
 
 docs: install ## The documentation in site/, its generated pages renewed
 	python docs/generate.py
