@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,13 +68,15 @@ def test_help_of_every_command_imports_nothing_heavy(program: str) -> None:
 
 def test_a_dry_run_of_an_exam_imports_no_torch(tokenizer_folder: Path, tmp_path: Path) -> None:
     rows = [{"id": "1", "question": "Which?", "options": {"A": "x", "B": "y"}, "answer": "A", "context": "It is x."}]
+    model = tmp_path / "model"
+    shutil.copytree(tokenizer_folder, model)
+    (model / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 1000}))
     file = tmp_path / "items.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     keys = [
-        f"models=[{{name: base, folder: {tokenizer_folder}}}]",
+        f"models=[{{name: base, folder: {model}}}]",
         f"exams=[{{exam: file, items: {file}, conditions: [gold]}}]",
         "engine=transformers",
-        "positions=1000",
     ]
     options = [part for key in keys for part in ("--set", key)]
     completed = subprocess.run(
