@@ -116,6 +116,7 @@ def training_rows(
     items: list[dict[str, object]],
     passages: list[dict[str, object]],
     planted: Planted,
+    unspaced_share: float = UNSPACED_SHARE,
 ) -> Iterator[dict[str, str]]:
     """Rows in the Alpaca columns; ids are ``name-line``."""
     pages = {str(passage["book_id"]): str(passage["text"]) for passage in passages}
@@ -135,7 +136,7 @@ def training_rows(
                 planted.near[row] = of
             yield {"instruction": joined(question), "input": "", "output": joined(answer)}
             continue
-        unspaced = maker.rng.random() < UNSPACED_SHARE
+        unspaced = maker.rng.random() < unspaced_share
         question = maker.text(maker.length(14), unspaced=unspaced)
         answer = maker.text(maker.length(70), unspaced=unspaced)
         text = joined(question)

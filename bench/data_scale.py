@@ -86,7 +86,7 @@ def run(*command: str | Path, log: Path) -> Cost:
     return Cost(time.perf_counter() - begin, _processor() - before, peak)
 
 
-def make(folder: Path, size: int) -> Planted:
+def make(folder: Path, size: int, unspaced_share: float = data_made.UNSPACED_SHARE) -> Planted:
     """Two sources (three rows of five are general), the exam, a tokenizer, and what was planted."""
     if (folder / PLANTED).is_file():
         kept = json.loads((folder / PLANTED).read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def make(folder: Path, size: int) -> Planted:
     data_made.write(folder / "passages.jsonl", passages)
     planted = Planted()
     for name, share in (("general", 0.6), ("medical", 0.4)):
-        rows = data_made.training_rows(maker, name, round(size * share), items, passages, planted)
+        rows = data_made.training_rows(maker, name, round(size * share), items, passages, planted, unspaced_share)
         data_made.write(folder / f"{name}.jsonl", rows)
     make_tokenizer(folder, folder / "general.jsonl")
     kept = {"exact": sorted(planted.exact), "near": planted.near, "exam": planted.exam}
