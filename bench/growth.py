@@ -11,6 +11,7 @@ in the length of a row is measured by bench/training.py, that of mixing in rows 
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", help="Items of a report.")
     sizes = {name: {**values, "arms": ["length", "questions", "cells", "items"]} for name, values in SIZES.items()}
     args = options.parse(parser, sizes)
+    os.environ["MEDCTX_TRACKING"] = "off"
     measurements = Measurements(args.work / "measurements.jsonl")
     held = {"length": LENGTH, "questions": QUESTIONS, "cells": 1}
     for axis, several in (("length", args.lengths), ("questions", args.counts), ("cells", args.cells)):
