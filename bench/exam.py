@@ -40,6 +40,7 @@ from bench.harness.peers import ROOT, peer_python
 from bench.harness.processes import last_record, run
 from medctx.io.jsonl import read_record, read_rows
 from medctx.model.base import prepare_base
+from medctx.process.cpu import has_no_accelerator
 from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
 
 LIKELIHOOD = ("medctx-transformers", "medctx-vllm", "lm-eval-hf", "lm-eval-vllm")
@@ -105,7 +106,11 @@ class Exam:
             return self._url
 
     def _peer(self, command: list[str | Path], name: str) -> tuple[Numbers, Answers]:
-        finished = run(command, self._work / "logs" / f"{name}.log", {"HF_HUB_OFFLINE": "1", "PYTHONPATH": ""})
+        environment = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
+        if has_no_accelerator():
+            # By default vLLM leaves one core idle; medctx lets it have all of them.
+            environment["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        finished = run(command, self._work / "logs" / f"{name}.log", environment)
         record = last_record(finished.output)
         numbers: Numbers = dict(record["numbers"])  # type: ignore[call-overload]
         numbers |= {"process_seconds": finished.seconds, "cpu_seconds": finished.processor}
