@@ -23,28 +23,18 @@ class Finished(NamedTuple):
     output: str
 
 
-def _processes() -> dict[int, tuple[int, int]]:
-    """Parent and resident bytes of every process."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                found[int(entry.name)] = (int(fields[1]), int(fields[21]) * PAGE)
-            except (OSError, IndexError):
-                continue
-    return found
-
-
 def resident(root: int) -> int:
     """Resident bytes of a process and its descendants."""
-    processes = _processes()
     total = 0
-    for process, (_, size) in processes.items():
-        ancestor = process
-        while ancestor not in (0, 1, root):
-            ancestor = processes.get(ancestor, (0, 0))[0]
-        total += size if ancestor == root else 0
+    waiting = [root]
+    while waiting:
+        folder = Path(f"/proc/{waiting.pop()}")
+        try:
+            total += int((folder / "statm").read_text().split()[1]) * PAGE
+            for thread in (folder / "task").iterdir():
+                waiting += map(int, (thread / "children").read_text().split())
+        except OSError:  # it ended meanwhile
+            continue
     return total
 
 
@@ -71,7 +61,7 @@ def run(command: Sequence[str | Path], log: Path, environment: Mapping[str, str]
             if ended:
                 break
             peak = max(peak, resident(process.pid))
-            time.sleep(0.02 if time.perf_counter() - begun < 2 else 0.2)
+            time.sleep(0.02 if time.perf_counter() - begun < 2 else 0.5)
         seconds = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
