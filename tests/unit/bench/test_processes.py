@@ -9,7 +9,7 @@ import pytest
 
 from bench.harness.processes import last_record, run
 
-CHILD = "import subprocess, sys, time; block = bytearray(60_000_000); subprocess.run([sys.executable, '-c', sys.argv[1]])"
+CHILD = "import subprocess, sys; block = bytearray(60_000_000); subprocess.run([sys.executable, '-c', sys.argv[1]])"
 GRANDCHILD = "import time; block = bytearray(90_000_000); time.sleep(0.7); sum(range(3_000_000))"
 
 
@@ -21,7 +21,7 @@ def test_memory_and_time_include_what_the_command_started(tmp_path: Path) -> Non
 
 
 def test_the_last_line_that_is_an_object_is_what_an_arm_says(tmp_path: Path) -> None:
-    code = "print('a line'); print('{\\"numbers\\": {\\"seconds\\": 2}}'); print('bye')"
+    code = """print('a line'); print('{"numbers": {"seconds": 2}}'); print('bye')"""
     assert last_record(run([sys.executable, "-c", code], tmp_path / "log").output) == {"numbers": {"seconds": 2}}
 
 
