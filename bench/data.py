@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from bench.harness import figure, options, results
@@ -53,6 +53,27 @@ def differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> str:
     return ""
 
 
+def share_found(texts: Mapping[str, str], removed: Set[str], exact: Set[str], near: Mapping[str, str]) -> float:
+    """Share of planted repetitions that are not kept beside what they repeat; which of the two stays is free.
+
+    Args:
+        texts: Every row.
+        removed: Rows that were left out.
+        exact: Rows that repeat another row as it is.
+        near: Rows that nearly repeat another, and that one.
+    """
+    alike: dict[str, list[str]] = {}
+    for row, text in texts.items():
+        alike.setdefault(text, []).append(row)
+    found = 0
+    for text in {texts[row] for row in exact}:
+        found += min(len(alike[text]) - 1, sum(row in removed for row in alike[text]))
+    planted = sum(len(alike[text]) - 1 for text in {texts[row] for row in exact})
+    for row, of in near.items():
+        found += row in removed or any(other in removed for other in alike[texts[of]])
+    return found / (planted + len(near))
+
+
 def rows_for_peers(folder: Path) -> Path:
     """The rows of both sources with their ids, in one file."""
     path = folder / "rows.jsonl"
@@ -69,7 +90,9 @@ def measure(arm: str, folder: Path, work: Path, size: int) -> tuple[Numbers, dic
     """Find the repeated rows once."""
     # Words with spaces only: datatrove splits the rows of a run as one language.
     planted = data_scale.make(folder, size, unspaced_share=0.0)
-    repetitions = planted.exact | data_scale.similar_rows(folder, planted)
+    near = {row: planted.near[row] for row in data_scale.similar_rows(folder, planted)}
+    source = rows_for_peers(folder)
+    texts = {str(row["id"]): str(row["text"]) for _, row in read_rows(source)}
     log = work / "logs" / f"{arm}.log"
     shutil.rmtree(work / arm, ignore_errors=True)
     if arm == "medctx":
@@ -87,17 +110,16 @@ def measure(arm: str, folder: Path, work: Path, size: int) -> tuple[Numbers, dic
     else:
         script = ROOT / "bench" / "peers" / "datatrove_dedup.py"
         cores = str(len(os.sched_getaffinity(0)))
-        source = rows_for_peers(folder)
         finished = run([peer_python(arm), script, source, work / arm, cores], log, {"PYTHONPATH": ""})
         record = last_record(finished.output)
         seconds = dict(record["numbers"])["seconds"]  # type: ignore[call-overload]
         kept = set(Path(str(record["kept"])).read_text(encoding="utf-8").split())
-        removed = {str(row["id"]) for _, row in read_rows(source)} - kept
+        removed = set(texts) - kept
     numbers: Numbers = {
         "seconds": seconds,
         "rows_per_second": size / seconds,
-        "found": len(removed & repetitions) / len(repetitions),
-        "others": len(removed - repetitions),
+        "found": share_found(texts, removed, planted.exact, near),
+        "removed": len(removed),
         "process_seconds": finished.seconds,
         "cpu_seconds": finished.processor,
         "peak_gib": finished.peak / 2**30,
