@@ -52,7 +52,7 @@ SIZES: dict[str, dict[str, object]] = {
         "lengths": [512],
         "books": 2,
         "peer_books": 2,
-        "questions": 4,
+        "questions": 5,
         "repeats": 2,
         "arms": ["medctx-transformers", "lm-eval-hf"],
         "adapters": 8,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.io.jsonl import write_text
@@ -23,48 +24,64 @@ DRUGS = "aspirin heparin insulin codeine digoxin lithium morphine warfarin quini
 OPTIONS = 4
 
 
-def _record(random: Random, name: str) -> tuple[str, str]:
-    """A sentence about a patient, and the finding it states."""
-    finding = random.choice(FINDINGS)
+class Fact(NamedTuple):
+    """What a record says: a question about it, its answer, and the answers of other records."""
+
+    question: str
+    answer: str
+    others: tuple[str, ...]
+
+
+def _record(random: Random, name: str) -> tuple[str, list[Fact]]:
+    """A sentence about a patient, and its facts."""
+    finding, drug = random.choice(FINDINGS), random.choice(DRUGS)
     text = (
         f"{name} was admitted on day {random.randint(1, 28)} to room {random.randint(1, 99)} with {finding} "
-        f"and was given {random.choice(DRUGS)}, {random.randint(1, 50) * 10} mg."
+        f"and was given {drug}, {random.randint(1, 50) * 10} mg."
     )
-    return text, finding
+    return text, [
+        Fact(f"With what was {name} admitted?", finding, tuple(FINDINGS)),
+        Fact(f"What was {name} given?", drug, tuple(DRUGS)),
+    ]
 
 
 def make_questions(path: Path, tokenizer: str, *, length: int, books: int, questions: int, seed: int = 0) -> None:
     """Write rows with question, options, answer and context: ``questions`` about each of ``books`` Books.
 
-    A Book has as many records of invented patients as fit into ``length`` tokens; each is asked about at most once.
+    A Book has as many records of invented patients as fit into ``length`` tokens; each fact is asked at most once.
+
+    Raises:
+        ValueError: If the Books have fewer facts.
     """
     tokens = load_exam_tokenizer(tokenizer)
     rows: list[dict[str, object]] = []
     for book in range(books):
         random = Random(f"{seed}-{length}-{book}")
         records: list[str] = []
-        facts: list[tuple[str, str]] = []
+        facts: list[Fact] = []
         size = 0
         while True:
             name = f"{random.choice(NAMES)} {random.choice(FAMILIES)} {random.randint(100, 999)}"
-            text, finding = _record(random, name)
+            text, stated = _record(random, name)
             size += len(tokens.encode(f"{text}\n", add_special_tokens=False))
             if size > length:
                 break
             records.append(text)
-            facts.append((name, finding))
-        asked = random.sample(range(len(facts)), min(questions, len(facts)))
-        for number in asked:
-            name, finding = facts[number]
-            options = [finding, *random.sample([other for other in FINDINGS if other != finding], OPTIONS - 1)]
+            facts += stated
+        if questions > len(facts):
+            raise ValueError(f"A Book of {length} tokens has {len(facts)} facts, too few for {questions} questions.")
+        for number in random.sample(range(len(facts)), questions):
+            fact = facts[number]
+            wrong = [other for other in fact.others if other != fact.answer]
+            options = [fact.answer, *random.sample(wrong, OPTIONS - 1)]
             random.shuffle(options)
             letters = dict(zip("ABCD", options, strict=True))
             rows.append(
                 {
                     "id": f"{book}-{number}",
-                    "question": f"With what was {name} admitted?",
+                    "question": fact.question,
                     "options": letters,
-                    "answer": next(letter for letter, text in letters.items() if text == finding),
+                    "answer": "ABCD"[options.index(fact.answer)],
                     "context": "\n".join(records),
                 }
             )

@@ -28,7 +28,7 @@ from bench.harness.peers import ROOT
 TINY = "tiny-random-llama"
 SIZES: dict[str, dict[str, object]] = {
     "short": {
-        "lengths": [256, 512, 1024],
+        "lengths": [512, 1024, 2048],
         "counts": [1, 4, 16],
         "cells": [1, 2, 4],
         "items": [100, 200, 400],
@@ -42,7 +42,7 @@ SIZES: dict[str, dict[str, object]] = {
         "repeats": 3,
     },
 }
-BOOKS, LENGTH, QUESTIONS = 2, 512, 4
+BOOKS, LENGTH, QUESTIONS = 2, 2048, 4
 """What is held while another size varies."""
 LABELS = {
     "length": ("exam: computed tokens", "tokens of a Book"),
