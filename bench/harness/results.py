@@ -33,6 +33,8 @@ def answers_differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> 
     for mine, theirs in zip(one, other, strict=False):
         if mine.answers and theirs.answers:
             compared = agreement(mine.answers, theirs.answers)
+            if not compared.compared:
+                return "no question whose options both valued"
             if not compared.holds:
                 return (
                     f"answers differ: {compared.nats:.2f} nats, {compared.same:.0%} of {compared.decided} decided "
