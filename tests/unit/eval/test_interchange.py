@@ -311,7 +311,9 @@ def test_an_exam_becomes_an_inspect_task(tmp_path: Path) -> None:
     assert "def own_exam()" in task.read_text()
 
 
-def test_a_run_exported_to_every_eval_ever_reads_back_the_same(tmp_path: Path) -> None:
+def test_a_run_exported_to_every_eval_ever_reads_back_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder,) = resolve_runs([str(FILES / "inspect" / "first.eval")], tmp_path / "runs")
     (aggregate,) = export_run(folder, tmp_path / "out", developer="acme", time="1796000000")
     record = json.loads(aggregate.read_text())
@@ -319,7 +321,13 @@ def test_a_run_exported_to_every_eval_ever_reads_back_the_same(tmp_path: Path) -
     assert record["model_info"]["id"] == "acme/first"
     assert record["evaluation_results"][0]["score_details"]["score"] == 0.5
     assert record["detailed_evaluation_results"]["total_rows"] == 4
+    samples = aggregate.with_name(f"{aggregate.stem}_samples.jsonl")
+    lines = samples.read_text().splitlines(keepends=True)
+    samples.write_text(
+        "".join([*lines, lines[0].replace('"medctx_condition": "closed"', '"medctx_condition": "gold"')])
+    )
     (back,) = read_every_eval(tmp_path / "out")
+    assert "1 records of questions with a Book are not read" in " ".join(capsys.readouterr().err.split())
     (source,) = inspect_log.read(FILES / "inspect" / "first.eval")
     assert verdicts(back, "generate") == verdicts(source, "generate")
     assert Counter(answer.verdict for answer in back.answers)[Verdict.UNPARSABLE] == 1

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from medctx.process.progress import say
 from medctx.schemas.records import Mode, Verdict
 from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun, letter_of, split_prompt
 from medctx_eval.interchange.json_lines import mapping, read_object, read_objects, sequence
@@ -36,6 +37,7 @@ def read(path: Path, letters_in: LetterReader) -> list[ForeignRun]:
     """
     answers: dict[str, list[ForeignAnswer]] = defaultdict(list)
     libraries: dict[str, str] = {}
+    with_books = 0
     for file in record_files(path):
         aggregate = file.with_name(file.name.removesuffix("_samples.jsonl") + ".json")
         library = mapping(read_object(aggregate).get("eval_library")) if aggregate.is_file() else {}
@@ -44,8 +46,12 @@ def read(path: Path, letters_in: LetterReader) -> list[ForeignRun]:
             libraries.setdefault(
                 model, f"{library.get('name', 'every-eval-ever')} {library.get('version', '')}".strip()
             )
-            if mapping(row.get("metadata")).get("medctx_condition", "closed") == "closed":  # no Book is recorded
+            if mapping(row.get("metadata")).get("medctx_condition", "closed") == "closed":
                 answers[model].append(_answer(row, letters_in))
+            else:
+                with_books += 1
+    if with_books:
+        say(f"{path}: {with_books:,} records of questions with a Book are not read, for the format keeps no Book.")
     return [ForeignRun(model, libraries[model], path, _first_metrics(rows)) for model, rows in answers.items()]
 
 

@@ -71,7 +71,7 @@ class Joined:
 def normalised(text: str) -> str:
     """Return a text in one form: width, case, white space and closing marks do not matter."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"\s+", " ", folded).strip(" .:?!\n")
+    return " ".join(folded.split()).strip(" .:?!")
 
 
 def text_key(question: str, options: Iterable[str]) -> TextKey:
