@@ -10,7 +10,6 @@ tokens, positions computed, the mean loss. A useful token is one of a Dialogue, 
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -70,6 +69,7 @@ def main() -> None:
             ),
         )
         counts = {"useful": 0, "positions": 0}
+        micro: list[tuple[float, int]] = []
         losses: list[tuple[float, int]] = []
         inner = trainer.compute_loss
 
@@ -79,7 +79,7 @@ def main() -> None:
             counts["positions"] += ids.numel()
             result = inner(model, inputs, *more, **named)
             weighed = int((inputs["labels"] != -100).sum())
-            losses.append((float(result[0] if isinstance(result, tuple) else result), weighed))
+            micro.append((float(result[0] if isinstance(result, tuple) else result), weighed))
             return result
 
         trainer.compute_loss = counted
@@ -89,6 +89,11 @@ def main() -> None:
 
             def on_train_begin(self, *_: object, **__: object) -> None:
                 self.begun = time.perf_counter()
+
+            def on_step_end(self, *_: object, **__: object) -> None:
+                # Each row's loss is its share of the step's: their sum is divided by the tokens of the whole step.
+                losses.append((sum(loss for loss, _ in micro), sum(weight for _, weight in micro)))
+                micro.clear()
 
             def on_train_end(self, *_: object, **__: object) -> None:
                 self.seconds = time.perf_counter() - self.begun
@@ -101,7 +106,7 @@ def main() -> None:
         **counts,
         "useful_per_second": counts["useful"] / clock.seconds,
         "loss": sum(loss * weight for loss, weight in losses) / sum(weight for _, weight in losses),
-        "first_loss": statistics.mean(loss for loss, _ in losses[:1]),
+        "first_loss": losses[0][0],
     }
     print(json.dumps({"numbers": numbers}), flush=True)
 
