@@ -116,8 +116,8 @@ def convert(foreign: Sequence[ForeignRun], folders: Sequence[Path], scratch: Pat
     indexes = {mode: ItemIndex(of_mode) for mode, of_mode in by_mode.items()}
     joined = [join_run(run, indexes) for run in foreign]
     for run, result in zip(foreign, joined, strict=True):
-        modes = {answer.mode for answer in run.answers} & by_mode.keys()
-        _say_joined(run, result, len({item.id for mode in modes for item in by_mode[mode]}))
+        run_modes = {answer.mode for answer in run.answers} & by_mode.keys()
+        _say_joined(run, result, len({item.id for mode in run_modes for item in by_mode[mode]}))
     records = [_comparable(judged) for _, _, judged in ours] + [result.judged for result in joined]
     names = [manifest.model for manifest, _, _ in ours] + [run.model for run in foreign]
     by_run = [{record.mode for record in _comparable(judged)} for _, _, judged in ours]
