@@ -12,7 +12,7 @@ from medctx_eval.report.analyses.behaviour import answer_matrix, cell_attributio
 from medctx_eval.report.analyses.calibration import calibrations
 from medctx_eval.report.analyses.comparisons import comparisons, scores
 from medctx_eval.report.analyses.confirmation import confirmations
-from medctx_eval.report.analyses.contamination import clean_scores, contamination, read_overlaps
+from medctx_eval.report.analyses.contamination import clean_scores, contamination
 from medctx_eval.report.analyses.floors import above_floors, longest_options, part_floors
 from medctx_eval.report.analyses.noise_floor import noise_floors
 from medctx_eval.report.analyses.option_order import letter_biases, option_order_scores
@@ -24,6 +24,7 @@ from medctx_eval.report.load.cells import cells_of, check_means, check_names, he
 from medctx_eval.report.load.collect import RunSet
 from medctx_eval.report.load.estimands import check_weights, estimand_weights, estimands_of, registered_weights
 from medctx_eval.report.load.exam_contents import ExamContents
+from medctx_eval.report.load.overlaps import read_overlaps
 from medctx_eval.report.load.training import training_curves
 from medctx_eval.report.load.view import ModeView, view_of
 from medctx_eval.report.model import Report

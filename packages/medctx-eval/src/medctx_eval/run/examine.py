@@ -48,6 +48,7 @@ from medctx_eval.run.identity import (
     versions,
 )
 from medctx_eval.run.runner import ask_all
+from medctx_eval.run.score import judge
 from medctx_eval.run.session import EngineSettings, Session, slug
 from medctx_eval.run.trained_template import with_trained_template
 
@@ -217,6 +218,7 @@ class Examination:
             folder=folder,
             modes=config.all_modes,
             orders=config.orders,
+            judge=judge,
         )
         cost = Cost(books=len(self.plan.books), **usage.model_dump())
         _require_finished(model.name, judged)

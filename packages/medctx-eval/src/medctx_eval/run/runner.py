@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Condition, Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from medctx.io.journal import Journal
 from medctx.process.progress import track
@@ -33,9 +33,10 @@ from medctx_eval.engines.protocol import (
 from medctx_eval.planning.plan import BookBatch, ExamPlan, PlannedItem
 from medctx_eval.planning.requests import ItemRequest, RequestBuilder, orders_of
 from medctx_eval.prompting.prompt import FORMS, possible_answers
-from medctx_eval.run.score import judge
 from medctx_eval.run.usage_log import UsageLog
 
+Judge: TypeAlias = Callable[[PlannedItem, Mode, int, Reply, Reply | None], Judged]
+"""Gives the Verdict on a planned item under a mode and option order, from its Reply and that to the options alone."""
 DOES_NOT_FIT = "does_not_fit"
 PRIOR_BATCH_SIZE = 32
 ROUNDING = 1e-4
@@ -286,7 +287,7 @@ class _Exam:
         reason = f"longer than {self._positions} tokens" if item.book else "its evidence is longer than its condition"
         return _too_long(item.planned, form, order, item.book, reason)
 
-    def judged(self, mode: Mode, orders: int) -> Iterator[Judged]:
+    def judged(self, mode: Mode, orders: int, judge: Judge) -> Iterator[Judged]:
         """The Verdict on every planned item under a mode, in every order it is judged in."""
         form = FORMS[mode][0]
         for item in self._asked:
@@ -308,6 +309,7 @@ def ask_all(
     folder: Path,
     modes: Sequence[Mode],
     orders: int,
+    judge: Judge,
 ) -> tuple[list[Judged], Usage]:
     """Ask a model everything in a plan that has no answer yet, and judge all answers.
 
@@ -321,6 +323,7 @@ def ask_all(
         folder: The run folder, which holds the journal.
         modes: The scoring modes.
         orders: In how many option orders an item is asked if its prompt lists the options.
+        judge: Gives the Verdict on an answer.
 
     Returns:
         The Verdicts, mode by mode, and the usage of all sessions so far.
@@ -333,5 +336,5 @@ def ask_all(
                 _run_jobs(exam.prior_jobs(), replies.in_flight, engine.concurrency, lambda _: None)
             with track(f"Examining {name}", len(plan.planned_items), "items") as advance:
                 _run_jobs(exam.batch_jobs(), replies.in_flight, engine.concurrency, advance)
-        judged = [record for mode in modes for record in exam.judged(mode, orders)]
+        judged = [record for mode in modes for record in exam.judged(mode, orders, judge)]
     return judged, usage_log.total

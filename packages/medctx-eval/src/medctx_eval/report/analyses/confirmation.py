@@ -8,11 +8,11 @@ from medctx.errors import MedctxError
 from medctx.process.progress import say
 from medctx.schemas.report import LEARNING
 from medctx.schemas.study_plan import Estimand, PlanAxis
-from medctx_eval.report.analyses.contamination import contaminated_items, read_overlaps
 from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.estimands import Strata, estimand_weights
+from medctx_eval.report.load.overlaps import contaminated_items, read_overlaps
 from medctx_eval.report.load.verdict_matrix import VerdictMatrix
 from medctx_eval.report.load.view import view_of
 from medctx_eval.report.model import Report
@@ -104,5 +104,5 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
                 confirmed=accuracies[cell],
                 confirmed_gain=gain,
                 outcome=gain.outcome(report.margin),
-                contaminated=None if overlaps is None else contaminated_items(view, view.masks[axis], overlaps),
+                contaminated=None if overlaps is None else contaminated_items(view.matrix, view.masks[axis], overlaps),
             )
