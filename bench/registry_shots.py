@@ -20,6 +20,7 @@ from tests.support import chromium, mlflow_pages
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 PICTURED = ("study", "report", "registered-model", "version", "comparison")
 COLOURS = 64
@@ -34,13 +35,17 @@ def chosen_versions(client: MlflowClient, model: str) -> list[str]:
     Raises:
         SystemExit: The store has no such model with versions of two cells.
     """
-    versions = {
-        str(version.version): version.tags["cell"] for version in client.search_model_versions(f"name='{model}'")
-    }
+    found = client.search_model_versions(f"name='{model}'")
+    versions = {str(version.version): version.tags["cell"] for version in found}
     if len(set(versions.values())) < 2:
         raise SystemExit(f"The store has no versions of two cells of {model}; run the study first, or give --model.")
     aliases = client.get_registered_model(model).aliases
-    first = next((aliases[alias] for alias in ALIASES if alias in aliases), min(versions, key=int))
+
+    def knowledge(version: ModelVersion) -> float:
+        return client.get_run(version.run_id).data.metrics.get("pooled_knowledge", 0.0)
+
+    most = max(found, key=knowledge)
+    first = next((aliases[alias] for alias in ALIASES if alias in aliases), str(most.version))
     others = [version for version, cell in versions.items() if cell != versions[first]]
     return [first, max(others, key=int)]
 
