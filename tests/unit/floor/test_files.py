@@ -55,6 +55,7 @@ def test_a_journal_survives_a_cut_anywhere(cut: int, tmp_path_factory: pytest.Te
         kept = list(journal.records)
         assert kept == turns[: len(kept)]
         journal.append(turns[0])
+        assert journal.records == [*kept, turns[0]], "the torn end was read before it was replaced"
     with Journal(path, Turn) as journal:
         assert journal.records == [*kept, turns[0]]
 

@@ -6,9 +6,10 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Generic, Self, overload
+from typing import Generic, Self, overload
 
 from medctx.errors import MedctxError
 from medctx.io.atomic import naming
@@ -27,7 +28,7 @@ class JournalRecords(Sequence[RecordT]):
     def __init__(self, path: Path, kind: type[RecordT]) -> None:
         self._path, self._kind = path, kind
         self._begins, self._ends = array("Q"), array("Q")
-        self._stream: BinaryIO | None = None
+        self._stream: FileIO | None = None
 
     def __len__(self) -> int:
         return len(self._begins)
@@ -43,7 +44,8 @@ class JournalRecords(Sequence[RecordT]):
         if not 0 <= number < len(self):
             raise IndexError(index)
         if self._stream is None:
-            self._stream = self._path.open("rb")
+            # Without a buffer, which would hold the torn end of the file after it was replaced.
+            self._stream = self._path.open("rb", buffering=0)
         self._stream.seek(self._begins[number])
         return _parsed(self._path, number + 1, self._stream.read(self._ends[number] - self._begins[number]), self._kind)
 

@@ -128,32 +128,32 @@ class _InFlight:
             self._changed.wait_for(lambda: self._count < self._limit or self._stopped)
 
 
-_CLAIMED = -1
-"""Stands for the place of a reply in the journal until it is there."""
-
-
 class _Replies:
     """Replies by key, from the journal or from the engine. Safe to use from several threads.
 
-    Only their places in the journal are in memory: an exam may have millions.
+    Only their places in the journal are in memory: an exam may have millions. A request that is under way has None.
     """
 
     def __init__(self, journal: Journal[Reply], usage_log: UsageLog, engine: Engine, model: str) -> None:
         self._journal, self._usage_log, self._engine, self._lock = journal, usage_log, engine, Lock()
         self._model = model
         self.in_flight = _InFlight(engine.concurrency)
-        self._places = {reply.key: place for place, reply in enumerate(journal.records) if reply.problem != "failed"}
+        self._places: dict[str, int | None] = {
+            reply.key: place for place, reply in enumerate(journal.records) if reply.problem != "failed"
+        }
 
     def of(self, key: str) -> Reply:
         """Read the reply to a request that was asked."""
-        return self._journal.records[self._places[key]]
+        place = self._places[key]
+        assert place is not None, f"{key} was not answered"
+        return self._journal.records[place]
 
     def missing(self, requests: Sequence[ItemRequest]) -> list[ItemRequest]:
         """The requests that are neither answered nor claimed already, each key once; they are claimed from now on."""
         missing = []
         for item_request in requests:
             if item_request.key not in self._places:
-                self._places[item_request.key] = _CLAIMED
+                self._places[item_request.key] = None
                 missing.append(item_request)
         return missing
 
@@ -162,8 +162,8 @@ class _Replies:
         for item_request, result in zip(requests, results, strict=True):
             reply = _reply(item_request, result, self._model)
             with self._lock:
-                self._places[reply.key] = len(self._journal.records)
                 self._journal.add(reply)
+                self._places[reply.key] = len(self._journal.records) - 1
             self.in_flight.answered()
         self._journal.sync()
         self._usage_log.note()
@@ -228,7 +228,7 @@ class _AskedItem:
 
     def key(self, form: Form, order: int) -> str | None:
         """The key of the request in a form and order."""
-        return next((key for *place, key in self.keys if place == [form, order]), None)
+        return next((key for key_form, key_order, key in self.keys if (key_form, key_order) == (form, order)), None)
 
 
 class _Exam:
