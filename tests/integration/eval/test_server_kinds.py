@@ -16,9 +16,10 @@ from medctx_eval.cli.main import main
 from medctx_eval.engines import client as client_module
 from medctx_eval.engines.answers import read_answer
 from medctx_eval.engines.client import Client
+from medctx_eval.engines.probe import TEST_TOKENS
 from tests.support import loopback
 from tests.support.exam_files import write_exam
-from tests.support.scripted_server import Json, Reaction, ScriptedServer, says, serve
+from tests.support.scripted_server import Json, Reaction, ScriptedServer, completion, says, serve
 from tests.support.server_kinds import KINDS, listed, stream, thinking
 
 ROWS = 4
@@ -149,6 +150,18 @@ def test_all_models_get_room_for_thoughts_if_one_of_them_thinks(server: Scripted
     result = run(server, tmp_path, "", "", *(word for setting in settings for word in ("--set", setting)))
     assert result.exit_code == 0, result.output
     assert "answer_tokens: 8192" in (tmp_path / "out" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(("written", "thinks"), [("", True), (None, True), ("\n\n\n", False), ("Hel", False)])
+def test_an_answer_cut_off_without_any_text_may_be_a_hidden_thought(
+    written: str | None, thinks: bool, server: ScriptedServer, tmp_path: Path
+) -> None:
+    cut = {"message": {"role": "assistant", "content": written}, "finish_reason": "length"}
+    server.check_body = lambda body: says(completion(**cut)) if body.get("max_tokens") == TEST_TOKENS else None
+    result = run(server, tmp_path, "", "m", "--set", "mode=generate", "--set", "tokenizer=bytes")
+    assert result.exit_code == 0, result.output
+    assert ("set answer_tokens=256 if it does not" in " ".join(result.stderr.split())) == thinks
+    assert f"answer_tokens: {8192 if thinks else 256}\n" in (tmp_path / "out" / "config.yaml").read_text()
 
 
 def test_a_server_that_is_loading_its_model_is_waited_for(

@@ -184,10 +184,13 @@ class Answer(_Answer):
 
     @property
     def thinks(self) -> bool:
-        """Whether the model thought before it answered, as far as the first completion shows."""
+        """Whether the model thought before it answered, as far as the first completion shows.
+
+        Servers that neither count nor show thoughts return no text at all if they are cut off in a thought.
+        """
         choice, details = self.choices[0], self.usage.completion_tokens_details if self.usage else None
         counted = bool(details and details.reasoning_tokens)
-        cut_off = choice.is_cut and not choice.is_filtered and not choice.written.strip()
+        cut_off = choice.is_cut and not choice.is_filtered and not choice.written
         return counted or cut_off or choice.message.has_thought
 
 

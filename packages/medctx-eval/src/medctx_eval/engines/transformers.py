@@ -67,7 +67,7 @@ class TransformersEngine:
         if not self._decoder.has_tree:
             say(
                 f"{type(model).__name__} cannot compute several continuations of a Book from one cache; each prompt "
-                "is computed whole, which is slower."
+                "is computed whole. engine=vllm computes a Book once, if vLLM is installed and serves the model."
             )
         self.usage = Usage(computed_tokens=0, book_prefills=0.0)
 

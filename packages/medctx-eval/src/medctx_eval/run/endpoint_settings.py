@@ -196,7 +196,8 @@ def settle(config: RunConfig, session: Endpoints) -> RunConfig:
     if thinks and "answer_tokens" not in config.model_fields_set and "generate" in (mode, *config.modes):
         length = config.positions or engine.max_positions
         changes["answer_tokens"] = min(THINKING_TOKENS, length // 2) if length else THINKING_TOKENS
-        say(f"answer_tokens: {changes['answer_tokens']:,}, because the model thinks before it answers")
+        doubt = "" if engine.abilities.sample.strip() else f"; set answer_tokens={config.answer_tokens} if it does not"
+        say(f"answer_tokens: {changes['answer_tokens']:,}, because the model thinks before it answers{doubt}")
     return config.model_copy(update=changes)
 
 
