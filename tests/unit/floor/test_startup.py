@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "vllm", "mlflow", "numpy", "scipy", "pandas", "pyarrow", "datasets", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "vllm",
+    "mlflow",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "matplotlib",
+    "httpx",
+    "tenacity",
+)
 PROGRAMS = {
     "medctx-data": "medctx_data.cli.main",
     "medctx-train": "medctx_train.cli",

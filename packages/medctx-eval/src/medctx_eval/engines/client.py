@@ -28,9 +28,8 @@ from medctx_eval.engines.failures import (
     refusal_of,
     retry_after,
 )
+from medctx_eval.engines.time_limits import GIVE_UP_S, TIMEOUT_S
 
-TIMEOUT_S = 600.0
-GIVE_UP_S = 300.0
 ATTEMPTS = 5
 MAX_WAIT_S = 60.0
 MAX_ANSWER_BYTES = 2**28

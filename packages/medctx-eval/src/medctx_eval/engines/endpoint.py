@@ -18,7 +18,7 @@ from medctx.schemas.records import Book, Form
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines import likelihood
 from medctx_eval.engines.answers import Answer
-from medctx_eval.engines.client import CHAT, COMPLETIONS, GIVE_UP_S, TIMEOUT_S, Body, Client
+from medctx_eval.engines.client import CHAT, COMPLETIONS, Body, Client
 from medctx_eval.engines.failures import BusyError, FilteredError, RefusedError, TooLongError
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import Abilities, constrain, probe, served_as
@@ -29,6 +29,7 @@ from medctx_eval.engines.protocol import (
     RequestFailure,
     TokenLogprobs,
 )
+from medctx_eval.engines.time_limits import GIVE_UP_S, TIMEOUT_S
 
 RequestT = TypeVar("RequestT", LikelihoodRequest, GenerationRequest)
 ResultT = TypeVar("ResultT")

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import httpx
 from pydantic import Field, JsonValue, field_validator
 
 from medctx.config.loading import Config
@@ -170,6 +169,8 @@ class VllmServer:
             raise
 
     def _wait(self, model: Path) -> None:
+        import httpx
+
         begun = time.monotonic()
         with track(f"Starting vLLM on {model.name}", _USUAL_START_S, "s") as advance, httpx.Client(timeout=5) as client:
             while time.monotonic() - begun < _START_LIMIT_S:
@@ -203,9 +204,10 @@ class VllmServer:
         if rope.read_overrides(folder) and not self._scaled:
             raise MedctxError(
                 f"The adapter {folder} was trained with scaled positions, which a server cannot change for one "
-                "adapter; "
-                "merge it first (in a study: adapters=merged)."
+                "adapter; merge it first (in a study: adapters=merged)."
             )
+        import httpx
+
         body = {"lora_name": name, "lora_path": str(folder.resolve())}
         answer = httpx.post(f"{self.url}/v1/load_lora_adapter", json=body, timeout=120)
         if answer.status_code != 200:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from medctx.errors import MedctxError
 from medctx.schemas.records import Record
 from medctx.text import tokenizer
-from medctx_eval.engines.client import Client
 from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 from medctx_eval.prompting.prompt import Tokenizer, render_prompt
+
+if TYPE_CHECKING:
+    from medctx_eval.engines.client import Client
 
 BYTES = "bytes"
 _TEST_MESSAGE = "Which of these is 42 °C: A. hot, B. cold?"

@@ -12,7 +12,7 @@ from medctx.facts.curriculum import CurriculumConfig
 from medctx.process import cpu
 from medctx.schemas.records import Mode
 from medctx.text.chat_templates import DESCRIPTION
-from medctx_eval.engines.client import GIVE_UP_S, TIMEOUT_S
+from medctx_eval.engines.time_limits import GIVE_UP_S, TIMEOUT_S
 from medctx_eval.engines.vllm import VllmConfig
 from medctx_eval.exams.config import ExamConfig, with_names
 
