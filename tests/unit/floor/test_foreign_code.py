@@ -12,7 +12,7 @@ import pytest
 
 from medctx.errors import MedctxError
 from medctx.model.decoder_config import read_config, supports_sdpa
-from medctx.process.foreign_code import FOREIGN_CODE_VARIABLE
+from medctx.process.foreign_code import FOREIGN_CODE_VARIABLE, may_run_foreign_code
 from medctx.text.tokenizer import read_tokenizer
 from tests.support.paths import ROOT
 
@@ -82,6 +82,14 @@ def test_a_model_with_code_of_its_own_is_loaded_where_the_user_trusts_it(
     assert type(load_model(foreign)).__name__ == "ForeignForCausalLM"
     assert TransformersEngine.load(foreign).max_positions > 0
     assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "trusted"), [("1", True), ("true", True), ("", False), ("0", False), ("false", False), ("no", False)]
+)
+def test_only_a_word_for_yes_trusts_code(value: str, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOREIGN_CODE_VARIABLE, value)
+    assert may_run_foreign_code() is trusted
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -142,13 +142,17 @@ def test_few_logits_are_computed_once_and_many_again_in_the_backward_pass(
     row, calls = row_of(21, 20), []
     hook = model.get_output_embeddings().register_forward_hook(lambda *_: calls.append(1))
     chunk_losses(model, 64)
-    row_losses(model, row_tensors(row)).sum().backward()
+    kept = gradients(model, row)
     assert len(calls) == 1
+    restore_logits(model)
     monkeypatch.setattr(loss, "_KEPT_LOGITS", 512)
-    row_losses(model, row_tensors(row)).sum().backward()
+    chunk_losses(model, 64)
+    computed_again = gradients(model, row)
     assert len(calls) == 1 + 2
     restore_logits(model)
     hook.remove()
+    assert kept and kept.keys() == computed_again.keys()
+    assert all(torch.equal(gradient, computed_again[name]) for name, gradient in kept.items())
 
 
 def test_a_row_without_answers_has_no_loss(model: PreTrainedModel) -> None:

@@ -12,8 +12,8 @@ FOREIGN_CODE_VARIABLE = "MEDCTX_TRUST_REMOTE_CODE"
 
 
 def may_run_foreign_code() -> bool:
-    """Return False unless the environment allows it; no config file can."""
-    return os.environ.get(FOREIGN_CODE_VARIABLE, "") not in {"", "0"}
+    """Return True only if the environment allows it (1, true, yes or on); no config file can."""
+    return os.environ.get(FOREIGN_CODE_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
 
 
 def foreign_code_advice(reason: str) -> str:
