@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.config.cli import TRUST_VARIABLE, is_trusted
 from medctx.errors import MedctxError
 from medctx.model.decoder_config import read_config, supports_sdpa
 from medctx.process.foreign_code import FOREIGN_CODE_VARIABLE, may_run_foreign_code
@@ -87,9 +88,12 @@ def test_a_model_with_code_of_its_own_is_loaded_where_the_user_trusts_it(
 @pytest.mark.parametrize(
     ("value", "trusted"), [("1", True), ("true", True), ("", False), ("0", False), ("false", False), ("no", False)]
 )
-def test_only_a_word_for_yes_trusts_code(value: str, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_word_for_yes_trusts_code_and_configs(
+    value: str, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(FOREIGN_CODE_VARIABLE, value)
-    assert may_run_foreign_code() is trusted
+    monkeypatch.setenv(TRUST_VARIABLE, value)
+    assert may_run_foreign_code() is trusted and is_trusted() is trusted
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -16,6 +15,7 @@ from medctx.config.failures import failures_as_sentences
 from medctx.config.loading import Config
 from medctx.errors import MedctxError
 from medctx.io.masking import mask_secrets
+from medctx.process.environment import is_switched_on
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,7 +80,7 @@ TRUST_VARIABLE = "MEDCTX_TRUST_CONFIG"
 
 def is_trusted() -> bool:
     """Whether the environment says that config files are the user's own."""
-    return os.environ.get(TRUST_VARIABLE, "") not in {"", "0"}
+    return is_switched_on(TRUST_VARIABLE)
 
 
 def required(out: Path | None) -> Path:

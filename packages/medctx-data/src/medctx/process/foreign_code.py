@@ -5,15 +5,15 @@ Every loader of transformers is called with ``trust_remote_code=may_run_foreign_
 
 from __future__ import annotations
 
-import os
+from medctx.process.environment import is_switched_on
 
 FOREIGN_CODE_VARIABLE = "MEDCTX_TRUST_REMOTE_CODE"
 """Environment variable by which users say that they trust the code of the models that they name."""
 
 
 def may_run_foreign_code() -> bool:
-    """Return True only if the environment allows it (1, true, yes or on); no config file can."""
-    return os.environ.get(FOREIGN_CODE_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
+    """Return False unless the environment allows it; no config file can."""
+    return is_switched_on(FOREIGN_CODE_VARIABLE)
 
 
 def foreign_code_advice(reason: str) -> str:
