@@ -45,11 +45,11 @@ LEAST_FOUND = 0.9
 """Least share of the planted repetitions that an arm has to find."""
 
 
-def differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> str:
-    """Whether an arm missed repetitions that were planted."""
-    for each in (*one, *other):
-        if each.numbers["found"] < LEAST_FOUND:
-            return f"{each.arm} found {each.numbers['found']:.0%} of the planted repetitions"
+def differ(first: Sequence[Measurement], second: Sequence[Measurement]) -> str:
+    """Say which of two arms missed repetitions that were planted; "" if neither did."""
+    for measurement in (*first, *second):
+        if measurement.numbers["found"] < LEAST_FOUND:
+            return f"{measurement.arm} found {measurement.numbers['found']:.0%} of the planted repetitions"
     return ""
 
 

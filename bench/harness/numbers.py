@@ -7,8 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-# Two-sided 95 % points of Student's t by degrees of freedom; beyond the table the last one, which is wider.
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+from scipy import special
 
 
 class Spread(NamedTuple):
@@ -65,5 +64,5 @@ def exponent(sizes: Sequence[float], costs: Sequence[float]) -> Exponent:
     if free < 1:
         return Exponent(slope, -math.inf, math.inf, math.exp(constant), len(x))
     residual = sum((b - constant - slope * a) ** 2 for a, b in zip(x, y, strict=True))
-    half = _T95[min(free, len(_T95)) - 1] * math.sqrt(residual / free / spread_x)
+    half = float(special.stdtrit(free, 0.975)) * math.sqrt(residual / free / spread_x)
     return Exponent(slope, slope - half, slope + half, math.exp(constant), len(x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,9 +29,9 @@ def _by_repeat(measurements: Sequence[Measurement], number: str) -> dict[int, fl
     return {each.repeat: each.numbers[number] for each in measurements if number in each.numbers}
 
 
-def answers_differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> str:
+def answers_differ(first: Sequence[Measurement], second: Sequence[Measurement]) -> str:
     """Why the times of two arms may not be compared; "" if their answers agree or neither has any."""
-    for mine, theirs in zip(one, other, strict=False):
+    for mine, theirs in zip(first, second, strict=False):
         if mine.answers and theirs.answers:
             compared = agreement(mine.answers, theirs.answers)
             if not compared.compared:
@@ -135,6 +136,15 @@ def described(machine: object, measurements: Measurements) -> str:
     )
 
 
+def _finite(value: object) -> object:
+    """``value`` with None for numbers that JSON cannot hold, such as the ends of an exponent of two sizes."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write(
     folder: Path,
     name: str,
@@ -149,7 +159,9 @@ def write(
     document = {"title": title, "machine": machine, **record, "measurements": [asdict(each) for each in measurements]}
     for each in document["measurements"]:  # type: ignore[attr-defined]
         each.pop("answers")
-    (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(
+        json.dumps(_finite(document), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
     text = "\n\n".join(f"## {heading}\n\n{body}" for heading, body in sections)
     page = f"# {title}\n\n{described(machine, measurements)}\n\n{text}\n"
     (folder / f"{name}.md").write_text(page, encoding="utf-8")

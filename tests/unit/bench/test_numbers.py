@@ -36,7 +36,7 @@ def test_the_exponent_of_a_power_law_is_found(power: float, factor: float, sizes
 def test_the_interval_is_that_of_a_straight_line_through_logarithms() -> None:
     # ln cost = 0, 1, 1 at ln size = 0, 1, 2: slope 1/2, residuals -1/6, 1/3, -1/6, one degree of freedom, t = 12.706.
     fitted = exponent([1, math.e, math.e**2], [1, math.e, math.e])
-    half = 12.706 * math.sqrt((1 / 36 + 1 / 9 + 1 / 36) / 1 / 2)
+    half = 12.7062047 * math.sqrt((1 / 36 + 1 / 9 + 1 / 36) / 1 / 2)
     assert fitted.exponent == pytest.approx(0.5)
     assert (fitted.low, fitted.high) == (pytest.approx(0.5 - half), pytest.approx(0.5 + half))
 

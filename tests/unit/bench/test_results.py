@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bench.harness import results
 from bench.harness.agreement import agreement
 from bench.harness.measure import Measurements
+from bench.harness.numbers import exponent
 
 SETTING = {"length": 512}
 ANSWERS = {"q1": {"A": -1.0, "B": -3.0}, "q2": {"A": -5.0, "B": -2.0}}
@@ -80,3 +82,13 @@ def test_results_name_the_machine_and_whether_other_work_ran(tmp_path: Path) -> 
     page = (tmp_path / "name.md").read_text()
     assert page.startswith("# Title\n\na processor, 0 cores") and "torch 2; revision abc" in page
     assert (tmp_path / "name.json").is_file()
+
+
+def test_an_exponent_of_two_sizes_is_written_as_json_without_its_ends(tmp_path: Path) -> None:
+    fitted = exponent([1, 2], [1, 4])
+    computer = {"processor": "p", "cores": 2, "memory_gib": 1, "system": "s", "python": "3", "versions": {}}
+    machine = {**computer, "revision": "r"}
+    record: results.Row = {"growth": fitted._asdict()}
+    results.write(tmp_path, "data", "Title", [], record, machine, _measured(tmp_path, ANSWERS))
+    growth = json.loads((tmp_path / "data.json").read_text(), parse_constant=pytest.fail)["growth"]
+    assert growth["exponent"] == pytest.approx(2) and growth["low"] is None and growth["high"] is None
