@@ -163,8 +163,10 @@ def test_more_items_are_another_plan_with_more_power() -> None:
 
 
 @settings(max_examples=40)
-@given(items=st.integers(4, 300), extra=st.integers(0, 300), difference=st.floats(0.01, 0.4))
+@given(items=st.integers(4, 300), extra=st.integers(0, 300), difference=st.floats(0.03, 0.4))
 def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: int, difference: float) -> None:
+    """Of differences above what a seed adds (0.02); below, power is the error rate, which no interval keeps exactly."""
+
     def power(count: int, points: float) -> float:
         made = plan_of(
             study(plan={"difference": points, "icc": 0}), ExamParts((part("gold", "reading", count, clusters=count),))
