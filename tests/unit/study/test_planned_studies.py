@@ -162,7 +162,7 @@ def test_more_items_are_another_plan_with_more_power() -> None:
     assert more.power.power > plan().power.power
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(items=st.integers(4, 300), extra=st.integers(0, 300), difference=st.floats(0.03, 0.4))
 def test_power_never_falls_with_items_or_with_the_difference(items: int, extra: int, difference: float) -> None:
     """Of differences above what a seed adds (0.02); below, power is the error rate, which no interval keeps exactly."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -196,6 +196,7 @@ def test_seeds_that_differ_by_eleven_points_show_nothing_in_two_seeds() -> None:
     assert powers[0] > 0.65 and powers[1] < 0.15
 
 
+@settings(deadline=None)
 @given(
     items=st.floats(0.005, 0.2),
     items_df=st.integers(5, 200),
@@ -212,6 +213,7 @@ def test_what_is_detectable_is_found_with_the_target_power(
     assert power_of(detectable(errors, target), errors) == pytest.approx(target, abs=0.002)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 8), st.integers(2, 8))
 def test_more_seeds_never_lose_power(first: int, second: int) -> None:
     fewer, more = sorted((first, second))

@@ -61,6 +61,9 @@ def locate(source: str, base: str = "") -> LocalModel:
             ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
         base: The base of an adapter; "" for the one that the adapter names.
 
+    Returns:
+        The folder of the model, or of the adapter's base and of the adapter, with their digests.
+
     Raises:
         MedctxError: If the model or its base is not found, or was changed since it was recorded.
     """
