@@ -156,8 +156,8 @@ def test_all_models_get_room_for_thoughts_if_one_of_them_thinks(server: Scripted
 def test_an_answer_cut_off_without_any_text_may_be_a_hidden_thought(
     written: str | None, thinks: bool, server: ScriptedServer, tmp_path: Path
 ) -> None:
-    cut = {"message": {"role": "assistant", "content": written}, "finish_reason": "length"}
-    server.check_body = lambda body: says(completion(**cut)) if body.get("max_tokens") == TEST_TOKENS else None
+    cut = completion(message={"role": "assistant", "content": written}, finish_reason="length")
+    server.check_body = lambda body: says(cut) if body.get("max_tokens") == TEST_TOKENS else None
     result = run(server, tmp_path, "", "m", "--set", "mode=generate", "--set", "tokenizer=bytes")
     assert result.exit_code == 0, result.output
     assert ("set answer_tokens=256 if it does not" in " ".join(result.stderr.split())) == thinks

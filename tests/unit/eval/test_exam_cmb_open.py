@@ -191,11 +191,11 @@ def test_eleven_thousand_items_are_built_in_seconds(tmp_path: Path) -> None:
     questions = [_question(n, f"第{n}题是（ ）", subject=f"科{n % 90}") for n in range(11_200)]
     answers = [_answer(n, "A" if n >= 29 else "") for n in range(11_200)]
     folder = _folder(tmp_path, questions, answers)
-    began = time.monotonic()
+    began = time.process_time()
     exam = _build(folder)
     assert exam.card.items == 11_171
     assert exam.card.dropped == {cmb.NO_GOLD: 29}
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_it_is_fetched_at_one_commit_which_the_card_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,17 @@ def test_a_ranking_is_read_as_its_metric_ranks(
     assert answer.options == (("red", "blue", "green"))
 
 
+def test_options_of_the_same_text_are_options_of_their_own(tmp_path: Path) -> None:
+    outputs = [
+        continuation("red", -3.0),
+        continuation("blue", -4.0),
+        continuation("red", -3.0),
+        continuation("tan", -1.0),
+    ]
+    _, (answer,) = read(tmp_path, outputs, {"acc_raw": {"logprob_mc": 0.0}}, "acc_raw:logprob_mc", requests=False)
+    assert (answer.options, answer.chosen) == (("red", "blue", "red", "tan"), ("D",))
+
+
 def test_several_generated_samples_are_repetitions_and_not_options(tmp_path: Path) -> None:
     outputs = [sample("blue", 1.0), sample("red", 0.0), sample(None, 0.0)]
     metrics = {"exact_match": {"exact_match": 1.0}, "pass_at_1": {"exact_match": 1 / 3}}

@@ -132,7 +132,9 @@ def _answer(
     elif _is_ranked(outputs, request):
         metric, score = _score(row, primary, place)
         texts = [str(output.get("text") or "").strip() for output in outputs]
-        texts = texts[: len(dict.fromkeys(texts))]  # the options may be repeated without their prompt
+        half = len(texts) // 2
+        if texts == 2 * texts[:half]:  # the options are repeated without their prompt
+            texts = texts[:half]
         by_letter = texts == list(LETTERS[: len(texts)])
         place_of_best, normalised = _likeliest(outputs, len(texts), metric)
         mode = "letter" if by_letter else "text" if normalised else "text-raw"
