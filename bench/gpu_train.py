@@ -124,7 +124,16 @@ def train_medctx(args: argparse.Namespace) -> dict[str, object]:
     student, optimizer = accelerator.prepare(student, optimizer)
     seconds, loss, begun = [], 0.0, settle()
     steps = optimize(
-        config, accelerator, student, optimizer, plan, done=0, row_tokens=args.tokens, seed=config.seed, meter=meter
+        config,
+        accelerator,
+        student,
+        optimizer,
+        plan,
+        done=0,
+        packed=True,
+        row_tokens=args.tokens,
+        seed=config.seed,
+        meter=meter,
     )
     for entry in steps:
         now = settle()

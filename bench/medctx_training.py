@@ -33,7 +33,7 @@ def main() -> None:
     folder, _ = prepare_base(config.base)
     data = load_data(config, folder, config.seed)
     plan = step_batches(data.rows, config.rows_per_step, config.epochs)
-    model, _ = set_up_model(config, folder, data.rows, accelerator, seed=config.seed)
+    model, packed, _ = set_up_model(config, folder, data.rows, accelerator, seed=config.seed)
     optimizer = torch.optim.AdamW(list(trainable_parameters(model).values()), lr=config.learning_rate)
     meter = UtilisationMeter.of(accelerator, model)
     model, optimizer = accelerator.prepare(model, optimizer)
@@ -45,6 +45,7 @@ def main() -> None:
         optimizer,
         plan,
         done=0,
+        packed=packed,
         row_tokens=config.row_tokens,
         seed=config.seed,
         meter=meter,

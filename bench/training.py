@@ -45,9 +45,9 @@ MOST_USEFUL, MOST_LOSS = 0.05, 0.2
 """Largest relative difference of useful tokens, and of the mean loss, between arms that did the same work."""
 
 
-def differ(one: Sequence[Measurement], other: Sequence[Measurement]) -> str:
-    """Whether two arms trained on other tokens, or to another loss."""
-    for mine, theirs in zip(one, other, strict=False):
+def differ(first: Sequence[Measurement], second: Sequence[Measurement]) -> str:
+    """Say how far two arms trained on different tokens or to different losses; "" if they did the same."""
+    for mine, theirs in zip(first, second, strict=False):
         for name, most in (("useful", MOST_USEFUL), ("loss", MOST_LOSS)):
             a, b = mine.numbers[name], theirs.numbers[name]
             if abs(a - b) > most * b:
