@@ -34,9 +34,9 @@ def find_command(command: str) -> list[str]:
     beside = Path(sys.executable).parent / command
     if beside.is_file():
         return [str(beside)]
-    package, _, _ = MODULES[command].partition(".")
-    if find_spec(package) is not None:
-        return [sys.executable, "-m", MODULES[command]]
+    module = MODULES.get(command, "")
+    if module and find_spec(module.partition(".")[0]) is not None:
+        return [sys.executable, "-m", module]
     path = shutil.which(command)
     if not path:
         raise MedctxError(
