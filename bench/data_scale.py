@@ -19,14 +19,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 import data_made
 from data_made import Maker, Planted
@@ -34,56 +30,11 @@ from data_made import Maker, Planted
 from medctx.io.jsonl import read_rows
 from medctx_data.text.ngrams import Units, similarity
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.harness.processes import run
+
 SIMILARITY = 0.8
 PLANTED, TOKENIZER = "planted.json", "tokenizer"
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class Cost(NamedTuple):
-    """Wall and processor seconds and the peak of resident bytes of a command and its children."""
-
-    seconds: float
-    processor: float
-    peak: int
-
-
-def _processor() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _resident(root: int) -> int:
-    parents: dict[int, int] = {}
-    sizes: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                parents[int(entry.name)] = int(fields[1])
-                sizes[int(entry.name)] = int(fields[21]) * PAGE
-            except (OSError, IndexError):
-                continue
-    total = 0
-    for process, size in sizes.items():
-        ancestor = process
-        while ancestor not in (0, 1, root):
-            ancestor = parents.get(ancestor, 0)
-        total += size if ancestor == root else 0
-    return total
-
-
-def run(*command: str | Path, log: Path) -> Cost:
-    """Run a command to its end and watch its memory."""
-    begin, before = time.perf_counter(), _processor()
-    peak = 0
-    with log.open("a", encoding="utf-8") as stream:
-        process = subprocess.Popen([str(part) for part in command], stdout=stream, stderr=stream)
-        while process.poll() is None:
-            peak = max(peak, _resident(process.pid))
-            time.sleep(0.2)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed, see {log}")
-    return Cost(time.perf_counter() - begin, _processor() - before, peak)
 
 
 def make(folder: Path, size: int, unspaced_share: float = data_made.UNSPACED_SHARE) -> Planted:
@@ -156,18 +107,18 @@ def measure(folder: Path, size: int) -> str:
 
 def _measured(folder: Path, work: Path, size: int, planted: Planted) -> str:
     os.environ |= {"MEDCTX_CACHE": str(work / "cache"), "MEDCTX_TRACKING": "off"}
-    program, log = Path(sys.executable).with_name("medctx-data"), folder / "log"
+    program, log = Path(sys.executable).with_name("medctx-data"), folder / "mix.log"
     common = [
         "--set",
         f"tokenizer={folder / TOKENIZER}",
         "--set",
         "clean.duplicates=mix clean.near_duplicates=0.8 format=parquet",
     ]
-    mixed = run(program, "mix", *common, "--set", sources(folder, ", amount: all"), "--out", work / "mix", log=log)
+    mixed = run([program, "mix", *common, "--set", sources(folder, ", amount: all"), "--out", work / "mix"], log)
     more = f"ratio=1:4 tokens={size * 40} seed=1"
-    again = run(program, "mix", *common, "--set", sources(folder), "--set", more, "--out", work / "again", log=log)
+    again = run([program, "mix", *common, "--set", sources(folder), "--set", more, "--out", work / "again"], log)
     exams = ["--exam", f"made={folder / 'items.jsonl'}", "--exam", f"made={folder / 'passages.jsonl'}"]
-    contamination_report = run(program, "contamination", work / "mix", *exams, log=log)
+    contamination_report = run([program, "contamination", work / "mix", *exams], log)
     reasons: dict[str, set[str]] = {"duplicate": set(), "near_duplicate": set()}
     for _, row in read_rows(work / "mix" / "exclusions.jsonl"):
         reasons[str(row["reason"])].add(str(row["row"]))

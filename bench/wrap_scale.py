@@ -88,10 +88,10 @@ def main() -> None:
         os.environ |= {"MEDCTX_CACHE": str(work / "cache"), "MEDCTX_TRACKING": "off"}
         data_made.write(work / "rows.jsonl", data_made.training_rows(Maker(2), "ward", chosen.size, [], [], Planted()))
         answers = {f"ward-{number}": str(row["output"]) for number, row in read_rows(work / "rows.jsonl")}
-        program, log = Path(sys.executable).with_name("medctx-data"), work / "log"
+        program, log = Path(sys.executable).with_name("medctx-data"), work / "mix.log"
         source = f"sources=[{{source: medquad, name: ward, path: {work / 'rows.jsonl'}, amount: all}}]"
         keys = ["--set", f"tokenizer={chosen.tokenizer}", "--set", ASKED, "--set", source]
-        cost = run(program, "mix", *keys, "--out", work / "mix", log=log)
+        cost = run([program, "mix", *keys, "--out", work / "mix"], log)
         print(
             f"{cost.seconds:.0f} s, {cost.processor:.0f} s of processor, {cost.peak / 2**30:.2f} GiB in all processes"
         )

@@ -182,16 +182,19 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
             exams = exam_runs(exams_of(cells, bases), results)
             reasons = {cell.name: lost[cell.base] for cell in cells if cell.base in lost}
             rows = cell_results(cells, results, {name: exam.run for name, exam in exams.items()}, reasons, bases)
-            compared = Results()
-            if config.check_contamination:
-                compared = run_tasks(contamination.contamination_tasks(rows, exam_plans(exams)), setting)
+
+            def compared(examined: Sequence[CellResult], plans: Sequence[Path]) -> Results:
+                tasks = contamination.contamination_tasks(examined, plans) if config.check_contamination else []
+                return run_tasks(tasks, setting)
+
+            overlaps = compared(rows, exam_plans(exams))
             summary = StudySummary(study=config.name, title=config.title, cells=rows, report=out, run_id=tracked.id)
             write_record(out / SUMMARY_FILE, summary)
             _say_missing(summary)
             if not exams:
                 reason = next(iter(results.failed.values()), "its exam reports no finished run")
                 raise MedctxError(f"No cell of the study {config.name} was examined: {reason}")
-            folders = contamination.contamination_folders(compared)
+            folders = contamination.contamination_folders(overlaps)
             registered = None if plan is None else out / PLAN_FILE
             attached = Attached(registered, folders, deviations=_deviations(out, rows))
             table = write_study_report(config, rows, exams, out, attached)
@@ -202,12 +205,9 @@ def run_pipeline(config: StudyConfig, *, follows: bool = False, confirm: Sequenc
 
             confirmed = confirmation.confirm(config, cells, bases, selected, examine)
             if confirmed.runs and not confirmed.missing:
-                compared = Results()
-                if config.check_contamination:
-                    trained = [row for row in rows if row.cell.group in selected]
-                    compared = run_tasks(contamination.contamination_tasks(trained, confirmed.exam_plans), setting)
-                folders = contamination.contamination_folders(compared)
-                attached = replace(attached, confirmation=confirmed.runs, confirmation_contamination=folders)
+                trained = [row for row in rows if row.cell.group in selected]
+                found = contamination.contamination_folders(compared(trained, confirmed.exam_plans))
+                attached = replace(attached, confirmation=confirmed.runs, confirmation_contamination=found)
                 table = write_study_report(config, rows, exams, out, attached)
         primary = read_record(out / REPORT_FILE, ReportCore).registration
         versions = _track(config, tracked, lineage, rows, bases, exams)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from medctx.schemas.statistics import MAX_COCHRAN_P, MIN_SEED_DF
 from medctx.schemas.study_plan import Estimand, Family, Power, StudyPlan, WeightedPart
 
 LEVEL = 0.05
@@ -18,9 +19,6 @@ LEVEL = 0.05
 FloatArray: TypeAlias = NDArray[np.float64]
 DRAWS = 4_000
 """Studies whose estimated seed variance is drawn; power differs by about 0.003 between draws of so many."""
-MIN_SEED_DF = 2
-MAX_COCHRAN_P = 0.1
-"""As in ``medctx_eval.stats.seeds``."""
 
 
 def seed_variances(variances: FloatArray, df: int, trained: int) -> tuple[FloatArray, FloatArray]:

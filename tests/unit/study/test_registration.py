@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from medctx.errors import MedctxError
 from medctx.io import digest
+from medctx.schemas.statistics import MAX_COCHRAN_P, MIN_SEED_DF
 from medctx.schemas.study_plan import (
     PLAN_FILE,
     Contrast,
@@ -26,8 +27,6 @@ from medctx.schemas.study_plan import (
     headline,
 )
 from medctx_eval.stats.seeds import (
-    MAX_COCHRAN_P,
-    MIN_SEED_DF,
     SeedVariance,
     SeedVariances,
     Spread,

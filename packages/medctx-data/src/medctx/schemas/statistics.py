@@ -21,6 +21,11 @@ MIN_CLUSTERS = 10
 FEW_CLUSTERS = 30
 """With fewer clusters asymptotic results are unreliable, so results carry a warning beside their correction for it
 (Cameron and Miller 2015, J. Human Resources 50:317-372, section VI)."""
+MIN_SEED_DF = 2
+"""Degrees of freedom of each cell from which those of the pooled variance of seeds are computed from how much cells
+differ. Two seeds (one degree) cannot show it: intervals would be three times as wide."""
+MAX_COCHRAN_P = 0.1
+"""P value below which the variances of cells count as different."""
 
 Outcome = Literal["gains", "loses", "equals", "not told apart"]
 """What a paired difference shows: its interval lies above 0, below 0, inside the margin around 0, or none of these."""

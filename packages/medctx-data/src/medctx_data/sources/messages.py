@@ -166,17 +166,17 @@ def messages_in(value: object) -> list[Columns] | None:
         value = [dict(zip(value, values, strict=False)) for values in zip(*value.values(), strict=False)]
     if not isinstance(value, list) or not value or not all(isinstance(message, Mapping) for message in value):
         return None
-    return _said_in_turn(value)
+    return _alternating_messages(value)
 
 
 _EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "gpt"), ("user", "bot"))
 """Keys of objects that hold both sides of an exchange."""
 
 
-def _said_in_turn(messages: list[Columns]) -> list[Columns]:
+def _alternating_messages(messages: list[Columns]) -> list[Columns]:
     """Objects with a question and its answer as two messages each; other messages as they are."""
-    for asked, answered in _EXCHANGES:
-        if all(message.keys() == {asked, answered} for message in messages):
-            sides = (("user", asked), ("assistant", answered))
+    for question, answer in _EXCHANGES:
+        if all(message.keys() == {question, answer} for message in messages):
+            sides = (("user", question), ("assistant", answer))
             return [{"role": role, "content": message[key]} for message in messages for role, key in sides]
     return messages

@@ -13,6 +13,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NO_OPTIONS = ("right",)
 """Stands for the gold of items without options, which are only right or wrong."""
 
+SHORTENED = re.compile(r"\.\.\.(?:\s*\(content truncated\))?\s*\Z")
+"""What inspect writes at the end of a text that it shortened."""
 _LISTED = re.compile(r"^[ \t]*\(?([A-Z])[).:][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _LABEL = re.compile(r"^\s*(?:question|q|frage|pregunta|问题)\s*[:\uff1a]\s*", re.IGNORECASE)
 _LETTER = re.compile(r"\s*\(?([A-Za-z])[).:]?\s*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Verdict
 from medctx_eval.interchange.foreign import (
     NO_OPTIONS,
+    SHORTENED,
     ForeignAnswer,
     ForeignRun,
     cluster_of,
@@ -28,7 +28,6 @@ _ZSTANDARD = 93
 
 _LOCAL_HEADER = struct.Struct("<26xHH")
 
-_SHORTENED = re.compile(r"\.\.\.(?:\s*\(content truncated\))?\s*\Z")
 _SHORTENED_LENGTH = 900
 """Summaries hold the beginning of longer texts, with dots at the end."""
 
@@ -159,7 +158,7 @@ def _used_keys(sample: Mapping[str, object]) -> Mapping[str, object]:
 def _is_shortened(sample: Mapping[str, object]) -> bool:
     """Return True if a summary holds only the beginning of the question or of its passage."""
     texts = (_question(sample), passage_of(mapping(sample.get("metadata"))))
-    return any(len(text) >= _SHORTENED_LENGTH and _SHORTENED.search(text[-60:]) for text in texts)
+    return any(len(text) >= _SHORTENED_LENGTH and SHORTENED.search(text[-60:]) for text in texts)
 
 
 def _question(sample: Mapping[str, object]) -> str:

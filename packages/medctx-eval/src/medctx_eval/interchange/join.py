@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from medctx.schemas.records import ExamItem, Judged, Mode
-from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, ForeignAnswer, ForeignRun
+from medctx_eval.interchange.foreign import LETTERS, NO_OPTIONS, SHORTENED, ForeignAnswer, ForeignRun
 
-_SHORTENED = 200
+_LEAST_KEPT = 200
 """Characters that a shortened question keeps at least."""
-
-_MARK = re.compile(r"\.\.\.(?:\s*\(content truncated\))?\s*\Z")
-"""What inspect writes at the end of a shortened text."""
 
 _CLUSTER_NAME = 60
 """Characters of a passage in the name of its cluster."""
@@ -113,8 +109,8 @@ def items_of_exam(items: Iterable[ExamItem]) -> list[JoinedItem]:
 
 def _is_same_question(first: str, second: str) -> bool:
     """Return True for equal questions; inspect shortens long ones, so a long beginning of the other counts too."""
-    short, long = sorted((normalised(_MARK.sub("", text)) for text in (first, second)), key=len)
-    return short == long or (len(short) > _SHORTENED and long.startswith(short))
+    short, long = sorted((normalised(SHORTENED.sub("", text)) for text in (first, second)), key=len)
+    return short == long or (len(short) > _LEAST_KEPT and long.startswith(short))
 
 
 def _cluster_name(passage: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from medctx.schemas.statistics import MAX_COCHRAN_P, MIN_SEED_DF
 from medctx_eval.stats.clusters import StratifiedClusters, Values
 
 CellRuns = int | tuple[int, ...]
@@ -20,13 +21,6 @@ def runs_of(cell: CellRuns) -> tuple[int, ...]:
     if not rows or len(set(rows)) < len(rows):
         raise ValueError(f"a cell needs different runs, not {rows}")
     return rows
-
-
-MIN_SEED_DF = 2
-"""Degrees of freedom of each cell from which those of the pooled variance are computed from how much cells differ. Two
-seeds (one degree) cannot show it: intervals would be three times as wide."""
-MAX_COCHRAN_P = 0.1
-"""P value below which the variances of cells count as different."""
 
 
 @dataclass(frozen=True)

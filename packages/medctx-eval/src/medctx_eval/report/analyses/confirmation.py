@@ -12,7 +12,7 @@ from medctx_eval.report.config import ReportConfig
 from medctx_eval.report.load.cells import cells_of, check_means, pairs_of
 from medctx_eval.report.load.collect import RunSet, collect
 from medctx_eval.report.load.estimands import Strata, estimand_weights
-from medctx_eval.report.load.overlaps import contaminated_items, read_overlaps
+from medctx_eval.report.load.overlaps import contaminated_count, read_overlaps, ways_of_items
 from medctx_eval.report.load.verdict_matrix import VerdictMatrix
 from medctx_eval.report.load.view import view_of
 from medctx_eval.report.model import Report
@@ -90,6 +90,9 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
         if axis not in view.masks or (part == LEARNING and not view.has_learning):
             continue
         accuracies = view.shares(view.matrix.values, view.masks[axis])
+        contaminated = None
+        if overlaps is not None:
+            contaminated = contaminated_count(ways_of_items(view.matrix, view.masks[axis], overlaps).values())
         gains = view.differences(part, pairs, draws=config.draws, seed=config.seed)
         for (cell, base), gain in zip(pairs, gains, strict=False):
             score = report.score(cell, axis) if cell in {known.name for known in report.cells} else None
@@ -104,5 +107,5 @@ def confirmations(report: Report, selecting: RunSet, config: ReportConfig) -> It
                 confirmed=accuracies[cell],
                 confirmed_gain=gain,
                 outcome=gain.outcome(report.margin),
-                contaminated=None if overlaps is None else contaminated_items(view.matrix, view.masks[axis], overlaps),
+                contaminated=contaminated,
             )

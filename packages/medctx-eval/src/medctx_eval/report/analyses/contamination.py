@@ -8,7 +8,7 @@ import numpy as np
 
 from medctx.schemas.contamination import TAUGHT
 from medctx.schemas.report import KNOWLEDGE, READING, Contamination
-from medctx_eval.report.load.overlaps import Overlaps, contaminated_items, ways_of_items
+from medctx_eval.report.load.overlaps import Overlaps, contaminated_count, ways_of_items
 from medctx_eval.report.load.verdict_matrix import MaskArray, VerdictMatrix
 from medctx_eval.report.load.view import ModeView
 from medctx_eval.report.sections import CleanScore
@@ -21,8 +21,7 @@ def _on_headline_axes(view: ModeView) -> MaskArray:
 
 def contamination(view: ModeView, overlaps: Overlaps) -> Contamination | None:
     """Contamination of the items of both axes; None if neither was asked."""
-    mask = _on_headline_axes(view)
-    by_item = ways_of_items(view.matrix, mask, overlaps)
+    by_item = ways_of_items(view.matrix, _on_headline_axes(view), overlaps)
     if not by_item:
         return None
     ways = list(by_item.values())
@@ -30,7 +29,7 @@ def contamination(view: ModeView, overlaps: Overlaps) -> Contamination | None:
     kinds = sorted({way for item_ways in ways for way in item_ways - {TAUGHT}})
     return Contamination(
         items=len(ways),
-        contaminated=contaminated_items(view.matrix, mask, overlaps),
+        contaminated=contaminated_count(ways),
         taught=sum(item_ways == {TAUGHT} for item_ways in ways),
         by_kind={kind: sum(kind in item_ways for item_ways in ways) for kind in kinds},
         unchecked_exams=() if overlaps.exams is None else tuple(exam for exam in exams if exam not in overlaps.exams),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,6 @@ def ways_of_items(matrix: VerdictMatrix, mask: MaskArray, overlaps: Overlaps) ->
     return {item: overlaps.of(*item) for item in items}
 
 
-def contaminated_items(matrix: VerdictMatrix, mask: MaskArray, overlaps: Overlaps) -> int:
-    """Number of items asked in a part of the exam and found in training data, other than as a taught fact."""
-    return sum(bool(ways - {TAUGHT}) for ways in ways_of_items(matrix, mask, overlaps).values())
+def contaminated_count(ways_of_each: Iterable[frozenset[str]]) -> int:
+    """Number of items, given by the ways they were found, that are in training data other than as a taught fact."""
+    return sum(bool(ways - {TAUGHT}) for ways in ways_of_each)
