@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,9 @@ from study.workflow.commands import call
 from study.workflow.steps import CONFIG, Done, Step
 
 SAMPLE = {"tokens": 8_000, "examples": 40}
-"""Training data of the mix that a dry run makes, at most: it opens every source as the whole mix does."""
+"""Training data of the mix that a dry run makes of equal shares: it opens every source as the whole mix does."""
+LARGEST_SAMPLE = 10
+"""How many times as much it makes of unequal shares, at most."""
 EXAMPLES = 3
 
 
@@ -103,6 +106,20 @@ def _sample(config: StudyConfig) -> StudyConfig:
     return small.model_copy(update={"points": tuple(points.values())})
 
 
+def sample_of(cell: StudyCell, whole: int, sample: int) -> StudyCell:
+    """The cell with so much training data that its smaller share is as large as in a sample of equal shares.
+
+    Args:
+        cell: A trained cell.
+        whole: The least training data of a cell of the study, in the unit of the mix.
+        sample: Training data of a sample of equal shares.
+    """
+    general = cell.general_share or 0.0
+    smaller = min(share for share in (general, 1 - general) if share > 0)
+    amount = round(sample * min(LARGEST_SAMPLE, max(1.0, 0.5 / smaller)))
+    return cell.model_copy(update={"amount": min(whole, amount)})
+
+
 def _training_rows(mix: Path, base: Base, chat_template: str) -> Iterator[str]:
     assert base.folder is not None
     tokenizer = tokenizers.load_tokenizer(base.folder, chat_template)
@@ -153,67 +170,104 @@ def _train(
         _called(train_step(config, cell, base, mix), scratch / "train", "--dry-run")
 
 
-def _exam(config: StudyConfig, base: Base | None, scratch: Path, rehearsal: Rehearsal) -> None:
+def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Rehearsal:
+    """Mix and estimate few cells that together read all that any cell reads."""
+    rehearsal = Rehearsal()
+    try:
+        small = _sample(config)
+        trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]
+        amounts = [cell.amount for cell in cells_of(config) if cell.trained]
+    except MedctxError as error:
+        rehearsal.problems.append(f"cells: {error}")
+        return rehearsal
+    estimated: set[tuple[str, str]] = set()
+    for number, cell in enumerate(cells_to_rehearse(trained)):
+        is_new = (cell.method, cell.base) not in estimated
+        estimated.add((cell.method, cell.base))
+        sample, whole = sample_of(cell, min(amounts), small.tokens), cell.model_copy(update={"amount": min(amounts)})
+        # A share that is too small in a sample may be large enough in the whole.
+        for attempt in dict.fromkeys((sample, whole)):
+            say(f"Mixing {attempt.amount:,} for {cell.name}{' and estimating its training' * is_new}.")
+            try:
+                folder = scratch / f"{number}-{attempt.amount}"
+                _train(small, attempt, bases[cell.base], folder, rehearsal, estimate=is_new)
+                break
+            except MedctxError as error:
+                problem = f"training of {cell.name}: {error}"
+        else:
+            rehearsal.problems.append(problem)
+    return rehearsal
+
+
+def _exam(config: StudyConfig, base: Base | None, scratch: Path) -> Rehearsal:
+    """Build and count the exams, and what would be registered."""
+    rehearsal = Rehearsal()
     model: Section = {"name": base.label, "folder": str(base.folder)} if base else {"name": "model"}
-    result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
-    rehearsal.exam = exam_cost(result)
-    confirming = confirmation_exam(config)
-    confirmed = ExamParts() if confirming is None else exam_size(confirming)
-    rehearsal.plan = plan_of(config, ExamParts(result.exam_parts, result.exam_cards), confirmed)
+    try:
+        result = exam_dry_run(section(config, "exam"), [model], "" if base else "bytes", scratch / "exam")
+        rehearsal.exam = exam_cost(result)
+        confirming = confirmation_exam(config)
+        confirmed = ExamParts() if confirming is None else exam_size(confirming)
+        rehearsal.plan = plan_of(config, ExamParts(result.exam_parts, result.exam_cards), confirmed)
+    except MedctxError as error:
+        rehearsal.problems.append(f"exam: {error}")
+        return rehearsal
     shown = [text for label, text in result.labels.items() if label.startswith("example ")]
     rehearsal.examples += [f"question:\n{text}" for text in shown[:EXAMPLES]]
+    return rehearsal
 
 
-def _report(config: StudyConfig, scratch: Path) -> None:
+def _report(config: StudyConfig, scratch: Path) -> Rehearsal:
+    """Check the settings of the report."""
+    rehearsal = Rehearsal()
     file = scratch / "report.yaml"
     write_text(file, yaml.safe_dump(section(config, "report"), sort_keys=False, allow_unicode=True))
-    call(["medctx-eval", "report", "none", "--dry-run", "--config", str(file)])
+    try:
+        call(["medctx-eval", "report", "none", "--dry-run", "--config", str(file)])
+    except MedctxError as error:
+        rehearsal.problems.append(f"report: {error}")
+    return rehearsal
+
+
+def _bases(config: StudyConfig, rehearsal: Rehearsal) -> dict[str, Base]:
+    """The bases that are here, by label; adds what is not to the notes and problems."""
+    bases: dict[str, Base] = {}
+    for label in config.labels:
+        model = config.model(label)
+        if model.urls:
+            continue
+        try:
+            base = _checked_base(label, model.id)
+        except MedctxError as error:
+            rehearsal.problems.append(f"base {label}: {error}")
+            continue
+        if base is None:
+            rehearsal.notes.append(
+                f"{label} is prepared by the study's first run; its mixes are not rehearsed before."
+            )
+        else:
+            bases[label] = base
+    return bases
 
 
 def rehearse(config: StudyConfig) -> Rehearsal:
     """Pass every section through its command, open every source and exam, check the bases, render examples."""
     rehearsal = Rehearsal()
-    bases: dict[str, Base] = {}
-    with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
-        for label in config.labels:
-            model = config.model(label)
-            if model.urls:
-                continue
-            try:
-                base = _checked_base(label, model.id)
-            except MedctxError as error:
-                rehearsal.problems.append(f"base {label}: {error}")
-                continue
-            if base is None:
-                rehearsal.notes.append(
-                    f"{label} is prepared by the study's first run; its mixes are not rehearsed before."
-                )
-            else:
-                bases[label] = base
-        for external in config.cells:
-            rehearsal.notes += _note_on(external)
-            if problem := _missing(external):
-                rehearsal.problems.append(f"cell {external.cell}: {problem}")
-        try:
-            small = _sample(config)
-            trained = [cell for cell in cells_of(small) if cell.trained and cell.base in bases and not cell.repair]
-            estimated: set[tuple[str, str]] = set()
-            for number, cell in enumerate(cells_to_rehearse(trained)):
-                is_new = (cell.method, cell.base) not in estimated
-                estimated.add((cell.method, cell.base))
-                say(f"Mixing a sample of {small.tokens:,} for {cell.name}{' and estimating its training' * is_new}.")
-                try:
-                    _train(small, cell, bases[cell.base], Path(scratch) / str(number), rehearsal, estimate=is_new)
-                except MedctxError as error:
-                    rehearsal.problems.append(f"training of {cell.name}: {error}")
-        except MedctxError as error:
-            rehearsal.problems.append(f"cells: {error}")
-        try:
-            _exam(config, next(iter(bases.values()), None), Path(scratch), rehearsal)
-        except MedctxError as error:
-            rehearsal.problems.append(f"exam: {error}")
-        try:
-            _report(config, Path(scratch))
-        except MedctxError as error:
-            rehearsal.problems.append(f"report: {error}")
+    bases = _bases(config, rehearsal)
+    for external in config.cells:
+        rehearsal.notes += _note_on(external)
+        if problem := _missing(external):
+            rehearsal.problems.append(f"cell {external.cell}: {problem}")
+    with tempfile.TemporaryDirectory(prefix="medctx-") as name, ThreadPoolExecutor(max_workers=2) as pool:
+        scratch = Path(name)
+        # Commands of their own, which do not read each other's results.
+        training = pool.submit(_cells, config, bases, scratch)
+        exam = pool.submit(_exam, config, next(iter(bases.values()), None), scratch)
+        report = pool.submit(_report, config, scratch)
+        parts = [training.result(), exam.result(), report.result()]
+    for part in parts:
+        rehearsal.examples += part.examples
+        rehearsal.problems += part.problems
+        rehearsal.exam = rehearsal.exam or part.exam
+        rehearsal.plan = rehearsal.plan or part.plan
     return rehearsal

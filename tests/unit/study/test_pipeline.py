@@ -172,17 +172,52 @@ def test_every_set_of_sources_is_opened_and_named_where_it_fails(monkeypatch: py
     monkeypatch.setattr(rehearsal, "_checked_base", lambda label, name: Base(label=label, id=name))
     monkeypatch.setattr(rehearsal, "_train", train)
     for name in ("_exam", "_report"):
-        monkeypatch.setattr(rehearsal, name, lambda *_: None)
+        monkeypatch.setattr(rehearsal, name, lambda *_: rehearsal.Rehearsal())
     study = made(ratios=["1:1"], source_sets={"a": {}, "b": {}}, sources=["a", "b"])
     (problem,) = rehearsal.rehearse(study).problems
     assert problem.startswith("training of ") and "There is no file b.jsonl" in problem
 
 
-def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(*_: object) -> None:
-        return None
+@pytest.mark.parametrize(
+    ("ratio", "whole", "amount"),
+    [
+        ("1:1", 50_000, 8_000),
+        ("1:0", 50_000, 8_000),
+        ("1:9", 50_000, 40_000),
+        ("9:1", 20_000, 20_000),
+        ("1:999", 5_000_000, 80_000),
+    ],
+)
+def test_the_smaller_share_of_a_sample_is_as_large_as_in_a_sample_of_equal_shares(
+    ratio: str, whole: int, amount: int
+) -> None:
+    cell = StudyCell(name=ratio, group=ratio, base="b", ratio=ratio, amount=8_000)
+    assert rehearsal.sample_of(cell, whole, 8_000).amount == amount
 
-    for name in ("_checked_base", "_exam", "_report"):
-        monkeypatch.setattr(rehearsal, name, nothing)
+
+def test_a_share_too_small_in_a_sample_is_tried_in_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed: list[int] = []
+
+    def train(config: object, cell: StudyCell, *_: object, estimate: bool) -> None:
+        mixed.append(cell.amount)
+        if cell.amount < fitting:
+            raise MedctxError("The source 'a' gives nothing.")
+
+    monkeypatch.setattr(rehearsal, "_checked_base", lambda label, name: Base(label=label, id=name))
+    monkeypatch.setattr(rehearsal, "_train", train)
+    for name in ("_exam", "_report"):
+        monkeypatch.setattr(rehearsal, name, lambda *_: rehearsal.Rehearsal())
+    study = made(ratios=["1:1"], tokens=30_000)
+    fitting = 20_000
+    assert (rehearsal.rehearse(study).problems, mixed) == ([], [8_000, 30_000])
+    fitting = 40_000
+    (problem,) = rehearsal.rehearse(study).problems
+    assert "gives nothing" in problem
+
+
+def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_checked_base", lambda *_: None)
+    for name in ("_exam", "_report"):
+        monkeypatch.setattr(rehearsal, name, lambda *_: rehearsal.Rehearsal())
     problems = rehearsal.rehearse(made(design="one-at-a-time", center={"ratio": "7:1"})).problems
     assert len(problems) == 1 and "center.ratio is '7:1'" in problems[0]

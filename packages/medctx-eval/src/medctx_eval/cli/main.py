@@ -224,15 +224,16 @@ def report(
     runs: tuple[str, ...], config: str, overrides: tuple[str, ...], out: Path | None, dry_run: bool
 ) -> CommandResult:
     """Compare examined models (run folders) in a report: HTML, Markdown, JSON and figures."""
-    from medctx_eval.interchange.read_runs import resolve_runs
-    from medctx_eval.report.build import write_report
     from medctx_eval.report.config import ReportConfig
-    from medctx_eval.report.render.tables import main_table
 
     resolved = configs.load(ReportConfig, config_path(config), overrides)
     if dry_run:
         click.echo(configs.dump(resolved))
         return CommandResult(status="dry-run")
+    from medctx_eval.interchange.read_runs import resolve_runs
+    from medctx_eval.report.build import write_report
+    from medctx_eval.report.render.tables import main_table
+
     # A launcher that passes one argument (MLflow) gives several folders separated by spaces.
     sources = [part for run in runs for part in ([run] if Path(run).exists() else shlex.split(run))]
     with tempfile.TemporaryDirectory(prefix="medctx-") as scratch:
