@@ -242,9 +242,7 @@ def _bases(config: StudyConfig, rehearsal: Rehearsal) -> dict[str, Base]:
             rehearsal.problems.append(f"base {label}: {error}")
             continue
         if base is None:
-            rehearsal.notes.append(
-                f"{label} is prepared by the study's first run; its mixes are not rehearsed before."
-            )
+            rehearsal.notes.append(f"{label} is prepared by the study's first run; its mixes are not rehearsed before.")
         else:
             bases[label] = base
     return bases
