@@ -83,6 +83,10 @@ def _is_plain(name: str) -> bool:
     return len(name) in _FINDING_CHARS and re.fullmatch(r"[A-Za-z][A-Za-z \-]+", name) is not None
 
 
+def _is_speaking(disease: str) -> bool:
+    return len(disease) in _NAME_CHARS and re.fullmatch(r"[A-Za-z][A-Za-z0-9 \-]+", disease) is not None
+
+
 def _plain(names: Iterable[str]) -> list[str]:
     return [name for name in names if _is_plain(name)]
 
@@ -108,9 +112,10 @@ def _candidates(ontology: phenotypes.Ontology, rng: Random) -> list[tuple[phenot
     diseases = list(ontology.diseases)
     rng.shuffle(diseases)
     for disease in diseases:
+        if not _is_speaking(disease.name) or _family(disease.name) in families:
+            continue
         findings = [finding for finding in _plain(disease.findings) if not _echoes(finding, disease.name)]
-        speaks = re.fullmatch(r"[A-Za-z][A-Za-z0-9 \-]+", disease.name) and len(disease.name) in _NAME_CHARS
-        if speaks and len(findings) >= FINDINGS_IN_DOSSIER and _family(disease.name) not in families:
+        if len(findings) >= FINDINGS_IN_DOSSIER:
             families.add(_family(disease.name))
             usable.append((disease, rng.sample(findings, len(findings))))
     return usable

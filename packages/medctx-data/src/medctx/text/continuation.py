@@ -9,6 +9,9 @@ from typing import Protocol
 
 from medctx.schemas.records import Book
 
+_CLOSING_CHARS = 200
+"""Characters at the end of a rendered prompt among which its last special token is looked for."""
+
 
 class Encoder(Protocol):
     """The part of a tokenizer that is needed."""
@@ -34,6 +37,28 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     return min((common_prefix(prompts[0], other) for other in prompts), default=0)
 
 
+def _closing_mark(tokenizer: Encoder, rendered: str) -> int:
+    """Return where the last special token near the end of a rendered prompt begins, 0 if there is none."""
+    added = getattr(tokenizer, "added_tokens_encoder", {})
+    start = max(0, len(rendered) - _CLOSING_CHARS)
+    return max((rendered.rfind(mark, start) for mark in added if mark in rendered[start:]), default=0)
+
+
+def _encode_all(tokenizer: Encoder, rendered: str, prompt: Sequence[int], texts: Sequence[str]) -> list[list[int]]:
+    """Encode a rendered prompt followed by each text, the part before its last special token only once.
+
+    Tokenizers split a text at special tokens first, so what follows one is encoded by itself. A long Book would
+    otherwise be encoded again for every answer.
+    """
+    cut = _closing_mark(tokenizer, rendered)
+    if cut:
+        closing = tokenizer.encode(rendered[cut:], add_special_tokens=False)
+        head = list(prompt[: len(prompt) - len(closing)])
+        if [*head, *closing] == list(prompt):
+            return [[*head, *tokenizer.encode(rendered[cut:] + text, add_special_tokens=False)] for text in texts]
+    return [tokenizer.encode(rendered + text, add_special_tokens=False) for text in texts]
+
+
 def continuation_tokens(
     tokenizer: Encoder, rendered: str, texts: Sequence[str], ending: str = ""
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
@@ -51,7 +76,7 @@ def continuation_tokens(
     """
     prompt = tokenizer.encode(rendered, add_special_tokens=False)
     spare = max(0, len(tokenizer.encode(ending, add_special_tokens=False)) - 1) if ending else 0
-    wholes = [tokenizer.encode(rendered + text + ending, add_special_tokens=False) for text in texts]
+    wholes = _encode_all(tokenizer, rendered, prompt, [text + ending for text in texts])
     wholes = [whole[: len(whole) - spare] for whole in wholes]
     shared = min([len(prompt), *(common_prefix(prompt, whole) for whole in wholes)])
     return tuple(prompt[:shared]), tuple(tuple(whole[shared:]) for whole in wholes)
