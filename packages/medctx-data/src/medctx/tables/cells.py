@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 
 Columns = Mapping[str, object]
 """A row: its values by column."""
+
+
+_QUOTED = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+_PRINTED_ARRAY = re.compile(rf"\[\s*{_QUOTED}(?:\s+{_QUOTED})+\s*\]")
+"""Texts in brackets without commas, as numpy prints an array: Python would join them."""
 
 
 def parsed(value: object) -> object:
@@ -18,6 +24,8 @@ def parsed(value: object) -> object:
         return json.loads(value)
     except (ValueError, RecursionError):
         pass
+    if _PRINTED_ARRAY.fullmatch(value.strip()):
+        return [ast.literal_eval(text) for text in re.findall(_QUOTED, value)]
     try:
         literal: object = ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):

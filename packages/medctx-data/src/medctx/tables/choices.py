@@ -22,6 +22,18 @@ class Question(NamedTuple):
     gold: tuple[str, ...]
 
 
+_LETTERED = re.compile(r"\(?([A-La-l])[.):\uff1a\u3001]\)?\s*(.+)", re.DOTALL)
+
+
+def _lettered(answer: object, options: LabelledOptions) -> str:
+    """The letter of an answer that gives letter and text of one option, such as "B. Liver"; else ``""``."""
+    match = _LETTERED.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    if match is None or answer in options.texts.values():
+        return ""
+    letter = match[1].upper()
+    return letter if options.texts.get(letter, "").casefold() == match[2].strip().casefold() else ""
+
+
 def answers_in(value: object, options: LabelledOptions, digits: str = "text") -> list[object]:
     """Return what an answer names, each as a letter, a text or a number.
 
@@ -40,6 +52,8 @@ def answers_in(value: object, options: LabelledOptions, digits: str = "text") ->
             raise AnswerError(f"has the answer {text}, a number and also the text of an option; give its letter")
         elif is_digits and not (text in texts and digits == "text"):
             answers.append(int(text))
+        elif letter := _lettered(part, options):
+            answers.append(letter)
         elif isinstance(part, str) and re.fullmatch(r"\(?[a-l][).]?|[A-L][).]|\([A-L]\)", text):
             answers.append(text.strip("().").upper())
         else:

@@ -49,14 +49,14 @@ def _delimiter(text: str, path: Path) -> str:
     return max(DELIMITERS, key=lambda mark: widths[mark])
 
 
-def _csv(path: Path, split: str) -> Iterator[FileRow]:
+def _csv(path: Path, splits: Sequence[str]) -> Iterator[FileRow]:
     csv.field_size_limit(_LONGEST_CELL)
     head = head_of(path).decode("utf-8-sig", errors="ignore")
     with open_unpacked(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         # strict: a quotation mark that is never closed would swallow the rest of the file.
         rows = csv.reader(text, delimiter=_delimiter(head, path), strict=True)
         try:
-            names = [name.strip() for name in next(rows, [])]
+            names = _column_names(next(rows, []))
             _require_different(path, names, ", or add a first line with the names of the columns if there is none")
             before = rows.line_num
             for row in rows:
@@ -75,6 +75,12 @@ def _csv(path: Path, split: str) -> Iterator[FileRow]:
             ) from None
 
 
+def _column_names(cells: Sequence[str]) -> list[str]:
+    """The names of columns; those without a name, an index or what follows a last comma, are numbered."""
+    names = [name.strip() for name in cells]
+    return [name or f"column {number}" for number, name in enumerate(names, start=1)] if any(names) else names
+
+
 def _require_different(path: Path, names: Sequence[str], remedy: str = "") -> None:
     repeated = next((name for name in names if names.count(name) > 1), "")
     if repeated:
@@ -86,7 +92,7 @@ def _numbered(path: Path, batches: Iterator[pyarrow.RecordBatch]) -> Iterator[Fi
         yield FileRow(number, row)
 
 
-def _parquet(path: Path, split: str) -> Iterator[FileRow]:
+def _parquet(path: Path, splits: Sequence[str]) -> Iterator[FileRow]:
     require_pyarrow(path)
     import pyarrow
     from pyarrow import parquet
@@ -100,7 +106,7 @@ def _parquet(path: Path, split: str) -> Iterator[FileRow]:
         raise MedctxError(f"The file {path} is not a complete Parquet file ({why}); fetch it again.") from None
 
 
-def _arrow_file(path: Path, split: str) -> Iterator[FileRow]:
+def _arrow_file(path: Path, splits: Sequence[str]) -> Iterator[FileRow]:
     """Rows of an Arrow stream, which ``save_to_disk`` writes, or of an Arrow file."""
     require_pyarrow(path)
     import pyarrow
@@ -141,12 +147,13 @@ def _reject_utf16(path: Path) -> None:
             raise MedctxError(f"The file {path} is not UTF-8; {conversion(path)}.")
 
 
-def rows(path: Path, split: str = "train") -> Iterator[FileRow]:
+def rows(path: Path, splits: Sequence[str] = ("train",)) -> Iterator[FileRow]:
     """Yield the rows of a file in their order, read as they are needed; blank lines are no rows.
 
     Args:
         path: The file.
-        split: The key whose rows are read where a JSON file holds several lists of rows by name.
+        splits: The splits of which a JSON file's rows are read if it has them by name, the first that there is;
+            ``all`` for every one.
 
     Raises:
         MedctxError: The file does not exist, is of an unknown format, or is damaged beyond single rows.
@@ -163,7 +170,7 @@ def rows(path: Path, split: str = "train") -> Iterator[FileRow]:
         _reject_pointer(path)
         if kind not in {"Parquet", "Arrow"}:
             _reject_utf16(path)
-        yield from READERS[kind](path, split)
+        yield from READERS[kind](path, splits)
     except RecursionError:
         raise MedctxError(f"The file {path} is nested too deeply; give a list of rows.") from None
     except (OSError, EOFError, zlib.error) as error:

@@ -45,7 +45,8 @@ def split_of(name: str) -> str:
     return next((split for split, names in _SPLITS.items() if not names.isdisjoint(words)), "")
 
 
-def _canonical(split: str) -> str:
+def canonical_split(split: str) -> str:
+    """Return the usual name of a split: train, test, validation, or the name itself."""
     return next((name for name, aliases in _SPLITS.items() if split in aliases), split)
 
 
@@ -72,7 +73,7 @@ def _choose(folder: Path, files: Sequence[Path], split: str) -> Located:
     """The files of a split among ``files``; files without one in their name count as train."""
     if split == ALL:
         return Located(tuple(files))
-    name_of_split = _canonical(split)
+    name_of_split = canonical_split(split)
     chosen = [path for path in files if (_split_within(path, folder) or "train") == name_of_split]
     if not chosen and name_of_split not in _SPLITS:
         chosen = [path for path in files if name_of_split in re.split(r"[^\w]+", str(path.relative_to(folder)).lower())]
@@ -98,7 +99,7 @@ def _saved_splits(folder: Path, split: str) -> Located:
     except (ValueError, KeyError, TypeError):
         raise MedctxError(f"{folder / 'dataset_dict.json'} names no splits; save the data set again.") from None
     files = {name: _saved(folder / name) for name in names}
-    chosen = names if split == ALL else [name for name in names if _canonical(name) == _canonical(split)]
+    chosen = names if split == ALL else [name for name in names if canonical_split(name) == canonical_split(split)]
     if not chosen:
         raise MedctxError(
             f"The data set {folder} has no split {split!r} but {', '.join(names)}; name one with the key split."
@@ -133,7 +134,7 @@ def _patterns(config: dict[str, object], split: str) -> tuple[list[str], list[st
         name = str(entry.get("split", "train")) if isinstance(entry, dict) else "train"
         paths = entry.get("path") if isinstance(entry, dict) else entry
         splits.append(name)
-        to = chosen if split == ALL or _canonical(name) == _canonical(split) else others
+        to = chosen if split == ALL or canonical_split(name) == canonical_split(split) else others
         to += [str(path) for path in (paths if isinstance(paths, list) else [paths]) if path]
     return chosen, others, splits
 

@@ -20,6 +20,8 @@ QUESTIONS = (
     "stem",
     "frage",
     "pregunta",
+    "statement",
+    "claim",
     "问题",
 )
 OPTIONS = ("options", "choices", "option", "candidates", "answer_choices", "possible_answers", "opciones", "选项")
@@ -32,6 +34,17 @@ ANSWERS = (
     "correct_answers",
     "correct",
     "correct_choice",
+    "correct_letter",
+    "answer_letter",
+    "correct_index",
+    "correct_idx",
+    "answer_index",
+    "correct_answer_index",
+    "correct_option_index",
+    "correct_answer_idx",
+    "right_answer",
+    "richtige_antwort",
+    "respuesta_correcta",
     "answer",
     "gold",
     "label",
@@ -60,6 +73,8 @@ _SERIES = (
     "opt_{}",
     "ending{}",
     "opcion_{}",
+    "antwort_{}",
+    "respuesta_{}",
 )
 
 
@@ -120,6 +135,10 @@ KNOWN: tuple[tuple[frozenset[str], ChoiceLayout], ...] = tuple(
         (
             "sent1 ending0 ending1 ending2 ending3 label",
             ChoiceLayout("MedQA", "sent1", "ending0,ending1,ending2,ending3", "label", "id", base=0),
+        ),
+        (
+            "question.stem question.choices answerKey",
+            ChoiceLayout("ARC", "question.stem", "question.choices", "answerKey", "id"),
         ),
         ("question choices answerKey", ChoiceLayout("ARC", "question", "choices", "answerKey", "id")),
         ("qtext ra answers", ChoiceLayout("HeadQA", "qtext", "answers", "ra", "qid", subject="category", base=1)),
@@ -196,6 +215,16 @@ def _filled(rows: Sequence[Columns]) -> dict[str, list[object]]:
     return {name: kept for name, kept in values.items() if kept}
 
 
+def _inner_names(values: Mapping[str, Sequence[object]]) -> set[str]:
+    """The dotted names within columns that hold an object in every row."""
+    names: set[str] = set()
+    for name, column in values.items():
+        inner = [set(map(str, part)) for value in column[:20] if isinstance(part := parsed(value), Mapping)]
+        if len(inner) == len(column[:20]):
+            names |= {f"{name}.{key}" for key in set.intersection(*inner)}
+    return names
+
+
 def _has_options(value: object) -> bool:
     try:
         return len(labelled_options(value).texts) >= 2
@@ -211,8 +240,9 @@ def _is_options(values: Sequence[object]) -> bool:
 def detect_layout(rows: Sequence[Columns]) -> ChoiceLayout | None:
     """Return the layout of some rows, None if they are no questions with options and an answer."""
     values = _filled(rows)
+    columns = values.keys() | _inner_names(values)
     for signature, layout in KNOWN:
-        if signature <= values.keys():
+        if signature <= columns:
             present = {part: getattr(layout, part) for part in ("id", "subject", "context")}
             absent = {part: "" for part, name in present.items() if name.partition(".")[0] not in values}
             return ChoiceLayout(**{**layout.__dict__, **absent})

@@ -42,8 +42,25 @@ def _in_order(texts: Sequence[object], labels: Sequence[object] = ()) -> Labelle
     )
 
 
+def _of_line(value: str) -> list[str]:
+    """Options that follow one another in a line, each behind its letter and one mark; empty unless there are two."""
+    opening = re.match(r"\s*(\(?)A([.):])\s", value)
+    if opening is None:
+        return []
+    texts, rest = [], value[opening.end() :]
+    for letter in LETTERS[1:]:
+        text, mark, after = rest.partition(f" {opening[1]}{letter}{opening[2]} ")
+        texts.append(text.strip().rstrip(",;|").strip())
+        rest = after
+        if not mark:
+            return texts if len(texts) > 1 else []
+    return [*texts, rest.strip()]
+
+
 def _of_lines(value: str) -> LabelledOptions:
     """Options on lines of their own; a line that does not begin with the next letter continues the option before it."""
+    if "\n" not in value.strip() and (texts_in_line := _of_line(value)):
+        return _in_order(texts_in_line)
     texts: list[str] = []
     spaced = False
     for line in value.splitlines():

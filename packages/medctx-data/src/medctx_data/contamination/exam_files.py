@@ -22,9 +22,10 @@ from medctx.tables.cells import at
 from medctx.tables.layouts import ChoiceLayout, detect_layout
 from medctx.tables.opening import stem_of
 from medctx.tables.options import options_in
+from medctx.tables.unfolded import unfold
 
-SPLIT = "test"
-"""The list that is read of a JSON file with several."""
+SPLITS = ("test", "validation", "train")
+"""The splits of a JSON file with several, that which is read first."""
 Row = dict[str, object]
 
 
@@ -81,7 +82,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, Row]]:
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from read_rows(path)
         return
-    for row in files.rows(path, SPLIT):
+    for row in files.rows(path, SPLITS):
         if row.problem:
             raise MedctxError(f"{path}:{row.number} {row.problem}; mend or remove that line.")
         yield row.number, row.columns
@@ -113,6 +114,11 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     numbered = list(_numbered(path))
     first = [row for _, row in numbered[:1]]
     layout = None if not first or _follows_schema(first[0]) else detect_layout([row for _, row in numbered])
+    if first and layout is None and not _follows_schema(first[0]):
+        rows, why = unfold([row for _, row in numbered])
+        layout = detect_layout(rows) if why else None
+        if layout is not None:
+            numbered = [(number, dict(row)) for (number, _), row in zip(numbered, rows, strict=True)]
     for number, row in numbered:
         yield number, row if layout is None else _in_schema(number, row, layout, f"{path}:{number}")
 

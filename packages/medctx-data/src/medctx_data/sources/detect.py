@@ -10,7 +10,7 @@ from medctx.tables.answers import Base
 from medctx.tables.cells import Columns, parsed
 from medctx.tables.layouts import detect_layout, plain_name
 from medctx_data.sources.card import Form
-from medctx_data.sources.messages import messages_in
+from medctx_data.sources.messages import is_speaker, messages_in
 from medctx_data.sources.row import is_annotated
 
 HEAD = 200
@@ -63,12 +63,12 @@ UNWANTED = frozenset({"rejected", "reject", "bad", "wrong", "incorrect", "negati
 """Columns with answers that no model should give."""
 JUDGEMENTS = frozenset({"label", "correct", "is_correct", "accepted", "is_accepted", "good", "is_good", "thumbs_up"})
 """Columns that say of each answer whether a model should give it, as KTO's data do."""
-MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "contents")
 TURN_LISTS = frozenset(
     {*MESSAGES, "data", "history", "utterances", "texts", "rounds", "exchanges", "dialogs", "dialogues"}
 )
-SPEAKERS = ("role", "from", "speaker", "sender", "author")
-TEXTS = ("content", "value", "text", "message", "utterance")
+SPEAKERS = ("role", "from", "speaker", "sender", "author", "type")
+TEXTS = ("content", "value", "text", "message", "utterance", "parts")
 _DIALOGUE = frozenset({"id", "domain", "turns"})
 
 
@@ -127,6 +127,8 @@ class _Table:
 def _keys(messages: Sequence[Columns]) -> tuple[str, str] | None:
     """The keys of speaker and text in messages."""
     speaker = next((key for key in SPEAKERS if all(key in message for message in messages)), "")
+    if speaker == "type" and not all(is_speaker(message[speaker]) for message in messages):
+        return None
     text = next((key for key in TEXTS if any(key in message for message in messages)), "")
     return (speaker, text) if speaker and text else None
 

@@ -194,7 +194,7 @@ def placed_rows(
     """
     for number, path in enumerate(paths, start=1):
         start = f"{label}-{number}" if len(paths) > 1 else label
-        for row in islice(tables.rows(path, split), most):
+        for row in islice(tables.rows(path, (split,)), most):
             yield PlacedRow(f"{start}-{row.number}", f"{path}:{row.number}", row)
 
 

@@ -13,8 +13,25 @@ from medctx_data.sources.row import Names, RowTurns, SourceRow, UnfitError, as_t
 
 SPEAKERS: Mapping[str, Role] = {
     **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("user", "human", "patient", "问", "患者", "病人", "用户"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "doctor", "答", "医生"), "assistant"),
+    **dict.fromkeys(("user", "human", "prompter", "patient", "问", "患者", "病人", "用户"), "user"),
+    **dict.fromkeys(
+        (
+            "assistant",
+            "ai",
+            "bot",
+            "chatbot",
+            "gpt",
+            "chatgpt",
+            "bing",
+            "bard",
+            "model",
+            "doctor",
+            "physician",
+            "答",
+            "医生",
+        ),
+        "assistant",
+    ),
 }
 TOOLS = frozenset({"tool", "function", "observation", "function_call", "tool_call", "tool_response", "ipython"})
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -27,6 +44,11 @@ SAME_SPEAKER = "turns of one speaker in a row joined"
 TOOL_TURNS = "tool turns written as text"
 DEVELOPER = "developer turns read as system turns"
 CALLERS = frozenset({"function_call", "tool_call"})
+
+
+def is_speaker(value: object) -> bool:
+    """Return whether a value names a speaker whose turns are read."""
+    return isinstance(value, str) and (value.lower() in SPEAKERS or value.lower() in TOOLS)
 
 
 class Message(NamedTuple):
@@ -90,7 +112,7 @@ def _content(message: Columns, name: str) -> str:
     """The text of a message, whose content may be a list of text parts."""
     value = message.get(name)
     if isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value):
-        kinds = [str(part.get("type")) for part in value]
+        kinds = ["text" if part.keys() == {"text"} else str(part.get("type")) for part in value]
         other = [kind for kind in kinds if kind != "text"]
         if other:
             raise UnfitError(f"has a part of the type {other[0]!r}; only text is read")
@@ -169,7 +191,7 @@ def messages_in(value: object) -> list[Columns] | None:
     return _alternating_messages(value)
 
 
-_EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "gpt"), ("user", "bot"))
+_EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "gpt"), ("user", "bot"), ("input", "output"))
 """Keys of objects that hold both sides of an exchange."""
 
 

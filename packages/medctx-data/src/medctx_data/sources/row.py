@@ -81,6 +81,16 @@ def is_annotated(value: object) -> TypeGuard[Mapping[str, list[object]]]:
     return isinstance(value, Mapping) and value.keys() == {"text", "answer_start"} and isinstance(value["text"], list)
 
 
+def _is_text_part(value: object) -> bool:
+    """Whether a value is a part of a message's content that holds text only."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("text"), str)
+        and value.keys() <= {"type", "text"}
+        and value.get("type", "text") == "text"
+    )
+
+
 def as_text(value: object, place: str) -> str:
     """Return the text of a value, lists of texts joined by lines, of the answers of several annotators the first.
 
@@ -91,6 +101,8 @@ def as_text(value: object, place: str) -> str:
         return ""
     if is_annotated(value):
         return str(next(iter(value["text"]), "")).strip()
+    if isinstance(value, list) and value and all(_is_text_part(part) for part in value):
+        return "".join(str(part["text"]) for part in value).strip()
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return "\n".join(value)
     if isinstance(value, bool | int | float):

@@ -15,6 +15,7 @@ from medctx.tables import cells, choices, layouts
 from medctx.tables.answers import LETTERS, AnswerError, Convention
 from medctx.tables.cells import parsed
 from medctx.tables.layouts import ChoiceLayout
+from medctx.tables.unfolded import unfold
 from medctx_eval.exams.readers import tables
 from medctx_eval.exams.readers.tables import NumberedRow
 from medctx_eval.exams.schema import COLUMNS, ExamRow, is_row, letters_of
@@ -30,11 +31,13 @@ class LaidOut(NamedTuple):
         rows: The rows with their line numbers, or the reason why a line is no question.
         layout: The layout they were read in; None for the row schema.
         ignored: Columns that are not read, with the number of rows that fill them.
+        unfolded: Where options and answer come from if the rows only imply them, as a clause.
     """
 
     rows: tuple[NumberedRow, ...]
     layout: ChoiceLayout | None
     ignored: dict[str, int]
+    unfolded: str = ""
 
     @property
     def summary(self) -> str:
@@ -43,10 +46,12 @@ class LaidOut(NamedTuple):
             return "This is the row schema."
         layout = self.layout
         name = f"This looks like {layout.name}" if layout.name else "This is a table of questions"
-        parts = [("question", layout.question), ("options", layout.options), ("answer", layout.answer)]
+        parts = [("question", layout.question)]
+        parts += [] if self.unfolded else [("options", layout.options), ("answer", layout.answer)]
         parts += [("id", layout.id or "the line number"), ("context", layout.context), ("book_id", layout.book_id)]
         parts += [("subject", layout.subject)]
-        return f"{name}: {', '.join(f'{part} from {column}' for part, column in parts if column)}."
+        clauses = [f"{part} from {column}" for part, column in parts if column]
+        return f"{name}: {', '.join([*clauses[:1], *filter(None, [self.unfolded]), *clauses[1:]])}."
 
 
 def _follows_schema(rows: Sequence[ExamRow]) -> bool:
@@ -116,7 +121,14 @@ def lay_out(path: Path) -> LaidOut:
     rows = [row for _, row in numbered if not isinstance(row, str)]
     if not rows or _follows_schema(rows) or (all(map(is_row, rows)) and layouts.detect_layout(rows) is None):
         return LaidOut(numbered, None, _filled(rows, COLUMNS))
-    layout = layouts.detect_layout(rows)
+    layout, unfolded = layouts.detect_layout(rows), ""
+    if layout is None:
+        unfolded_rows, unfolded = unfold(rows)
+        layout = layouts.detect_layout(unfolded_rows) if unfolded else None
+        if layout is not None:
+            rows = [dict(row) for row in unfolded_rows]
+            left = iter(rows)
+            numbered = tuple((number, row if isinstance(row, str) else next(left)) for number, row in numbered)
     if layout is None:
         if is_row(rows[0]):
             return LaidOut(numbered, None, _filled(rows, COLUMNS))
@@ -125,7 +137,7 @@ def lay_out(path: Path) -> LaidOut:
     read = tuple(
         (number, row if isinstance(row, str) else _row(number, row, layout, convention)) for number, row in numbered
     )
-    return LaidOut(read, layout, _filled(rows, layout.used | _PASSED_ON))
+    return LaidOut(read, layout, _filled(rows, layout.used | _PASSED_ON), unfolded)
 
 
 def _filled(rows: Sequence[ExamRow], known: frozenset[str]) -> dict[str, int]:

@@ -12,13 +12,13 @@ from medctx_eval.exams.schema import ExamRow
 NumberedRow = tuple[int, ExamRow | str]
 """A line number, from 1, with its row, or the reason why the line holds none. Rows of Parquet count as lines."""
 
-SPLIT = "test"
-"""The list that is read of a JSON file with several."""
+SPLITS = ("test", "validation", "train")
+"""The splits of a JSON file with several, that which is read first."""
 
 
 def numbered_rows(path: Path) -> Iterator[NumberedRow]:
     """Yield every row of a file with its line number, and what is wrong with lines that hold none."""
-    for row in files.rows(path, SPLIT):
+    for row in files.rows(path, SPLITS):
         yield row.number, row.problem or row.columns
 
 
