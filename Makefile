@@ -121,9 +121,9 @@ bench: $(BENCHES:%=bench-%) ## All benchmarks, a few minutes; SIZE=whole for a n
 $(BENCHES:%=bench-%): bench-%: install ## bench-exam, bench-training ...: one of them, into bench/results
 	python -m bench.$* --size $(SIZE) $(ARGS)
 
-CHECKS ?= structure stats_coverage stats_speed report_speed data_scale
-bench-checks: install ## Measurements of medctx alone that need no model; CHECKS=stats_coverage for one of them
-	for name in $(CHECKS); do echo "== $$name"; python "bench/$$name.py"; done
+CHECKS ?= looks.structure simulations.stats_coverage simulations.stats_speed scale.report_speed scale.data_scale
+bench-checks: install ## Measurements of medctx alone that need no model; CHECKS=looks.structure for one of them
+	for name in $(CHECKS); do echo "== $$name"; python -m "bench.$$name"; done
 
 docs: install ## The documentation in site/, its generated pages renewed
 	python docs/generate.py

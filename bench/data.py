@@ -31,10 +31,8 @@ from bench.harness.measure import Measurement, Measurements, Numbers, Setting, t
 from bench.harness.numbers import exponent
 from bench.harness.peers import ROOT, peer_python
 from bench.harness.processes import last_record, run
+from bench.scale import data_scale
 from medctx.io.jsonl import read_rows
-
-sys.path.insert(0, str(ROOT / "bench"))
-import data_scale
 
 ARMS = ("medctx", "datatrove")
 SIZES: dict[str, dict[str, object]] = {

@@ -5,14 +5,13 @@
 
 What an exam costs is counted, not timed: the tokens that the transformers engine computes, with a model of two layers
 that is made here. Exponent 1: twice as long, twice the tokens. Tokens per question fall as a Book is asked more often.
-A report is timed by its processor seconds, on verdicts that are made (bench/report_speed.py). The exponent of training
-in the length of a row is measured by bench/training.py, that of mixing in rows by bench/data.py.
+A report is timed by its processor seconds, on verdicts that are made (bench/scale/report_speed.py). The exponent of
+training in the length of a row is measured by bench/training.py, that of mixing in rows by bench/data.py.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -78,9 +77,7 @@ def computed_tokens(
 
 def report_seconds(work: Path, items: int) -> tuple[Numbers, dict[str, dict[str, float]]]:
     """Processor seconds of a report on seven cells, twelve Conditions and ``items`` items."""
-    sys.path.insert(0, str(ROOT / "bench"))
-    import report_speed
-
+    from bench.scale import report_speed
     from medctx_eval.report.build import publish
     from medctx_eval.report.compute import compute
     from medctx_eval.report.config import ReportConfig

@@ -32,7 +32,7 @@ SIZE_EXPONENT = 0.5
 """A size bend of -alpha ln(largest / smallest) is a power law N^-alpha; published exponents lie between 0.1 and 0.5."""
 AMOUNT_EXPONENT = 1.5
 """Standard deviation of the prior of the amount's exponent. At 1, 0.90 to 0.98 of what was left out of simulated
-studies lay in its interval, at 1.5 0.96 to 0.98 (`bench/law_simulation.py`)."""
+studies lay in its interval, at 1.5 0.96 to 0.98 (`bench/simulations/law_simulation.py`)."""
 
 
 def bent(bend: FloatArray, at: FloatArray) -> FloatArray:

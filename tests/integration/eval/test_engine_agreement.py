@@ -1,4 +1,4 @@
-"""vLLM and the in-process reference on a real model; the measurement is bench/engine_agreement.py."""
+"""vLLM and the in-process reference on a real model; the measurement is bench/engines/engine_agreement.py."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def test_letters_agree_on_fifty_items_of_the_embedded_model(precision: str) -> N
     pytest.importorskip("medctx_train")
     command = [sys.executable, "-m", "medctx_train.cli", "base", "smollm2-135m-instruct"]
     base = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
-    bench = [sys.executable, str(ROOT / "bench/engine_agreement.py"), "--model", base, "--items", "50"]
+    bench = [sys.executable, str(ROOT / "bench/engines/engine_agreement.py"), "--model", base, "--items", "50"]
     completed = subprocess.run([*bench, "--precision", precision], capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stdout + completed.stderr[-2000:]

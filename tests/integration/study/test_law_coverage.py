@@ -24,7 +24,10 @@ def _held_out(shape: str, studies: int) -> list[HeldOut]:
 
 
 def test_the_intervals_cover_what_was_left_out_and_the_law_errs_less_than_its_rivals_on_its_own_form() -> None:
-    """Eight studies, 112 runs: a rate of 0.95 has a standard error of 0.02. bench/law_simulation.py has the tables."""
+    """Eight studies, 112 runs: a rate of 0.95 has a standard error of 0.02.
+
+    bench/simulations/law_simulation.py has the tables.
+    """
     cells = _held_out("law", 8)
     covered = sum(cell.inside for cell in cells) / sum(len(cell.measured) for cell in cells)
     assert covered >= 0.89

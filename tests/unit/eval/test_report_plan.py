@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import results_table
+from bench.looks import results_table
 from medctx.errors import MedctxError
 from medctx.io.digest import of_text
 from medctx.io.jsonl import read_records, write_record

@@ -21,7 +21,7 @@ from medctx_eval.verify.recompute import first_difference, verify_report, verify
 from tests.support import journalled_runs
 
 CHANGES = 60
-"""Bytes changed here; ``bench/verify_bytes.py`` changes a thousand."""
+"""Bytes changed here; ``bench/scale/verify_bytes.py`` changes a thousand."""
 
 
 @pytest.fixture(scope="module")

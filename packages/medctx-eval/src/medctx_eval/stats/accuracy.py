@@ -14,7 +14,7 @@ from medctx_eval.stats.seeds import CellRuns, Spread, runs_of, seed_variances, s
 
 PRIOR_ICC, PRIOR_ANSWERS = 0.3, 50.0
 """Correlation within clusters assumed without data, and the number of answers of the rarer kind that it weighs as much
-as. Chosen so that intervals cover in at least 93 % of simulated exams (``bench/stats_coverage.py``)."""
+as. Chosen so that intervals cover in at least 93 % of simulated exams (``bench/simulations/stats_coverage.py``)."""
 
 
 def wilson(value: float, n: float, level: float = LEVEL) -> tuple[float, float]:

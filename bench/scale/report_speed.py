@@ -1,6 +1,6 @@
 """Time, memory and size of a report on seven cells x twelve Conditions x 11,171 items, beside the inference.
 
-Synthetic verdicts are written first (not counted). ``python bench/report_speed.py --items 2000`` for a smaller one.
+Synthetic verdicts are written first (not counted). ``python -m bench.scale.report_speed --items 2000``: a smaller one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads the table of free answers with medctx and with lighteval's extractor, and prints both side by side.
 
     python -m venv PEER && PEER/bin/pip install lighteval
-    python bench/extraction_peers.py PEER/bin/python [--cases FILE]
+    python -m bench.engines.extraction_peers PEER/bin/python [--cases FILE]
 
 lighteval reads one letter by ``IndicesExtractionConfig`` after removing ``<think>`` blocks, as its tasks do: with an
 anchor ("answer is") or without ("any letter"). It has no word for a refusal and takes no set of letters, so cases with
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
+TESTS = Path(__file__).resolve().parents[2] / "tests"
 LANGUAGES = {
     "en": "ENGLISH",
     "zh": "CHINESE",

@@ -1,6 +1,6 @@
 """The three starts of docs/start, timed as a newcomer goes through them: an empty home, an environment of its own.
 
-``python bench/first_starts.py exam`` installs medctx-eval alone and examines a model behind a local server.
+``python -m bench.looks.first_starts exam`` installs medctx-eval alone and examines a model behind a local server.
 ``... experiment`` clones the checkout and runs ``make study STUDY=smoke`` (downloads everything, about 4 GB).
 ``... registry --study FOLDER`` browses a finished study (the folder with mlflow.db) in MLflow, with this environment's
 packages, and loads a version. CPU seconds say what a machine without other work would take.
@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
 import sys
 from medctx_eval.demo.server import DemoConfig, serve_models
@@ -117,7 +117,6 @@ def _wait_for(url: str) -> None:
 
 def registry(scratch: Path, study: Path) -> list[Row]:
     """Open MLflow on a finished study, read the card of a version, load it."""
-    sys.path.insert(0, str(ROOT))
     from mlflow import MlflowClient
 
     from tests.support.mlflow_pages import free_port

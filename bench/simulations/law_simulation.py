@@ -1,6 +1,6 @@
 """How often the law is right: simulated studies whose truth is known, in forms it has and in forms it has not.
 
-    python bench/law_simulation.py --studies 100
+    python -m bench.simulations.law_simulation --studies 100
 
 Each row simulates the verdicts of whole studies (240 items in 60 clusters, paired and correlated between runs, and the
 untouched model), leaves every cell out in turn and predicts it. Shown are how many runs lie in the 95 % prediction

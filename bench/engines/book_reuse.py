@@ -1,6 +1,6 @@
 """How often a Book is prefilled, counted by the server: 400 questions on 20 Books.
 
-    python bench/book_reuse.py --model FOLDER [--books 20]
+    python -m bench.engines.book_reuse --model FOLDER [--books 20]
 
 Every question is scored by its options' texts and by its letters. Beside what the server says it computed stands what
 asking each prompt by itself without a prefix cache would take, in tokens.

@@ -1,6 +1,6 @@
 """What the untouched base scores on the embedded reading exams, beside readers that leave something out.
 
-    python bench/reading_calibration.py --model FOLDER [--items 144] [--out docs/calibration] [--work FOLDER]
+    python -m bench.simulations.reading_calibration --model FOLDER [--items 144] [--out FOLDER] [--work FOLDER]
 
 Asks ``records-reading`` at every length and ``phenotypes-facts`` closed and with its pages, on the transformers engine,
 and writes reading.json and reading.md. Exits with 1 where the base does not read between 55 and 90 % at every length:
@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/calibration"), help="folder of the two files written")
     parser.add_argument("--work", type=Path, help="folder of the exam's run, to continue an interrupted one")
     args = parser.parse_args()
-    command = f"python bench/reading_calibration.py --model {args.model.name} --items {args.items}"
+    command = f"python -m bench.simulations.reading_calibration --model {args.model.name} --items {args.items}"
     with tempfile.TemporaryDirectory() as scratch:
         result = calibrate(args.model, args.items, args.work or Path(scratch), command)
     args.out.mkdir(parents=True, exist_ok=True)

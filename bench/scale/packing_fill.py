@@ -1,6 +1,6 @@
 """How full rows are, and how well mixed, on equal tokens of two data sets: data in its order, and packed.
 
-    python bench/packing_fill.py MEDICAL.jsonl.gz GENERAL.jsonl.gz [BASE]
+    python -m bench.scale.packing_fill MEDICAL.jsonl.gz GENERAL.jsonl.gz [BASE]
 
 Files of instruction, input and output as in Alpaca. "Spread" is the standard deviation of the medical share of the
 tokens over groups of eight rows: how far a step of eight rows strays from the mix.

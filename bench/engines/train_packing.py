@@ -1,6 +1,6 @@
 """What packing does to the loss: the same Dialogues inside rows and alone, and how full the rows are.
 
-    python bench/train_packing.py --data FOLDER --model FOLDER [--rows 8]
+    python -m bench.engines.train_packing --data FOLDER --model FOLDER [--rows 8]
 
 MedQuAD and Alpaca, 1:1 by tokens. Each row is laid out as medctx lays it out, and as TRL does (best fit, its collator
 without padding), and goes through the model in float32 and, where the machine is quick at it, in bfloat16; a Dialogue's
@@ -19,8 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import train_mix
-
+from bench import train_mix
 from medctx.config import loading as configs
 from medctx.model.base import prepare_base
 from medctx.process import cpu as processor

@@ -1,7 +1,7 @@
 """A 7B-class architecture with random weights, bf16 LoRA at 8k tokens on one GPU: medctx against TRL's defaults.
 
-    python bench/gpu_train.py                     # one GPU, 80 GB; about 5 minutes
-    python bench/gpu_train.py --toy               # the same path at toy size, on a CPU too
+    python -m bench.engines.gpu_train                     # one GPU, 80 GB; about 5 minutes
+    python -m bench.engines.gpu_train --toy               # the same path at toy size, on a CPU too
 
 The model has the published shape of Qwen2.5-7B (28 layers, width 3,584, 28 heads, 4 of keys, MLP 18,944, vocabulary
 152,064), made in the GPU's memory: nothing is fetched. Needs torch, transformers, peft, accelerate, medctx-train and

@@ -1,14 +1,12 @@
 """What a report looks like: screenshots of one on a light and a dark page, on a phone and in print.
 
-``python bench/report_shots.py FOLDER`` keeps the report and its pictures there; needs Chromium.
+``python -m bench.looks.report_shots FOLDER`` keeps the report and its pictures there; needs Chromium.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx.schemas.report import Recipe
 from medctx_eval.report.build import write_report

@@ -1,6 +1,6 @@
 """The Markdown table of a finished study, as the pages in docs/results show it.
 
-    python bench/results_table.py work/studies/quick
+    python -m bench.looks.results_table work/studies/quick
 
 Reads the study's ``report.json``; differences are points with 95 % intervals.
 """

@@ -1,6 +1,6 @@
 """Mixing, cleaning and the contamination report at scale: time, peak memory of all processes, and what is found.
 
-    python bench/data_scale.py --sizes 100000 300000 1000000
+    python -m bench.scale.data_scale --sizes 100000 300000 1000000
 
 Rows are made beforehand and not timed (``--keep FOLDER --only-make`` makes them for a later run). ``mix``: read,
 cleaned (equal and alike rows within and across both sources), counted in tokens, put in order, written as Parquet.
@@ -24,14 +24,11 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import data_made
-from data_made import Maker, Planted
-
+from bench.harness.processes import run
+from bench.scale import data_made
+from bench.scale.data_made import Maker, Planted
 from medctx.io.jsonl import read_rows
 from medctx_data.text.ngrams import Units, similarity
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench.harness.processes import run
 
 SIMILARITY = 0.8
 PLANTED, TOKENIZER = "planted.json", "tokenizer"

@@ -1,6 +1,6 @@
 """Whether vLLM and the in-process reference read the same: letters of the same items, in the model's own precision.
 
-    python bench/engine_agreement.py --model FOLDER --items 50 --precision stored
+    python -m bench.engines.engine_agreement --model FOLDER --items 50 --precision stored
 
 Exits with 1 where the mean distance of letter log-probabilities reaches 0.05 nats or under 98 % of answers agree. With
 ``--exact`` both are also held against the same weights computed in float32 throughout: what is left then is what the

@@ -1,6 +1,6 @@
 """How fast an exam asks a server that answers at once, and what its memory does: 100,000 requests by default.
 
-    python bench/exam_load.py [--requests 100000] [--books 20000] [--concurrency 32] [--json FILE]
+    python -m bench.scale.exam_load [--requests 100000] [--books 20000] [--concurrency 32] [--json FILE]
 
 The server is a process of its own that answers every chat request with the same text. Every Book has five questions.
 Exits with 1 below 500 requests a second, or if memory grows by more than 1 KiB a request between the first tenth and

@@ -1,7 +1,7 @@
 """Measures how the source tree is laid out, for comparing two states of it or two projects.
 
-Run ``python bench/structure.py`` for this checkout, or give it ``NAME=FOLDER`` pairs: each FOLDER is the root of an
-importable package. ``--ref REV`` measures the packages of this repository as they stood at REV beside today's, and
+Run ``python -m bench.looks.structure`` for this checkout, or give it ``NAME=FOLDER`` pairs: each FOLDER is the root of
+an importable package. ``--ref REV`` measures the packages of this repository as they stood at REV beside today's, and
 ``--peers`` the newest releases of pydantic-evals, datatrove and inspect_ai, downloaded from the package index.
 
 Imports are read with ``ast`` at module level; imports inside functions and under ``TYPE_CHECKING`` count as well, for
@@ -28,7 +28,7 @@ from pathlib import Path
 
 import networkx as nx
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OWN = {
     "medctx": "packages/medctx-data/src/medctx",
     "medctx_data": "packages/medctx-data/src/medctx_data",

@@ -1,6 +1,6 @@
 """Reading and turning rows into Dialogues: medctx's own readers beside the library ``datasets``, on one file.
 
-    python bench/data_readers.py FILE.jsonl
+    python -m bench.scale.data_readers FILE.jsonl
 
 ``by_medctx``: rows streamed, made into Dialogues and stored in shards, as a mix does with one source, in one process.
 ``datasets``: the same file by ``load_dataset("json")`` and ``map`` into the columns of a Dialogue, by one process and

@@ -1,6 +1,6 @@
 """How often the intervals are right: coverage, false alarms and power on simulated exams.
 
-    python bench/stats_coverage.py --exams 5000
+    python -m bench.simulations.stats_coverage --exams 5000
 
 Coverage of differences must lie between 0.93 and 0.97, that of accuracies at 0.93 or above, false alarms at 0.06 or
 below, power within 0.05 of what `medctx-eval power` predicts. A row outside these bounds by more than two standard

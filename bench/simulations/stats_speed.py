@@ -1,6 +1,6 @@
 """Time and memory of the inference of a large study: 7 cells, 12 Conditions, 11,171 items, 10,000 bootstrap draws.
 
-    python bench/stats_speed.py --clusters 11171
+    python -m bench.simulations.stats_speed --clusters 11171
 
 First every cell's accuracy and all pairs of cells with p values, adjusted within each Condition; then every cell's
 behaviour and every loss against the first cell, taken apart by length, depth and distractors with a logistic model. The

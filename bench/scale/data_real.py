@@ -1,6 +1,6 @@
 """Real files: MedQuAD and Alpaca in five ratios, requested and realised, and their contamination by all exams.
 
-    python bench/data_real.py --data FOLDER --tokenizer FOLDER
+    python -m bench.scale.data_real --data FOLDER --tokenizer FOLDER
 
 ``--data`` holds the files under the names they have in the tables below; ``--tokenizer`` is a model folder.
 """
@@ -54,7 +54,7 @@ def mixed(data: Path, tokenizer: Path, out: Path, amount: str, pairs: str) -> Mi
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
     parser.add_argument("--tokenizer", type=Path, default=cache_folder() / "smollm2-135m-instruct")
     parser.add_argument("--tokens", type=int, default=1_000_000)
     chosen = parser.parse_args()

@@ -1,20 +1,17 @@
 """What a visitor of MLflow sees of a registered study: pictures of its pages, as docs/img/registry-*.png are.
 
-``python bench/registry_shots.py`` in the folder of mlflow.db writes those of ``medctx-quick`` into docs/img. The card
-is that of the champion, else of the version that knows most; it is compared with the version of another cell. Needs
-Chromium.
+``python -m bench.looks.registry_shots`` in the folder of mlflow.db writes those of ``medctx-quick`` into docs/img. The
+card is that of the champion, else of the version that knows most; it is compared with the version of another cell.
+Needs Chromium.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support import chromium, mlflow_pages
 

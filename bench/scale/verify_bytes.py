@@ -1,6 +1,6 @@
 """How many changed bytes `medctx-eval verify` notices, and how long it takes on a study of the size of `quick`.
 
-    python bench/verify_bytes.py --changes 1000
+    python -m bench.scale.verify_bytes --changes 1000
 
 A report on four models of about 1,400 verdicts each is made first. Then single random bytes of journals, verdicts,
 manifests, items, Books, report, decision and checksums are changed, one at a time. Exit code 1 where one is missed, or
@@ -10,14 +10,11 @@ verifying the unchanged report takes 10 s or more.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from medctx.errors import MedctxError
 from medctx_eval.verify.recompute import verify_report

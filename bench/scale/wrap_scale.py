@@ -1,6 +1,6 @@
 """Wrapping at scale: time, peak memory, realised shares, and whether every Book holds what it should.
 
-    python bench/wrap_scale.py --size 100000 --tokenizer FOLDER
+    python -m bench.scale.wrap_scale --size 100000 --tokenizer FOLDER
 
 ``--size`` short medical questions and answers are made (``data_made``), half of them are given a Book of at most
 1,024 tokens, a quarter of those without their evidence, a quarter of the others answered after a quotation, and all
@@ -19,10 +19,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import data_made
-from data_made import Maker, Planted
-from data_scale import run
-
+from bench.scale import data_made
+from bench.scale.data_made import Maker, Planted
+from bench.scale.data_scale import run
 from medctx.io.cache import cache_folder
 from medctx.io.jsonl import read_rows
 from medctx.io.mix_folder import read_dialogues

@@ -1,6 +1,6 @@
 """How often the gate promotes a cell that should not be, over all cells of a study, and its power.
 
-    python bench/gate_error.py --studies 2000
+    python -m bench.simulations.gate_error --studies 2000
 
 Nine cells read exactly as much worse than their base as the margin allows, and all of them gain knowledge beyond doubt:
 at most 5 % of studies may promote one. A row above that by more than two standard errors fails (exit code 1). The last

@@ -1,6 +1,6 @@
 """Where the time of a LoRA step goes on a processor, and what each way to make it faster gives.
 
-    python bench/lora_step.py --model FOLDER [--tokens 256] [--rounds 6] [--profile] [--json FILE]
+    python -m bench.engines.lora_step --model FOLDER [--tokens 256] [--rounds 6] [--profile] [--json FILE]
 
 Every arm takes the same steps (one packed row, half of its tokens with loss) on the same model, in one process with one
 thread; the arms take turns in an order that rotates. Printed is the processor's time per step, the median of the

@@ -1,0 +1,1 @@
+"""Engines and training steps beside each other, on real weights."""

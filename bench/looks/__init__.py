@@ -1,0 +1,1 @@
+"""Pictures, tables and the structure of the source tree."""

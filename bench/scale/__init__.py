@@ -1,0 +1,1 @@
+"""Time and memory at full scale, without other libraries."""

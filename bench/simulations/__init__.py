@@ -1,0 +1,1 @@
+"""Simulations of the statistics: coverage, power, error rates."""
