@@ -36,7 +36,7 @@ from study.stages.report import Attached, write_study_report
 from study.stages.results import cell_results
 from study.stages.tasks import Serving, tasks_of
 from study.tracking.cell_runs import NOTE_TAG, track_cells
-from study.tracking.model_card import card_folder, description_of, model_card, study_card, write_card
+from study.tracking.model_card import base_note, card_folder, description_of, model_card, study_card, write_card
 from study.tracking.registry import StudyTracking, adapters, register_adapters
 from study.tracking.scores import study_metrics
 from study.workflow.executors.local import LocalExecutor
@@ -239,8 +239,17 @@ def _track(
     """Log and register what was made. A store that fails now costs the log only: the same command logs it again."""
     out = config.folder
     report, decision = read_record(out / REPORT_FILE, ReportCore), read_record(out / DECISION_FILE, Decision)
+    base_runs = {result.cell.base: result.exam for result in rows if not result.cell.compared}
     cards = {
-        result.cell.name: model_card(config, bases[result.cell.base], result, report, decision, registered=lineage.on)
+        result.cell.name: model_card(
+            config,
+            bases[result.cell.base],
+            result,
+            report,
+            decision,
+            registered=lineage.on,
+            base_run=base_runs.get(result.cell.base),
+        )
         for result in adapters(rows)
     }
     for result in adapters(rows):
@@ -248,7 +257,11 @@ def _track(
     if not lineage.on:
         return []
     try:
-        notes = {name: description_of(card) for name, card in cards.items()}
+        notes = {
+            result.cell.name: base_note(config, bases[result.cell.base])
+            for result in rows
+            if not result.cell.compared and result.cell.base in bases
+        } | {name: description_of(card) for name, card in cards.items()}
         if report.registration is not None:
             tracked.metrics(primary_metrics(report.registration))
             tracked.tags({"registration": report.registration.statement})

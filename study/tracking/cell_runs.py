@@ -100,6 +100,16 @@ def _model(mlflow: ModuleType, lineage: Lineage, run_id: str, base: Base, result
     return _plain_model(mlflow.MlflowClient(), lineage, run_id, name, result, digest)
 
 
+def _link(client: Any, run_id: str, model_id: str) -> None:
+    """Show the model on the run's page: its metrics alone do not."""
+    from mlflow.entities import LoggedModelInput
+
+    run = client.get_run(run_id)
+    known = [*(run.inputs.model_inputs if run.inputs else ()), *(run.outputs.model_outputs if run.outputs else ())]
+    if model_id and model_id not in {model.model_id for model in known}:
+        client.log_inputs(run_id, models=[LoggedModelInput(model_id=model_id)])
+
+
 def _log_changed(
     client: Any, run_id: str, metrics: Mapping[str, float], model_id: str, exam: ExamManifest | None = None
 ) -> None:
@@ -147,8 +157,10 @@ def track_cells(
         model_id = ""
         if result.cell.base in bases and result.status == "done":
             model_id = _model(mlflow, lineage, run_id, bases[result.cell.base], result)
+            _link(client, run_id, model_id)
         if manifest is not None:
             _log_exam(client, run_id, manifest)
+        base_digest = bases[result.cell.base].weights_digest if result.cell.base in bases else ""
         places = {"mix": result.mix, "trained": result.trained, "exam": result.exam}
         lineage.write(
             run_id,
@@ -156,7 +168,7 @@ def track_cells(
             tags={
                 "status": result.status,
                 "group": result.cell.group,
-                "weights_digest": result.weights_digest,
+                "weights_digest": result.weights_digest or ("" if result.cell.trained else base_digest),
                 **{name: place.name for name, place in places.items() if place is not None},
             },
         )

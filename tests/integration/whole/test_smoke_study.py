@@ -152,6 +152,12 @@ def test_every_cell_has_its_own_numbers_and_the_study_those_of_the_base(done: tu
         exams = {dataset.dataset.name: dataset.dataset.digest for dataset in run.inputs.dataset_inputs}
         (plan,) = set(exams) - {"phenotypes-knowledge", "phenotypes-reading"}
         assert len(exams) == 3 and exams[plan] == plan.removeprefix("exam-plan-")
+        assert run.data.tags["mlflow.note.content"].startswith(
+            "The untouched base" if cell == "base" else "A LoRA adapter"
+        )
+        (linked,) = [model.model_id for model in run.inputs.model_inputs]
+        assert linked in {model.model_id for model in models}
+        assert run.data.tags["medctx.weights_digest"]
         if cell != "base":
             model = by_digest[run.data.tags["medctx.weights_digest"]]
             (reading,) = [metric for metric in model.metrics if metric.key == "reading"]
@@ -189,6 +195,8 @@ def test_every_adapter_has_one_card_that_the_hub_would_take(done: tuple[Path, st
         assert {result.metric_name for result in card.data.eval_results} == {"knowledge", "reading"}
         for text in (
             "general  ",
+            "## A question of the exam",
+            "; its base answered ",
             "Contamination: ",
             "Blind: ",
             "Gate: ",

@@ -9,6 +9,8 @@ from pydantic import Field, JsonValue
 from medctx.schemas.records import Axis, Domain, Mode, Record
 
 EXAM_FILE = "exam.json"
+VERDICTS_FILE = "verdicts.jsonl"
+"""The outcomes of an examined model, a ``Judged`` record a line."""
 
 
 class ExamCard(Record):

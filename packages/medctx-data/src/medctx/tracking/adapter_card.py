@@ -67,7 +67,8 @@ class CardEvaluation:
         lines: Lines of ``medctx.tracking.evaluation.evaluation_lines``.
         answer: What it knows and reads beside its base, in one sentence for the head of the card.
         results: Accuracy in [0, 1] by axis, for the metadata block.
-        exams: Names of the exams.
+        exams: Names of the exams by axis.
+        sample: Lines of a question with its answer, empty where none may be shown.
         model: Its version in the registry (``models:/NAME/VERSION``), "" where it is not registered.
         figure: Whether ``FIGURE`` is beside the card.
     """
@@ -75,7 +76,8 @@ class CardEvaluation:
     lines: Sequence[str] = ()
     answer: str = ""
     results: Mapping[str, float] = field(default_factory=dict)
-    exams: Sequence[str] = ()
+    exams: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sample: Sequence[str] = ()
     model: str = ""
     figure: bool = False
 
@@ -197,7 +199,7 @@ def _metadata(origin: CardOrigin, evaluation: CardEvaluation) -> str:
                 "results": [
                     {
                         "task": {"type": "text-generation"},
-                        "dataset": {"type": "medctx", "name": ", ".join(evaluation.exams)},
+                        "dataset": {"type": "medctx", "name": ", ".join(evaluation.exams.get(axis, ()))},
                         "metrics": [{"type": "accuracy", "name": axis, "value": round(100 * value, 1)}],
                     }
                     for axis, value in evaluation.results.items()
@@ -233,6 +235,7 @@ def adapter_card(origin: CardOrigin, evaluation: CardEvaluation = CardEvaluation
         "",
         *evaluated,
         "",
+        *(["## A question of the exam", "", *evaluation.sample, ""] if evaluation.sample else []),
         "## Training data",
         "",
         *_data_lines(origin, figure=evaluation.figure),
@@ -247,8 +250,8 @@ def adapter_card(origin: CardOrigin, evaluation: CardEvaluation = CardEvaluation
         "",
         "## Licences",
         "",
-        f"Base: {licence}. Training data: as the table above says by source. The adapter may be used only as all of "
-        "them allow.",
+        f"Licence of the base: {licence}. Of the training data: as the table above says by source. The adapter may be "
+        "used only as all of them allow.",
         "",
         "## Training",
         "",

@@ -11,11 +11,11 @@ from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.jsonl import read_record, read_records, write_record, write_records
 from medctx.io.lock import LOCK_FILE
-from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
+from medctx.schemas.exam_run import EXAM_FILE, VERDICTS_FILE, ExamManifest
 from medctx.schemas.records import Book, ExamItem, Judged, Record
 from medctx_eval.artifacts.checksums import write_checksums
 
-VERDICTS = "verdicts.jsonl"
+VERDICTS = VERDICTS_FILE
 REPLIES = "replies.jsonl"
 ITEMS = "items.jsonl.gz"
 BOOKS = "books.jsonl.gz"

@@ -17,6 +17,9 @@ from medctx_eval.exams.generated.needle import NeedleConfig
 from medctx_eval.exams.generated.phenotype_facts import FactsConfig
 from medctx_eval.exams.generated.records import RecordsConfig
 
+FileKey = Literal["items", "passages", "path"]
+"""Keys of an exam that name a file or folder."""
+
 
 class ExamConfig(Config):
     """One exam and the Conditions its items are asked under."""
@@ -40,6 +43,11 @@ class ExamConfig(Config):
     items: Path | None = Field(None, description="File of questions, the same as path.")
     passages: Path | None = Field(None, description="File of the passages that the questions name by book_id.")
     path: Path | None = Field(None, description="File of your own questions, or the published exam's file or folder.")
+    digests: dict[FileKey, str] = Field(
+        default_factory=dict,
+        description="SHA-256 of the files of the keys items, passages and path: a file that is not at its path is "
+        "looked for in the current folder, and one with another digest is refused.",
+    )
     revision: str = Field("", description="Revision of the published files to download; empty: the pinned one.")
     limit: int | None = Field(None, ge=1, description="Most items of the exam.")
     half: Literal["all", "selection", "confirmation"] = Field(

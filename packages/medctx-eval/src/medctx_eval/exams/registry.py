@@ -17,6 +17,7 @@ from medctx.schemas.records import ExamItem
 from medctx_eval.exams import schema
 from medctx_eval.exams.config import OWN, ExamConfig
 from medctx_eval.exams.exam import Exam, seal_exam
+from medctx_eval.exams.exam_files import locate_files
 from medctx_eval.exams.generated import needle, phenotype_facts, phenotypes, records
 from medctx_eval.exams.paragraphs import narrow_evidence
 from medctx_eval.exams.published import (
@@ -194,6 +195,7 @@ def lookup(name: str) -> RegisteredExam:
 
 def build_exam(config: ExamConfig, split: CurriculumConfig, seed: int) -> Exam:
     """Build the exam that a config names, of its ``half`` the first ``limit`` items."""
+    config = locate_files(config)
     exam = lookup(config.exam).build(config, split, seed)
     if config.evidence == "paragraph":
         exam = narrow_evidence(exam)
