@@ -323,3 +323,10 @@ def test_the_taught_facts_of_hpo_are_wrapped() -> None:
     wrapped = [dialogue for dialogue in out if kind_of(dialogue)]
     assert len(wrapped) == 50
     assert all(len(evidence(dialogue)) == 3 for dialogue in wrapped)
+
+
+def test_passages_alone_are_the_distractors() -> None:
+    config = WrapConfig.model_validate({"share": 0.5, "tokens": 400, "passages": "leaflets.jsonl"})
+    assert config.distractors == "passages"
+    with pytest.raises(ValueError, match="give passages"):
+        WrapConfig.model_validate({"share": 0.5, "passages": "leaflets.jsonl", "distractors": "answers"})

@@ -48,9 +48,14 @@ _MADE_UP = re.compile(r"[a-z]+-[a-z]+-\d+")
 """A name that MLflow gave a run, such as skillful-calf-382."""
 
 
+def installed() -> bool:
+    """Return whether MLflow is installed: what is registered can be read even where nothing is logged."""
+    return find_spec("mlflow") is not None
+
+
 def available() -> bool:
     """Return whether MLflow is installed and not switched off by ``MEDCTX_TRACKING=off``."""
-    return os.environ.get("MEDCTX_TRACKING", "on") != "off" and find_spec("mlflow") is not None
+    return os.environ.get("MEDCTX_TRACKING", "on") != "off" and installed()
 
 
 def client() -> ModuleType:

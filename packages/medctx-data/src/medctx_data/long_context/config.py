@@ -45,11 +45,20 @@ class WrapConfig(Config):
     )
     distractors: Literal["answers", "passages", "both"] = Field(
         default="answers",
-        description="What fills the Book: answers of other Dialogues, the Passages of the file passages, or both.",
+        description="What fills the Book: answers of other Dialogues, the Passages of the file passages (the default where it is "
+        "given), or both.",
     )
     passages: Path | None = Field(
         default=None, description="File of passages: rows of book_id or id, text and title, as an exam's."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stated_passages_are_used(cls, data: object) -> object:
+        """A file of passages without a word on distractors gives the distractors."""
+        if isinstance(data, dict) and data.get("passages") and "distractors" not in data:
+            return {**data, "distractors": "passages"}
+        return data
 
     @model_validator(mode="after")
     def _distractors_are_there(self) -> Self:

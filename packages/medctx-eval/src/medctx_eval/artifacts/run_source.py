@@ -32,10 +32,9 @@ def _slug(text: str) -> str:
 
 
 def _client(source: str) -> MlflowClient:
-    if not tracking.available():
+    if not tracking.installed():
         raise MedctxError(
-            f"{source} is in MLflow, which is not installed or is switched off; install medctx-eval[tracking] and "
-            "leave MEDCTX_TRACKING on, or give the run folder."
+            f"{source} is in MLflow, which is not installed; install medctx-eval[tracking], or give the run folder."
         )
     client: MlflowClient = tracking.client().MlflowClient()
     return client

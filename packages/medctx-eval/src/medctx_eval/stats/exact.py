@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import signal, stats
-from statsmodels.stats import contingency_tables
+from scipy import special
 
 from medctx_eval.stats.clusters import FloatArray
 
@@ -20,8 +19,8 @@ MAX_MULTIPLICATIONS = 20_000_000
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Exact two-sided P value of McNemar's test from the two discordant counts (1 if both are 0)."""
-    table = [[0, only_first], [only_second, 0]]
-    return min(1.0, float(contingency_tables.mcnemar(table, exact=True).pvalue))
+    total = only_first + only_second
+    return min(1.0, 2 * float(special.bdtr(min(only_first, only_second), total, 0.5))) if total else 1.0
 
 
 class PermutationTest(NamedTuple):
@@ -38,6 +37,14 @@ def _two_sided(beyond: float, equal: float) -> PermutationTest:
     return PermutationTest(exact=float(np.clip(beyond + equal, 0, 1)), mid=float(np.clip(beyond + equal / 2, 0, 1)))
 
 
+def _convolve(first: FloatArray, second: FloatArray) -> FloatArray:
+    # scipy.signal imports scipy.stats: half a second that most reports do not need.
+    from scipy import signal
+
+    result: FloatArray = signal.convolve(first, second)
+    return result
+
+
 def _computed(totals: FloatArray) -> PermutationTest:
     """Use the distribution of the sum of ``totals`` under all choices of signs, by convolution over absolute values."""
     sizes, counts = np.unique(np.abs(totals[totals != 0]).astype(np.int64), return_counts=True)
@@ -45,8 +52,14 @@ def _computed(totals: FloatArray) -> PermutationTest:
     chance: FloatArray = np.ones(1)
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
         spread = np.zeros(size * count + 1)
-        spread[::size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        chance = signal.convolve(chance, spread)
+        places = np.arange(count + 1)
+        spread[::size] = np.exp(
+            special.gammaln(count + 1)
+            - special.gammaln(places + 1)
+            - special.gammaln(count - places + 1)
+            - count * np.log(2)
+        )
+        chance = _convolve(chance, spread) if len(chance) > 1 else spread
     reach = np.abs(2 * np.arange(len(chance)) - (len(chance) - 1))
     observed = abs(round(float(totals.sum())))
     return _two_sided(float(chance[reach > observed].sum()), float(chance[reach == observed].sum()))

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
-from statsmodels.genmod.cov_struct import Independence
-from statsmodels.genmod.families import Binomial
-from statsmodels.genmod.generalized_estimating_equations import GEE
-from statsmodels.tools.sm_exceptions import ModelWarning
+from scipy import special
 
 from medctx.schemas.statistics import FEW_CLUSTERS, LEVEL, MIN_CLUSTERS, TermName, Trend, TrendTerm
 from medctx_eval.stats.answers import Answers
@@ -75,19 +71,25 @@ def _design(
 
 
 def _term(name: TermName, value: float, error: float, df: int, tokens: float) -> TrendTerm:
-    half_width = float(stats.t.ppf((1 + LEVEL) / 2, df)) * error
+    half_width = float(special.stdtrit(df, (1 + LEVEL) / 2)) * error
     return TrendTerm(
         name=name,
         value=value,
         low=value - half_width,
         high=value + half_width,
-        p=float(2 * stats.t.sf(abs(value) / error, df)),
+        p=float(2 * special.stdtr(df, -abs(value) / error)),
         meaning=_meaning(name, tokens),
     )
 
 
 def _fit(right: FloatArray, design: FloatArray, groups: IntArray, bias_reduced: bool) -> tuple[FloatArray, FloatArray]:
     """Coefficients and their standard errors; NaN if the model does not converge."""
+    # Half of the start of a report, and needed only where the lengths of Books differ.
+    from statsmodels.genmod.cov_struct import Independence
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_estimating_equations import GEE
+    from statsmodels.tools.sm_exceptions import ModelWarning
+
     order = np.argsort(groups, kind="stable")
     model = GEE(right[order], design[order], groups=groups[order], family=Binomial(), cov_struct=Independence())
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
