@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 
 from medctx_eval.cli.main import main
-from medctx_eval.interchange import lm_eval_samples
+from medctx_eval.interchange import json_lines, lm_eval_samples
 
 ITEMS = 40
 
@@ -59,7 +59,7 @@ def test_every_log_is_parsed_once_and_every_figure_drawn_once_for_each_use(
     parsed: Counter[Path] = Counter()
     saved: Counter[tuple[int, str]] = Counter()
     figures: list[Figure] = []  # kept alive: an id is that of one figure only
-    read, save = lm_eval_samples.read_objects, Figure.savefig
+    read, save = json_lines.read_objects, Figure.savefig
 
     def counted_read(path: Path) -> Iterator[dict[str, object]]:
         parsed[path] += 1

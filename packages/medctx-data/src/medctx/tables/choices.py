@@ -11,7 +11,7 @@ from medctx.tables.cells import Columns, at, cell_text, listed, parsed
 from medctx.tables.layouts import ANSWERS, ChoiceLayout, plain_name
 from medctx.tables.options import LabelledOptions, options_in
 
-_APPENDED = re.compile(r"\s*\n\s*Answer Choices:.*\Z", re.DOTALL | re.IGNORECASE)
+_APPENDED = re.compile(r"\s+Answer Choices:\s*\(A\).*\Z", re.DOTALL | re.IGNORECASE)
 
 
 class Question(NamedTuple):

@@ -45,8 +45,8 @@ class WrapConfig(Config):
     )
     distractors: Literal["answers", "passages", "both"] = Field(
         default="answers",
-        description="What fills the Book: answers of other Dialogues, the Passages of the file passages (the default where it is "
-        "given), or both.",
+        description="What fills the Book: answers of other Dialogues, the Passages of the file passages (the "
+        "default where there is one), or both.",
     )
     passages: Path | None = Field(
         default=None, description="File of passages: rows of book_id or id, text and title, as an exam's."
