@@ -69,9 +69,13 @@ def _checked_base(label: str, name: str) -> Base | None:
     return Base(label=label, id=name, folder=models[0].path) if models else None
 
 
-def _note_on(cell: ExternalCellConfig) -> Iterator[str]:
+def _note_on(cell: ExternalCellConfig, mode: str) -> Iterator[str]:
     if cell.endpoint:
-        yield f"{cell.cell} is asked at {cell.endpoint} by the study's run; it has no weights to register."
+        needs = "" if mode in {"generate", "choice"} else ", which that server must give log-probabilities for"
+        yield (
+            f"{cell.cell} is asked at {cell.endpoint} by the study's run, in the mode {mode!r} of all cells{needs}; it "
+            "has no weights to register."
+        )
 
 
 def _missing(cell: ExternalCellConfig) -> str:
@@ -253,7 +257,7 @@ def rehearse(config: StudyConfig) -> Rehearsal:
     rehearsal = Rehearsal()
     bases = _bases(config, rehearsal)
     for external in config.cells:
-        rehearsal.notes += _note_on(external)
+        rehearsal.notes += _note_on(external, str(config.exam.get("mode", "text")))
         if problem := _missing(external):
             rehearsal.problems.append(f"cell {external.cell}: {problem}")
     with tempfile.TemporaryDirectory(prefix="medctx-") as name, ThreadPoolExecutor(max_workers=2) as pool:

@@ -211,7 +211,7 @@ def test_a_passages_file_is_the_haystack_of_a_published_exam(tmp_path: Path) -> 
     assert {"p0", "p1", "p2"} < set(exam.by_id) and len(exam.by_id) == 8
 
 
-def mlcr_files(folder: Path) -> Path:
+def mlcr_files(folder: Path, *, saved_whole: bool = False) -> Path:
     questions = [
         {"case_uuid": case, "prompt_id": f"q{n:02}", "question": f"{case} {n}?", "answer": f"{case}-{TEXTS[n]}"}
         | {"difficulty": "tier 1"}
@@ -224,13 +224,15 @@ def mlcr_files(folder: Path) -> Path:
         for n in (2, 1)
     ]
     for remote, rows in zip(mlcr.SOURCE.remotes, (questions, summaries), strict=True):
-        (folder / remote.file).parent.mkdir(parents=True)
-        (folder / remote.file).write_bytes(as_parquet(rows))
+        path = folder / (f"{remote.file.partition('/')[0]}.parquet" if saved_whole else remote.file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_parquet(rows))
     return folder
 
 
-def test_mlcr_asks_all_questions_of_a_case_on_its_whole_record(tmp_path: Path) -> None:
-    exam = built({"exam": "mlcr", "path": mlcr_files(tmp_path), "conditions": ["gold"]})
+@pytest.mark.parametrize("saved_whole", [False, True])
+def test_mlcr_asks_all_questions_of_a_case_on_its_whole_record(saved_whole: bool, tmp_path: Path) -> None:
+    exam = built({"exam": "mlcr", "path": mlcr_files(tmp_path, saved_whole=saved_whole), "conditions": ["gold"]})
     assert len(exam.items) == 10 and {passage.text for passage in exam.passages} == {
         "Visit 1 of a.\n\nVisit 2 of a.",
         "Visit 1 of b.\n\nVisit 2 of b.",

@@ -1,7 +1,7 @@
 """``medodyssey-en`` and ``medodyssey-zh``: the needles of MedOdyssey, with options.
 
 The authors' repository has ``dataset/task_data/needles/en_pure_needles.json`` and ``zh_pure_needles.json``: lists of
-short texts with a question on each.
+short texts with a question on each. The form was checked against both files (commit d2067eb, 20 needles each).
 
   id             id
   input          question

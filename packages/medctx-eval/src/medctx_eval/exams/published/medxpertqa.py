@@ -1,6 +1,7 @@
 """``medxpertqa``: MedXpertQA Text, the test split: questions of specialty boards with ten options.
 
 The data set TsinghuaC3I/MedXpertQA of the hub has ``Text/test.jsonl``; its images and the split MM are not read.
+The form was checked against the authors' data set card: fields, splits, and an example of a question.
 
   id                                          id
   question                                    question; the options that follow it as text are left out

@@ -1,7 +1,9 @@
 """``mlcr``: Medical Long Context Reasoning, the public questions on the records of invented patients, with options.
 
 The data set Wisedocs/mlcr-dataset of the hub (its terms have to be accepted there) has the parts ``questions`` and
-``cases_summaries``, read here in the Parquet form that the hub makes of every data set (``refs/convert/parquet``).
+``cases_summaries``, read here in the Parquet form that the hub makes of every data set (``refs/convert/parquet``), or
+from a folder with ``questions.parquet`` and ``cases_summaries.parquet``, as the authors' ``mlcr download`` saves them.
+Columns, parts and the order of summaries were checked against that command's source.
 
   case_uuid, prompt_id   id
   question               question

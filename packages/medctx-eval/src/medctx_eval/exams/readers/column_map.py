@@ -43,10 +43,15 @@ def _file_name(remote: Remote) -> str:
 
 
 def _files_in_folder(folder: Path, exam: str, remotes: Sequence[Remote]) -> list[Path]:
-    """Find the published files in a folder: under their path in the data set, or anywhere by their name."""
+    """Find the published files in a folder: under their path in the data set, or anywhere by their name.
+
+    A part of a data set that was saved whole, ``PART.parquet``, stands for the hub's ``PART/SPLIT/0000.parquet``.
+    """
     files = []
     for name in map(_file_name, remotes):
-        matches = [folder / name] if (folder / name).is_file() else sorted(folder.rglob(Path(name).name))
+        saved = folder / f"{Path(name).parts[0]}.parquet"
+        stated = [path for path in (folder / name, saved) if path.is_file()]
+        matches = stated[:1] or sorted(folder.rglob(Path(name).name))
         if len(matches) != 1:
             raise MedctxError(
                 f"The folder {folder} holds {len(matches)} files for {name} of the exam {exam}, not one; give a folder "
