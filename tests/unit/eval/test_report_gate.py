@@ -75,7 +75,9 @@ def test_a_tie_in_knowledge_is_no_gain(template: Report) -> None:
     spans = {(cell, part): (0.0, 0.05, 0.1) for cell in ("1:1", "0:1") for part in ("knowledge", "reading")}
     decision = decide(having(template, spans))
     assert decision.champion == ""
-    assert "none is shown to gain knowledge: the highest," in decision.reason
+    assert "none is shown to gain knowledge: one of the highest, 1:1 (as high as 0:1)," in decision.reason
+    lower = decide(having(template, spans | {("0:1", "knowledge"): (-0.1, 0.04, 0.1)}))
+    assert "none is shown to gain knowledge: the highest, 1:1, is" in lower.reason
 
 
 def test_best_of_an_axis_is_a_cell_whose_gain_is_shown_and_the_notes_say_so(template: Report) -> None:

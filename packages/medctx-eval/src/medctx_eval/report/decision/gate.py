@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from medctx.schemas.decision import Card, Decision
 from medctx.schemas.records import Record
 from medctx.schemas.report import KNOWLEDGE, LEARNING, READING, Comparison
@@ -234,8 +236,19 @@ def _reason_none_gains_and_reads(candidates: list[_Candidate], margin: float) ->
     gaining = [candidate for candidate in candidates if candidate.knowledge.outcome == "gains"]
     if not gaining:
         best = max(candidates, key=lambda candidate: candidate.knowledge.difference.value)
+        equal = [
+            candidate.name
+            for candidate in candidates
+            if candidate is not best
+            and math.isclose(candidate.knowledge.difference.value, best.knowledge.difference.value, abs_tol=1e-9)
+        ]
+        first = (
+            f"one of the highest, {best.name} (as high as {', '.join(equal)}),"
+            if equal
+            else f"the highest, {best.name},"
+        )
         clauses = _both_axes(best, margin).removeprefix(f"{best.name} ")
-        return f"No cell passes the gate, because none is shown to gain knowledge: the highest, {best.name}, {clauses}."
+        return f"No cell passes the gate, because none is shown to gain knowledge: {first} {clauses}."
     largest = max(gaining, key=lambda candidate: candidate.knowledge.difference.value)
     nearest = max(gaining, key=lambda candidate: candidate.reading.difference.low)
     rest = "" if nearest is largest else f"; {_both_axes(nearest, margin, '')}"
