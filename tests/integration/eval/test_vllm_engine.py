@@ -8,8 +8,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,7 @@ from medctx.text.book import make_book
 from medctx_eval.engines.endpoint import EndpointEngine
 from medctx_eval.engines.protocol import Generated, LikelihoodRequest, RequestFailure, TokenLogprobs
 from medctx_eval.engines.transformers import TransformersEngine
+from medctx_eval.engines.tree import trees
 from medctx_eval.engines.vllm import BASE, VllmConfig, VllmServer, installed
 from medctx_eval.prompting.prompt import generation_request, letter_request, text_request
 from medctx_eval.prompting.tokenizers import ByteTokenizer, tokenizers_agree
@@ -29,7 +33,8 @@ from tests.support.made_exam import made_exam
 pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")
 pytest.importorskip("peft")
 
-CONFIG = VllmConfig(max_model_len=2048, kv_cache_gib=1)
+CONFIG = VllmConfig(max_model_len=4096, kv_cache_gib=1, hf_overrides={"max_position_embeddings": 4096})
+NATS = 1e-4
 BOOK = Book(id="rooms", text="rooms", tokens=200)
 
 
@@ -64,7 +69,7 @@ def adapter(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=True) as running:
+    with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=True, float32=True) as running:
         yield running
 
 
@@ -74,6 +79,45 @@ def asks(strong: Path) -> list[LikelihoodRequest]:
     exam = made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_request)]
+
+
+def made_requests(name: str, length: int, questions: int) -> list[LikelihoodRequest]:
+    """Questions of four options on one Book, of tokens that nothing else shares."""
+    draw = Random(name)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(draw.randrange(3, 250) for _ in range(count))
+
+    book, opening, closing = ids(length), ids(8), ids(9)
+    return [
+        LikelihoodRequest(
+            book + opening + ids(draw.randrange(15, 50)) + closing, tuple(ids(draw.randrange(2, 9)) for _ in range(4))
+        )
+        for _ in range(questions)
+    ]
+
+
+def unique_tokens(requests: Sequence[LikelihoodRequest]) -> int:
+    """Tokens of prompts and options when what several begin with is computed once, and last tokens are not."""
+    (tree,) = trees(requests, 0, sys.maxsize)
+    return len(tree.ids)
+
+
+@cache
+def float32_model(folder: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def whole_prompt(folder: Path, prompt: tuple[int, ...], option: tuple[int, ...]) -> list[float]:
+    """Log-probabilities of an option's tokens by one pass over prompt and option, without any cache."""
+    import torch
+
+    with torch.no_grad():
+        logits = float32_model(folder)(torch.tensor([prompt + option])).logits[0, len(prompt) - 1 : -1]
+    return logits.log_softmax(-1).gather(1, torch.tensor(option)[:, None])[:, 0].tolist()  # type: ignore[no-any-return]
 
 
 def means(scores: Iterable[TokenLogprobs | RequestFailure]) -> list[list[float]]:
@@ -96,11 +140,39 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
         usage = engine.usage
     finally:
         engine.close()
-    expected = means(TransformersEngine.load(strong).score(asks, BOOK))
+    expected = means(TransformersEngine.load(strong, float32=True).score(asks, BOOK))
     assert gap(result, expected) < 0.05
     assert usage.computed_tokens
     assert usage.book_prefills is not None
     assert 0.9 < usage.book_prefills < 1.1
+
+
+@pytest.mark.parametrize(
+    ("books", "length", "questions", "most"),
+    [(4, 300, 6, 1.6), (1, 2000, 20, 1.45), (1, 3500, 20, 1.3)],
+)
+def test_it_computes_few_tokens_more_than_there_are_and_likelihoods_are_those_of_whole_prompts(
+    server: VllmServer, strong: Path, books: int, length: int, questions: int, most: float
+) -> None:
+    engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    before, unique = engine.usage.computed_tokens, 0
+    assert before is not None
+    assert engine.abilities.paths
+    try:
+        for number in range(books):
+            requests = made_requests(f"{length}-{number}", length + 17 * number, questions)
+            unique += unique_tokens(requests)
+            book = Book(id=f"{length}-{number}", text="made", tokens=length)
+            result = [score for score in engine.score(requests, book) if not isinstance(score, RequestFailure)]
+            assert len(result) == questions
+            for request, score in list(zip(requests, result, strict=True))[:2]:
+                for option, values in zip(request.continuations, score, strict=True):
+                    assert values == pytest.approx(whole_prompt(strong, request.prompt, option), abs=NATS)
+        computed = engine.usage.computed_tokens
+    finally:
+        engine.close()
+    assert computed is not None
+    assert computed - before <= most * unique, f"{computed - before} computed for {unique} tokens"
 
 
 def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, strong: Path) -> None:
@@ -121,7 +193,7 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
     for draft, answer in zip(held, result, strict=True):
         assert isinstance(answer, Generated)
         assert answer.text in draft.choices
-    reference = list(TransformersEngine.load(strong).generate(free, book))
+    reference = list(TransformersEngine.load(strong, float32=True).generate(free, book))
     same = [free_text == other for free_text, other in zip(freely, reference, strict=True)]
     assert sum(same) >= 2, (freely, reference)
 
@@ -134,17 +206,17 @@ def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
     tuned = EndpointEngine([server.url], "tuned", block_size=CONFIG.block_size)
     base = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
     try:
-        proof = canary.check_adapter(strong, adapter, tuned, base, tokens)
+        proof = canary.check_adapter(strong, adapter, tuned, base, tokens, float32=True)
         assert proof.passed
         assert proof.served > canary.ACTS
         result = means(tuned.score(asks, BOOK))
         with pytest.raises(MedctxError, match="does not act in the server"):
-            canary.check_adapter(strong, adapter, base, base, tokens)
+            canary.check_adapter(strong, adapter, base, base, tokens, float32=True)
     finally:
         tuned.close()
         base.close()
-    plain = means(TransformersEngine.load(strong).score(asks, BOOK))
-    expected = means(TransformersEngine.load(strong, adapter).score(asks, BOOK))
+    plain = means(TransformersEngine.load(strong, float32=True).score(asks, BOOK))
+    expected = means(TransformersEngine.load(strong, adapter, float32=True).score(asks, BOOK))
     assert gap(result, expected) < 0.1 < gap(result, plain)
 
 

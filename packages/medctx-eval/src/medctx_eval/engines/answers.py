@@ -168,6 +168,11 @@ class Choice(_Answer):
         return {entry.token: entry.logprob for entry in listed}
 
     @property
+    def path_tokens(self) -> Sequence[Mapping[str, float] | None]:
+        """Log-probabilities at each position of a path, the last one after the prompt; None where not computed."""
+        return (self.logprobs.top_logprobs if self.logprobs else None) or ()
+
+    @property
     def listed_tokens(self) -> int:
         """How many first tokens are listed; two of them may be spelled alike."""
         listed = self.logprobs.content if self.logprobs is not None else None

@@ -39,6 +39,8 @@ LIST_TIMEOUT_S = 30.0
 
 CHAT = "chat/completions"
 COMPLETIONS = "completions"
+PATHS = "/medctx/path_logprobs"
+"""The route that medctx adds to a vLLM server it starts (``vllm_route``)."""
 _MODELS = "models"
 
 _NO_ROUTE_STATUS = frozenset({404, 405, 501})

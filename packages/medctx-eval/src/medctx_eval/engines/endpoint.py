@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from pydantic import JsonValue
 
@@ -18,8 +18,9 @@ from medctx.schemas.records import Book, Form
 from medctx.text.continuation import shared_prefix
 from medctx_eval.engines import likelihood
 from medctx_eval.engines.answers import Answer
-from medctx_eval.engines.client import CHAT, COMPLETIONS, Body, Client
+from medctx_eval.engines.client import CHAT, COMPLETIONS, PATHS, Body, Client
 from medctx_eval.engines.failures import BusyError, FilteredError, RefusedError, TooLongError
+from medctx_eval.engines.likelihood import Reading, Tokens
 from medctx_eval.engines.meter import Meter
 from medctx_eval.engines.probe import Abilities, constrain, probe, served_as
 from medctx_eval.engines.protocol import (
@@ -59,6 +60,13 @@ class _Server:
     pool: ThreadPoolExecutor
     load: int = field(default=0)
     waiting: int = field(default=0)
+
+
+class _Shared(NamedTuple):
+    """Tokens in whole cache blocks that all prompts of a batch begin with: all of them, and those of a Book."""
+
+    cached: int
+    book: int
 
 
 class EndpointEngine:
@@ -259,9 +267,9 @@ class EndpointEngine:
         return answer
 
     def _together(
-        self, requests: Sequence[RequestT], book: Book, ask: Callable[[_Server, RequestT, int], ResultT]
+        self, requests: Sequence[RequestT], book: Book, ask: Callable[[_Server, RequestT, _Shared], ResultT]
     ) -> Iterator[ResultT | RequestFailure]:
-        """Send the prompts' common prefix first, then all requests at once, each with its number of Book tokens."""
+        """Send the prompts' common prefix first, then all requests at once."""
         tokens = book.tokens + sum(len(request.prompt) - book.tokens for request in requests)
         server = self._server_for(book, tokens, len(requests))
         whole = 0
@@ -281,10 +289,12 @@ class EndpointEngine:
                         server.waiting -= len(requests)
                     yield from (warm for _ in requests)
                     return
-        cached = whole if book.tokens else 0
-        yield from server.pool.map(lambda request: self._safely(server, lambda: ask(server, request, cached)), requests)
+        shared_tokens = _Shared(cached=whole, book=whole if book.tokens else 0)
+        yield from server.pool.map(
+            lambda request: self._safely(server, lambda: ask(server, request, shared_tokens)), requests
+        )
 
-    def _score(self, server: _Server, request: LikelihoodRequest, book: int) -> TokenLogprobs | RequestFailure:
+    def _score(self, server: _Server, request: LikelihoodRequest, shared: _Shared) -> TokenLogprobs | RequestFailure:
         if not self.abilities.tokens:
             assert self.abilities.dialect is not None
             body = likelihood.top_tokens_body(
@@ -293,9 +303,11 @@ class EndpointEngine:
             answer = self._chat(server, body, request.message, len(request.prompt))
             return likelihood.from_top_tokens(answer, request)
         needed = likelihood.next_tokens(request)
+        if self.abilities.paths:
+            return likelihood.gather_scores(request, self._read_paths(server, needed, shared), server.client.url)
         first, *later = needed
         # The prompt first: the continuations then find it in the cache instead of computing it in parallel.
-        answer = self._send(server, likelihood.logprob_body(self._model, [first], needed), 1, len(first), book)
+        answer = self._send(server, likelihood.logprob_body(self._model, [first], needed), 1, len(first), shared.book)
         read = likelihood.by_prefix(answer, [first])
         if later:
             body = likelihood.logprob_body(self._model, later, needed)
@@ -303,11 +315,25 @@ class EndpointEngine:
             read |= likelihood.by_prefix(answer, later)
         return likelihood.gather_scores(request, read, server.client.url)
 
+    def _read_paths(self, server: _Server, needed: Mapping[Tokens, set[int]], shared: _Shared) -> Reading:
+        """Read whole continuations at a server with the route for it."""
+        books = iter((shared.book,))
+
+        def ask(prefixes: Sequence[Tokens], start: int) -> Reading:
+            body = likelihood.path_body(self._model, prefixes, start, needed)
+            answer = server.client.complete(PATHS, body, len(prefixes))
+            sent = sum(map(len, prefixes))
+            self._require_whole(server, answer, sent, "")
+            self._meter.count(answer, sent, next(books, 0))
+            return likelihood.by_path(answer, prefixes, start)
+
+        return likelihood.read_paths(needed, shared.cached, ask)
+
     def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
         """Yield the log-probabilities of each request in order."""
         return self._together(requests, book, self._score)
 
-    def _generate(self, server: _Server, request: GenerationRequest, book: int) -> Generated | RequestFailure:
+    def _generate(self, server: _Server, request: GenerationRequest, shared: _Shared) -> Generated | RequestFailure:
         choice_by, dialect = self.abilities.choice_by, self.abilities.dialect
         constraint = constrain(choice_by, request.choices) if request.choices else {}
         sent, opening = len(request.prompt), ""
@@ -319,7 +345,7 @@ class EndpointEngine:
                 "temperature": 0.0,
                 **constraint,
             }
-            answer = self._send(server, body, 1, sent, book)
+            answer = self._send(server, body, 1, sent, shared.book)
             opening = request.opening
         else:
             # The server renders the prompt, and may keep thoughts out of the answer.

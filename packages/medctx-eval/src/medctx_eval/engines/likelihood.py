@@ -1,10 +1,10 @@
-"""Log-likelihoods of continuations over HTTP, read token by token after a cached prefix."""
+"""Log-likelihoods of continuations over HTTP: whole paths of tokens, or token by token, after a cached prefix."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from medctx.errors import MedctxError
 from medctx_eval.engines.answers import Answer
@@ -12,6 +12,11 @@ from medctx_eval.engines.client import Body
 from medctx_eval.engines.protocol import LikelihoodRequest, RequestFailure, TokenLogprobs
 
 Tokens = tuple[int, ...]
+Reading = Mapping[Tokens, Mapping[str, float]]
+"""Log-probabilities of next tokens, by prefix and by the server's name of the token."""
+
+MAX_PATH_TOKENS = 512
+"""Longer prompts are computed before their continuations are read, which takes memory for each token not cached."""
 
 MAX_TOTAL = 1.02
 """The most that the probabilities of different tokens may add up to, with room for half precision."""
@@ -63,6 +68,66 @@ def logprob_body(model: str, prefixes: Sequence[Tokens], needed: Mapping[Tokens,
 def by_prefix(answer: Answer, prefixes: Sequence[Tokens]) -> dict[Tokens, Mapping[str, float]]:
     """First-token log-probabilities by prefix."""
     return {prefix: choice.first_tokens for prefix, choice in zip(prefixes, answer.choices, strict=True)}
+
+
+def leaves(prefixes: Iterable[Tokens]) -> list[Tokens]:
+    """The prefixes that no other one goes on from, in their order: their paths pass through all others."""
+    inner = {prefix[:-1] for prefix in prefixes}
+    return [prefix for prefix in prefixes if prefix not in inner]
+
+
+def path_body(model: str, prefixes: Sequence[Tokens], start: int, needed: Mapping[Tokens, set[int]]) -> Body:
+    """The body of one request for the tokens of several prefixes from ``start`` on, and those needed after them."""
+    return {
+        "model": model,
+        "prompt": [list(prefix) for prefix in prefixes],
+        "path": [len(prefix) - start for prefix in prefixes],
+        "logprob_token_ids": [sorted(needed[prefix]) for prefix in prefixes],
+    }
+
+
+def by_path(answer: Answer, prefixes: Sequence[Tokens], start: int) -> dict[Tokens, dict[str, float]]:
+    """What an answer to ``path_body`` says of the next token, by prefix; without what was not computed."""
+    read: dict[Tokens, dict[str, float]] = defaultdict(dict)
+    for prefix, choice in zip(prefixes, answer.choices, strict=True):
+        for place, values in enumerate(choice.path_tokens, start):
+            read[prefix[:place]].update(values or {})
+    return read
+
+
+def read_paths(
+    needed: Mapping[Tokens, set[int]], cached: int, ask: Callable[[Sequence[Tokens], int], Reading]
+) -> Reading:
+    """Read what is needed with one prompt for each continuation that is not the beginning of another one.
+
+    Args:
+        needed: The tokens needed after each prefix, the prompt first.
+        cached: Tokens of the prompt that the server has computed already.
+        ask: Reads the tokens of several prefixes from a place on, and those needed after them; it leaves out what was
+            in the server's cache.
+
+    Returns:
+        The log-probabilities by prefix.
+    """
+    read: dict[Tokens, dict[str, float]] = {prefix: {} for prefix in needed}
+
+    def add(prefixes: Sequence[Tokens], start: int) -> None:
+        for prefix, values in ask(prefixes, start).items():
+            read[prefix].update(values)
+
+    prompt, *_ = needed
+    first, *later = leaves(needed)
+    if first != prompt and len(prompt) - cached > MAX_PATH_TOKENS:
+        add([prompt], len(prompt))
+    # One path first: the others then find the prompt in the cache instead of computing it in parallel.
+    add([first], len(prompt))
+    if later:
+        add(later, len(prompt))
+    for prefix, tokens in needed.items():
+        # Tokens inside cached blocks have no value in a path, and some lie beside all paths: they are next tokens here.
+        if not {f"token_id:{token}" for token in tokens} <= read[prefix].keys():
+            add([prefix], len(prefix))
+    return read
 
 
 def gather_scores(

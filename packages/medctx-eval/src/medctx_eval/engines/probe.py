@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 from medctx.errors import MedctxError
 from medctx.schemas.records import Form, Record
 from medctx_eval.engines.answers import ServedModel
-from medctx_eval.engines.client import CHAT, COMPLETIONS, Body, Client, server_version
+from medctx_eval.engines.client import CHAT, COMPLETIONS, PATHS, Body, Client, server_version
 from medctx_eval.engines.failures import BusyError, RefusedError, TooLongError
 from medctx_eval.engines.server_facts import ServerFacts, server_facts
 
@@ -61,6 +61,7 @@ class Abilities(Record):
     Attributes:
         facts: What the server says of the model: the length of its context, where its files are.
         tokens: Whether it takes prompts as token ids and returns the log-probabilities of chosen tokens.
+        paths: Whether it reads all tokens of a continuation in one request (a server that medctx started does).
         float32_logits: Whether logits are float32; None if unknown.
         dialect: How chat requests are written; None if it has no chat route.
         top_logprobs: How many of the likeliest first tokens a chat answer lists.
@@ -76,6 +77,7 @@ class Abilities(Record):
 
     facts: ServerFacts = ServerFacts()
     tokens: bool = False
+    paths: bool = False
     float32_logits: bool | None = None
     dialect: Dialect | None = None
     top_logprobs: int = 0
@@ -292,6 +294,7 @@ def probe(client: Client, model: str, token: int) -> Abilities:
     return Abilities(
         facts=server_facts(client.page if client.is_plain else None, model, entry),
         tokens=bool(tokens),
+        paths=bool(tokens) and client.is_plain and client.page(PATHS) == {"route": PATHS},
         float32_logits=are_float32(tokens.values()),
         dialect=dialect,
         top_logprobs=top,

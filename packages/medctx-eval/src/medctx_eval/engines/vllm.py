@@ -23,9 +23,11 @@ from medctx.process import parent_death
 from medctx.process.cpu import has_no_accelerator
 from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say, track
+from medctx_eval.engines import vllm_route
 
 BASE = "base"
 _NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"
+_ROUTE = "medctx_path_logprobs.answer"
 _START_LIMIT_S = 900
 _USUAL_START_S = 60
 
@@ -93,6 +95,7 @@ def _environment(config: VllmConfig) -> dict[str, str]:
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_DO_NOT_TRACK": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, (*vllm_route.__path__, os.environ.get("PYTHONPATH")))),
     }
     if has_no_accelerator():
         cores = sorted(os.sched_getaffinity(0))
@@ -112,6 +115,7 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--enable-prefix-caching", "--block-size", str(config.block_size)),
         "--enable-prompt-tokens-details",
+        *("--middleware", _ROUTE),
         *("--max-logprobs", "512", "--tensor-parallel-size", str(config.tensor_parallel)),
         *("--hf-overrides", json.dumps({**config.hf_overrides, "head_dtype": config.head})),
     ]
