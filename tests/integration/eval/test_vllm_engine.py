@@ -81,6 +81,13 @@ def asks(strong: Path) -> list[LikelihoodRequest]:
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_request)]
 
 
+@pytest.fixture(scope="module")
+def plain_server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    """A server without adapters: only such a one has the route that reads whole options."""
+    with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=False, float32=True) as running:
+        yield running
+
+
 def made_requests(name: str, length: int, questions: int) -> list[LikelihoodRequest]:
     """Questions of four options on one Book, of tokens that nothing else shares."""
     draw = Random(name)
@@ -152,9 +159,9 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
     [(4, 300, 6, 1.6), (1, 2000, 20, 1.45), (1, 3500, 20, 1.3)],
 )
 def test_it_computes_few_tokens_more_than_there_are_and_likelihoods_are_those_of_whole_prompts(
-    server: VllmServer, strong: Path, books: int, length: int, questions: int, most: float
+    plain_server: VllmServer, strong: Path, books: int, length: int, questions: int, most: float
 ) -> None:
-    engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    engine = EndpointEngine([plain_server.url], BASE, block_size=CONFIG.block_size)
     before, unique = engine.usage.computed_tokens, 0
     assert before is not None
     assert engine.abilities.paths

@@ -120,10 +120,10 @@ def test_the_route_says_nothing_of_tokens_inside_cached_blocks() -> None:
         prompt_token_ids=[7, 8, 9, 10, 11],
         num_cached_tokens=2,
         prompt_logprobs=[{}, at(-99.0, 8), at(math.nan, 9), at(-0.5, 10), at(-0.25, 11)],
-        outputs=[SimpleNamespace(logprobs=[at(-0.125, 12)])],
+        outputs=[SimpleNamespace(logprobs=[at(-0.125, 12) | at(-math.inf, 13) | at(-math.inf, 0)])],
     )
-    expected = [None, {"token_id:10": -0.5}, {"token_id:11": -0.25}, {"token_id:12": -0.125}]
-    assert module._positions(result, 3) == expected
+    expected = [None, {"token_id:10": -0.5}, {"token_id:11": -0.25}, {"token_id:12": -0.125, "token_id:13": -9999.0}]
+    assert module._positions(result, 3, [12, 13]) == expected
     assert module.ROUTE == PATHS
 
 

@@ -115,7 +115,6 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--enable-prefix-caching", "--block-size", str(config.block_size)),
         "--enable-prompt-tokens-details",
-        *("--middleware", _ROUTE),
         *("--max-logprobs", "512", "--tensor-parallel-size", str(config.tensor_parallel)),
         *("--hf-overrides", json.dumps({**config.hf_overrides, "head_dtype": config.head})),
     ]
@@ -127,6 +126,9 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
         command += ["--dtype", "float32"]
     if may_run_foreign_code():
         command.append("--trust-remote-code")
+    if not lora:
+        # With LoRA, vLLM 0.32 on a CPU ends when it is asked for log-probabilities of a prompt.
+        command += ["--middleware", _ROUTE]
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
     if not has_no_accelerator():

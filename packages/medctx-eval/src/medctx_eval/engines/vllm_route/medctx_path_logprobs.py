@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -23,9 +23,17 @@ ROUTE = "/medctx/path_logprobs"
 """The same as ``medctx_eval.engines.client.PATHS``."""
 
 
-def _named(values: Mapping[int, Any]) -> dict[str, float]:
-    """Log-probabilities as the completions route names them; values that are no numbers are left out."""
-    return {f"token_id:{token}": value.logprob for token, value in values.items() if not math.isnan(value.logprob)}
+LEAST = -9999.0
+"""Stands for minus infinity, which JSON cannot hold, as on vLLM's own routes."""
+
+
+def _named(values: Mapping[int, Any], tokens: Iterable[int]) -> dict[str, float]:
+    """Log-probabilities of tokens as the completions route names them; values that are no numbers are left out.
+
+    vLLM fills the lists of a batch up to one length, so that there are values of tokens that nobody asked for.
+    """
+    known = {token: values[token].logprob for token in tokens if token in values}
+    return {f"token_id:{token}": max(value, LEAST) for token, value in known.items() if not math.isnan(value)}
 
 
 async def _read(state: Any, model: str, prompt: Sequence[int], path: int, tokens: Sequence[int]) -> Any:
@@ -52,13 +60,16 @@ async def _read(state: Any, model: str, prompt: Sequence[int], path: int, tokens
     return [output async for output in outputs][-1]
 
 
-def _positions(result: Any, path: int) -> list[dict[str, float] | None]:
+def _positions(result: Any, path: int, tokens: Sequence[int]) -> list[dict[str, float] | None]:
     """The last ``path`` tokens of the prompt, each after those before it, then the token after the prompt."""
     length = len(result.prompt_token_ids)
     # The row of a token predicts the next one: the first row that was computed predicts the second uncached token.
     first = (result.num_cached_tokens or 0) + 1
-    rows = [_named(result.prompt_logprobs[at]) if at >= first else None for at in range(length - path, length)]
-    return [*rows, _named(result.outputs[0].logprobs[0])]
+    rows = [
+        _named(result.prompt_logprobs[at], [result.prompt_token_ids[at]]) if at >= first else None
+        for at in range(length - path, length)
+    ]
+    return [*rows, _named(result.outputs[0].logprobs[0], tokens)]
 
 
 async def _score(state: Any, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +85,9 @@ async def _score(state: Any, body: Mapping[str, Any]) -> dict[str, Any]:
             "index": index,
             "text": "",
             "finish_reason": "length",
-            "logprobs": {"top_logprobs": _positions(result, path)},
+            "logprobs": {"top_logprobs": _positions(result, path, needed)},
         }
-        for index, (result, path) in enumerate(zip(results, paths, strict=True))
+        for index, (result, path, needed) in enumerate(zip(results, paths, tokens, strict=True))
     ]
     usage = {
         "prompt_tokens": sum(map(len, prompts)),
