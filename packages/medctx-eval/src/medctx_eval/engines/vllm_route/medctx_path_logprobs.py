@@ -46,7 +46,7 @@ async def _read(state: Any, model: str, prompt: Sequence[int], path: int, tokens
         temperature=0.0,
         detokenize=False,
         flat_logprobs=True,
-        logprobs=1,
+        logprobs=len(tokens),
         logprob_token_ids=list(tokens),
         prompt_logprobs=0 if path else None,
         skip_reading_prefix_cache=False,
