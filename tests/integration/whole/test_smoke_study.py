@@ -155,7 +155,7 @@ def test_every_cell_has_its_own_numbers_and_the_study_those_of_the_base(done: tu
         assert run.data.tags["mlflow.note.content"].startswith(
             "The untouched base" if cell == "base" else "A LoRA adapter"
         )
-        (linked,) = [model.model_id for model in run.inputs.model_inputs]
+        (linked,) = [model.model_id for model in client.get_run(run.info.run_id).inputs.model_inputs]
         assert linked in {model.model_id for model in models}
         assert run.data.tags["medctx.weights_digest"]
         if cell != "base":
