@@ -241,7 +241,7 @@ def test_mlcr_asks_all_questions_of_a_case_on_its_whole_record(saved_whole: bool
     assert item.options[item.gold[0]] == "a-iodine" and all(text.startswith("a-") for text in item.options.values())
     assert len({item.cluster for item in exam.items}) == 2 and item.tags == {"difficulty": "tier 1"}
     with pytest.raises(MedctxError, match="give the folder with both"):
-        built({"exam": "mlcr", "path": tmp_path / mlcr.SOURCE.remotes[0].file})
+        built({"exam": "mlcr", "path": next(tmp_path.rglob("*.parquet"))})
 
 
 def test_offered_answers_are_drawn_once_and_never_the_answer_itself() -> None:
