@@ -163,5 +163,9 @@ def write(
         json.dumps(_finite(document), indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
     text = "\n\n".join(f"## {heading}\n\n{body}" for heading, body in sections)
-    page = f"# {title}\n\n{described(machine, measurements)}\n\n{text}\n"
+    # The comments name the part that docs/results/speed.md shows.
+    page = (
+        f"# {title}\n\n<!-- --8<-- [start:measured] -->\n\n{described(machine, measurements)}\n\n{text}\n\n"
+        "<!-- --8<-- [end:measured] -->\n"
+    )
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
