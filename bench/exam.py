@@ -254,26 +254,30 @@ def main() -> None:
                 measurements.take(
                     arm, setting, repeat, lambda arm=arm, setting=setting: exam.measure(arm, setting, adapters)
                 )
-    rows = results.rows_of(
-        measurements, "seconds", ("medctx-transformers", "medctx-vllm", "medctx-server", "adapters-singly")
-    )
-    alone = [row for row in rows if "adapters" not in row]
-    together = [row for row in rows if "adapters" in row]
+    # An arm is divided by those that ask in the same way.
+    rows = {
+        kind: [row for row in results.rows_of(measurements, "seconds", baselines) if row["arm"] in arms]
+        for kind, arms, baselines in (
+            ("By the likelihood of option texts", LIKELIHOOD, ("medctx-transformers", "medctx-vllm")),
+            ("By letters, on one server", LETTERS, ("medctx-server",)),
+            ("Several adapters in one run", ADAPTERS, ("adapters-singly",)),
+        )
+    }
     sections = [
         (
-            "Seconds of an exam",
-            "Without starts; the ratio is of each repetition's pair, median with the least and the largest. It is "
-            "given only where both gave the same log-probabilities up to rounding.\n\n"
-            + results.table(alone, "seconds"),
+            heading,
+            "Seconds without starts; the ratio is of each repetition's pair, median with the least and the largest.\n\n"
+            + results.table(group, "seconds"),
         )
+        for heading, group in rows.items()
+        if group
     ]
-    if together:
-        sections.append(("Several adapters in one run", results.table(together, "seconds")))
+    every = [row for group in rows.values() for row in group]
     title = f"Exams of {card.name} through medctx and through other harnesses"
-    results.write(args.results, "exam", title, sections, {"rows": rows}, machine(ROOT), measurements)
-    if series := _series(rows, args.peer_books):
+    results.write(args.results, "exam", title, sections, {"rows": every}, machine(ROOT), measurements)
+    if series := _series(every, args.peer_books):
         figure.lines(args.results / "exam.png", series, "tokens of a Book", "seconds", title)
-    print(results.table(rows, "seconds"))
+    print("\n\n".join(text for _, text in sections))
 
 
 if __name__ == "__main__":
