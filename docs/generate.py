@@ -130,10 +130,20 @@ def _documented(path: str) -> str:
     return f"## `{title}`\n\n```text\n{text}\n```\n"
 
 
+def snippet(name: str) -> str:
+    """A file of the repository, or the named part of it: "FILE:PART", between comments "[start:PART]" and "[end:PART]"."""
+    path, _, part = name.partition(":")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if not part:
+        return text
+    _, text = text.split(f"<!-- --8<-- [start:{part}] -->\n", 1)
+    return text.split(f"<!-- --8<-- [end:{part}] -->", 1)[0].strip() + "\n"
+
+
 def plain(path: str) -> str:
     """A page as Markdown that needs no other file: without its head, snippets and docstrings put in."""
     text = HEAD.sub("", (DOCS / path).read_text(encoding="utf-8"))
-    text = SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8"), text)
+    text = SNIPPET.sub(lambda match: snippet(match[1]), text)
     return DIRECTIVE.sub(lambda match: _documented(match[1]), text)
 
 

@@ -61,7 +61,7 @@ def run(command: Sequence[str | Path], log: Path, environment: Mapping[str, str]
             if ended:
                 break
             peak = max(peak, resident(process.pid))
-            time.sleep(0.02 if time.perf_counter() - begun < 2 else 0.5)
+            time.sleep(min(0.5, 0.02 + (time.perf_counter() - begun) / 100))
         seconds = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

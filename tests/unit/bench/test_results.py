@@ -80,7 +80,8 @@ def test_results_name_the_machine_and_whether_other_work_ran(tmp_path: Path) -> 
     measurements = _measured(tmp_path, ANSWERS)
     results.write(tmp_path, "name", "Title", [("Part", "text")], {"rows": []}, machine, measurements)
     page = (tmp_path / "name.md").read_text()
-    assert page.startswith("# Title\n\na processor, 0 cores") and "torch 2; revision abc" in page
+    assert page.startswith("# Title\n\n<!-- --8<-- [start:measured] -->\n\na processor, 0 cores")
+    assert "torch 2; revision abc" in page and page.endswith("<!-- --8<-- [end:measured] -->\n")
     assert (tmp_path / "name.json").is_file()
 
 
