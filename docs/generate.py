@@ -131,7 +131,7 @@ def _documented(path: str) -> str:
 
 
 def snippet(name: str) -> str:
-    """A file of the repository, or the named part of it: "FILE:PART", between comments "[start:PART]" and "[end:PART]"."""
+    """A file of the repository; of "FILE:PART" what stands between the comments start:PART and end:PART."""
     path, _, part = name.partition(":")
     text = (ROOT / path).read_text(encoding="utf-8")
     if not part:
