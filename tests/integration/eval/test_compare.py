@@ -142,8 +142,8 @@ def test_what_is_no_run_is_one_sentence(runs: dict[str, Path], tmp_path: Path, m
 
 
 def test_without_mlflow_its_sources_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MEDCTX_TRACKING", "off")
-    with pytest.raises(MedctxError, match="not installed or is switched off"):
+    monkeypatch.setattr(tracking, "find_spec", lambda name: None)
+    with pytest.raises(MedctxError, match="MLflow, which is not installed; install"):
         resolve("runs:/abc", tmp_path)
 
 
