@@ -18,6 +18,9 @@ from study.config.study import Section, StudyConfig
 from study.stages.bases import Base
 from study.workflow.steps import Done, Step
 
+ROW_TOKENS = 512
+"""The default of the key row_tokens of ``medctx-train sft``."""
+
 AGAIN = " again"
 """Ends the name of a model that is examined a second time."""
 
@@ -55,11 +58,18 @@ def _folder(base: Base) -> Path:
     return base.folder
 
 
+def _row_tokens(config: StudyConfig, cell: StudyCell) -> Section:
+    """The key max_tokens of a mix whose longer Dialogues would be refused in training: as long as a row."""
+    settings = recipe(config, cell.method)
+    return {} if "too_long" in settings else {"max_tokens": settings.get("row_tokens", ROW_TOKENS)}
+
+
 def mix_step(config: StudyConfig, cell: StudyCell, base: Base) -> Step:
     """``medctx-data mix`` of one cell."""
     mix = mix_settings(config, cell.sources)
     unit = "examples" if mix.get("by") == "examples" else "tokens"
     content: Section = {
+        **_row_tokens(config, cell),
         **mix,
         "ratio": cell.ratio,
         unit: cell.amount,

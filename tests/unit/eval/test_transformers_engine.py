@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.errors import MedctxError
 from medctx.schemas.records import Book
 from medctx.text import tokenizer
 from medctx.text.book import make_book
@@ -147,3 +148,16 @@ def test_a_book_and_what_questions_share_are_computed_once_and_as_without_a_cach
     with torch.no_grad():
         for expected, value in zip(naive(model, several[-1]), scores[-1], strict=True):
             assert value == pytest.approx(expected, abs=1e-4)
+
+
+def test_tokens_of_another_tokenizer_are_refused(tiny: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    engine = TransformersEngine(model, tokenizer.load_tokenizer(tiny))
+    beyond = int(model.config.vocab_size)
+    for request in (LikelihoodRequest((1, beyond), ((2,),)), LikelihoodRequest((1, 2), ((3,), (beyond,)))):
+        with pytest.raises(MedctxError, match=f"token ID {beyond:,}.*below {beyond:,}; put the tokenizer"):
+            list(engine.score([request], BOOK))
+    with pytest.raises(MedctxError, match=f"token ID {beyond:,}"):
+        list(engine.generate([GenerationRequest((beyond,), "", 4)], BOOK))

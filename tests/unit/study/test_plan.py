@@ -162,3 +162,29 @@ def test_weights_of_their_own_are_examined_as_a_model_and_adapters_on_their_base
 def test_bad_studies_are_one_sentence(override: str, sentence: str) -> None:
     with pytest.raises(MedctxError, match=sentence):
         quick(override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "longest"),
+    [
+        ((), 512),
+        (("train.row_tokens=4096",), 4096),
+        (("train.row_tokens=4096", "mix.max_tokens=1024"), 1024),
+        (("train.too_long=split",), None),
+    ],
+)
+def test_a_mix_leaves_out_what_its_training_would_refuse(
+    overrides: tuple[str, ...], longest: int | None, tmp_path: Path
+) -> None:
+    config = StudyConfig.model_validate({"name": "own", "ratios": ["1:1"]})
+    for override in overrides:
+        part, _, setting = override.partition(".")
+        name, _, value = setting.partition("=")
+        settings = {**section(config, part), name: int(value) if value.isdigit() else value}
+        config = config.model_copy(update={part: settings})
+    assert steps.mix_step(config, first(config), base(tmp_path)).config.get("max_tokens") == longest
+
+
+def test_rows_are_as_long_as_training_makes_them() -> None:
+    train_config = pytest.importorskip("medctx_train.config")
+    assert train_config.SftConfig.model_fields["row_tokens"].default == steps.ROW_TOKENS

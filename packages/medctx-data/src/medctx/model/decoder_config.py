@@ -35,6 +35,21 @@ def context_length(config: PreTrainedConfig) -> int:
     return next((length for length in lengths if isinstance(length, int) and length > 0), 0)
 
 
+def require_known_tokens(largest: int, config: PreTrainedConfig) -> None:
+    """Refuse a token that a model has no embedding for: its tokenizer is that of another model.
+
+    Args:
+        largest: The largest token ID that is used.
+        config: The model's config.
+    """
+    vocabulary = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    if isinstance(vocabulary, int) and largest >= vocabulary:
+        raise MedctxError(
+            f"The tokenizer makes the token ID {largest:,}, and the model {config.name_or_path} knows the IDs below "
+            f"{vocabulary:,}; put the tokenizer that the model was trained with into its folder."
+        )
+
+
 def supports_sdpa(config: PreTrainedConfig) -> bool:
     """Return True unless the architecture has its own attention code only (BLOOM, MPT, gpt-oss, foreign code)."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model import rope
 from medctx.model.convert import safetensors_folder
-from medctx.model.decoder_config import context_length, supports_sdpa
+from medctx.model.decoder_config import context_length, require_known_tokens, supports_sdpa
 from medctx.process.foreign_code import may_run_foreign_code
 from medctx.process.progress import say
 from medctx.schemas.exam_run import Usage, total_usage
@@ -166,12 +166,17 @@ class TransformersEngine:
         self._count(requests=1, prefills=int(book.tokens > 0))
         return cache, prefix
 
+    def _require_known(self, prompts: Iterable[Sequence[int]]) -> None:
+        """Refuse prompts with tokens of another model's tokenizer."""
+        require_known_tokens(max((max(prompt, default=0) for prompt in prompts), default=0), self._model.config)
+
     def score(self, requests: Sequence[LikelihoodRequest], book: Book) -> Iterator[TokenLogprobs | RequestFailure]:
         """One forward pass over the common prefix, then one over each row of suffixes and continuations.
 
         Of a model without a tree, each prompt with each of its continuations is computed whole.
         """
         self._count(prompt_tokens=sum(len(request.prompt) * len(request.continuations) for request in requests))
+        self._require_known(ids for request in requests for ids in (request.prompt, *request.continuations))
         if not self._decoder.has_tree:
             for request in requests:
                 yield self._score_whole(request, book)
@@ -244,6 +249,7 @@ class TransformersEngine:
     def generate(self, requests: Sequence[GenerationRequest], book: Book) -> Iterator[Generated | RequestFailure]:
         """Continue each prompt in turn from the common prefix, or whole where the model's states cannot be cropped."""
         self._count(prompt_tokens=sum(len(request.prompt) for request in requests))
+        self._require_known(request.prompt for request in requests)
         if not self._decoder.has_tree:
             for request in requests:
                 self._count(requests=1, prefills=int(book.tokens > 0))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.mix_folder import read_dialogues
+from medctx.model.decoder_config import read_config, require_known_tokens
 from medctx.process.progress import say, track
 from medctx.schemas.records import Dialogue
 from medctx.schemas.sft import SourceCount
@@ -168,6 +169,8 @@ def load_data(data: DataSettings, folder: Path, seed: int) -> TrainingData:
             f"Nothing of the mix {data.mix} is left to train on: all {len(dialogues):,} Dialogues are longer than "
             f"{data.row_tokens:,} tokens; raise row_tokens or set too_long=split."
         )
+    if (folder / "config.json").is_file():
+        require_known_tokens(max(max(sample.ids) for sample in encoded), read_config(folder))
     training_data = TrainingData(
         rows=pack(encoded, data.row_tokens),
         dialogues=len(dialogues),
