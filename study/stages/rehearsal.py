@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -162,11 +163,26 @@ def cells_to_rehearse(cells: Sequence[StudyCell]) -> list[StudyCell]:
     return chosen
 
 
+def _mixed(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, purpose: str) -> Done:
+    """Mix a sample; all data where that is refused, since a share too small in a sample may be large enough there."""
+
+    def mix(part: StudyCell) -> Done:
+        say(f"Mixing {part.amount:,} for {cell.name}{purpose}.")
+        out = scratch / f"mix-{part.amount}"
+        return _called(mix_step(config, part, base), out, "--out", str(out))
+
+    sample = sample_of(cell, cell.amount, config.tokens)
+    if sample != cell:
+        with suppress(MedctxError):
+            return mix(sample)
+    return mix(cell)
+
+
 def _train(
     config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal, *, estimate: bool
 ) -> None:
-    """Mix a sample, and estimate the training of it if no training of the same method and base was estimated."""
-    mix = _called(mix_step(config, cell, base), scratch / "mix", "--out", str(scratch / "mix"))
+    """Mix a sample of a cell's data, and estimate its training if none of the same method and base was estimated."""
+    mix = _mixed(config, cell, base, scratch, " and estimating its training" * estimate)
     if not rehearsal.examples:
         template = section(config, "train").get("chat_template", "")
         rehearsal.examples += _training_rows(mix.folder, base, str(template))
@@ -188,18 +204,11 @@ def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Reh
     for number, cell in enumerate(cells_to_rehearse(trained)):
         is_new = (cell.method, cell.base) not in estimated
         estimated.add((cell.method, cell.base))
-        sample, whole = sample_of(cell, min(amounts), small.tokens), cell.model_copy(update={"amount": min(amounts)})
-        # A share that is too small in a sample may be large enough in the whole.
-        for attempt in dict.fromkeys((sample, whole)):
-            say(f"Mixing {attempt.amount:,} for {cell.name}{' and estimating its training' * is_new}.")
-            try:
-                folder = scratch / f"{number}-{attempt.amount}"
-                _train(small, attempt, bases[cell.base], folder, rehearsal, estimate=is_new)
-                break
-            except MedctxError as error:
-                problem = f"training of {cell.name}: {error}"
-        else:
-            rehearsal.problems.append(problem)
+        whole = cell.model_copy(update={"amount": min(amounts)})
+        try:
+            _train(small, whole, bases[cell.base], scratch / str(number), rehearsal, estimate=is_new)
+        except MedctxError as error:
+            rehearsal.problems.append(f"training of {cell.name}: {error}")
     return rehearsal
 
 

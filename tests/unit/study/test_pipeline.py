@@ -13,7 +13,7 @@ from medctx.schemas.decision import Decision
 from medctx.schemas.exam_run import PlannedPart
 from medctx.schemas.records import Record
 from medctx.schemas.report import REPORT_FILE, Registration, ReportCore
-from medctx.schemas.result import RESULT_FILE
+from medctx.schemas.result import RESULT_FILE, CommandResult, Output
 from medctx.schemas.study_plan import PLAN_FILE
 from medctx.tracking import mlflow_run
 from study import pipeline
@@ -29,6 +29,7 @@ from study.stages import rehearsal
 from study.stages.bases import Base
 from study.stages.report import Attached, report_config
 from study.workflow.lineage import Lineage
+from study.workflow.steps import Done, Step
 
 ASKED = ExamParts((PlannedPart(exam="e", condition="gold", axis="reading", items=40, clusters=4),))
 
@@ -196,23 +197,33 @@ def test_the_smaller_share_of_a_sample_is_as_large_as_in_a_sample_of_equal_share
 
 
 def test_a_share_too_small_in_a_sample_is_tried_in_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    mixed: list[int] = []
+    mixed: list[object] = []
 
-    def train(config: object, cell: StudyCell, *_: object, estimate: bool) -> None:
-        mixed.append(cell.amount)
-        if cell.amount < fitting:
-            raise MedctxError("The source 'a' gives nothing.")
+    def called(step: Step, folder: Path, *options: str) -> Done:
+        if step.kind == "mix":
+            mixed.append(step.config["tokens"])
+            if int(str(step.config["tokens"])) < fitting:
+                raise MedctxError("The source 'a' gives nothing.")
+        elif training_fails:
+            raise MedctxError("The model does not fit.")
+        return Done(step, folder, CommandResult(outputs=(Output(kind="mix", path=Path(), digest="m"),)))
 
-    monkeypatch.setattr(rehearsal, "_checked_base", lambda label, name: Base(label=label, id=name))
-    monkeypatch.setattr(rehearsal, "_train", train)
+    monkeypatch.setattr(rehearsal, "_checked_base", lambda label, name: Base(label=label, id=name, folder=Path()))
+    monkeypatch.setattr(rehearsal, "_called", called)
+    monkeypatch.setattr(rehearsal, "_training_rows", lambda *_: [])
     for name in ("_exam", "_report"):
         monkeypatch.setattr(rehearsal, name, lambda *_: rehearsal.Rehearsal())
+    training_fails = False
     study = made(ratios=["1:1"], tokens=30_000)
     fitting = 20_000
     assert (rehearsal.rehearse(study).problems, mixed) == ([], [8_000, 30_000])
     fitting = 40_000
     (problem,) = rehearsal.rehearse(study).problems
     assert "gives nothing" in problem
+    mixed.clear()
+    fitting, training_fails = 0, True
+    (problem,) = rehearsal.rehearse(study).problems
+    assert "does not fit" in problem and mixed == [8_000], "the whole is mixed only where the sample is refused"
 
 
 def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
