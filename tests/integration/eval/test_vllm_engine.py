@@ -33,7 +33,7 @@ from tests.support.made_exam import made_exam
 pytestmark = pytest.mark.skipif(not installed(VllmConfig()), reason="vLLM is not installed here")
 pytest.importorskip("peft")
 
-CONFIG = VllmConfig(max_model_len=4096, kv_cache_gib=1, hf_overrides={"max_position_embeddings": 4096})
+CONFIG = VllmConfig(max_model_len=8192, kv_cache_gib=1, hf_overrides={"max_position_embeddings": 8192})
 NATS = 1e-4
 BOOK = Book(id="rooms", text="rooms", tokens=200)
 
@@ -55,21 +55,26 @@ def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def adapter(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapters(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An adapter of the layers, and one that changes the output projection too."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", init_lora_weights=False)
-    folder = tmp_path_factory.mktemp("adapter") / "adapter"
-    get_peft_model(AutoModelForCausalLM.from_pretrained(strong), config).save_pretrained(folder)
-    return folder
+    folders = {}
+    for name, layers in (("tuned", "all-linear"), ("tuned-head", ["q_proj", "down_proj", "lm_head"])):
+        config = LoraConfig(r=8, lora_alpha=16, target_modules=layers, init_lora_weights=False)
+        folders[name] = tmp_path_factory.mktemp("adapter") / name
+        get_peft_model(AutoModelForCausalLM.from_pretrained(strong), config).save_pretrained(folders[name])
+    return folders
 
 
 @pytest.fixture(scope="module")
-def server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+def server(strong: Path, adapters: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
     with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=True, float32=True) as running:
+        for name, folder in adapters.items():
+            running.load_adapter(name, folder)
         yield running
 
 
@@ -79,13 +84,6 @@ def asks(strong: Path) -> list[LikelihoodRequest]:
     exam = made_exam()
     book = make_book(exam.passages, lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:10] for ask in (text_request, letter_request)]
-
-
-@pytest.fixture(scope="module")
-def plain_server(strong: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """A server without adapters: only such a one has the route that reads whole options."""
-    with VllmServer(strong, tmp_path_factory.mktemp("log") / "vllm.log", CONFIG, lora=False, float32=True) as running:
-        yield running
 
 
 def made_requests(name: str, length: int, questions: int) -> list[LikelihoodRequest]:
@@ -111,19 +109,21 @@ def unique_tokens(requests: Sequence[LikelihoodRequest]) -> int:
 
 
 @cache
-def float32_model(folder: Path) -> Any:
+def float32_model(folder: Path, adapter: Path | None) -> Any:
     import torch
+    from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model if adapter is None else PeftModel.from_pretrained(model, adapter)
 
 
-def whole_prompt(folder: Path, prompt: tuple[int, ...], option: tuple[int, ...]) -> list[float]:
+def whole_prompt(folder: Path, adapter: Path | None, prompt: tuple[int, ...], option: tuple[int, ...]) -> list[float]:
     """Log-probabilities of an option's tokens by one pass over prompt and option, without any cache."""
     import torch
 
     with torch.no_grad():
-        logits = float32_model(folder)(torch.tensor([prompt + option])).logits[0, len(prompt) - 1 : -1]
+        logits = float32_model(folder, adapter)(torch.tensor([prompt + option])).logits[0, len(prompt) - 1 : -1]
     return logits.log_softmax(-1).gather(1, torch.tensor(option)[:, None])[:, 0].tolist()  # type: ignore[no-any-return]
 
 
@@ -154,14 +154,39 @@ def test_it_agrees_with_the_reference_and_reads_the_book_once(
     assert 0.9 < usage.book_prefills < 1.1
 
 
+def test_a_server_without_the_route_is_asked_token_by_token(
+    server: VllmServer, strong: Path, asks: list[LikelihoodRequest]
+) -> None:
+    engine = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)
+    engine.abilities = engine.abilities.model_copy(update={"paths": False})
+    try:
+        result = means(engine.score(asks, BOOK))
+    finally:
+        engine.close()
+    assert gap(result, means(TransformersEngine.load(strong, float32=True).score(asks, BOOK))) < 0.05
+
+
 @pytest.mark.parametrize(
-    ("books", "length", "questions", "most"),
-    [(4, 300, 6, 1.6), (1, 2000, 20, 1.45), (1, 3500, 20, 1.3)],
+    ("model", "books", "length", "questions", "most"),
+    [
+        (BASE, 4, 300, 6, 1.6),
+        (BASE, 1, 2000, 20, 1.45),
+        (BASE, 1, 8000, 20, 1.15),
+        ("tuned", 4, 300, 6, 1.6),
+        ("tuned-head", 1, 2000, 20, 1.45),
+    ],
 )
 def test_it_computes_few_tokens_more_than_there_are_and_likelihoods_are_those_of_whole_prompts(
-    plain_server: VllmServer, strong: Path, books: int, length: int, questions: int, most: float
+    server: VllmServer,
+    strong: Path,
+    adapters: dict[str, Path],
+    model: str,
+    books: int,
+    length: int,
+    questions: int,
+    most: float,
 ) -> None:
-    engine = EndpointEngine([plain_server.url], BASE, block_size=CONFIG.block_size)
+    engine = EndpointEngine([server.url], model, block_size=CONFIG.block_size)
     before, unique = engine.usage.computed_tokens, 0
     assert before is not None
     assert engine.abilities.paths
@@ -174,7 +199,8 @@ def test_it_computes_few_tokens_more_than_there_are_and_likelihoods_are_those_of
             assert len(result) == questions
             for request, score in list(zip(requests, result, strict=True))[:2]:
                 for option, values in zip(request.continuations, score, strict=True):
-                    assert values == pytest.approx(whole_prompt(strong, request.prompt, option), abs=NATS)
+                    whole = whole_prompt(strong, adapters.get(model), request.prompt, option)
+                    assert values == pytest.approx(whole, abs=NATS)
         computed = engine.usage.computed_tokens
     finally:
         engine.close()
@@ -206,9 +232,9 @@ def test_it_can_do_every_form_and_holds_answers_to_choices(server: VllmServer, s
 
 
 def test_an_adapter_is_proved_to_act_and_another_one_is_found_out(
-    server: VllmServer, strong: Path, adapter: Path, asks: list[LikelihoodRequest]
+    server: VllmServer, strong: Path, adapters: dict[str, Path], asks: list[LikelihoodRequest]
 ) -> None:
-    server.load_adapter("tuned", adapter)
+    adapter = adapters["tuned"]
     tokens = tokenizer.load_tokenizer(strong)
     tuned = EndpointEngine([server.url], "tuned", block_size=CONFIG.block_size)
     base = EndpointEngine([server.url], BASE, block_size=CONFIG.block_size)

@@ -28,6 +28,7 @@ from medctx_eval.engines import vllm_route
 BASE = "base"
 _NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"
 _ROUTE = "medctx_path_logprobs.answer"
+_LORA_LOGITS = "medctx_lora_logits.LoraLogits"
 _START_LIMIT_S = 900
 _USUAL_START_S = 60
 
@@ -126,12 +127,14 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
         command += ["--dtype", "float32"]
     if may_run_foreign_code():
         command.append("--trust-remote-code")
-    if not lora:
-        # With LoRA, vLLM 0.32 on a CPU ends when it is asked for log-probabilities of a prompt.
-        command += ["--middleware", _ROUTE]
+    on_cpu = has_no_accelerator()
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
-    if not has_no_accelerator():
+        command += ["--worker-extension-cls", _LORA_LOGITS] if on_cpu else []
+    if on_cpu or not lora:
+        # Log-probabilities of a prompt under an adapter were never read on a GPU: there is no route for them there.
+        command += ["--middleware", _ROUTE]
+    if not on_cpu:
         command += ["--gpu-memory-utilization", str(config.gpu_memory)]
     return [*command, *config.extra_args]
 
