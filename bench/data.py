@@ -129,7 +129,7 @@ def main() -> None:
     parser = options.parser(__doc__, "data")
     parser.add_argument("--rows", type=int, nargs="+", help="Numbers of rows.")
     args: argparse.Namespace = options.parse(parser, SIZES)
-    measurements = Measurements(args.work / "measurements.jsonl")
+    measurements = Measurements(args.work / "measurements.jsonl", idle=args.idle)
     for size in args.rows:
         setting: Setting = {"rows": size}
         for repeat, arm in turns(args.arms, args.repeats):

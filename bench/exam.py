@@ -17,6 +17,8 @@ By letters, on one vLLM server with prefix caching, whose cache is emptied befor
 `seconds` is the exam without the start of engine or process; the starts stand beside it. A ratio is refused where the
 log-probabilities of the options differ by more than rounding. lm-evaluation-harness computes every prompt once per
 option, so its time is that of its requests added up, whatever the number of Books: `--peer-books` of them are enough.
+With `--lm-eval-questions` it is asked some of the questions on each Book, and its seconds are those times
+questions / asked; the column `asked` says so.
 
 adapters-together, adapters-singly: eight adapters in one run, and in eight runs of one each.
 """
@@ -32,7 +34,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from bench.exam_questions import make_questions, write_for_peers
+from bench.exam_questions import make_questions, write_first_questions, write_for_peers
 from bench.harness import figure, options, results
 from bench.harness.machine import machine
 from bench.harness.measure import Measurements, Numbers, Setting, turns
@@ -83,7 +85,7 @@ class Exam:
         self._url = ""
 
     def files(self, setting: Setting) -> tuple[Path, Path]:
-        """The questions of a setting, for medctx and for peers."""
+        """The questions of a setting, for medctx and for others."""
         folder = self._work / "questions"
         name = "-".join(str(setting[key]) for key in ("length", "books", "questions"))
         own, others = folder / f"{name}.jsonl", folder / f"{name}-peers.jsonl"
@@ -173,7 +175,10 @@ class Exam:
         if arm.startswith("lm-eval"):
             python = peer_python("lm-eval")
             backend = arm.removeprefix("lm-eval-")
-            return self._peer([python, here / "lm_eval_exam.py", backend, self._model, others, str(self._longest)], arm)
+            asked, share = write_first_questions(others, int(setting.get("asked", setting["questions"])))
+            command: list[str | Path] = [python, here / "lm_eval_exam.py", backend, self._model, asked]
+            numbers, answers = self._peer([*command, str(self._longest)], arm)
+            return numbers | {"seconds": numbers["seconds"] / share, "measured_seconds": numbers["seconds"]}, answers
         if arm == "inspect":
             python = peer_python("inspect")
             script: list[str | Path] = [python, here / "inspect_exam.py", self.server(), "base", others]
@@ -206,9 +211,12 @@ def settings(args: argparse.Namespace, model: str) -> list[tuple[Setting, list[s
     planned: list[tuple[Setting, list[str]]] = []
     for length in args.lengths:
         shared: Setting = {"length": length, "books": args.peer_books, "questions": args.questions, "model": model}
+        if args.lm_eval_questions and args.lm_eval_questions != args.questions:
+            shared["asked"] = args.lm_eval_questions
         planned.append((shared, [arm for arm in args.arms if arm not in ADAPTERS]))
         if args.books != args.peer_books:
-            planned.append(({**shared, "books": args.books}, [arm for arm in args.arms if arm in MEDCTX]))
+            alone = {name: value for name, value in shared.items() if name != "asked"} | {"books": args.books}
+            planned.append((alone, [arm for arm in args.arms if arm in MEDCTX]))
     smallest: Setting = {
         "length": args.lengths[0],
         "books": args.peer_books,
@@ -236,6 +244,7 @@ def main() -> None:
     parser.add_argument("--books", type=int, help="Books that medctx alone is measured on.")
     parser.add_argument("--peer-books", type=int, help="Books that all arms are measured on [--books].")
     parser.add_argument("--questions", type=int, help="Questions on each Book.")
+    parser.add_argument("--lm-eval-questions", type=int, help="Questions on each Book for lm-eval [--questions].")
     parser.add_argument("--adapters", type=int, help="Adapters of the arms adapters-together and -singly.")
     sizes = {name: dict(values) for name, values in SIZES.items()}
     typed = [argument for argument in sys.argv if argument.startswith("--books")]
@@ -245,7 +254,7 @@ def main() -> None:
     args = options.parse(parser, sizes)
     args.peer_books = args.peer_books or args.books
     model, card = prepare_base(args.model)
-    measurements = Measurements(args.work / "measurements.jsonl")
+    measurements = Measurements(args.work / "measurements.jsonl", idle=args.idle)
     with ExitStack() as stack:
         exam = Exam(model.resolve(), args.work, max(args.lengths) + MARGIN, stack)
         adapters = made_adapters(model, args.work, args.adapters) if set(args.arms) & set(ADAPTERS) else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -126,3 +127,22 @@ def write_for_peers(path: Path, questions: Path, tokenizer: str) -> int:
         unique += len(prompts)
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
     return unique
+
+
+def write_first_questions(file: Path, count: int) -> tuple[Path, float]:
+    """Write the first ``count`` questions on each Book of a file of ``write_for_peers``.
+
+    Returns:
+        The new file, and its share of the questions.
+    """
+    asked: Counter[str] = Counter()
+    kept = []
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    for line in lines:
+        book = json.loads(line)["id"].rpartition("/")[2].partition("-")[0]
+        asked[book] += 1
+        if asked[book] <= count:
+            kept.append(line)
+    part = file.with_name(f"{file.stem}-first-{count}.jsonl")
+    write_text(part, "".join(kept))
+    return part, len(kept) / len(lines)

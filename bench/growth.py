@@ -120,7 +120,7 @@ def main() -> None:
     sizes = {name: {**values, "arms": ["length", "questions", "cells", "items"]} for name, values in SIZES.items()}
     args = options.parse(parser, sizes)
     os.environ["MEDCTX_TRACKING"] = "off"
-    measurements = Measurements(args.work / "measurements.jsonl")
+    measurements = Measurements(args.work / "measurements.jsonl", idle=args.idle)
     held = {"length": LENGTH, "questions": QUESTIONS, "cells": 1}
     for axis, several in (("length", args.lengths), ("questions", args.counts), ("cells", args.cells)):
         for size in several if axis in args.arms else ():

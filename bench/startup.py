@@ -98,7 +98,7 @@ def main() -> None:
     chosen = arms(args.work, args.only)
     if args.arms:
         chosen = {name: value for name, value in chosen.items() if any(text in name for text in args.arms)}
-    measurements = Measurements(args.work / "measurements.jsonl")
+    measurements = Measurements(args.work / "measurements.jsonl", idle=args.idle)
     setting: Setting = {}
     log = args.work / "logs" / "command.log"
     for name, (_, command) in chosen.items():

@@ -140,7 +140,7 @@ def main() -> None:
     if reason := train_mix.missing(args):
         print(reason)
         return
-    measurements = Measurements(args.work / "measurements.jsonl")
+    measurements = Measurements(args.work / "measurements.jsonl", idle=args.idle)
     setting: Setting = {"dialogues": args.dialogues, "row_tokens": args.row_tokens, "model": args.model.name}
     parts = slices(args, args.repeats, args.row_tokens)
     for repeat, arm in turns(args.arms, args.repeats):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -57,10 +58,11 @@ class Measurements:
 
     Args:
         path: The file. A last line that a killed process left half-written is dropped.
+        idle: Load average of the last minute below which a measurement begins; None: at once.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, idle: float | None = None) -> None:
+        self._path, self._idle = path, idle
         self._by_key: dict[str, Measurement] = {}
         if path.is_file():
             whole = [line for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
@@ -87,6 +89,8 @@ class Measurements:
         known = self._by_key.get(key_of(arm, setting, repeat))
         if known is not None:
             return known
+        while self._idle is not None and os.getloadavg()[0] >= self._idle:
+            time.sleep(5)
         load = round(os.getloadavg()[0], 2)
         print(f"{arm} {setting} repetition {repeat + 1} (load {load})", file=sys.stderr, flush=True)
         numbers, answers = measure()

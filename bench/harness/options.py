@@ -21,6 +21,12 @@ def parser(description: str | None, name: str) -> argparse.ArgumentParser:
         "--work", type=Path, default=ROOT / "bench" / "out" / name, help="Where measurements are kept as they finish."
     )
     result.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="Where the tables go.")
+    result.add_argument(
+        "--idle",
+        type=float,
+        metavar="LOAD",
+        help="Wait before each measurement until the load average of the last minute is below this, such as 0.7.",
+    )
     result.add_argument("--fresh", action="store_true", help="Measure anew what was measured before.")
     return result
 

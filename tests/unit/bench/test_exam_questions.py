@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.exam_questions import make_questions, write_for_peers
+from bench.exam_questions import make_questions, write_first_questions, write_for_peers
 
 
 def test_books_are_as_long_as_asked_and_have_all_their_questions(tokenizer_folder: Path, tmp_path: Path) -> None:
@@ -45,3 +45,13 @@ def test_peers_get_the_prompts_that_medctx_sends(alphabet: Path, tmp_path: Path)
         assert all(text in peer["message"] for text in row["options"].values())
     prompts = sum(len(row["prompt"]) for row in rows)
     assert 2 * 550 < unique < prompts
+
+
+def test_a_part_has_the_first_questions_on_each_book(alphabet: Path, tmp_path: Path) -> None:
+    own, others = tmp_path / "questions.jsonl", tmp_path / "peers.jsonl"
+    make_questions(own, str(alphabet), length=600, books=2, questions=4)
+    write_for_peers(others, own, str(alphabet))
+    part, share = write_first_questions(others, 1)
+    rows, kept = (file.read_text().splitlines() for file in (others, part))
+    assert share == 0.25
+    assert kept == [rows[0], rows[4]]

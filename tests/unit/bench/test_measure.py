@@ -55,3 +55,13 @@ def test_a_half_written_last_line_is_dropped(tmp_path: Path) -> None:
     assert len(list(continued)) == 1
     continued.take("y", {"length": 1}, 0, lambda: ({"seconds": 2.0}, {}))
     assert [each.arm for each in Measurements(file)] == ["x", "y"]
+
+
+def test_a_measurement_waits_until_the_machine_is_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = [3.0, 1.0, 0.4, 0.4]
+    waited: list[float] = []
+    monkeypatch.setattr("os.getloadavg", lambda: (loads.pop(0), 0.0, 0.0))
+    monkeypatch.setattr("time.sleep", waited.append)
+    taken = Measurements(tmp_path / "m.jsonl", idle=0.5).take("x", {}, 0, lambda: ({"seconds": 1.0}, {}))
+    assert len(waited) == 2
+    assert taken.load == 0.4
