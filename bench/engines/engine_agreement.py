@@ -44,7 +44,7 @@ class ExamPlan(NamedTuple):
 
 
 def exam_plan(model: Path, count: int) -> ExamPlan:
-    tokens = tokenizer.load_tokenizer(model)
+    tokens = tokenizer.read_tokenizer(model)
     exam = phenotypes.reading(build_curriculum(CurriculumConfig()), 0)
     items = exam.items[:count]
     books = [

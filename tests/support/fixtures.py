@@ -58,7 +58,7 @@ def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             weight.normal_(std=0.1) if name.endswith("bias") else weight.mul_(4)
     folder = tmp_path_factory.mktemp("strong") / "model"
     model.save_pretrained(folder)
-    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
+    tokenizer.read_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 

@@ -50,7 +50,7 @@ def strong(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             weight.mul_(2)
     folder = tmp_path_factory.mktemp("strong") / "model"
     model.save_pretrained(folder)
-    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
+    tokenizer.read_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 

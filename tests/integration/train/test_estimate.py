@@ -60,7 +60,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     config = AutoConfig.from_pretrained(tiny, num_hidden_layers=4, intermediate_size=200, **changes)
     folder = tmp_path_factory.mktemp("wide") / "model"
     AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
+    tokenizer.read_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 

@@ -29,7 +29,7 @@ def hybrid(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model with linear attention, in float32."""
     folder = tmp_path_factory.mktemp("hybrid") / "model"
     tiny_model("qwen3_next", {**QWEN3_NEXT, "vocab_size": 512}).save_pretrained(folder)
-    tokenizer.load_tokenizer(tiny).save_pretrained(folder)
+    tokenizer.read_tokenizer(tiny).save_pretrained(folder)
     return folder
 
 

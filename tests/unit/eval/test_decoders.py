@@ -52,7 +52,7 @@ def greedy(model: torch.nn.Module, prompt: tuple[int, ...], amount: int, stop: s
 def test_likelihoods_and_texts_are_those_of_uncached_passes(name: str, alphabet: Path) -> None:
     from medctx_eval.engines.transformers import TransformersEngine
 
-    model, tokens = decoders.random_decoder(name), tokenizer.load_tokenizer(alphabet)
+    model, tokens = decoders.random_decoder(name), tokenizer.read_tokenizer(alphabet)
     engine = TransformersEngine(model, tokens)
     assert engine._decoder.has_tree == decoders.ARCHITECTURES[name].has_tree
     for request, scores in zip(REQUESTS, engine.score(REQUESTS, BOOK), strict=True):
@@ -111,8 +111,8 @@ def test_attention_that_has_only_its_own_code_is_known() -> None:
 def test_what_is_computed_whole_is_said(alphabet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from medctx_eval.engines.transformers import TransformersEngine
 
-    TransformersEngine(decoders.random_decoder("mamba2"), tokenizer.load_tokenizer(alphabet))
-    TransformersEngine(decoders.random_decoder("llama"), tokenizer.load_tokenizer(alphabet))
+    TransformersEngine(decoders.random_decoder("mamba2"), tokenizer.read_tokenizer(alphabet))
+    TransformersEngine(decoders.random_decoder("llama"), tokenizer.read_tokenizer(alphabet))
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("each prompt is computed whole") == 1
     assert said.startswith("Mamba2ForCausalLM")

@@ -27,7 +27,7 @@ BOOK = Book(id="b", text="book", tokens=1)
 
 
 def asks(tiny: Path) -> list[LikelihoodRequest]:
-    tokens = tokenizer.load_tokenizer(tiny)
+    tokens = tokenizer.read_tokenizer(tiny)
     exam = made_exam()
     book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
     return [ask(tokens, book, item) for item in exam.items[:4] for ask in (text_request, letter_request)]
@@ -52,7 +52,7 @@ def test_the_tree_gives_what_separate_passes_give(tiny: Path) -> None:
         for weight in model.parameters():
             weight.mul_(4)
     several = asks(tiny)
-    scores = TransformersEngine(model, tokenizer.load_tokenizer(tiny)).score(several, BOOK)
+    scores = TransformersEngine(model, tokenizer.read_tokenizer(tiny)).score(several, BOOK)
     with torch.no_grad():
         for ask, score in zip(several, scores, strict=True):
             for expected, value in zip(naive(model, ask), score, strict=True):
@@ -81,7 +81,7 @@ def test_rows_of_a_tree_are_cut_between_asks(tiny: Path) -> None:
 
 
 def drafts(tiny: Path, *, held: bool) -> list[GenerationRequest]:
-    tokens = tokenizer.load_tokenizer(tiny)
+    tokens = tokenizer.read_tokenizer(tiny)
     exam = made_exam()
     book = make_book(exam.passages[:5], lambda text: len(tokens.encode(text)))
     return [generation_request(tokens, book, item, 0, 12, constrained=held) for item in exam.items[:3]]
@@ -94,7 +94,7 @@ def test_what_is_written_on_the_shared_prefix_is_what_generate_writes(tiny: Path
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(4)
-    tokens = tokenizer.load_tokenizer(tiny)
+    tokens = tokenizer.read_tokenizer(tiny)
     several = drafts(tiny, held=False)
     for draft, passage in zip(several, TransformersEngine(model, tokens).generate(several, BOOK), strict=True):
         ids = torch.tensor([draft.prompt])
@@ -154,7 +154,7 @@ def test_tokens_of_another_tokenizer_are_refused(tiny: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny)
-    engine = TransformersEngine(model, tokenizer.load_tokenizer(tiny))
+    engine = TransformersEngine(model, tokenizer.read_tokenizer(tiny))
     beyond = int(model.config.vocab_size)
     for request in (LikelihoodRequest((1, beyond), ((2,),)), LikelihoodRequest((1, 2), ((3,), (beyond,)))):
         with pytest.raises(MedctxError, match=f"token ID {beyond:,}.*below {beyond:,}; put the tokenizer"):

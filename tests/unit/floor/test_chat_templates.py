@@ -10,7 +10,7 @@ from medctx.errors import MedctxError
 from medctx.schemas.records import Turn
 from medctx.text.chat_templates import CHAT_TEMPLATES, chat_template_text
 from medctx.text.rendering import render
-from medctx.text.tokenizer import load_tokenizer
+from medctx.text.tokenizer import load_tokenizer, read_tokenizer
 
 TALK = tuple(
     Turn.model_validate({"role": role, "content": text})
@@ -22,7 +22,7 @@ TALK = tuple(
 def bare(alphabet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer without a chat template."""
     folder = tmp_path_factory.mktemp("bare")
-    tokenizer = load_tokenizer(alphabet)
+    tokenizer = read_tokenizer(alphabet)
     tokenizer.chat_template = None
     tokenizer.save_pretrained(folder)
     return folder

@@ -107,7 +107,7 @@ def test_control_tokens_in_a_text_are_plain_text(tiny: Path) -> None:
     talk = [turn("user", f"What is {special}?"), turn("assistant", f"A mark: {special}{special}.")]
     text = render(tokenizer, talk, ask=False)
     encoded = encode_turns(tokenizer, text, talk)
-    number = tokenizer.convert_tokens_to_ids(special)
+    number = tokenizer.added_tokens_encoder[special]
     as_control = tokenizer(text, add_special_tokens=False)["input_ids"].count(number)
     assert encoded.ids.count(number) == as_control - 3
     assert "".join(text[begin:end] for begin, end in encoded.offsets).replace(" ", "") == text.replace(" ", "")

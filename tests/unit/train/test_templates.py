@@ -46,7 +46,7 @@ def template(name: str) -> str:
 
 @pytest.fixture
 def tokens(tiny: Path) -> PreTrainedTokenizerBase:
-    loaded = tokenizer.load_tokenizer(tiny)
+    loaded = tokenizer.read_tokenizer(tiny)
     loaded.add_special_tokens({"bos_token": "<bos>", "eos_token": "<eos>"})
     return loaded
 
@@ -81,7 +81,7 @@ def test_loss_is_on_the_answers_alone(tokens: PreTrainedTokenizerBase, name: str
 @pytest.mark.slow
 def test_loss_is_on_the_answers_alone_under_the_embedded_models_own_template() -> None:
     folder, _ = prepare_base(EMBEDDED)
-    real = tokenizer.load_tokenizer(folder)
+    real = tokenizer.read_tokenizer(folder)
     (sample,) = encode(real, TALK)
     assert trained_texts(real, sample) == ["The pancreas.<|im_end|>\n", "The liver.<|im_end|>\n"]
     whole = real.apply_chat_template([{"role": turn.role, "content": turn.content} for turn in TALK.turns])["input_ids"]

@@ -7,7 +7,6 @@ from it is labelled as generated.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,33 +88,38 @@ def _terms(path: Path) -> tuple[str, list[Term]]:
 
 @lru_cache(maxsize=1)
 def load_phenotypes() -> Ontology:
-    """Read the diseases of OMIM with their positive annotations (takes half a second)."""
+    """Read the diseases of OMIM with their positive annotations (takes a third of a second)."""
     folder = _folder()
     version, terms = _terms(folder / "hp.obo")
     names = {term.id: term.name for term in terms}
     titles: dict[str, str] = {}
     # Dictionaries as ordered sets: a finding annotated twice counts once.
-    aspects: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    aspects: dict[str, dict[str, dict[str, None]]] = {}
     with (folder / "phenotype.hpoa").open(encoding="utf-8", newline="") as lines:
-        rows = (line.rstrip("\r\n").split("\t") for line in lines if not line.startswith("#"))
-        columns = next(rows)
+        columns = next(line for line in lines if not line.startswith("#")).rstrip("\r\n").split("\t")
         needed = ("database_id", "disease_name", "qualifier", "hpo_id", "aspect")
         fields = itemgetter(*(columns.index(name) for name in needed))
-        # csv.DictReader would take three times as long for the 271,000 rows.
-        for disease, title, qualifier, term, aspect in map(fields, rows):
-            if disease.startswith("OMIM:") and qualifier != "NOT" and term in names:
+        for line in lines:
+            # Before it is split: the rows of other databases are 115,000 of 271,000. csv takes three times as long.
+            if not line.startswith("OMIM:"):
+                continue
+            disease, title, qualifier, term, aspect = fields(line.split("\t"))
+            if qualifier != "NOT" and term in names:
                 titles[disease] = title
-                aspects[disease][aspect][names[term]] = None
+                kinds = aspects.get(disease)
+                if kinds is None:
+                    kinds = aspects[disease] = {}
+                kinds.setdefault(aspect, {})[names[term]] = None
     diseases = tuple(
         Disease(
             id=key,
             name=titles[key],
             findings=tuple(kinds["P"]),
-            inheritance=_single(kinds["I"], " inheritance"),
-            onset=_single(kinds["C"], " onset"),
+            inheritance=_single(kinds.get("I", ()), " inheritance"),
+            onset=_single(kinds.get("C", ()), " onset"),
         )
         for key, kinds in sorted(aspects.items())
-        if kinds["P"]
+        if "P" in kinds
     )
     return Ontology(version=version, diseases=diseases, terms=tuple(term for term in terms if term.definition))
 

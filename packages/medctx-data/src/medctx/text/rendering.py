@@ -19,7 +19,7 @@ from medctx.process.progress import say
 from medctx.schemas.records import Turn
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 Messages = list[dict[str, object]]
 Apply = Callable[[Messages], str]
@@ -128,7 +128,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, ask: bool) -> str:
+def render(tokenizer: ChatTokenizer, turns: Sequence[Turn], *, ask: bool) -> str:
     """Render turns as the model was trained to read them, with the check of ``render_checked``.
 
     Args:
@@ -164,7 +164,7 @@ class _Special(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[re.Pattern[str] | None, dict[str, _Special]]:
+def _special_tokens(tokenizer: ChatTokenizer) -> tuple[re.Pattern[str] | None, dict[str, _Special]]:
     """A pattern of the control tokens, and by their text their ids and whether they absorb adjacent white space."""
     tokens = {
         token.content: _Special(number, bool(token.lstrip), bool(token.rstrip))
@@ -175,13 +175,13 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[re.Pattern[str]
     return (re.compile("|".join(map(re.escape, longest_first))) if longest_first else None), tokens
 
 
-def holds_control_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> bool:
+def holds_control_tokens(tokenizer: ChatTokenizer, texts: Sequence[str]) -> bool:
     """Return whether any text holds the characters of a control token, such as ``<|end|>``."""
     pattern, _ = _special_tokens(tokenizer)
     return pattern is not None and any(pattern.search(text) for text in texts)
 
 
-def _plain(tokenizer: PreTrainedTokenizerBase, text: str, begin: int) -> Encoded:
+def _plain(tokenizer: ChatTokenizer, text: str, begin: int) -> Encoded:
     """Encode a piece without control tokens; its offsets are those of the whole text, where it stands at ``begin``."""
     if not text:
         return Encoded([], [])
@@ -198,7 +198,7 @@ def _is_content(token: tuple[int, int], span: tuple[int, int]) -> bool:
     return overlaps and not (first <= begin and end <= last and end - begin < last - first)
 
 
-def encode_plain_contents(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[tuple[int, int]]) -> Encoded:
+def encode_plain_contents(tokenizer: ChatTokenizer, text: str, spans: Sequence[tuple[int, int]]) -> Encoded:
     """Encode a rendered text, in which control tokens within ``spans`` are plain text.
 
     The text is cut at the other control tokens and the pieces are encoded apart, which is what the tokenizer itself
@@ -236,7 +236,7 @@ def check_token_count(text: str, tokens: int, model: str) -> None:
         )
 
 
-def encode_turns(tokenizer: PreTrainedTokenizerBase, text: str, turns: Sequence[Turn]) -> Encoded:
+def encode_turns(tokenizer: ChatTokenizer, text: str, turns: Sequence[Turn]) -> Encoded:
     """Encode the rendered text of turns with the texts of the turns as plain text. Needs a fast tokenizer.
 
     Raises:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from medctx.errors import MedctxError
 from medctx.process.foreign_code import foreign_code_advice, may_run_foreign_code
 from medctx.text.chat_templates import CHAT_TEMPLATES, chat_template_text
+from medctx.text.json_tokenizer import ChatTokenizer, can_render, read_json_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,7 +25,7 @@ def require_tokenizer(folder: Path) -> None:
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a model folder, with or without a chat template. Needs transformers, not torch.
+    """Load transformers' tokenizer of a model folder, with or without a chat template. Does not import torch.
 
     Raises:
         MedctxError: If there is none, or it needs code of its own or other files.
@@ -54,8 +55,10 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_tokenizer(folder: Path, chat_template: str = "") -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, chat_template: str = "") -> ChatTokenizer:
     """Load the tokenizer of a model folder, which must have a chat template.
+
+    Imports transformers only for folders whose ``tokenizer.json`` does not say everything.
 
     Args:
         folder: The model folder.
@@ -64,12 +67,30 @@ def load_tokenizer(folder: Path, chat_template: str = "") -> PreTrainedTokenizer
     Raises:
         MedctxError: If there is no tokenizer, or no chat template.
     """
-    tokenizer = read_tokenizer(folder)
-    if chat_template:
-        tokenizer.chat_template = chat_template_text(chat_template)
+    require_tokenizer(folder)
+    template = chat_template_text(chat_template)
+    tokenizer: ChatTokenizer | None = read_json_tokenizer(folder) if can_render(template) else None
+    if tokenizer is None:
+        tokenizer = cast("ChatTokenizer", read_tokenizer(folder))
+    if template:
+        tokenizer.chat_template = template
     if not tokenizer.chat_template:
         raise MedctxError(
             f"The tokenizer in {folder} has no chat template; set chat_template to the one the model was trained with "
             f"(a Jinja file, or {' or '.join(CHAT_TEMPLATES)}), or use an instruct model."
         )
     return tokenizer
+
+
+def save_tokenizer(folder: Path, chat_template: str, target: Path) -> None:
+    """Save the tokenizer of a model folder into another one.
+
+    Args:
+        folder: The model folder.
+        chat_template: A template by name or path instead of its own; "" for its own.
+        target: Where to save it.
+    """
+    tokenizer = read_tokenizer(folder)
+    if chat_template:
+        tokenizer.chat_template = chat_template_text(chat_template)
+    tokenizer.save_pretrained(target)

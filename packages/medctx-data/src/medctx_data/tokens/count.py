@@ -25,7 +25,7 @@ from medctx.text.rendering import check_token_count, content_spans, encode_turns
 from medctx_data.row_store.rows import Columns
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja")
 CHECKED_EVERY = 64
@@ -57,7 +57,7 @@ class DialogueSize(NamedTuple):
 Counter = Callable[[Sequence[Dialogue]], list[DialogueSize]]
 
 
-def by_reference(tokenizer: PreTrainedTokenizerBase) -> TextLengths:
+def by_reference(tokenizer: ChatTokenizer) -> TextLengths:
     """Return a function that gives the lengths of texts by the model's own tokenizer."""
 
     def lengths(texts: Sequence[str]) -> list[int]:
@@ -69,7 +69,7 @@ def by_reference(tokenizer: PreTrainedTokenizerBase) -> TextLengths:
     return lengths
 
 
-def _by_fastokens(tokenizer: PreTrainedTokenizerBase) -> TextLengths | None:
+def _by_fastokens(tokenizer: ChatTokenizer) -> TextLengths | None:
     """A function that gives lengths by fastokens; None where it is not installed or cannot read the tokenizer."""
     if not tokenizer.is_fast:
         return None
@@ -110,7 +110,7 @@ class QuickLengths:
             self._quick = None
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> QuickLengths:
+    def of(cls, tokenizer: ChatTokenizer) -> QuickLengths:
         """Count by fastokens where it can read ``tokenizer``."""
         return cls(by_reference(tokenizer), _by_fastokens(tokenizer))
 
@@ -142,7 +142,7 @@ def tokenizer_digests(folder: Path, chat_template: str = "") -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, chat_template: str) -> tuple[PreTrainedTokenizerBase, QuickLengths]:
+def _loaded(folder: Path, chat_template: str) -> tuple[ChatTokenizer, QuickLengths]:
     tokenizer = tokenizers.load_tokenizer(folder, chat_template)
     return tokenizer, QuickLengths.of(tokenizer)
 
@@ -160,7 +160,7 @@ def _trained_spans(text: str, dialogue: Dialogue) -> list[tuple[int, int]]:
     ]
 
 
-def _exact_size(tokenizer: PreTrainedTokenizerBase, text: str, dialogue: Dialogue) -> DialogueSize:
+def _exact_size(tokenizer: ChatTokenizer, text: str, dialogue: Dialogue) -> DialogueSize:
     """The size of a Dialogue whose texts hold the characters of control tokens, which count as plain text."""
     starts = [begin for begin, _ in encode_turns(tokenizer, text, dialogue.turns).offsets]
     spans = _trained_spans(text, dialogue)

@@ -12,7 +12,7 @@ from medctx.text.rendering import content_spans, encode_turns, render
 from medctx_data.long_context.wording import evidence
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 CHUNK = 64
 
@@ -66,7 +66,7 @@ def _measured(dialogue: Dialogue, text: str, offsets: Sequence[tuple[int, int]],
     return DialogueSpans(dialogue.source, len(offsets), evident, _spans(offsets, answered))
 
 
-def measure(dialogues: Iterable[Dialogue], tokenizer: PreTrainedTokenizerBase, longest: int) -> Iterator[DialogueSpans]:
+def measure(dialogues: Iterable[Dialogue], tokenizer: ChatTokenizer, longest: int) -> Iterator[DialogueSpans]:
     """Measure Dialogues as the chat template renders them; locate the parts of those above ``longest`` tokens."""
     stream = iter(dialogues)
     while chunk := list(islice(stream, CHUNK)):

@@ -120,7 +120,7 @@ def save_weights(
             else:
                 unwrapped.config.dtype = dtype
                 unwrapped.config.save_pretrained(scratch)
-                tokenizer.load_tokenizer(base, chat_template).save_pretrained(scratch)
+                tokenizer.save_tokenizer(base, chat_template, scratch)
             follow_umask(scratch)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)

@@ -22,7 +22,7 @@ from medctx_train.data.replay import ReplayText, encode_text, interleave_replay,
 from medctx_train.data.tokenize import EncodedSample
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 REPLAY_PREFIX = "replay/"
 """Prefix of the source of replayed samples, so that their losses and counts stay separate."""
@@ -75,7 +75,7 @@ _COUNTED = tuple(name for name in SourceCount.model_fields if name not in {"sour
 
 
 def _encode(
-    tokens: PreTrainedTokenizerBase, dialogues: Sequence[Dialogue], data: DataSettings
+    tokens: ChatTokenizer, dialogues: Sequence[Dialogue], data: DataSettings
 ) -> list[tuple[str, FittedDialogue]]:
     fitted = []
     with track("Encoding", len(dialogues), "Dialogues") as advance:
@@ -86,7 +86,7 @@ def _encode(
 
 
 def _encode_replay(
-    tokens: PreTrainedTokenizerBase, items: Sequence[Dialogue | ReplayText], data: DataSettings, seed: int
+    tokens: ChatTokenizer, items: Sequence[Dialogue | ReplayText], data: DataSettings, seed: int
 ) -> Iterator[tuple[str, FittedDialogue]]:
     """Encode the items of a replay mix lazily, with their source, in the order that the seed fixes."""
     for number in shuffled_order(len(items), seed):
@@ -102,7 +102,7 @@ def _encode_replay(
 
 
 def _add_replay(
-    tokens: PreTrainedTokenizerBase,
+    tokens: ChatTokenizer,
     encoded: Sequence[EncodedSample],
     items: Sequence[Dialogue | ReplayText],
     data: DataSettings,

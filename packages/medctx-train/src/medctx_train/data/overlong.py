@@ -13,7 +13,7 @@ from medctx_train.data.config import TooLong
 from medctx_train.data.tokenize import EncodedSample, encode
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _refusal(dialogue: Dialogue, samples: Sequence[EncodedSample], limit: int, r
     )
 
 
-def _split(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue, limit: int) -> list[tuple[EncodedSample, ...]]:
+def _split(tokenizer: ChatTokenizer, dialogue: Dialogue, limit: int) -> list[tuple[EncodedSample, ...]]:
     """Return the samples of each part; a part takes as many whole exchanges as fit, in order."""
     head, exchanges = split_exchanges(dialogue.turns)
     parts: list[tuple[EncodedSample, ...]] = []
@@ -80,9 +80,7 @@ def _split(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue, limit: int) -
     return [*parts, samples]
 
 
-def fit_to_row(
-    tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue, row_tokens: int, too_long: TooLong
-) -> FittedDialogue:
+def fit_to_row(tokenizer: ChatTokenizer, dialogue: Dialogue, row_tokens: int, too_long: TooLong) -> FittedDialogue:
     """Encode one Dialogue so that no sample has more than ``row_tokens`` tokens; see ``TooLong``."""
     samples = encode(tokenizer, dialogue)
     unrolled = samples[0].id != dialogue.id

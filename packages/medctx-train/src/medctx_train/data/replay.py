@@ -13,7 +13,7 @@ from medctx.schemas.records import Dialogue
 from medctx_train.data.tokenize import EncodedSample
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 
 class ReplayText(NamedTuple):
@@ -31,9 +31,7 @@ def read_replay(folder: Path) -> list[Dialogue] | list[ReplayText]:
     return list(read_dialogues(folder))
 
 
-def encode_text(
-    tokenizer: PreTrainedTokenizerBase, text: ReplayText, source: str, row_tokens: int
-) -> list[EncodedSample]:
+def encode_text(tokenizer: ChatTokenizer, text: ReplayText, source: str, row_tokens: int) -> list[EncodedSample]:
     """Encode a plain text with loss on every token, ended by the EOS token, in pieces of at most ``row_tokens``."""
     # Control tokens inside a text are plain text.
     ids = list(tokenizer(text.text, split_special_tokens=True)["input_ids"])

@@ -10,7 +10,7 @@ from medctx.schemas.records import Dialogue, Turn
 from medctx.text.rendering import encode_turns, render
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _trained_answers(dialogue: Dialogue) -> list[int]:
     ]
 
 
-def _render_whole(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> RenderedText | None:
+def _render_whole(tokenizer: ChatTokenizer, dialogue: Dialogue) -> RenderedText | None:
     """Return the Dialogue as one text, or None if the template rewrites a turn once other turns follow it."""
     turns = dialogue.turns
     whole = render(tokenizer, turns, ask=False)
@@ -67,7 +67,7 @@ def _render_whole(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> Ren
     return RenderedText(whole, turns, tuple(spans))
 
 
-def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[RenderedText, ...]:
+def render_samples(tokenizer: ChatTokenizer, dialogue: Dialogue) -> tuple[RenderedText, ...]:
     """Render the texts a Dialogue is trained on: one text, or one per answer if the template rewrites earlier turns.
 
     The span of an answer starts at the end of the generation prompt and includes the turn's closing marker, which is
@@ -102,7 +102,7 @@ def render_samples(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tu
     return tuple(texts)
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, dialogue: Dialogue) -> tuple[EncodedSample, ...]:
+def encode(tokenizer: ChatTokenizer, dialogue: Dialogue) -> tuple[EncodedSample, ...]:
     """Encode one Dialogue; a token carries loss if it begins inside a trained answer (see ``render_samples``).
 
     Control tokens within the turns' texts are encoded as plain text.

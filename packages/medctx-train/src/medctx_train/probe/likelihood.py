@@ -19,7 +19,9 @@ from medctx.text.rendering import render
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DynamicCache, PreTrainedTokenizerBase
+    from transformers import DynamicCache
+
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 ANSWERS_PER_PASS = 8
 """Answers scored in one forward pass; each holds a copy of the Book's keys and values."""
@@ -42,7 +44,7 @@ class AnswerGroup:
     sizes: tuple[int, ...]
 
 
-def _answer_group(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> AnswerGroup:
+def _answer_group(tokenizer: ChatTokenizer, items: Sequence[ProbeItem]) -> AnswerGroup:
     encoded = []
     for probe_item in items:
         turn = Turn(role="user", content=user_message(probe_item.book, probe_item.item.question))
@@ -54,7 +56,7 @@ def _answer_group(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]
     return AnswerGroup(encoded[0][0][:shared], tuple(row for row, _ in rows), tuple(size for _, size in rows))
 
 
-def answer_groups(tokenizer: PreTrainedTokenizerBase, items: Sequence[ProbeItem]) -> list[AnswerGroup]:
+def answer_groups(tokenizer: ChatTokenizer, items: Sequence[ProbeItem]) -> list[AnswerGroup]:
     """Group items in their order; neighbours on one Book share a group."""
     groups = []
     for _, same_book in groupby(items, key=lambda probe_item: probe_item.book.id):

@@ -38,7 +38,8 @@ def probe_digest(items: Iterable[ProbeItem]) -> str:
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
-    from transformers import PreTrainedTokenizerBase
+
+    from medctx.text.json_tokenizer import ChatTokenizer
 
 LOG = "probe.jsonl"
 METRIC_NAMES: dict[ProbeAxis, str] = {
@@ -88,7 +89,7 @@ class ProbeResult(Record):
         return metrics
 
 
-def load_items(settings: ProbeSettings, tokenizer: PreTrainedTokenizerBase) -> list[ProbeItem]:
+def load_items(settings: ProbeSettings, tokenizer: ChatTokenizer) -> list[ProbeItem]:
     """Read the items of the probe file, or make them from the embedded facts."""
     if settings.items is not None:
         return read_probe(settings.items)
@@ -133,7 +134,7 @@ def _probe_answer(probe_item: ProbeItem, scores: Mapping[str, float]) -> ProbeAn
 class Prober:
     """Runs the same probe whenever it is called, in all processes of a launch."""
 
-    def __init__(self, items: Sequence[ProbeItem], tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, items: Sequence[ProbeItem], tokenizer: ChatTokenizer) -> None:
         self._items = list(items)
         self._groups = answer_groups(tokenizer, items)
         self._digest = probe_digest(self._items)
@@ -169,7 +170,7 @@ class Prober:
         return ProbeResult(step=step, items=self._digest, answers=tuple(answers))
 
 
-def make_prober(settings: ProbeSettings, tokenizer: PreTrainedTokenizerBase) -> Prober | None:
+def make_prober(settings: ProbeSettings, tokenizer: ChatTokenizer) -> Prober | None:
     """Return the prober of a run, or None if it is not probed."""
     if not settings.every:
         return None
