@@ -91,13 +91,22 @@ unit: install ## The tests of single functions and modules, for after every chan
 define LINT
 	ruff format --check .
 	ruff check .
-	mypy
 	lint-imports
 endef
 
+# mypy's first run takes a minute on one core: it runs beside the tests, and its messages follow theirs.
 test: install browser ## Format, lint, types, layers, then all default tests (.ci/run calls this); ARGS="-k mix" goes to pytest
 	$(LINT)
-	python -m pytest -q $(PARALLEL) tests/integration tests/unit $(ARGS) || [ $$? = 5 ]
+	messages=$$(mktemp)
+	mypy >"$$messages" 2>&1 & types=$$!
+	trap 'kill $$types 2>/dev/null || true; rm -f "$$messages"' EXIT
+	status=0
+	python -m pytest -q $(PARALLEL) tests/integration tests/unit $(ARGS) || status=$$?
+	[ $$status != 5 ] || status=0
+	echo mypy
+	wait $$types || status=$$?
+	cat "$$messages"
+	exit $$status
 
 slow: install ## The tests that take minutes: real installations, real vLLM
 	python -m pytest -q -m slow $(ARGS)
