@@ -141,7 +141,7 @@ def plan_text(config: StudyConfig, exam: ExamCost | None) -> str:
     every = cells_of(config)
     trained = [cell for cell in every if cell.trained and not cell.repair]
     sizes = {label: size_of(config.model(label)) for label in config.labels}
-    costs = [training.cell_cost(config, cell) for cell in trained]
+    costs = training.cell_costs(config, trained)
     exam_flops = sum(
         exam_flop(size, exam.tokens) * (2 if config.repeat_base_exam and not cell.compared else 1)
         for cell in every

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from medctx.model.sizes import DecoderSize
 from medctx.model.training_memory import Training, linear_layers, training_memory
 from medctx.schemas.records import Record
@@ -46,11 +48,15 @@ def _number(keys: Section, key: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def tokens_of(config: StudyConfig, cell: StudyCell) -> int:
-    """Trained tokens of a cell; an example is assumed to have ``TOKENS_PER_EXAMPLE``."""
+def _tokens_per_amount(config: StudyConfig, method: str) -> int:
+    """Trained tokens for each unit of a cell's amount; an example is assumed to have ``TOKENS_PER_EXAMPLE``."""
     by_examples = section(config, "mix").get("by") == "examples"
-    epochs = _number(recipe(config, cell.method), "epochs", 1)
-    return cell.amount * cell.epochs * epochs * (TOKENS_PER_EXAMPLE if by_examples else 1)
+    return _number(recipe(config, method), "epochs", 1) * (TOKENS_PER_EXAMPLE if by_examples else 1)
+
+
+def tokens_of(config: StudyConfig, cell: StudyCell) -> int:
+    """Trained tokens of a cell."""
+    return cell.amount * cell.epochs * _tokens_per_amount(config, cell.method)
 
 
 def training_of(config: StudyConfig, method: str, size: DecoderSize) -> Training:
@@ -82,20 +88,49 @@ def flop_per_token(size: DecoderSize, training: Training) -> float:
     return (4 + 2 * share + (2 if training.recomputed else 0)) * size.parameters
 
 
-def cell_cost(config: StudyConfig, cell: StudyCell) -> CellCost:
-    """What training one cell takes; only tokens where the model's sizes are not known."""
-    tokens, size = tokens_of(config, cell), size_of(config.model(cell.base))
+class _MethodCost(Record):
+    """What all cells of one base and method share."""
+
+    trained: int
+    memory: int
+    flop_per_token: float
+
+
+def _method_cost(config: StudyConfig, base: str, method: str) -> _MethodCost | None:
+    size = size_of(config.model(base))
     if size is None:
-        return CellCost(name=cell.name, base=cell.base, tokens=tokens)
-    training = training_of(config, cell.method, size)
-    return CellCost(
-        name=cell.name,
-        base=cell.base,
-        tokens=tokens,
+        return None
+    training = training_of(config, method, size)
+    return _MethodCost(
         trained=training.trained.parameters,
         memory=training_memory(size, training).total,
-        flop=flop_per_token(size, training) * tokens,
+        flop_per_token=flop_per_token(size, training),
     )
+
+
+def cell_costs(config: StudyConfig, cells: Sequence[StudyCell]) -> list[CellCost]:
+    """What training each cell takes; only tokens where the model's sizes are not known."""
+    kinds = dict.fromkeys((cell.base, cell.method) for cell in cells)
+    shared = {(base, method): _method_cost(config, base, method) for base, method in kinds}
+    per_amount = {method: _tokens_per_amount(config, method) for _, method in kinds}
+    costs = []
+    for cell in cells:
+        tokens = cell.amount * cell.epochs * per_amount[cell.method]
+        cost = CellCost(name=cell.name, base=cell.base, tokens=tokens)
+        if (of_method := shared[cell.base, cell.method]) is not None:
+            update = {
+                "trained": of_method.trained,
+                "memory": of_method.memory,
+                "flop": of_method.flop_per_token * tokens,
+            }
+            cost = cost.model_copy(update=update)
+        costs.append(cost)
+    return costs
+
+
+def cell_cost(config: StudyConfig, cell: StudyCell) -> CellCost:
+    """What training one cell takes; only tokens where the model's sizes are not known."""
+    return cell_costs(config, [cell])[0]
 
 
 def training_memory_of(config: StudyConfig, cell: StudyCell) -> int:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -179,19 +179,20 @@ def _mixed(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, purp
 
 
 def _train(
-    config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal, *, estimate: bool
+    config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal, *, check: bool
 ) -> None:
-    """Mix a sample of a cell's data, and estimate its training if none of the same method and base was estimated."""
-    mix = _mixed(config, cell, base, scratch, " and estimating its training" * estimate)
+    """Mix a sample of a cell's data, and check its training if none of the same method and base was checked."""
+    mix = _mixed(config, cell, base, scratch, " and checking its training" * check)
     if not rehearsal.examples:
         template = section(config, "train").get("chat_template", "")
         rehearsal.examples += _training_rows(mix.folder, base, str(template))
-    if estimate:
-        _called(train_step(config, cell, base, mix), scratch / "train", "--dry-run")
+    if check:
+        step = train_step(config, cell, base, mix)
+        _called(replace(step, command=("medctx-train", "check")), scratch / "train")
 
 
 def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Rehearsal:
-    """Mix and estimate few cells that together read all that any cell reads."""
+    """Mix and check few cells that together read all that any cell reads."""
     rehearsal = Rehearsal()
     try:
         small = _sample(config)
@@ -200,13 +201,13 @@ def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Reh
     except MedctxError as error:
         rehearsal.problems.append(f"cells: {error}")
         return rehearsal
-    estimated: set[tuple[str, str]] = set()
+    checked: set[tuple[str, str]] = set()
     for number, cell in enumerate(cells_to_rehearse(trained)):
-        is_new = (cell.method, cell.base) not in estimated
-        estimated.add((cell.method, cell.base))
+        is_new = (cell.method, cell.base) not in checked
+        checked.add((cell.method, cell.base))
         whole = cell.model_copy(update={"amount": min(amounts)})
         try:
-            _train(small, whole, bases[cell.base], scratch / str(number), rehearsal, estimate=is_new)
+            _train(small, whole, bases[cell.base], scratch / str(number), rehearsal, check=is_new)
         except MedctxError as error:
             rehearsal.problems.append(f"training of {cell.name}: {error}")
     return rehearsal

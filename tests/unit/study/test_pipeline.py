@@ -20,7 +20,7 @@ from study import pipeline
 from study.config.cells import StudyCell
 from study.config.grid import cells
 from study.config.study import StudyConfig
-from study.forecast import budget
+from study.forecast import budget, training_cost
 from study.forecast.budget import Budget
 from study.pipeline import only_one, run_pipeline
 from study.registration.plan import ExamParts, plan_of
@@ -166,7 +166,7 @@ def test_a_rehearsal_opens_all_that_any_cell_reads_with_few_cells(keys: dict[str
 
 
 def test_every_set_of_sources_is_opened_and_named_where_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def train(config: object, cell: StudyCell, *_: object, estimate: bool) -> None:
+    def train(config: object, cell: StudyCell, *_: object, check: bool) -> None:
         if cell.sources == "b":
             raise MedctxError("There is no file b.jsonl; correct the path.")
 
@@ -224,6 +224,48 @@ def test_a_share_too_small_in_a_sample_is_tried_in_the_whole(monkeypatch: pytest
     fitting, training_fails = 0, True
     (problem,) = rehearsal.rehearse(study).problems
     assert "does not fit" in problem and mixed == [8_000], "the whole is mixed only where the sample is refused"
+
+
+def many(ratios: int, amounts: int, seeds: int) -> StudyConfig:
+    """A study of ratios x amounts x seeds trained cells."""
+    return made(
+        ratios=[f"{part}:{ratios - part}" for part in range(ratios)],
+        amounts=[10_000 + 1_000 * step for step in range(amounts)],
+        seeds=list(range(seeds)),
+    )
+
+
+@pytest.mark.parametrize("study", [many(3, 2, 2), many(20, 10, 5)], ids=["12 cells", "1,000 cells"])
+def test_a_rehearsal_starts_as_many_commands_for_many_cells_as_for_few(
+    study: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, ...]] = []
+
+    def call(arguments: list[str]) -> CommandResult:
+        started.append(tuple(arguments[:2]))
+        outputs = (Output(kind="model", path=Path()), Output(kind="mix", path=Path(), digest="m"))
+        return CommandResult(outputs=outputs)
+
+    monkeypatch.setattr(rehearsal, "call", call)
+    monkeypatch.setattr(rehearsal, "_training_rows", lambda *_: [])
+    monkeypatch.setattr(rehearsal, "_exam", lambda *_: rehearsal.Rehearsal())
+    assert rehearsal.rehearse(study).problems == []
+    expected = [("medctx-train", "base"), ("medctx-data", "mix"), ("medctx-train", "check"), ("medctx-eval", "report")]
+    assert sorted(started) == sorted(expected)
+
+
+def test_the_sizes_of_a_base_are_read_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def size_of(model: object) -> None:
+        asked.append(str(model))
+
+    monkeypatch.setattr(training_cost, "size_of", size_of)
+    study = many(20, 10, 5)
+    trained = [cell for cell in cells(study) if cell.trained]
+    costs = training_cost.cell_costs(study, trained)
+    assert (len(costs), len(asked)) == (1_000, 1)
+    assert [cost.tokens for cost in costs] == [training_cost.tokens_of(study, cell) for cell in trained]
 
 
 def test_a_center_off_its_axes_is_a_problem_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,25 @@ def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> Co
     return _estimate(configs.load(SftConfig, config_path(config), overrides), flops)
 
 
+@main.command(cls=documents(_sft_config))
+@click.option("--config", default="", help="A config of sft by name, or the path of a YAML file.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
+)
+@reported
+def check(config: str, overrides: tuple[str, ...]) -> CommandResult:
+    """Find what would stop a run of sft before its first step, without an estimate of its time."""
+    from medctx_train.config import SftConfig
+    from medctx_train.estimate.check import check_training
+
+    checked = check_training(configs.load(SftConfig, config_path(config), overrides))
+    click.echo(checked.model_dump_json(indent=2))
+    return CommandResult(
+        status="dry-run",
+        numbers={"dialogues": checked.dialogues, "tokens": checked.tokens, "rows": checked.rows, "fill": checked.fill},
+    )
+
+
 @main.command()
 @click.argument("name")
 @click.option("--dry-run", is_flag=True, help="Fetch config and tokenizer only; an embedded model is not made.")

@@ -43,10 +43,25 @@ def require_known_tokens(largest: int, config: PreTrainedConfig) -> None:
         config: The model's config.
     """
     vocabulary = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    _require_below(vocabulary, largest, str(config.name_or_path))
+
+
+def require_tokens_known_in(folder: Path, largest: int) -> None:
+    """``require_known_tokens`` of a model folder.
+
+    A vocabulary that ``config.json`` states is read without importing transformers, which takes seconds.
+    """
+    if vocabulary := _stated(folder, "vocab_size"):
+        _require_below(vocabulary, largest, str(folder))
+    else:
+        require_known_tokens(largest, read_config(folder))
+
+
+def _require_below(vocabulary: int | None, largest: int, model: str) -> None:
     if isinstance(vocabulary, int) and largest >= vocabulary:
         raise MedctxError(
-            f"The tokenizer makes the token ID {largest:,}, and the model {config.name_or_path} knows the IDs below "
-            f"{vocabulary:,}; put the tokenizer that the model was trained with into its folder."
+            f"The tokenizer makes the token ID {largest:,}, and the model {model} knows the IDs below {vocabulary:,}; "
+            "put the tokenizer that the model was trained with into its folder."
         )
 
 
@@ -86,11 +101,11 @@ def read_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def _stated_length(folder: Path) -> int:
-    """The length that ``config.json`` states where most models state it; 0 if it does not."""
+def _stated(folder: Path, name: str) -> int:
+    """A number that ``config.json`` states at its top; 0 if it does not."""
     with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
-        length = json.loads((folder / "config.json").read_bytes()).get(_LENGTHS[0])
-        return length if isinstance(length, int) and length > 0 else 0
+        value = json.loads((folder / "config.json").read_bytes()).get(name)
+        return value if isinstance(value, int) and value > 0 else 0
     return 0
 
 
@@ -99,4 +114,4 @@ def folder_context_length(folder: Path) -> int:
 
     A length that ``config.json`` states is read without importing transformers, which takes seconds.
     """
-    return _stated_length(folder) or context_length(read_config(folder))
+    return _stated(folder, _LENGTHS[0]) or context_length(read_config(folder))

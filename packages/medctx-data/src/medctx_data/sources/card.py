@@ -140,7 +140,7 @@ class Supply:
         generator: Endless generated Dialogues; None for a source of files.
         size: Bytes of the files, 0 where that is not known.
         files: Names of the files that are read.
-        keep: Whether the rows are kept in the cache however few they are, because reading them fetches them again.
+        keep: Whether the rows are kept in the cache however few they are: reading them takes seconds, or fetches them.
     """
 
     card: SourceCard

@@ -160,6 +160,7 @@ def _of_package(config: SourceConfig, card: SourceCard, domain: Domain) -> Suppl
         identity=_identity(card, config.label, domain, installed.version),
         revision=installed.version,
         read=lambda: files.read_placed(package.rows(installed.folder, config.label), reader, whole),
+        keep=True,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from medctx.errors import MedctxError
 from medctx.io import digest
 from medctx.io.mix_folder import read_dialogues
-from medctx.model.decoder_config import read_config, require_known_tokens
+from medctx.model.decoder_config import require_tokens_known_in
 from medctx.process.progress import say, track
 from medctx.schemas.records import Dialogue
 from medctx.schemas.sft import SourceCount
@@ -170,7 +170,7 @@ def load_data(data: DataSettings, folder: Path, seed: int) -> TrainingData:
             f"{data.row_tokens:,} tokens; raise row_tokens or set too_long=split."
         )
     if (folder / "config.json").is_file():
-        require_known_tokens(max(max(sample.ids) for sample in encoded), read_config(folder))
+        require_tokens_known_in(folder, max(max(sample.ids) for sample in encoded))
     training_data = TrainingData(
         rows=pack(encoded, data.row_tokens),
         dialogues=len(dialogues),
