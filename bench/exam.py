@@ -14,7 +14,9 @@ By letters, on one vLLM server with prefix caching, whose cache is emptied befor
 - medctx-server: `medctx-eval run` with engine=endpoint. inspect: inspect_ai, with as many connections.
 - plain-client: one chat request after the other, in the order of the file.
 
-`seconds` is the exam without the start of engine or process; the starts stand beside it. A ratio is refused where the
+`seconds` is the exam without the start of engine or process; the starts stand beside it, for medctx-server with the
+canary that identifies the served model (7 requests, `canary_seconds`), which no other harness asks. `requests` of
+medctx-server are one a question and one a Book, which puts the Book into the cache. A ratio is refused where the
 log-probabilities of the options differ by more than rounding. lm-evaluation-harness computes every prompt once per
 option, so its time is that of its requests added up, whatever the number of Books: `--peer-books` of them are enough.
 With `--lm-eval-questions` it is asked some of the questions on each Book, and its seconds are those times
@@ -40,10 +42,12 @@ from bench.harness.machine import machine
 from bench.harness.measure import Measurements, Numbers, Setting, turns
 from bench.harness.peers import ROOT, peer_python
 from bench.harness.processes import last_record, run
+from medctx.io.journal import read_journal
 from medctx.io.jsonl import read_record, read_rows
 from medctx.model.base import prepare_base
 from medctx.process.cpu import has_no_accelerator
-from medctx.schemas.exam_run import EXAM_FILE, ExamManifest
+from medctx.schemas.exam_run import EXAM_FILE, ExamManifest, Usage, total_usage
+from medctx_eval.run.usage_log import FILE as USAGE
 
 LIKELIHOOD = ("medctx-transformers", "medctx-vllm", "lm-eval-hf", "lm-eval-vllm")
 LETTERS = ("medctx-server", "inspect", "plain-client")
@@ -149,7 +153,11 @@ class Exam:
             {"MEDCTX_TRACKING": "off", "HF_HUB_OFFLINE": "1"},
         )
         folders = sorted(file.parent for file in out.glob(f"*/{EXAM_FILE}"))
-        costs = [read_record(folder / EXAM_FILE, ExamManifest).cost for folder in folders]
+        costs: list[Usage] = [read_record(folder / EXAM_FILE, ExamManifest).cost for folder in folders]
+        if engine == "endpoint":
+            # The first line is that of the canary, which identifies the served model: part of the start, as no other
+            # harness asks one.
+            wholes, costs = costs, [total_usage(list(read_journal(folder / USAGE, Usage))[1:]) for folder in folders]
         seconds = sum(cost.seconds for cost in costs)
         numbers: Numbers = {
             "seconds": seconds,
@@ -159,6 +167,9 @@ class Exam:
             "cpu_seconds": finished.processor,
             "peak_gib": finished.peak / 2**30,
         }
+        if engine == "endpoint":
+            numbers["canary_requests"] = sum(cost.requests for cost in wholes) - sum(cost.requests for cost in costs)
+            numbers["canary_seconds"] = sum(cost.seconds for cost in wholes) - seconds
         if all(cost.computed_tokens is not None for cost in costs):
             numbers["computed_tokens"] = sum(cost.computed_tokens or 0 for cost in costs)
         answers: Answers = {}

@@ -110,11 +110,12 @@ def test_a_kill_loses_no_answer_that_was_there(exam: Path, alphabet: Path, tmp_p
         kept: list[Reply] = []
         add = Journal.add
 
-        def until_five(journal: Journal[Reply], reply: Reply) -> None:
-            if len(kept) == 5:
-                raise Killed
-            kept.append(reply)
-            add(journal, reply)
+        def until_five(journal: Journal[Reply], record: Reply) -> None:
+            if isinstance(record, Reply):  # usage is logged before the first question, too
+                if len(kept) == 5:
+                    raise Killed
+                kept.append(record)
+            add(journal, record)
 
         patch.setattr(Journal, "add", until_five)
         with pytest.raises(Killed):
@@ -292,3 +293,37 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(MedctxError, match=f"Port {port} for the vLLM server is in use"):
             VllmServer(tmp_path, tmp_path / "log", VllmConfig(port=port), lora=False)
+
+
+def test_letters_take_one_request_a_question_and_one_a_book(alphabet: Path, tmp_path: Path) -> None:
+    """The canary's requests are a line of the usage of their own: a benchmark tells them from the exam's."""
+    books, questions = 3, 5
+    rows = [
+        {
+            "id": f"{book}-{number}",
+            "question": f"Question {number}?",
+            "options": {letter: f"{letter} {number}" for letter in "ABCD"},
+            "answer": "B",
+            "context": f"Book {book}. " + "It says nothing. " * 20,
+        }
+        for book in range(books)
+        for number in range(questions)
+    ]
+    exam = tmp_path / "items.jsonl"
+    exam.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with serve(flat) as server:
+        one_condition = (ExamConfig(exam="file", items=exam, conditions=("gold",)),)
+        settings = config(server, exam, alphabet, exams=one_condition, modes=(), mode="letter", concurrency=8)
+        server.mark = tokenizer.load_tokenizer(alphabet).encode("It says nothing. ", add_special_tokens=False)
+        (folder,) = examination.examine(settings, tmp_path / "out")
+    warming = [request for request in server.requests if "logprob_token_ids" not in request]
+    asked = [request for request in server.requests if "logprob_token_ids" in request]
+    assert (len(warming), len(asked)) == (books, books * questions)
+    assert all(len(request["prompt"]) == 1 for request in asked), "one prompt a question"  # type: ignore[arg-type]
+    assert all(len(request["prompt"]) % 16 == 0 for request in warming), "whole blocks of the cache"  # type: ignore[arg-type]
+    canary, *of_exam = read_journal(folder / usage_log.FILE, Usage)
+    assert total_usage(of_exam).requests == len(server.requests)
+    sent = sum(len(request["prompt"]) for request in warming) + sum(len(request["prompt"][0]) for request in asked)  # type: ignore[arg-type, index]
+    assert total_usage(of_exam).prompt_tokens == sent
+    assert canary.requests == 2 * 3, "each prompt, and what goes on from it"
+    assert run_folder.read_run(folder).manifest.cost.requests == canary.requests + len(server.requests)

@@ -277,12 +277,13 @@ class EndpointEngine:
             shared = shared_prefix([request.prompt for request in requests])
             whole = shared // self._block_size * self._block_size
             if whole:
-                body: Body = {"model": self._model, "prompt": list(requests[0].prompt[:shared]), "max_tokens": 1}
+                # Whole blocks only: what is left of the last one would be computed again for every request.
+                body: Body = {"model": self._model, "prompt": list(requests[0].prompt[:whole]), "max_tokens": 1}
                 with self._lock:
                     server.waiting += 1
                 cached = whole if book.tokens else 0
                 warm = server.pool.submit(
-                    self._safely, server, lambda: self._send(server, body, 1, shared, cached)
+                    self._safely, server, lambda: self._send(server, body, 1, whole, cached)
                 ).result()
                 if isinstance(warm, RequestFailure):
                     with self._lock:

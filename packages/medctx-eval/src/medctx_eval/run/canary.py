@@ -63,16 +63,23 @@ class AdapterCheck(Record):
         return self.gap < max(self.expected / 2, ACTS)
 
 
-def _requests(tokenizer: Tokenizer) -> list[LikelihoodRequest]:
+def _requests(tokenizer: Tokenizer, answers: int | None) -> list[LikelihoodRequest]:
     return [
-        likelihood_request(tokenizer, render_prompt(tokenizer, question), answers) for question, answers in _PROMPTS
+        likelihood_request(tokenizer, render_prompt(tokenizer, question), texts[:answers])
+        for question, texts in _PROMPTS
     ]
 
 
-def ask_canary(engine: Engine, tokenizer: Tokenizer) -> CanaryReading:
-    """Ask a model the canary."""
+def ask_canary(engine: Engine, tokenizer: Tokenizer, answers: int | None = None) -> CanaryReading:
+    """Ask a model the canary.
+
+    Args:
+        engine: The model's engine.
+        tokenizer: Renders the prompts.
+        answers: How many answers to each prompt are read; None for all.
+    """
     logprobs: list[float] = []
-    for result in engine.score(_requests(tokenizer), EMPTY):
+    for result in engine.score(_requests(tokenizer, answers), EMPTY):
         if isinstance(result, RequestFailure):
             raise MedctxError(f"The canary could not be asked ({result.detail}); try again when the server answers.")
         logprobs += [token for continuation in result for token in continuation]

@@ -1,4 +1,8 @@
-"""Writes usage to disk during an exam, so that a run that was killed still knows what it cost."""
+"""Writes usage to disk during an exam, so that a run that was killed still knows what it cost.
+
+What an engine was used for before the first question (the canary that identifies a served model) is a line of its own:
+the first one of each session that used it so.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,8 @@ class UsageLog:
         return total_usage(self._journal.records)
 
     def __enter__(self) -> Self:
+        if self._engine.usage.requests:
+            self.note(at_once=True)
         return self
 
     def __exit__(
