@@ -28,7 +28,7 @@ from medctx_eval.engines import vllm_route
 BASE = "base"
 _NO_FLOAT32_HEAD = "only supported for an unquantized lm_head"
 _ROUTE = "medctx_path_logprobs.answer"
-_LORA_LOGITS = "medctx_lora_logits.LoraLogits"
+_CPU_LORA = "medctx_cpu_lora.CpuLora"
 _START_LIMIT_S = 900
 _USUAL_START_S = 60
 
@@ -130,7 +130,7 @@ def _command(config: VllmConfig, model: Path, port: int, *, lora: bool, float32:
     on_cpu = has_no_accelerator()
     if lora:
         command += ["--enable-lora", "--max-lora-rank", str(config.max_lora_rank), "--max-loras", "1"]
-        command += ["--worker-extension-cls", _LORA_LOGITS] if on_cpu else []
+        command += ["--worker-extension-cls", _CPU_LORA] if on_cpu else []
     if on_cpu or not lora:
         # Log-probabilities of a prompt under an adapter were never read on a GPU: there is no route for them there.
         command += ["--middleware", _ROUTE]
