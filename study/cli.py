@@ -105,11 +105,13 @@ def run_study(
 
         require_recommendable(config)
     if dry_run:
-        from study.forecast.dry_run import plan_text
-        from study.registration.power import plan_sentence
         from study.stages.rehearsal import rehearse
 
         rehearsal = rehearse(config)
+        # After the rehearsal, which imports numpy and scipy while its commands run.
+        from study.forecast.dry_run import plan_text
+        from study.registration.power import plan_sentence
+
         click.echo(plan_text(config, rehearsal.exam))
         if rehearsal.plan is not None:
             click.echo(f"plan        {plan_sentence(rehearsal.plan)}")

@@ -25,8 +25,6 @@ from study.config.grid import cells as cells_of
 from study.config.sections import confirmation_exam, section
 from study.config.study import ExternalCellConfig, Section, StudyConfig
 from study.forecast.exam_cost import ExamCost, exam_cost, exam_dry_run
-from study.registration.exam_size import exam_size
-from study.registration.plan import ExamParts, plan_of
 from study.stages.bases import Base
 from study.stages.cell_steps import mix_step, train_step
 from study.workflow.commands import call
@@ -215,6 +213,9 @@ def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Reh
 
 def _exam(config: StudyConfig, base: Base | None, scratch: Path) -> Rehearsal:
     """Build and count the exams, and what would be registered."""
+    from study.registration.exam_size import exam_size
+    from study.registration.plan import ExamParts, plan_of
+
     rehearsal = Rehearsal()
     model: Section = {"name": base.label, "folder": str(base.folder)} if base else {"name": "model"}
     try:
@@ -276,6 +277,9 @@ def rehearse(config: StudyConfig) -> Rehearsal:
         training = pool.submit(_cells, config, bases, scratch)
         exam = pool.submit(_exam, config, next(iter(bases.values()), None), scratch)
         report = pool.submit(_report, config, scratch)
+        # scipy, which states the power of the plan: imported while the commands run.
+        import study.registration.power  # noqa: F401
+
         parts = [training.result(), exam.result(), report.result()]
     for part in parts:
         rehearsal.examples += part.examples

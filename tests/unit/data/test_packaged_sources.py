@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 from medctx.errors import MedctxError
 from medctx.facts.curriculum import CurriculumConfig
 from medctx.schemas.records import Dialogue
+from medctx_data.row_store.rows import gather
 from medctx_data.sources import packaged
-from medctx_data.sources.card import RowNote
+from medctx_data.sources.card import PlacedRow, RowNote
 from medctx_data.sources.cards import CARDS
 from medctx_data.sources.config import SourceConfig
 from medctx_data.sources.registry import open_source
@@ -106,3 +109,29 @@ def test_a_packaged_source_refuses_a_path(tmp_path: Path) -> None:
 def test_cards_say_what_is_not_certain() -> None:
     assert CARDS["chitchat"].licence == "MIT" and "not moderated" in CARDS["chitchat"].unconfirmed
     assert "public domain" in CARDS["factbook"].licence
+
+
+@pytest.mark.parametrize("name", sorted(packaged.PACKAGES))
+def test_the_rows_of_a_package_are_read_once_and_kept(
+    name: str, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    package = packaged.PACKAGES[name]
+
+    def rows(folder: Path, label: str) -> Iterator[PlacedRow]:
+        reads.append(label)
+        return package.rows(folder, label)
+
+    monkeypatch.setitem(packaged.PACKAGES, name, replace(package, rows=rows))  # type: ignore[arg-type]
+
+    def gathered() -> list[Dialogue]:
+        supply = open_source(SourceConfig(source=name), 0, CurriculumConfig())
+        assert supply.read is not None
+        result = gather(supply.read, name, tmp_path / "cache" / supply.identity, keep=supply.keep)
+        return result.rows.take(range(len(result.rows)))
+
+    first = gathered()
+    assert first and gathered() == first == gathered()
+    assert reads == [name]
+    monkeypatch.setattr(packaged, "version", lambda _: "1.2.4")
+    assert gathered() == first and reads == [name, name], "another version of the package is read again"

@@ -8,7 +8,6 @@ from medctx.process.cpu import has_no_accelerator
 from medctx.schemas.exam_run import ExamCard, PlannedPart
 from medctx.schemas.records import Record
 from medctx.text.continuation import shared_prefix
-from medctx_eval.engines.likelihood import next_tokens
 from medctx_eval.engines.protocol import GenerationRequest, LikelihoodRequest
 from medctx_eval.planning.plan import ExamPlan, parts_of
 from medctx_eval.planning.requests import RequestBuilder
@@ -70,7 +69,7 @@ def adapter_serving(items: int) -> Literal["hot", "merged"]:
 
 def _http_requests(request: LikelihoodRequest | GenerationRequest) -> int:
     """One for the prompt, and one for what follows it."""
-    return 1 + (isinstance(request, LikelihoodRequest) and len(next_tokens(request)) > 1)
+    return 1 + (isinstance(request, LikelihoodRequest) and any(len(option) > 1 for option in request.continuations))
 
 
 def _tokens(request: LikelihoodRequest | GenerationRequest) -> int:
