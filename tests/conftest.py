@@ -18,6 +18,7 @@ __all__ = ["alpaca_rows", "alphabet", "mix", "strong", "tiny", "tokenizer_folder
 
 # Before torch is imported, and for processes that tests start: on models this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ nothing. They can be told to kill themselves, really, at a named place.
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 import signal
 import socket
@@ -15,13 +14,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from medctx_train.config import SftConfig
+from tests.support.forked import PATIENCE_S, context
 
-PATIENCE_S = 500
 DDP: Mapping[str, str] = {}
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["torch", "transformers.models.llama.modeling_llama", "peft", "accelerate", "medctx_train.sft.run"]
-)
 
 
 def _kill() -> None:
@@ -107,7 +102,7 @@ def _train(config: SftConfig, out: Path, environment: dict[str, str], die_at: st
 
 
 def _started(config: SftConfig, out: Path, environment: dict[str, str], die_at: str = "") -> BaseProcess:
-    process = _context.Process(target=_train, args=(config, out, environment, die_at))
+    process = context.Process(target=_train, args=(config, out, environment, die_at))
     process.start()
     return process
 

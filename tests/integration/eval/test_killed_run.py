@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from medctx_eval.demo.rule_models import RuleReader, reader
 from medctx_eval.demo.server import DemoServer, serve
 from medctx_eval.exams import registry
 from medctx_eval.exams.config import ExamConfig
+from tests.support import forked
 
 ITEMS = 40
 KILLS = 10
@@ -44,19 +43,18 @@ def slow() -> Slow:
     return result
 
 
-def start(server: DemoServer, out: Path) -> subprocess.Popen[bytes]:
+def start(server: DemoServer, out: Path) -> BaseProcess:
     exam = f"exams=[{{exam: needle, limit: {ITEMS}, conditions: [closed, gold, 'open:2048', distractor]}}]"
-    command = [sys.executable, "-m", "medctx_eval.cli.main", "run", "--endpoint", server.url, "--model", "forgetful"]
+    command = ["medctx-eval", "run", "--endpoint", server.url, "--model", "forgetful"]
     settings = ["tokenizer=bytes", "mode=letter", "modes=[generate]", "orders=2", "concurrency=4", exam]
     command += [part for setting in settings for part in ("--set", setting)]
-    environment = {**os.environ, "MEDCTX_TRACKING": "off"}
-    return subprocess.Popen(
-        [*command, "--out", str(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    return forked.start([*command, "--out", str(out)], environment={**os.environ, "MEDCTX_TRACKING": "off"})
 
 
 def straight(server: DemoServer, out: Path) -> Path:
-    assert start(server, out).wait(600) == 0
+    process = start(server, out)
+    process.join(600)
+    assert process.exitcode == 0
     (manifest,) = out.glob(f"*/{EXAM_FILE}")
     return manifest.parent
 
@@ -68,12 +66,12 @@ def answers(out: Path) -> int:
 def killed(server: DemoServer, out: Path, reached: int, later_s: float) -> bool:
     """Kill a run a moment after so many answers are on the disk; whether it was still running."""
     process = start(server, out)
-    while process.poll() is None and answers(out) < reached:
+    while process.is_alive() and answers(out) < reached:
         time.sleep(0.01)
     time.sleep(later_s)
-    running = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    running = process.is_alive()
+    process.kill()
+    process.join()
     return running
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from medctx_train.sft.run import train
+from tests.support import forked
 from tests.support.made_training import settings
 
 mlflow = pytest.importorskip("mlflow")
@@ -68,8 +69,7 @@ def moved(mix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> dict[str, str]:
+def another_machine(tmp_path: Path) -> dict[str, str]:
     """The environment of another machine: another home, an empty cache, no installed medctx on the path."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MEDCTX", "MLFLOW", "PYTHONPATH"))
@@ -83,6 +83,23 @@ def elsewhere(tmp_path: Path) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one other machine, whose cache holds the base once a model was loaded there."""
+    return tmp_path_factory.mktemp("other")
+
+
+@pytest.fixture(scope="module")
+def elsewhere(machine: Path) -> dict[str, str]:
+    return another_machine(machine)
+
+
+@pytest.fixture(scope="module")
+def served(moved: Path, elsewhere: dict[str, str]) -> list[str]:
+    """What a process on the other machine, the first one there, answers."""
+    return answers(moved, elsewhere)
 
 
 def answers(moved: Path, environment: dict[str, str]) -> list[str]:
@@ -112,25 +129,24 @@ def test_requirements_are_pinned(moved: Path) -> None:
     assert {line.partition("==")[0] for line in lines if "==" in line} >= {"mlflow", "torch", "transformers", "peft"}
 
 
-def test_it_loads_on_another_machine_and_takes_params_and_a_book(moved: Path, elsewhere: dict[str, str]) -> None:
-    long, short, _ = answers(moved, elsewhere)
+def test_it_loads_on_another_machine_and_takes_params_and_a_book(served: list[str]) -> None:
+    long, short, _ = served
     assert long.startswith(short)
     assert len(short) < len(long)
 
 
-def test_peft_loads_the_same_adapter(moved: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
+def test_peft_loads_the_same_adapter(moved: Path, served: list[str], machine: Path) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    served, *_ = answers(moved, elsewhere)
-    base = tmp_path / "cache" / "medctx" / TINY
+    base = machine / "cache" / "medctx" / TINY
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), moved / "artifacts" / "adapter")
     tokenizer = AutoTokenizer.from_pretrained(base)
     inputs = tokenizer.apply_chat_template(QUESTION, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     with torch.inference_mode():
         output = model.eval().generate(**inputs, max_new_tokens=24, do_sample=False)
-    assert tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True) == served
+    assert tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True) == served[0]
 
 
 def test_mlflow_predicts_from_a_file(moved: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
@@ -206,9 +222,7 @@ def test_twenty_first_requests_at_once_are_all_answered(moved: Path, elsewhere: 
 def load(model: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Exit code and last line of a process that loads the model."""
     code = "import sys, mlflow; mlflow.pyfunc.load_model(sys.argv[1])"
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(model)], env=environment, capture_output=True, text=True, check=False
-    )
+    run = forked.called(["python", "-c", code, str(model)], environment=environment)
     return run.returncode, (run.stderr.splitlines() or [""])[-1]
 
 

@@ -6,17 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.paths import ROOT
 
 for needed in ("torch", "peft", "mlflow", "medctx_train", "medctx_eval", "medctx_data"):
     pytest.importorskip(needed)
 
 
-def called(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+def environment_of(folder: Path) -> dict[str, str]:
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
@@ -24,20 +26,30 @@ def called(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     environment.pop("MLFLOW_RUN_ID", None)
-    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    return environment
 
 
-def smoke(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "study", "run", "smoke", "--set", f"work={folder / 'work'}"]
-    for override in ("exam.engine=transformers", "tokens=2000", *extra):
-        command += ["--set", override]
-    return called(folder, command)
+def called(folder: Path, command: list[str], steps_at: str = "") -> subprocess.CompletedProcess[str]:
+    return forked.called(command, ROOT, environment_of(folder), steps_at)
+
+
+def smoke_arguments(folder: Path) -> list[str]:
+    settings = (f"work={folder / 'work'}", "exam.engine=transformers", "tokens=2000")
+    return ["run", "smoke", *(part for setting in settings for part in ("--set", setting))]
+
+
+@pytest.fixture(scope="module")
+def steps_at() -> Iterator[str]:
+    """Where the commands of a study are forked that is run again; its first run starts those that are installed."""
+    with forked.steps() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("smoke")
-    result = smoke(folder)
+    command = [sys.executable, "-m", "study", *smoke_arguments(folder)]
+    result = subprocess.run(command, cwd=ROOT, env=environment_of(folder), text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
     return folder, result.stdout
 
@@ -233,8 +245,13 @@ def test_the_commands_of_a_card_run_in_another_folder_with_another_home(done: tu
     # It serves until it is stopped; tests/integration/train/test_served_adapter.py does this with another version.
     assert serve.startswith("medctx-eval serve models:/medctx-smoke-trial/2 ")
     assert len(loads) == 2 and "locate(" in loads[1] and len(lines) == 2
-    for command in [*([sys.executable, "-c", code] for code in loads), *(["bash", "-c", line] for line in lines)]:
-        run = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    for code in loads:
+        loaded = forked.called(["python", "-c", code], tmp_path, environment)
+        assert loaded.returncode == 0, loaded.stderr[-2000:]
+    for line in lines:
+        run = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
+        )
         assert run.returncode == 0, run.stderr[-2000:]
     (first,) = (folder / "work/steps").glob(f"exam-*/{version.tags['medctx.exam_folder']}")
     (again,) = (file.parent for file in (tmp_path / "runs").glob("*/exam.json"))
@@ -254,11 +271,11 @@ def test_the_summary_says_what_was_made_of_every_cell(done: tuple[Path, str]) ->
     assert Path(ROOT / medical["exam"], "exam.json").is_file()
 
 
-def test_running_again_does_nothing_twice(done: tuple[Path, str]) -> None:
+def test_running_again_does_nothing_twice(done: tuple[Path, str], steps_at: str) -> None:
     folder, _ = done
     steps = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("*.safetensors")}
     journals = {path: path.stat().st_mtime_ns for path in (folder / "work/steps").rglob("replies.jsonl")}
-    again = smoke(folder)
+    again = called(folder, ["study", *smoke_arguments(folder)], steps_at)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "examined already" in again.stderr
     assert "train 0:1: done before" in again.stderr
@@ -289,9 +306,9 @@ run_pipeline(load_study("smoke", overrides=overrides), confirm=["0:1"])
 """
 
 
-def test_selected_cells_are_measured_again_on_items_that_selected_none(done: tuple[Path, str]) -> None:
+def test_selected_cells_are_measured_again_on_items_that_selected_none(done: tuple[Path, str], steps_at: str) -> None:
     folder, _ = done
-    result = called(folder, [sys.executable, "-c", CONFIRMED, str(folder / "work")])
+    result = called(folder, ["python", "-c", CONFIRMED, str(folder / "work")], steps_at)
     assert result.returncode == 0, result.stderr[-3000:]
     assert "is replaced; it differs in" in result.stderr, "a trial's plan gives way to another, and a message says so"
     assert "train 0:1: done before" in result.stderr
