@@ -1,5 +1,5 @@
 """What holds for every test: one thread, no MLflow setting left behind, no ``gpu`` test without an NVIDIA GPU, and the
-folders whose files take longest come first, so that of several processes none is left with a long file at the end.
+files and folders that take longest come first, so that of several processes none is left with a long file at the end.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ def pytest_collection_finish() -> None:
 
 
 LONGEST_FIRST = (
+    "tests/integration/whole/test_smoke_study.py",
+    "tests/integration/train/test_served_adapter.py",
+    "tests/integration/eval/test_vllm_engine.py",
     "tests/integration/whole/",
     "tests/integration/train/",
     "tests/integration/study/",
@@ -49,8 +52,8 @@ LONGEST_FIRST = (
 
 
 def _rank(item: pytest.Item) -> int:
-    """The place of a test's folder among those that come first."""
-    ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if item.nodeid.startswith(folder))
+    """The place of a test's file or folder among those that come first."""
+    ranks = (rank for rank, place in enumerate(LONGEST_FIRST) if item.nodeid.startswith(place))
     return next(ranks, len(LONGEST_FIRST))
 
 

@@ -11,7 +11,7 @@ from medctx_eval.artifacts import run_folder
 from medctx_eval.demo.server import DemoConfig, serve_models
 from medctx_eval.run import examine as examination
 
-ITEMS = 24
+ITEMS = 12
 ORDERS = 2
 CONFIG = DemoConfig(items=ITEMS, orders=ORDERS)
 MODELS = ("oracle", "contrary", "mumbling", "always-a", "forgetful")

@@ -5,26 +5,32 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from medctx.config.cli import TRUST_VARIABLE
 from study.config.study import STUDIES
-from tests.support import made_real
+from tests.support import forked, made_real
 from tests.support.paths import ROOT
 
+Study = Callable[..., subprocess.CompletedProcess[str]]
 
-def study(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MEDCTX_TRACKING": "off", "MEDCTX_CACHE": str(folder / "cache")}
-    return subprocess.run(
-        [sys.executable, "-m", "study", *arguments],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+
+def environment_of(folder: Path) -> dict[str, str]:
+    return {**os.environ, "MEDCTX_TRACKING": "off", "MEDCTX_CACHE": str(folder / "cache")}
+
+
+@pytest.fixture(scope="module")
+def study() -> Iterator[Study]:
+    """Calls ``study`` with arguments and a folder of its own; it and the commands it calls are forked."""
+    with forked.steps() as address:
+
+        def called(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+            return forked.called(["study", *arguments], ROOT, environment_of(folder), address)
+
+        yield called
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,9 @@ def study(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (("run", "smoke", "--set", "mix.sorces=[]"), "Unknown key 'sorces'"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: tuple[str, ...], sentence: str, study: Study, tmp_path: Path
+) -> None:
     pytest.importorskip("medctx_train")
     result = study(*arguments, "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
     assert result.returncode == 2, result.stderr
@@ -61,7 +69,9 @@ def test_a_store_that_cannot_be_reached_is_said_before_any_work(tmp_path: Path) 
     assert not (tmp_path / "work" / "steps").exists() and not (tmp_path / "cache").exists()
 
 
-def test_a_trusted_study_may_choose_programs_and_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trusted_study_may_choose_programs_and_servers(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(TRUST_VARIABLE, raising=False)
     arguments = ("power", "smoke", "--set", "exam.vllm.extra_args=[--seed=1]")
     refused = study(*arguments, folder=tmp_path)
@@ -71,8 +81,10 @@ def test_a_trusted_study_may_choose_programs_and_servers(tmp_path: Path, monkeyp
     assert trusted.returncode == 0, trusted.stderr
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    result = study("run", "quick", "--dry-run", "--set", f"work={tmp_path / 'work'}", folder=tmp_path)
+def test_a_dry_run_of_the_installed_commands_writes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study", "run", "quick", "--dry-run", "--set", f"work={tmp_path / 'work'}"]
+    environment = environment_of(tmp_path)
+    result = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "base, 1:0, 1:1, 0:1" in result.stdout
     assert not (tmp_path / "work").exists()
@@ -83,7 +95,7 @@ SHIPPED = sorted(file.stem for file in STUDIES.glob("*.yaml") if not file.stem.s
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_study_passes_its_dry_run(name: str, tmp_path: Path) -> None:
+def test_every_shipped_study_passes_its_dry_run(name: str, study: Study, tmp_path: Path) -> None:
     """With the embedded sources, or with small files in the form of the user's own."""
     pytest.importorskip("medctx_train")
     made_real.write(tmp_path)
@@ -94,7 +106,7 @@ def test_every_shipped_study_passes_its_dry_run(name: str, tmp_path: Path) -> No
     assert not (tmp_path / "work").exists()
 
 
-def test_power_is_answered_before_anything_is_trained(tmp_path: Path) -> None:
+def test_power_is_answered_before_anything_is_trained(study: Study, tmp_path: Path) -> None:
     arguments = ("--set", f"work={tmp_path / 'work'}", "--difference", "0.05", "--power", "0.9")
     result = study("power", "smoke", *arguments, folder=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -36,7 +36,7 @@ print(json.dumps([*long, *short, *book]))
 """
 
 
-def trained(base: str, mix: Path, folder: Path, *, register_as: str = "") -> Path:
+def trained(base: str, mix: Path, folder: Path, *, epochs: int = 1, register_as: str = "") -> Path:
     """The folder of the logged model of a short training on ``base``, copied out of its store."""
     folder.mkdir()
     store = f"sqlite:///{folder}/mlflow.db"
@@ -49,7 +49,7 @@ def trained(base: str, mix: Path, folder: Path, *, register_as: str = "") -> Pat
         patch.setenv("MLFLOW_TRACKING_URI", store)
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(store)
-        train(settings(Path("unused"), mix, base=base, rows_per_step=1, epochs=4, name="short"), folder / "run")
+        train(settings(Path("unused"), mix, base=base, rows_per_step=1, epochs=epochs, name="short"), folder / "run")
         (model,) = mlflow.search_logged_models(output_format="list")
         if register_as:
             version = mlflow.register_model(model.model_uri, register_as)
@@ -64,7 +64,7 @@ def moved(mix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model logged from the embedded tiny base, moved away from all that made it."""
     folder = tmp_path_factory.mktemp("training") / "machine"
     target = tmp_path_factory.mktemp("elsewhere") / "model"
-    shutil.move(trained(TINY, mix, folder), target)
+    shutil.move(trained(TINY, mix, folder, epochs=4), target)
     shutil.rmtree(folder)
     return target
 

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,9 @@ pytest.importorskip("peft")
 pytest.importorskip("medctx_train")
 
 from medctx.text.tokenizer import read_tokenizer
+from tests.support import forked
 from tests.support.decoders import random_decoder
 from tests.support.documentation import blocks
-from tests.support.paths import ROOT
 
 PAGE = "docs/how-to/own-study.md"
 SIGNS = {"fever": "malaria", "cough": "asthma", "rash": "eczema", "fatigue": "anaemia"}
@@ -59,11 +58,14 @@ def folder(alphabet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def dry_run(folder: Path, study: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MEDCTX_CACHE": str(folder / "cache"), "HOME": str(folder), **settings}
+    with forked.steps() as address:
+        return forked.called(["study", "run", study, "--dry-run"], folder, environment, address)
+
+
 def test_a_dry_run_of_the_page_finds_nothing_wrong(folder: Path) -> None:
-    environment = {**os.environ, "MEDCTX_CACHE": str(folder / "cache"), "HOME": str(folder), "MEDCTX_TRUST_CONFIG": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
-    command = [sys.executable, "-m", "study", "run", "my-study.yaml", "--dry-run"]
-    result = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+    result = dry_run(folder, "my-study.yaml", MEDCTX_TRUST_CONFIG="1")
     assert result.returncode == 0, result.stderr[-3000:]
     assert "User:\n" in result.stdout and "Assistant:\n" in result.stdout, "rows and questions in the chosen template"
 
@@ -71,10 +73,7 @@ def test_a_dry_run_of_the_page_finds_nothing_wrong(folder: Path) -> None:
 def test_a_dry_run_names_everything_that_is_missing_at_once(folder: Path) -> None:
     text = (folder / "my-study.yaml").read_text().replace("chat_template", "# chat_template")
     (folder / "incomplete.yaml").write_text(text.replace(", domain: general", ""))
-    environment = {**os.environ, "MEDCTX_CACHE": str(folder / "cache"), "HOME": str(folder)}
-    environment["PYTHONPATH"] = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
-    command = [sys.executable, "-m", "study", "run", "incomplete.yaml", "--dry-run"]
-    result = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
+    result = dry_run(folder, "incomplete.yaml")
     assert result.returncode == 1
     said = result.stdout + result.stderr
     assert "The source 'chats' needs the key domain" in said
