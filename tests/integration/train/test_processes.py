@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from medctx_train.distributed import launch
 from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.sft.flops import UtilisationMeter
 from medctx_train.sft.loop import optimize
+from medctx_train.sft.row_threads import RowThreads
 from medctx_train.sft.setup import set_up_model, trainable_parameters
 from tests.support.launch_variables import variables
 from tests.support.made_training import settings
@@ -133,6 +135,16 @@ def sample(name: str, answer: int, tokens: int = 60) -> EncodedSample:
     return EncodedSample(name, "made", ids, tuple(place >= tokens - answer for place in range(tokens)))
 
 
+def spied(init: Callable[..., None], at_a_time: list[int]) -> Callable[..., None]:
+    """The constructor of RowThreads, which notes how many rows are computed at a time."""
+
+    def noted(self: RowThreads, rows: int, *others: object) -> None:
+        at_a_time.append(rows)
+        init(self, rows, *others)
+
+    return noted
+
+
 def one_step(config: SftConfig, folder: Path, rows: list[PackedRow]) -> tuple[StepLog, dict[str, torch.Tensor]]:
     """The step on these rows, and the weights after it."""
     accelerator = launch.join_launch(bf16=uses_bf16_autocast(config.autocast), max_grad_norm=config.max_grad_norm)
@@ -170,6 +182,28 @@ def test_rows_that_are_accumulated_weigh_as_in_one_row(strong: Path, mix: Path, 
     alone = [one_step(config, strong, [PackedRow((sample,))])[0].loss for sample in (long, short)]
     assert abs(sum(alone) / 2 - together.loss) > 100 * NATS
     assert (50 * alone[0] + 5 * alone[1]) / 55 == pytest.approx(together.loss, abs=NATS)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("autocast", ["bf16", "no"])
+def test_rows_side_by_side_train_as_rows_one_after_another(
+    strong: Path, mix: Path, autocast: str, checkpointing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bits: a thread has no part in the arithmetic."""
+    config = settings(strong, mix, lora={"rank": 4}, autocast=autocast, gradient_checkpointing=checkpointing)
+    rows = [PackedRow((sample("long", 50), sample("short", 5))), *(PackedRow((sample(name, 9),)) for name in "abc")]
+    at_a_time: list[int] = []
+    monkeypatch.setattr(RowThreads, "__init__", spied(RowThreads.__init__, at_a_time))
+    steps_and_weights = []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        steps_and_weights.append(one_step(config, strong, rows))
+        assert at_a_time == [2] * (threads - 1)
+    torch.set_num_threads(before)
+    (first, weights), (second, others) = steps_and_weights
+    assert (first.loss, first.by_source, first.grad_norm) == (second.loss, second.by_source, second.grad_norm)
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
 
 
 @pytest.mark.parametrize("strategy", ["DEEPSPEED", "FSDP"])

@@ -101,6 +101,22 @@ def test_a_run_killed_again_and_again_still_ends_as_the_straight_one(
     assert outcome(tmp_path) == outcome(straight)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_rows_side_by_side_and_fused_layers_end_as_the_straight_run(
+    tiny: Path, mix: Path, tmp_path: Path, checkpointing: bool
+) -> None:
+    """Without dropout, in bfloat16: the layers are fused, attention is that of short rows, two rows share the CPU."""
+    config = settings(
+        tiny, mix, lora={"rank": 4}, autocast="bf16", rows_per_step=3, epochs=2, gradient_checkpointing=checkpointing
+    )
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    assert run(config, straight) == 0
+    assert run(config, killed, die_at="step:3") == KILLED
+    assert run(config, killed) == 0
+    digests = [read_record(out / SFT_FILE, SftManifest).weights_digest for out in (straight, killed)]
+    assert digests[0] == digests[1]
+
+
 def test_what_rules_keep_are_adapters_of_their_steps(config: SftConfig, straight: Path) -> None:
     states = retention.read_index(straight).states
     steps = read_record(straight / SFT_FILE, SftManifest).steps

@@ -16,6 +16,7 @@ class DecoderSize(Record):
         parameters: Number of parameters.
         hidden: Width of the residual stream.
         layers: Number of layers.
+        heads: Query heads of a layer; 1 if the config does not name them.
         intermediate: Width of an MLP.
         vocabulary: Number of tokens.
         queries: Width of a layer's queries over all heads.
@@ -25,6 +26,7 @@ class DecoderSize(Record):
     parameters: int = Field(ge=1)
     hidden: int = Field(ge=1)
     layers: int = Field(ge=1)
+    heads: int = Field(1, ge=1)
     intermediate: int = Field(ge=1)
     vocabulary: int = Field(ge=1)
     queries: int = Field(ge=1)
@@ -52,6 +54,7 @@ def decoder_size(config: Mapping[str, object]) -> DecoderSize | None:
         parameters=embeddings + layers * a_layer,
         hidden=hidden,
         layers=layers,
+        heads=heads if isinstance(heads, int) and heads else 1,
         intermediate=intermediate,
         vocabulary=vocabulary,
         queries=queries,

@@ -2,7 +2,7 @@
 
 Activations are those that autograd keeps of a transformers decoder (two norms computed in float32, fused attention
 without a matrix of scores, a gated MLP), counted as in Korthikanti et al. (arXiv 2205.05198). Every trained parameter
-is held in float32 with its gradient and Adam's two moments. One row is processed at a time.
+is held in float32 with its gradient and Adam's two moments. One row is processed at a time, short ones on a CPU two.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ PROCESS_BYTES = 13 * GIB // 20
 """Host memory of Python, torch and the training libraries."""
 HOST_SLACK, GPU_SLACK = 1.0, 0.1
 """Freed memory that the allocator still holds, as a fraction of activations and logits."""
+SHORT_ROW = 512
+"""Longest row in tokens whose attention weights are kept on a CPU, and that shares the CPU with another row."""
 _HALF, _FLOAT = 2, 4
 
 
@@ -60,6 +62,9 @@ class Training(Record):
         row_tokens: Longest row in tokens.
         loss_tokens: Most tokens of a row that carry loss.
         loss_chunk: Loss tokens whose logits are computed at a time.
+        fused: Whether an adapted layer is one operation, which keeps no copy of its input.
+        weights_kept: Whether attention keeps its weights, as that of short rows on a CPU does.
+        rows: Rows that are processed at a time.
     """
 
     trained: Trained
@@ -74,6 +79,9 @@ class Training(Record):
     row_tokens: int = Field(512, ge=1)
     loss_tokens: int = Field(512, ge=1)
     loss_chunk: int = Field(1024, ge=1)
+    fused: bool = False
+    weights_kept: bool = False
+    rows: int = Field(1, ge=1)
 
 
 class Memory(Record):
@@ -134,7 +142,9 @@ def _kept(size: DecoderSize, training: Training) -> float:
     base = _product(training)
     copies = _HALF if training.autocast else _FLOAT
     norms = 2 * _FLOAT * size.hidden * (2 if full else 1)
-    attention = 4 * base * size.queries  # queries, keys, values and the result
+    # Queries, keys, values and the result; PyTorch's kernel reads keys and values once per query head.
+    read_per_head = size.keys if training.weights_kept else size.queries
+    attention = 2 * base * (size.queries + read_per_head)
     gates = 3 * base * size.intermediate
     kept = size.layers * (norms + attention + gates)
     written = size.layers * _FLOAT * (2 * size.hidden + size.intermediate)  # by norms and gates, all in one precision
@@ -144,15 +154,15 @@ def _kept(size: DecoderSize, training: Training) -> float:
         return kept + (_HALF * read or written)
     # Each adapter reads a copy of its own unless everything has one precision, and keeps its first half's output.
     read = copies * trained.inputs
-    if base == copies == _FLOAT:
-        read = min(read, written)
+    if training.fused or base == copies == _FLOAT:
+        read = min(read, written * copies / _FLOAT)
     kept += read + copies * training.rank * trained.modules
     kept += _FLOAT * trained.inputs if training.dropout else 0
     return kept + (2 * base * trained.outputs if training.dora else 0)
 
 
 def activation_bytes(size: DecoderSize, training: Training) -> int:
-    """Return the bytes that autograd keeps of one row, including copies of weights that autocast and DoRA make."""
+    """Return the bytes that autograd keeps of the rows at a time, with the copies that autocast and DoRA make."""
     full, trained = not training.rank, training.trained
     stream = _FLOAT if full else training.stored_bytes
     product = _product(training)
@@ -164,13 +174,15 @@ def activation_bytes(size: DecoderSize, training: Training) -> int:
         layers = 1
     ends = _FLOAT * size.hidden * (2 if full else 1)
     # PyTorch converts the boolean mask to numbers, again in every layer.
-    masks = product * training.row_tokens**2 * layers if training.masked else 0
+    matrices = size.heads if training.weights_kept else int(training.masked)
+    masks = product * training.row_tokens**2 * layers * matrices
     copied = (_HALF * trained.parameters if training.autocast else 0) + (_HALF * trained.matrices * training.dora)
-    return round(training.row_tokens * (token + ends) + masks + copied * layers / size.layers)
+    row = training.row_tokens * (token + ends) + masks + copied * layers / size.layers
+    return round(training.rows * row)
 
 
 def training_memory(size: DecoderSize, training: Training, *, gpu: bool = False) -> Memory:
-    """Return the memory of a process that trains one row at a time: host memory, or with ``gpu`` that of its GPU."""
+    """Return the memory of a process that trains: host memory, or with ``gpu`` that of its GPU."""
     weights = 0.0
     if training.rank and training.quantised:
         # Parameters outside of the layers' matrices are held in float32.
@@ -179,10 +191,11 @@ def training_memory(size: DecoderSize, training: Training, *, gpu: bool = False)
     elif training.rank:
         weights = float(training.stored_bytes * size.parameters)
     activations = activation_bytes(size, training)
-    logits = LOGIT_BYTES * min(training.loss_tokens, training.loss_chunk) * size.vocabulary
+    logits = training.rows * LOGIT_BYTES * min(training.loss_tokens, training.loss_chunk) * size.vocabulary
     return Memory(
         weights=round(weights),
-        trained=STATE_BYTES * training.trained.parameters,
+        # Each of several rows holds its gradients until they are added.
+        trained=(STATE_BYTES + (_FLOAT * training.rows if training.rows > 1 else 0)) * training.trained.parameters,
         activations=activations,
         logits=logits,
         slack=round((GPU_SLACK if gpu else HOST_SLACK) * (activations + logits)),

@@ -11,6 +11,7 @@ from medctx_train.data.dataset import load_data
 from medctx_train.data.packing import fill_rate
 from medctx_train.estimate.model_stats import estimate_memory, model_stats
 from medctx_train.estimate.throughput import expected_throughput
+from medctx_train.sft.row_threads import rows_at_a_time
 
 _USUAL_WIDTHS = (1024, 4096)
 """Hidden and intermediate size that are assumed if the model's config does not name them."""
@@ -40,7 +41,7 @@ class SftEstimate(Record):
     time_assumed: str
 
 
-def _describe_memory(memory: Memory | None, loss_chunk: int, *, recomputed: bool, gpu: bool) -> str:
+def _describe_memory(memory: Memory | None, loss_chunk: int, *, at_a_time: int, recomputed: bool, gpu: bool) -> str:
     if memory is None:
         return "not known: the model's config does not name its sizes as most decoders do"
     activations = "layers recomputed" if recomputed else "all activations kept"
@@ -49,7 +50,8 @@ def _describe_memory(memory: Memory | None, loss_chunk: int, *, recomputed: bool
         if gpu
         else f"of the host, including {memory.slack / GIB:.2f} GiB that its heap is assumed to keep of freed memory"
     )
-    details = f"one row at a time, {activations}, {loss_chunk:,} logits at a time"
+    rows = "one row" if at_a_time == 1 else f"{at_a_time} rows"
+    details = f"{rows} at a time, {activations}, {loss_chunk:,} logits at a time"
     return f"{memory.total / GIB:.2f} GiB {where}; {details}"
 
 
@@ -67,7 +69,13 @@ def estimate_training(config: SftConfig, flop_per_second: float | None = None) -
     data = load_data(config, folder, config.seed)
     stats = model_stats(config, folder)
     gpu = torch.cuda.is_available()
-    memory = estimate_memory(config, stats, data.rows, gpu=gpu)
+    at_a_time = rows_at_a_time(
+        config.rows_per_step,
+        max(row.tokens for row in data.rows),
+        adapters=config.method != "full",
+        gpu=gpu,
+    )
+    memory = estimate_memory(config, stats, data.rows, gpu=gpu, at_a_time=at_a_time)
     batches = step_batches(data.rows, config.rows_per_step, config.epochs)
     flop = config.epochs * stats.flops.executed(data.rows, recomputed=config.gradient_checkpointing)
     widths = (stats.size.hidden, stats.size.intermediate) if stats.size else _USUAL_WIDTHS
@@ -82,7 +90,9 @@ def estimate_training(config: SftConfig, flop_per_second: float | None = None) -
         trained=stats.trained.parameters,
         peak_memory=memory.total if memory else None,
         memory=memory,
-        memory_assumed=_describe_memory(memory, config.loss_chunk, recomputed=config.gradient_checkpointing, gpu=gpu),
+        memory_assumed=_describe_memory(
+            memory, config.loss_chunk, at_a_time=at_a_time, recomputed=config.gradient_checkpointing, gpu=gpu
+        ),
         flop=flop,
         flop_per_second=throughput.flop_per_second,
         seconds=flop / throughput.flop_per_second,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medctx.model.sizes import DecoderSize, decoder_size
-from medctx.model.training_memory import Memory, Trained, Training, training_memory
+from medctx.model.training_memory import SHORT_ROW, Memory, Trained, Training, training_memory
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.data.packing import PackedRow
 from medctx_train.model.attention import attention_implementation
@@ -99,11 +99,24 @@ def model_stats(settings: ModelSettings, folder: Path) -> ModelStats:
 
 
 def estimate_memory(
-    settings: ModelSettings, stats: ModelStats, rows: Sequence[PackedRow], *, gpu: bool
+    settings: ModelSettings, stats: ModelStats, rows: Sequence[PackedRow], *, gpu: bool, at_a_time: int = 1
 ) -> Memory | None:
-    """Return the memory one process needs to train on these rows, of the host or its GPU; None without sizes."""
+    """Return the memory one process needs to train on these rows, of the host or its GPU; None without sizes.
+
+    Args:
+        settings: The model section of the config.
+        stats: Sizes of the model.
+        rows: The rows of the run.
+        gpu: True if the model is on a GPU.
+        at_a_time: Number of rows that are processed side by side.
+    """
     if stats.size is None:
         return None
+    row_tokens = max(row.tokens for row in rows)
+    autocast = uses_bf16_autocast(settings.autocast)
+    sdpa = attention_implementation(settings.attention) == "sdpa"
+    # See fuse_lora and use_short_attention.
+    bf16_on_cpu = not gpu and settings.method == "lora" and stats.stored_bytes == 2 and autocast
     training = Training(
         trained=stats.trained,
         rank=stats.rank,
@@ -111,10 +124,13 @@ def estimate_memory(
         quantised=settings.method == "qlora",
         dora=settings.lora.use_dora,
         dropout=settings.lora.dropout > 0,
-        autocast=uses_bf16_autocast(settings.autocast),
+        autocast=autocast,
+        fused=bf16_on_cpu and not (settings.lora.use_dora or settings.lora.dropout),
+        weights_kept=bf16_on_cpu and sdpa and row_tokens <= SHORT_ROW,
+        rows=at_a_time,
         recomputed=settings.gradient_checkpointing,
-        masked=attention_implementation(settings.attention) == "sdpa",
-        row_tokens=max(row.tokens for row in rows),
+        masked=sdpa,
+        row_tokens=row_tokens,
         loss_tokens=max(1, *(sum(member.loss_tokens for member in row.members) for row in rows)),
         loss_chunk=settings.loss_chunk,
     )

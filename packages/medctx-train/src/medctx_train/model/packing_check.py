@@ -28,7 +28,7 @@ TESTED_ROWS = 3
 NOISE_FACTOR = 8.0
 """A leak changes hidden states by more than this multiple of the change that only rounding can explain."""
 _NEGLIGIBLE = 1e-6
-_MAX_GAP, _MAX_GAP_HALF = 1e-3, 0.1
+_MAX_GAP, MAX_GAP_HALF = 1e-3, 0.1
 """Largest relative difference by rounding between a sample in its row and alone, in float32 and in half precision.
 Measured on tiny models of 78 architectures: at most 4e-6 and 0.024."""
 _MAX_NOISE = 0.3
@@ -69,6 +69,16 @@ def _hidden_states(model: torch.nn.Module, batch: RowTensors) -> torch.Tensor:
         output = causal.base_model(**model_inputs(causal, batch))  # type: ignore[operator]
     hidden: torch.Tensor = output.last_hidden_state[0].float()
     return hidden
+
+
+def hidden_states(model: torch.nn.Module, row: PackedRow) -> torch.Tensor:
+    """Return the last hidden states of a row in float32, shape (tokens, width)."""
+    return _hidden_states(model, row_tensors(row).to(next(model.parameters()).device))
+
+
+def hidden_states_gap(hidden: torch.Tensor, reference: torch.Tensor) -> float:
+    """Return the median over tokens of the relative difference of hidden states."""
+    return float(_relative_change(hidden, reference).median())
 
 
 def _members(row: PackedRow) -> list[slice]:
@@ -134,14 +144,12 @@ def _worst_leak(changes: Sequence[Sequence[_Changes]], max_noise: float) -> _Cha
     return worst if noise > max_noise or worst.median > max(_NEGLIGIBLE, NOISE_FACTOR * noise) else None
 
 
-def _position_gaps(
-    model: torch.nn.Module, row: PackedRow, hidden: torch.Tensor, device: torch.device
-) -> list[tuple[float, str]]:
+def _position_gaps(model: torch.nn.Module, row: PackedRow, hidden: torch.Tensor) -> list[tuple[float, str]]:
     """Return the relative difference of each member's hidden states between its row and alone."""
     gaps = []
     for member, positions in zip(row.members, _members(row), strict=True):
-        alone = _hidden_states(model, row_tensors(PackedRow((member,))).to(device))
-        gaps.append((float(_relative_change(hidden[positions], alone).median()), member.id))
+        alone = hidden_states(model, PackedRow((member,)))
+        gaps.append((hidden_states_gap(hidden[positions], alone), member.id))
     return gaps
 
 
@@ -170,10 +178,10 @@ def check_packing(model: torch.nn.Module, rows: Sequence[PackedRow]) -> PackingC
         batch = row_tensors(row).to(weight.device)
         hidden = _hidden_states(model, batch)
         changes.append(_leaks(model, row, batch, hidden))
-        gaps += _position_gaps(model, row, hidden, weight.device)
+        gaps += _position_gaps(model, row, hidden)
     gap, sample = max(gaps)
     name = type(causal_model(model)).__name__
-    max_gap = _MAX_GAP_HALF if half else _MAX_GAP
+    max_gap = MAX_GAP_HALF if half else _MAX_GAP
     leak = _worst_leak(changes, _MAX_NOISE * max_gap)
     if leak is not None:
         problem = (

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from medctx.errors import MedctxError
 from medctx.schemas.sft import StepLog
 from medctx_train.config import OptimizationSettings
-from medctx_train.data.batches import assign_rows, unpack_rows
+from medctx_train.data.batches import AssignedRow, assign_rows, unpack_rows
 from medctx_train.data.packing import PackedRow, fill_rate, row_tensors
+from medctx_train.data.tokenize import EncodedSample
 from medctx_train.distributed import launch
 from medctx_train.model.config import Weighting
 from medctx_train.model.loss import row_losses, token_weight, total_weight
 from medctx_train.sft.flops import UtilisationMeter
+from medctx_train.sft.row_threads import RowThreads, draws_random_numbers, rows_at_a_time
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +61,30 @@ def _loss_tokens_by_source(rows: Sequence[PackedRow]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def _member_of_token(assigned: AssignedRow) -> list[EncodedSample]:
+    """Return the sample of every loss token of a row."""
+    return [member for member in assigned.row.members for _ in range(member.loss_tokens)]
+
+
+def _row_threads(
+    accelerator: Accelerator, model: torch.nn.Module, passes: Sequence[Sequence[PackedRow]]
+) -> RowThreads | None:
+    """Return the threads in which the rows of a step are computed; None if they are computed one after another."""
+    parameters = list(model.parameters())
+    rows = rows_at_a_time(
+        max(map(len, passes)),
+        max(row.tokens for batch in passes for row in batch),
+        adapters=not all(parameter.requires_grad for parameter in parameters),
+        gpu=accelerator.device.type != "cpu",
+    )
+    if rows == 1 or accelerator.num_processes > 1:
+        return None
+    with accelerator.autocast():
+        if draws_random_numbers(lambda: row_losses(model, row_tensors(passes[0][0]))):
+            return None
+    return RowThreads(rows, [parameter for parameter in parameters if parameter.requires_grad])
+
+
 def _gradient_sync(accelerator: Accelerator, model: torch.nn.Module, *, last: bool) -> AbstractContextManager[None]:
     """Exchange gradients only in the last pass of a step if every process holds all of them.
 
@@ -73,7 +99,12 @@ def _gradient_sync(accelerator: Accelerator, model: torch.nn.Module, *, last: bo
 
 
 def _backward(
-    accelerator: Accelerator, model: torch.nn.Module, rows: Sequence[PackedRow], weighting: Weighting, seed: int
+    accelerator: Accelerator,
+    model: torch.nn.Module,
+    rows: Sequence[PackedRow],
+    weighting: Weighting,
+    seed: int,
+    threads: RowThreads | None,
 ) -> tuple[float, dict[str, float]]:
     """Compute the gradients of one step.
 
@@ -91,19 +122,31 @@ def _backward(
     index_of_source = {source: index for index, source in enumerate(counts)}
     sums = torch.zeros(len(counts), dtype=torch.float64, device=accelerator.device)
     assigned_rows = assign_rows(rows, accelerator.process_index, accelerator.num_processes)
-    for number, assigned in enumerate(assigned_rows):
-        # Dropout depends on the step and the row's position in it only, so neither resuming nor the number of
-        # processes changes it.
-        torch.manual_seed(seed + assigned.position)
-        member_of_token = [member for member in assigned.row.members for _ in range(member.loss_tokens)]
-        weights = [0.0 if assigned.empty else token_weight(member, weighting) * scale for member in member_of_token]
-        with _gradient_sync(accelerator, model, last=number == len(assigned_rows) - 1):
-            with accelerator.autocast():
-                losses = row_losses(model, row_tensors(assigned.row).to(accelerator.device))
-            accelerator.backward((losses * torch.tensor(weights, device=losses.device)).sum())
+
+    def weighted_losses(assigned: AssignedRow) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the losses of a row and their weighted sum."""
+        weights = [
+            0.0 if assigned.empty else token_weight(member, weighting) * scale for member in _member_of_token(assigned)
+        ]
+        with accelerator.autocast():
+            losses = row_losses(model, row_tensors(assigned.row).to(accelerator.device))
+        return losses, (losses * torch.tensor(weights, device=losses.device)).sum()
+
+    def one_after_another() -> Iterator[torch.Tensor]:
+        for number, assigned in enumerate(assigned_rows):
+            # Dropout depends on the step and the row's position in it only, so neither resuming nor the number of
+            # processes changes it.
+            torch.manual_seed(seed + assigned.position)
+            with _gradient_sync(accelerator, model, last=number == len(assigned_rows) - 1):
+                losses, total = weighted_losses(assigned)
+                accelerator.backward(total)
+            yield losses.detach()
+
+    all_losses = threads.accumulate(assigned_rows, weighted_losses) if threads else one_after_another()
+    for assigned, losses in zip(assigned_rows, all_losses, strict=True):
         if not assigned.empty:
-            indices = torch.tensor([index_of_source[member.source] for member in member_of_token], device=sums.device)
-            sums.index_add_(0, indices, losses.detach().double())
+            indices = [index_of_source[member.source] for member in _member_of_token(assigned)]
+            sums.index_add_(0, torch.tensor(indices, device=sums.device), losses.double())
     sums = accelerator.reduce(sums, "sum")
     sum_by_source = dict(zip(counts, sums.tolist(), strict=True))
     mean = math.fsum(sum_by_source.values()) / sum(counts.values())
@@ -143,6 +186,7 @@ def optimize(
     tokens = sum(row.tokens for batch in batches[:done] for row in batch)
     passes = [batch if packed else unpack_rows(batch) for batch in batches]
     most_passes = max(map(len, passes))
+    threads = _row_threads(accelerator, model, passes)
     for step in range(done, len(batches)):
         begun = time.monotonic()
         batch = batches[step]
@@ -150,7 +194,7 @@ def optimize(
         for group in optimizer.param_groups:
             group["lr"] = rate
         step_seed = (seed * _SEED_STRIDE + step) * most_passes
-        loss, by_source = _backward(accelerator, model, passes[step], settings.loss_weighting, step_seed)
+        loss, by_source = _backward(accelerator, model, passes[step], settings.loss_weighting, step_seed, threads)
         if not math.isfinite(loss):
             raise MedctxError(
                 f"The loss is {loss} at step {step}; lower learning_rate (now {settings.learning_rate:g})."

@@ -13,6 +13,7 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import write_record
 from medctx.model import rope as rope_files
 from medctx.model.decoder_config import context_length
+from medctx.model.training_memory import SHORT_ROW
 from medctx.process.progress import say
 from medctx_train.checkpoints import adapter as adapters
 from medctx_train.distributed import launch
@@ -23,8 +24,14 @@ from medctx_train.model.load import load_config, load_model
 from medctx_train.model.lora import add_lora
 from medctx_train.model.loss import chunk_losses, chunking_gap, restore_logits
 from medctx_train.model.neftune import add_neftune
-from medctx_train.model.packing_check import check_packing, spread_rows
-from medctx_train.model.precision import base_precision
+from medctx_train.model.packing_check import (
+    MAX_GAP_HALF,
+    check_packing,
+    hidden_states,
+    hidden_states_gap,
+    spread_rows,
+)
+from medctx_train.model.precision import base_precision, uses_bf16_autocast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +97,24 @@ def check_chunked_losses(model: PreTrainedModel, rows: Sequence[PackedRow]) -> N
         )
 
 
+def _bf16_lora_on_cpu(settings: ModelSettings, model: PreTrainedModel) -> bool:
+    cpu, bf16 = model.device.type == "cpu", uses_bf16_autocast(settings.autocast)
+    return cpu and bf16 and settings.method == "lora" and str(model.dtype) == "torch.bfloat16"
+
+
+def speed_up_attention(model: PreTrainedModel, rows: Sequence[PackedRow], settings: ModelSettings) -> None:
+    """Compute short rows in bfloat16 on a CPU by batched products, if the model then has the same hidden states."""
+    row = min(rows, key=lambda row: row.tokens)
+    if row.tokens > SHORT_ROW or not _bf16_lora_on_cpu(settings, model):
+        return
+    from medctx_train.model.short_attention import use_short_attention
+
+    model.eval()
+    before = hidden_states(model, row)
+    if use_short_attention(model) and not hidden_states_gap(hidden_states(model, row), before) <= MAX_GAP_HALF:
+        model.set_attn_implementation("sdpa")
+
+
 def decide_packing(model: PreTrainedModel, rows: Sequence[PackedRow], packing: Packing) -> tuple[bool, float]:
     """Test whether the model can be trained on packed rows.
 
@@ -148,6 +173,10 @@ def add_trained_weights(settings: ModelSettings, model: PreTrainedModel, seed: i
         trained = _continue_adapter(model, settings, settings.start_adapter)
     elif settings.method != "full":
         trained = add_lora(model, settings.lora, seed)
+    if _bf16_lora_on_cpu(settings, model):
+        from medctx_train.model.lora_product import fuse_lora
+
+        fuse_lora(trained)
     return trained.train()
 
 
@@ -170,6 +199,7 @@ def set_up_model(
     if settings.method != "qlora":
         model.to(accelerator.device)
     with accelerator.autocast(), launch.gathered_weights(accelerator, model):
+        speed_up_attention(model, rows, settings)
         packed, gap = decide_packing(model, rows, settings.packing)
         check_chunked_losses(model, rows)
     return ModelSetup(add_trained_weights(settings, model, seed), packed, gap)
