@@ -180,9 +180,9 @@ def random_decoder(name: str) -> PreTrainedModel:
     return model.float().eval()
 
 
-def save_decoder(name: str, tokenizer: Path, folder: Path) -> Path:
+def save_decoder(name: str, tokenizer: Path, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     """Save the model of an architecture with a tokenizer of one token a byte."""
-    random_decoder(name).save_pretrained(folder)
+    random_decoder(name).to(dtype).save_pretrained(folder)
     tokens = AutoTokenizer.from_pretrained(tokenizer)
     tokens.chat_template = TEMPLATE
     tokens.save_pretrained(folder)

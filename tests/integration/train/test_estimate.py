@@ -223,14 +223,14 @@ def test_sizes_that_a_config_does_not_name_leave_memory_unknown(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row_tokens", [256, 512])
-def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, tmp_path: Path) -> None:
-    """In a process of its own, which does nothing else: its largest resident size, one step of one full row."""
+@pytest.mark.parametrize(("row_tokens", "rows_per_step"), [(256, 1), (512, 1), (256, 2), (512, 2)])
+def test_memory_of_a_real_model_is_foretold_within_a_third(row_tokens: int, rows_per_step: int, tmp_path: Path) -> None:
+    """In a process of its own, which does nothing else: its largest resident size, steps of full rows."""
     if not (cache_folder() / EMBEDDED).is_dir():
         pytest.skip(f"{EMBEDDED} is not at hand here")
     text = "The patient has a fever and a rash. " * (row_tokens // 10)
     write_records(tmp_path / "mix" / "dialogues.jsonl", [dialogue_of(n, text[: row_tokens * 2]) for n in range(2)])
-    config = SftConfig(mix=tmp_path / "mix", row_tokens=row_tokens, rows_per_step=1, epochs=2)
+    config = SftConfig(mix=tmp_path / "mix", row_tokens=row_tokens, rows_per_step=rows_per_step, epochs=2)
     configs.save(config, tmp_path / "sft.yaml")
     command = [sys.executable, "-m", "medctx_train.cli", "sft", "--config", str(tmp_path / "sft.yaml")]
     environment = {**os.environ, "MEDCTX_TRACKING": "off"}

@@ -20,9 +20,16 @@ from medctx_eval.artifacts.run_folder import REPLIES, read_run
 from medctx_eval.run.config import RunConfig
 from medctx_eval.run.examine import examine
 from medctx_train.checkpoints.merge import MergeConfig, merge
+from medctx_train.config import SftConfig
+from medctx_train.data.packing import PackedRow, row_tensors
+from medctx_train.data.tokenize import EncodedSample
+from medctx_train.distributed import launch
+from medctx_train.model.loss import row_losses
 from medctx_train.repair.config import InterpolateConfig, ScaleConfig
 from medctx_train.repair.run import repair
+from medctx_train.sft import setup
 from medctx_train.sft.run import train
+from medctx_train.sft.setup import set_up_model, trainable_parameters
 from tests.support.decoders import ARCHITECTURES, DIVERSE, save_decoder
 from tests.support.exam_files import write_exam
 from tests.support.made_adapters import adapted, gap, whole
@@ -65,6 +72,37 @@ def scores_of(run: Path) -> dict[tuple[str, ...], float]:
         for reply in replies
         for score in reply.scores
     }
+
+
+def first_gradient(config: SftConfig, base: Path) -> tuple[float, torch.Tensor]:
+    """The loss of one row of four samples, and its gradient by all adapters, after B was made unlike zero."""
+    accelerator = launch.join_launch(bf16=True, max_grad_norm=1.0)
+    ids = IDS[0].tolist()
+    members = [EncodedSample(str(n), "made", tuple(ids[n:]), (False,) * 20 + (True,) * (20 - n)) for n in range(4)]
+    row = PackedRow(tuple(members))
+    model, _, _ = set_up_model(config, base, [row], accelerator, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    weights = trainable_parameters(model)
+    for name, weight in weights.items():
+        if "lora_B" in name:
+            weight.data = 0.05 * torch.randn(weight.shape, generator=generator)
+    with accelerator.autocast():
+        loss = row_losses(model, row_tensors(row)).mean()
+    gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+    return loss.item(), torch.cat([gradient.flatten() for gradient in gradients if gradient is not None])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fused_layers_and_short_attention_give_the_same_gradients(
+    name: str, alphabet: Path, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_decoder(name, alphabet, tmp_path / "base", torch.bfloat16)
+    config = settings(base, few, autocast="bf16", lora={"rank": 4, "alpha": 8})
+    loss, gradient = first_gradient(config, base)
+    monkeypatch.setattr(setup, "_bf16_lora_on_cpu", lambda *_: False)
+    plain_loss, plain = first_gradient(config, base)
+    assert loss == pytest.approx(plain_loss, abs=0.02)
+    assert float((gradient - plain).norm()) < 0.15 * float(plain.norm())
 
 
 @pytest.mark.parametrize("name", NAMES)
