@@ -11,7 +11,9 @@ training in the length of a row is measured by bench/training.py, that of mixing
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ from bench.harness.machine import machine
 from bench.harness.measure import Measurements, Numbers
 from bench.harness.numbers import exponent, spread
 from bench.harness.peers import ROOT
+from medctx.io.jsonl import write_text
 
 TINY = "tiny-random-llama"
 SIZES: dict[str, dict[str, object]] = {
@@ -34,7 +37,7 @@ SIZES: dict[str, dict[str, object]] = {
         "repeats": 1,
     },
     "whole": {
-        "lengths": [512, 1024, 2048, 4096],
+        "lengths": [512, 1024, 2048, 4096, 8192, 16384],
         "counts": [1, 2, 5, 10, 20, 40],
         "cells": [1, 2, 4, 8],
         "items": [500, 1000, 2000, 4000, 8000],
@@ -43,6 +46,7 @@ SIZES: dict[str, dict[str, object]] = {
 }
 BOOKS, LENGTH, QUESTIONS = 2, 2048, 4
 """What is held while another size varies."""
+POSITIONS = 2**16
 LABELS = {
     "length": ("exam: computed tokens", "tokens of a Book"),
     "questions": ("exam: computed tokens", "questions on each Book"),
@@ -50,6 +54,16 @@ LABELS = {
     "cells": ("exam: computed tokens", "cells (models)"),
     "items": ("report: processor seconds", "items"),
 }
+
+
+def _long_model(work: Path, base: Path) -> Path:
+    """A copy of a model that takes Books of every length measured here."""
+    folder = work / "model"
+    if not folder.is_dir():
+        shutil.copytree(base, folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        write_text(folder / "config.json", json.dumps({**config, "max_position_embeddings": POSITIONS}))
+    return folder
 
 
 def computed_tokens(
@@ -62,15 +76,18 @@ def computed_tokens(
     from medctx_eval.run.config import ModelConfig, RunConfig
     from medctx_eval.run.examine import examine
 
-    model, _ = prepare_base(TINY)
+    model = _long_model(work, prepare_base(TINY)[0].resolve())
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         file = Path(scratch) / "questions.jsonl"
         make_questions(file, str(model), length=length, books=BOOKS, questions=questions)
         models = tuple(ModelConfig(name=f"cell-{number}", folder=model) for number in range(cells))
         config = RunConfig(models=models, exams=(exam_config(file),), engine="transformers", mode="text")
-        costs = [
-            read_record(folder / EXAM_FILE, ExamManifest).cost for folder in examine(config, Path(scratch) / "runs")
+        manifests = [
+            read_record(folder / EXAM_FILE, ExamManifest) for folder in examine(config, Path(scratch) / "runs")
         ]
+    costs = [manifest.cost for manifest in manifests]
+    if not all(cost.computed_tokens for cost in costs):
+        raise ValueError(f"No question on Books of {length} tokens was computed.")
     tokens = sum(cost.computed_tokens or 0 for cost in costs)
     return {"cost": tokens, "prompt_tokens": sum(cost.prompt_tokens for cost in costs)}, {}
 
