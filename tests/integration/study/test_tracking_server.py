@@ -1,4 +1,4 @@
-"""A tracking server on PostgreSQL with served artifacts: a study registers there, is verified, and outlives it."""
+"""A tracking server with served artifacts: a study registers there (on PostgreSQL), is verified, and outlives it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medctx_eval.cli.main import main
 from tests.support import mlflow_pages, postgres, registered_study
 
 pytest.importorskip("mlflow")
-pytestmark = pytest.mark.skipif(
+needs_postgres = pytest.mark.skipif(
     postgres.programs() is None or find_spec("psycopg2") is None,
     reason="no PostgreSQL server or no psycopg2 here (apt-get install postgresql; make install)",
 )
@@ -36,6 +36,8 @@ def use(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     mlflow_run.client().set_tracking_uri(url)
 
 
+@pytest.mark.slow
+@needs_postgres
 def test_a_study_registers_on_a_server_and_is_verified_from_it(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,9 +54,10 @@ def test_a_study_registers_on_a_server_and_is_verified_from_it(
 
 
 def test_a_server_that_stops_costs_the_log_only_and_is_refused_before_other_work(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with mlflow_pages.server(database, tmp_path / "artifacts", tmp_path / "log") as url:
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    with mlflow_pages.server(store, tmp_path / "artifacts", tmp_path / "log") as url:
         use(monkeypatch, url)
         started = mlflow_run.run("step", "one")
         run = started.__enter__()
