@@ -16,6 +16,7 @@ from medctx.errors import MedctxError
 from medctx.io.jsonl import write_text
 from medctx.io.mix_folder import read_dialogues
 from medctx.process.progress import say
+from medctx.schemas.result import CommandResult, Output
 from medctx.schemas.study_plan import StudyPlan
 from medctx.text import tokenizer as tokenizers
 from medctx.text.rendering import render
@@ -176,17 +177,27 @@ def _mixed(config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, purp
     return mix(cell)
 
 
+def _check(part: str, config: StudyConfig, cell: StudyCell, base: Base, mix: Done, scratch: Path) -> None:
+    """Check the ``model`` or the ``data`` of a cell's training; the model is checked before there is a mix."""
+    step = replace(train_step(config, cell, base, mix), command=("medctx-train", "check"))
+    _called(step, scratch / part, "--only", part)
+
+
 def _train(
     config: StudyConfig, cell: StudyCell, base: Base, scratch: Path, rehearsal: Rehearsal, *, check: bool
 ) -> None:
     """Mix a sample of a cell's data, and check its training if none of the same method and base was checked."""
-    mix = _mixed(config, cell, base, scratch, " and checking its training" * check)
-    if not rehearsal.examples:
-        template = section(config, "train").get("chat_template", "")
-        rehearsal.examples += _training_rows(mix.folder, base, str(template))
-    if check:
-        step = train_step(config, cell, base, mix)
-        _called(replace(step, command=("medctx-train", "check")), scratch / "train")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Beside the mix, which does not need it: a model that is not known to work yet takes eight seconds.
+        no_mix = Done(mix_step(config, cell, base), scratch, CommandResult(outputs=(Output(kind="mix", path=Path()),)))
+        model = pool.submit(_check, "model", config, cell, base, no_mix, scratch) if check else None
+        mix = _mixed(config, cell, base, scratch, " and checking its training" * check)
+        if not rehearsal.examples:
+            template = section(config, "train").get("chat_template", "")
+            rehearsal.examples += _training_rows(mix.folder, base, str(template))
+        if model is not None:
+            _check("data", config, cell, base, mix, scratch)
+            model.result()
 
 
 def _cells(config: StudyConfig, bases: Mapping[str, Base], scratch: Path) -> Rehearsal:

@@ -131,13 +131,19 @@ def estimate(config: str, overrides: tuple[str, ...], flops: float | None) -> Co
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; dots reach into sections."
 )
+@click.option("--only", type=click.Choice(["model", "data"]), help="Check the model alone, or the data alone.")
 @reported
-def check(config: str, overrides: tuple[str, ...]) -> CommandResult:
+def check(config: str, overrides: tuple[str, ...], only: str | None) -> CommandResult:
     """Find what would stop a run of sft before its first step, without an estimate of its time."""
+    from medctx.model.base import config_folder
     from medctx_train.config import SftConfig
-    from medctx_train.estimate.check import check_training
+    from medctx_train.estimate.check import check_data, check_model, check_training
 
-    checked = check_training(configs.load(SftConfig, config_path(config), overrides))
+    resolved = configs.load(SftConfig, config_path(config), overrides)
+    if only == "model":
+        check_model(resolved, config_folder(resolved.base))
+        return CommandResult(status="dry-run")
+    checked = check_data(resolved, config_folder(resolved.base)) if only == "data" else check_training(resolved)
     click.echo(checked.model_dump_json(indent=2))
     return CommandResult(
         status="dry-run",

@@ -21,7 +21,7 @@ from medctx.model.base import config_folder
 from medctx.process.cpu import hardware, has_no_accelerator
 from medctx.schemas.records import Record
 from medctx_train.config import SftConfig
-from medctx_train.data.dataset import TrainingData, load_data
+from medctx_train.data.dataset import load_data
 from medctx_train.data.packing import fill_rate
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "flash-attn", "flash-attn-3", "medctx-train")
@@ -74,19 +74,46 @@ def _known_to_work(key: str) -> Path:
     return cache_folder() / "checked-models" / f"{key}.json"
 
 
-def check_modules(config: SftConfig, folder: Path, data: TrainingData) -> None:
-    """Refuse a model that cannot be built or adapted as the settings say."""
+def check_model(config: SftConfig, folder: Path) -> None:
+    """Refuse a model that cannot be built or adapted as the settings say.
+
+    Args:
+        config: The config of the run; its data are not read.
+        folder: Folder of the base.
+
+    Raises:
+        MedctxError: With what transformers, PEFT or this machine refuse.
+    """
     key = modules_key(config, folder)
     if key is not None and _known_to_work(key).is_file():
         return
-    import torch
+    from medctx_train.estimate.model_stats import model_stats
+    from medctx_train.model.attention import attention_implementation
 
-    from medctx_train.estimate.model_stats import estimate_memory, model_stats
-
-    estimate_memory(config, model_stats(config, folder), data.rows, gpu=torch.cuda.is_available())
+    model_stats(config, folder)
+    attention_implementation(config.attention)
     if key is not None:
         with suppress(OSError):  # the next check builds it again
             write_text(_known_to_work(key), json.dumps({"base": config.base}) + "\n")
+
+
+def check_data(config: SftConfig, folder: Path) -> SftCheck:
+    """Encode and pack the mix as for training.
+
+    Args:
+        config: The config of the run.
+        folder: Folder of the base, with its tokenizer.
+
+    Raises:
+        MedctxError: With what the mix, the tokenizer or its chat template lack.
+    """
+    data = load_data(config, folder, config.seed)
+    return SftCheck(
+        dialogues=data.dialogues,
+        tokens=sum(row.tokens for row in data.rows),
+        rows=len(data.rows),
+        fill=fill_rate(data.rows, config.row_tokens),
+    )
 
 
 def check_training(config: SftConfig) -> SftCheck:
@@ -96,11 +123,6 @@ def check_training(config: SftConfig) -> SftCheck:
         MedctxError: For whatever would stop the run before its first step.
     """
     folder = config_folder(config.base)
-    data = load_data(config, folder, config.seed)
-    check_modules(config, folder, data)
-    return SftCheck(
-        dialogues=data.dialogues,
-        tokens=sum(row.tokens for row in data.rows),
-        rows=len(data.rows),
-        fill=fill_rate(data.rows, config.row_tokens),
-    )
+    checked = check_data(config, folder)
+    check_model(config, folder)
+    return checked
