@@ -32,18 +32,25 @@ def adapted(seed: int, inputs: int, outputs: int, *, rank: int, bias: bool = Fal
     """A layer adapted by PEFT, with a B that is not zero."""
     torch.manual_seed(seed)
     config = LoraConfig(r=rank, lora_alpha=3 * rank, target_modules=["proj"], **options)  # type: ignore[arg-type]
-    layer = get_peft_model(Layer(inputs, outputs, bias=bias), config).base_model.model.proj  # type: ignore[arg-type]
-    torch.nn.init.normal_(layer.lora_B["default"].weight)
-    assert isinstance(layer, Linear)
+    model = get_peft_model(Layer(inputs, outputs, bias=bias), config)
+    layer = next(module for module in model.modules() if isinstance(module, Linear))
+    torch.nn.init.normal_(weights(layer)[1])
     return layer
+
+
+def weights(layer: Linear) -> tuple[torch.Tensor, torch.Tensor]:
+    """A and B."""
+    a, b = (half["default"].weight for half in (layer.lora_A, layer.lora_B))
+    assert isinstance(a, torch.Tensor)
+    assert isinstance(b, torch.Tensor)
+    return a, b
 
 
 def results(layer: Linear, x: torch.Tensor, grad: torch.Tensor) -> list[torch.Tensor]:
     """The layer's output and the gradients of its input, A and B."""
     x = x.clone().requires_grad_()
     output = layer(x)
-    trained = (x, layer.lora_A["default"].weight, layer.lora_B["default"].weight)
-    return [output, *torch.autograd.grad(output, trained, grad.to(output.dtype))]
+    return [output, *torch.autograd.grad(output, (x, *weights(layer)), grad.to(output.dtype))]
 
 
 def error(ours: torch.Tensor, truth: torch.Tensor) -> float:
@@ -67,9 +74,9 @@ def test_output_and_gradients_are_those_of_peft_in_float32(
     layer = adapted(seed, inputs, outputs, rank=rank, bias=bias, use_rslora=use_rslora)
     x, grad = torch.randn(batch, tokens, inputs), torch.randn(batch, tokens, outputs)
     expected = results(layer, x, grad)
-    base, a, b = layer.base_layer, layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    base, (a, b) = layer.base_layer, weights(layer)
     x.requires_grad_()
-    output = LoraProduct.apply(x, base.weight, base.bias, a, b, layer.scaling["default"])
+    output = LoraProduct.apply(x, base.weight, base.bias, a, b, layer.scaling["default"])  # type: ignore[no-untyped-call]
     ours = [output, *torch.autograd.grad(output, (x, a, b), grad)]
     for mine, theirs in zip(ours, expected, strict=True):
         assert mine.shape == theirs.shape

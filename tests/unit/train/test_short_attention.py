@@ -78,7 +78,9 @@ def test_tokens_that_are_masked_out_leave_no_trace() -> None:
     other_k, other_v = k.clone(), v.clone()
     other_k[:, :, :last] += 3
     other_v[:, :, :last] *= -7
-    before, after = (ShortAttention.apply(q, *parts, mask, 0.3) for parts in ((k, v), (other_k, other_v)))
+    before, after = (
+        results(ShortAttention.apply, [q, *parts, q.transpose(1, 2)], mask)[0] for parts in ((k, v), (other_k, other_v))
+    )
     assert 0 < last < 64
     assert torch.equal(before[:, last:], after[:, last:])
 

@@ -155,7 +155,7 @@ def _kept(size: DecoderSize, training: Training) -> float:
     # Each adapter reads a copy of its own unless everything has one precision, and keeps its first half's output.
     read = copies * trained.inputs
     if training.fused or base == copies == _FLOAT:
-        read = min(read, written * copies / _FLOAT)
+        read = min(read, written * copies // _FLOAT)
     kept += read + copies * training.rank * trained.modules
     kept += _FLOAT * trained.inputs if training.dropout else 0
     return kept + (2 * base * trained.outputs if training.dora else 0)
