@@ -26,6 +26,7 @@ from medctx_train.model.precision import uses_bf16_autocast
 from medctx_train.sft import setup
 from medctx_train.sft.flops import UtilisationMeter
 from medctx_train.sft.loop import optimize
+from medctx_train.sft.setup import set_up_model, trainable_parameters
 
 
 def made_row(tokens: int, seed: int) -> PackedRow:
@@ -53,9 +54,9 @@ class Arm:
         applies = setup._bf16_lora_on_cpu
         if by_modules:
             setup._bf16_lora_on_cpu = lambda *_: False
-        module, self.packed, _ = setup.set_up_model(self.config, model, rows, accelerator, seed=0)
+        module, self.packed, _ = set_up_model(self.config, model, rows, accelerator, seed=0)
         setup._bf16_lora_on_cpu = applies
-        optimizer = torch.optim.AdamW(list(setup.trainable_parameters(module).values()), lr=1e-3, fused=fused)
+        optimizer = torch.optim.AdamW(list(trainable_parameters(module).values()), lr=1e-3, fused=fused)
         self._meter = UtilisationMeter.of(accelerator, module)
         self._model, self._optimizer = accelerator.prepare(module, optimizer)
         self._accelerator, self._tokens = accelerator, tokens
