@@ -82,8 +82,11 @@ browser:
 	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } || \
 	  echo "no Chromium: the browser tests are skipped"
 
-# Tests in two processes, a file in one of them, in the order given: what takes long begins first. PARALLEL= runs them in one.
-PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Tests in several processes, a file in one of them, in the order given: what takes long begins first. PARALLEL= runs them in
+# one. A third process on two cores works while the others wait for servers to start and for killed processes to end.
+SCHEDULE := --dist loadfile --no-loadscope-reorder
+unit: PARALLEL ?= -n 2 $(SCHEDULE)
+test: PARALLEL ?= -n 3 $(SCHEDULE)
 
 unit: install ## The tests of single functions and modules, for after every change; ARGS="-k mix" goes to pytest
 	python -m pytest -q $(PARALLEL) tests/unit $(ARGS)

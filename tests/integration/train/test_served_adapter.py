@@ -259,13 +259,8 @@ def test_a_registered_adapter_is_examined_by_its_name(
 ) -> None:
     exam = ["--exam", "phenotypes-knowledge", "--condition", "closed", "--limit", "2"]
     settings = ["--set", "engine=transformers", "--set", "proof=false", "--out", str(tmp_path / "runs")]
-    run = subprocess.run(
-        ["medctx-eval", "run", "--model", "models:/tiny-study@champion", *exam, *settings, "--json"],
-        env={**elsewhere, "MLFLOW_TRACKING_URI": registered},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["medctx-eval", "run", "--model", "models:/tiny-study@champion", *exam, *settings, "--json"]
+    run = forked.called(command, environment={**elsewhere, "MLFLOW_TRACKING_URI": registered})
     assert run.returncode == 0, run.stderr[-2000:]
     assert json.loads(run.stdout)["numbers"]["verdicts"] == 2
     (manifest,) = (tmp_path / "runs").glob("*/exam.json")
