@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.environment import restored_mlflow_environment, restored_mlflow_settings
@@ -19,6 +20,10 @@ __all__ = ["alpaca_rows", "alphabet", "mix", "strong", "tiny", "tokenizer_folder
 # Before torch is imported, and for processes that tests start: on models this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+# Properties hold or not; how long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True)

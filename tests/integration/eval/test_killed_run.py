@@ -23,7 +23,6 @@ from medctx_eval.exams.config import ExamConfig
 from tests.support import forked
 
 ITEMS = 40
-KILLS = 10
 
 
 class Slow(RuleReader):
@@ -75,15 +74,16 @@ def killed(server: DemoServer, out: Path, reached: int, later_s: float) -> bool:
     return running
 
 
-def test_ten_kills_change_nothing_in_the_result(slow: Slow, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_kills_change_nothing_in_the_result(slow: Slow, tmp_path: Path, kills: int) -> None:
     chance = random.Random(0)
     with serve(slow) as server:
         whole = straight(server, tmp_path / "straight")
         torn = tmp_path / "torn"
-        moments = sorted(chance.sample(range(1, answers(tmp_path / "straight") - 40), KILLS))
+        moments = sorted(chance.sample(range(1, answers(tmp_path / "straight") - 40), kills))
         interrupted = sum(killed(server, torn, moment, chance.uniform(0, 0.1)) for moment in moments)
         folder = straight(server, torn)
-    assert interrupted >= KILLS - 2, "the exam was over before it could be killed"
+    assert interrupted >= kills * 0.8 - 0.5, "the exam was over before it could be killed"
     for name in (run_folder.VERDICTS, run_folder.REPLIES):
         assert (whole / name).is_file()
     assert (folder / run_folder.VERDICTS).read_bytes() == (whole / run_folder.VERDICTS).read_bytes()

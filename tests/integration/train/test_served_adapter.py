@@ -149,6 +149,7 @@ def test_peft_loads_the_same_adapter(moved: Path, served: list[str], machine: Pa
     assert tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True) == served[0]
 
 
+@pytest.mark.slow
 def test_mlflow_predicts_from_a_file(moved: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
     request, out = tmp_path / "request.json", tmp_path / "answers.json"
     request.write_text(json.dumps({"messages": QUESTION, "max_new_tokens": 4}))

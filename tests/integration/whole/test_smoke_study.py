@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from medctx.schemas.exam_run import VERDICTS_FILE
 from tests.support import forked
 from tests.support.paths import ROOT
 
@@ -40,18 +41,39 @@ def smoke_arguments(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def steps_at() -> Iterator[str]:
-    """Where the commands of a study are forked that is run again; its first run starts those that are installed."""
+    """Where the commands of studies are forked; a slow test starts those that are installed."""
     with forked.steps() as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def done(tmp_path_factory: pytest.TempPathFactory, steps_at: str) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("smoke")
-    command = [sys.executable, "-m", "study", *smoke_arguments(folder)]
-    result = subprocess.run(command, cwd=ROOT, env=environment_of(folder), text=True, capture_output=True, check=False)
+    result = called(folder, ["study", *smoke_arguments(folder)], steps_at)
     assert result.returncode == 0, result.stderr[-3000:]
     return folder, result.stdout
+
+
+def contents(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of a name in the steps of a study, by their place."""
+    steps = folder / "work/steps"
+    return {str(path.relative_to(steps)): path.read_bytes() for path in steps.rglob(name)}
+
+
+@pytest.mark.slow
+def test_the_installed_commands_give_the_same_adapters_and_verdicts(done: tuple[Path, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study", *smoke_arguments(tmp_path)]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment_of(tmp_path), text=True, capture_output=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    folder, _ = done
+    adapters = contents(tmp_path, "adapter_model.safetensors")
+    assert len(adapters) == 2
+    assert adapters == contents(folder, "adapter_model.safetensors")
+    verdicts = contents(tmp_path, VERDICTS_FILE)
+    assert len(verdicts) >= 4
+    assert verdicts == contents(folder, VERDICTS_FILE)
 
 
 def test_it_ends_in_a_table_a_report_and_registered_versions(done: tuple[Path, str]) -> None:
