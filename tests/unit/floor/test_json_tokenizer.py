@@ -175,6 +175,12 @@ OTHER_END = {
         edited("tokenizer_config.json", added_tokens_decoder=OTHER_END),
         edited("tokenizer_config.json", chat_template=[{"name": "default", "template": "x"}]),
         edited("tokenizer_config.json", auto_map={"AutoTokenizer": ["code.Own", None]}),
+        edited("tokenizer_config.json", tokenizer_class="LlamaTokenizer"),
+        edited("tokenizer_config.json", tokenizer_class="Qwen2TokenizerFast"),
+        edited("tokenizer_config.json", tokenizer_class=None),
+        edited("config.json", model_type="qwen2"),
+        edited("config.json", model_type=None),
+        written("config.json", "[]"),
         edited("tokenizer.json", post_processor=None),
         written("special_tokens_map.json", "{}"),
         written("added_tokens.json", "{}"),
@@ -196,6 +202,20 @@ def test_what_transformers_may_read_differently_is_left_to_it(
     if not (folder / "chat_template.jinja").read_text().startswith("{%- gen"):
         (folder / "chat_template.jinja").unlink()  # it comes before the one in the config
     assert read_json_tokenizer(folder) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["PreTrainedTokenizerFast", "TokenizersBackend", "LlamaTokenizer", "GemmaTokenizer", "GPT2Tokenizer"]
+)
+@pytest.mark.parametrize("model_type", ["llama", "qwen2"])
+def test_every_class_encodes_as_transformers_does(embedded: Path, tmp_path: Path, name: str, model_type: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(embedded, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    edited("tokenizer_config.json", tokenizer_class=name)(folder)
+    edited("config.json", model_type=model_type)(folder)
+    loaded, whole = load_tokenizer(folder), read_tokenizer(folder)
+    for text in TEXTS:
+        assert loaded.encode(text, add_special_tokens=False) == whole.encode(text, add_special_tokens=False)
 
 
 def test_a_template_in_the_config_is_read(tiny: Path, tmp_path: Path) -> None:

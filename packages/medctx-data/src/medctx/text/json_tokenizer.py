@@ -32,12 +32,17 @@ _INERT = frozenset(
         "model_max_length",
         "name_or_path",
         "padding_side",
-        "tokenizer_class",
         "truncation_side",
     }
 )
 """Keys of ``tokenizer_config.json`` that change no encoding without padding and truncation; those of special tokens and
 ``added_tokens_decoder`` are compared with ``tokenizer.json``."""
+_PLAIN_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
+"""Classes of transformers that take ``tokenizer.json`` as it stands. The others take its vocabulary only, and split and
+normalise texts in their own way."""
+_PLAIN_MODELS = ("llama",)
+"""Model types for which transformers believes the class that ``tokenizer_config.json`` names; for some others, such as
+qwen2, it takes another one."""
 _OTHER_FILES = ("special_tokens_map.json", "added_tokens.json", "additional_chat_templates")
 """Older and further files that transformers reads too."""
 MAX_VOCABULARY = 100_000
@@ -300,9 +305,20 @@ def _special_tokens(config: Mapping[str, object], added: Mapping[int, AddedToken
     return {name: text for name, text in texts.items() if text is not None}
 
 
+def _is_plain(config: Mapping[str, object], folder: Path) -> bool:
+    """Whether transformers takes ``tokenizer.json`` as it stands, by the class and the type of the model."""
+    if config.get("tokenizer_class") not in _PLAIN_CLASSES:
+        return False
+    if not (folder / "config.json").exists():
+        return True
+    model = _contents(folder / "config.json")
+    return model is not None and model.get("model_type") in _PLAIN_MODELS
+
+
 def _is_inert(config: Mapping[str, object]) -> bool:
     """Whether no key of ``tokenizer_config.json`` changes what ``tokenizer.json`` says."""
     compared = {*SPECIAL_TOKENS, "extra_special_tokens", "additional_special_tokens", "added_tokens_decoder"}
+    compared |= {"tokenizer_class"}
     # transformers drops both where there is a tokenizer.json.
     dropped = {"add_bos_token", "add_eos_token"}
     off = {name for name in ("clean_up_tokenization_spaces",) if not config.get(name)}
@@ -317,7 +333,9 @@ def read_json_tokenizer(folder: Path) -> JsonTokenizer | None:
     except ImportError:
         return None
     config = _contents(folder / "tokenizer_config.json")
-    if config is None or not _is_inert(config) or any((folder / name).exists() for name in _OTHER_FILES):
+    if config is None or not _is_plain(config, folder) or not _is_inert(config):
+        return None
+    if any((folder / name).exists() for name in _OTHER_FILES):
         return None
     template = config.get("chat_template")
     file = folder / "chat_template.jinja"
