@@ -31,7 +31,8 @@ def lines(path: Path, series: Mapping[str, Points], size: str, cost: str, title:
             capsize=3,
             label=name,
         )
-    axes.set(xscale="log", yscale="log", xlabel=size, ylabel=cost, title=title)
+    axes.set(xscale="log", yscale="log", xlabel=size, ylabel=cost)
+    axes.set_title(title, fontsize="medium")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
