@@ -1,4 +1,4 @@
-"""Time of a long-context exam: medctx beside lm-evaluation-harness, inspect_ai and a plain client.
+"""Time of a long-context exam: medctx compared with lm-evaluation-harness, inspect_ai and a plain client.
 
     make bench-exam                              the short run
     make bench-exam SIZE=whole                   20 Books x 20 questions of 1k, 2k, 4k and 7k tokens, for a night
@@ -14,9 +14,9 @@ By letters, on one vLLM server with prefix caching, whose cache is emptied befor
 - medctx-server: `medctx-eval run` with engine=endpoint. inspect: inspect_ai, with as many connections.
 - plain-client: one chat request after the other, in the order of the file.
 
-`seconds` is the exam without the start of engine or process; the starts stand beside it, for medctx-server with the
-canary that identifies the served model (7 requests, `canary_seconds`), which no other harness asks. `requests` of
-medctx-server are one a question and one a Book, which puts the Book into the cache. A ratio is refused where the
+`seconds` is the exam without the start of engine or process. For medctx-server the start includes the canary that
+identifies the served model (7 requests, `canary_seconds`), which no other harness asks. `requests` of medctx-server are
+one a question and one a Book, which puts the Book into the cache. A ratio is refused where the
 log-probabilities of the options differ by more than rounding. lm-evaluation-harness computes every prompt once per
 option, so its time is that of its requests added up, whatever the number of Books: `--peer-books` of them are enough.
 With `--lm-eval-questions` it is asked some of the questions on each Book, and its seconds are those times

@@ -317,8 +317,8 @@ def _is_plain(config: Mapping[str, object], folder: Path) -> bool:
 
 def _is_inert(config: Mapping[str, object]) -> bool:
     """Whether no key of ``tokenizer_config.json`` changes what ``tokenizer.json`` says."""
-    compared = {*SPECIAL_TOKENS, "extra_special_tokens", "additional_special_tokens", "added_tokens_decoder"}
-    compared |= {"tokenizer_class"}
+    further = {"extra_special_tokens", "additional_special_tokens", "added_tokens_decoder", "tokenizer_class"}
+    compared = {*SPECIAL_TOKENS, *further}
     # transformers drops both where there is a tokenizer.json.
     dropped = {"add_bos_token", "add_eos_token"}
     off = {name for name in ("clean_up_tokenization_spaces",) if not config.get(name)}

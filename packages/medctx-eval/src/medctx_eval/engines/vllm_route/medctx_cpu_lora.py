@@ -1,8 +1,7 @@
 """Adapters in vLLM on a CPU: one pair of products for all tokens of an adapter.
 
 vLLM 0.32 copies an adapter's matrices there once for each token, takes one row of logits for each request (so it ends
-where log-probabilities of a prompt are asked for), and applies an adapter to tokens of the base model that are computed
-beside it.
+where log-probabilities of a prompt are asked for), and applies an adapter to the base model's tokens in the same batch.
 
 vLLM imports this module in each worker (``--worker-extension-cls medctx_cpu_lora.CpuLora``), possibly in an interpreter
 without medctx: it imports nothing of medctx.
@@ -24,7 +23,9 @@ def _adapters_of(indices: Any, rows: int) -> Any:
     if len(indices) == rows:
         return indices
     if (indices != indices[0]).any():
-        raise ValueError("A prompt cannot be read under an adapter with a changed lm_head beside other models.")
+        raise ValueError(
+            "A prompt cannot be read under an adapter with a changed lm_head in one batch with other models."
+        )
     return indices[:1].expand(rows)
 
 
